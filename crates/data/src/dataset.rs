@@ -1,0 +1,151 @@
+//! A data set: a training and a test split of byte images with labels.
+
+use crate::DataError;
+
+/// Images and their labels, in the order of the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Split {
+    /// `count × pixels` bytes, row-major, 0 = background.
+    pub images: Vec<u8>,
+    /// One class a image.
+    pub labels: Vec<u8>,
+}
+
+impl Split {
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is no image.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+}
+
+/// A training and a test split over the same image shape and classes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dataset {
+    /// The name it was asked for by.
+    pub name: String,
+    /// Extents of one image, for example `[28, 28]`.
+    pub image_shape: Vec<usize>,
+    /// Number of classes: the largest training label plus one.
+    pub classes: usize,
+    /// Images to train on.
+    pub train: Split,
+    /// Images to measure on.
+    pub test: Split,
+}
+
+impl Dataset {
+    /// Puts two splits together.
+    ///
+    /// # Errors
+    /// A split is empty, an image has no pixel, the number of images and labels differ, there are
+    /// fewer than two classes, or a test label is not a class of the training labels.
+    pub fn new(
+        name: impl Into<String>,
+        image_shape: Vec<usize>,
+        train: Split,
+        test: Split,
+    ) -> Result<Self, DataError> {
+        let name = name.into();
+        let inconsistent = |reason: String| DataError::Inconsistent { name: name.clone(), reason };
+        let pixels: usize = image_shape.iter().product();
+        if pixels == 0 {
+            return Err(inconsistent(format!("images of shape {image_shape:?} have no pixel")));
+        }
+        for (split_name, split) in [("training", &train), ("test", &test)] {
+            if split.is_empty() {
+                return Err(inconsistent(format!("the {split_name} split has no image")));
+            }
+            let images = split.images.len() / pixels;
+            if split.images.len() % pixels != 0 || images != split.len() {
+                return Err(inconsistent(format!(
+                    "the {split_name} split has {images} images but {} labels",
+                    split.len()
+                )));
+            }
+        }
+        let classes = 1 + usize::from(train.labels.iter().copied().max().unwrap_or(0));
+        if classes < 2 {
+            return Err(inconsistent(
+                "every training label is 0; at least two classes are needed".into(),
+            ));
+        }
+        if let Some(index) = test.labels.iter().position(|&label| usize::from(label) >= classes) {
+            return Err(inconsistent(format!(
+                "test label {} of image {index} is out of range: the training labels are 0 to {}",
+                test.labels[index],
+                classes - 1
+            )));
+        }
+        Ok(Self { name, image_shape, classes, train, test })
+    }
+
+    /// Pixels of one image.
+    pub fn pixels(&self) -> usize {
+        self.image_shape.iter().product()
+    }
+
+    /// Mean and standard deviation of the training pixels, as fractions of 255.
+    ///
+    /// A constant data set has the deviation 1, so that normalising never divides by zero.
+    pub fn pixel_statistics(&self) -> (f64, f64) {
+        let mut histogram = [0_u64; 256];
+        for &byte in &self.train.images {
+            histogram[usize::from(byte)] += 1;
+        }
+        let count = self.train.images.len() as f64;
+        let moment = |power: i32| -> f64 {
+            let sum: f64 = (0_u32..)
+                .zip(histogram)
+                .map(|(value, times)| (f64::from(value) / 255.0).powi(power) * times as f64)
+                .sum();
+            sum / count
+        };
+        let mean = moment(1);
+        let variance = (moment(2) - mean * mean).max(0.0);
+        (mean, if variance > 0.0 { variance.sqrt() } else { 1.0 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(images: &[u8], labels: &[u8]) -> Split {
+        Split { images: images.to_vec(), labels: labels.to_vec() }
+    }
+
+    fn reason(result: Result<Dataset, DataError>) -> String {
+        result.expect_err("must be refused").to_string()
+    }
+
+    #[test]
+    fn classes_come_from_the_training_labels() {
+        let data = Dataset::new("d", vec![1, 2], split(&[0; 6], &[0, 4, 1]), split(&[0; 2], &[3]));
+        assert_eq!(data.unwrap().classes, 5);
+    }
+
+    #[test]
+    fn refuses_what_does_not_fit_together() {
+        let good = || split(&[0; 4], &[0, 1]);
+        let new = |train, test| Dataset::new("d", vec![2], train, test);
+        assert!(reason(new(split(&[], &[]), good())).contains("training split has no image"));
+        assert!(reason(new(good(), split(&[], &[]))).contains("test split has no image"));
+        assert!(reason(new(split(&[0; 4], &[0, 1, 1]), good())).contains("2 images but 3 labels"));
+        assert!(reason(new(good(), split(&[0; 2], &[7]))).contains("label 7 of image 0"));
+        assert!(reason(new(split(&[0; 2], &[0]), good())).contains("two classes"));
+        assert!(reason(Dataset::new("d", vec![0, 2], good(), good())).contains("no pixel"));
+    }
+
+    #[test]
+    fn statistics_are_fractions_of_255() {
+        let data =
+            Dataset::new("d", vec![2], split(&[0, 255, 0, 255], &[0, 1]), split(&[0; 2], &[1]));
+        let (mean, deviation) = data.unwrap().pixel_statistics();
+        assert!((mean - 0.5).abs() < 1e-12 && (deviation - 0.5).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,109 @@
+//! The built-in digits: ten classes of 28×28 images, drawn at run time from strokes.
+//!
+//! Every image takes a way of writing its digit from `assets/digits.toml`, moves the control points
+//! a little, bends the plane (a smooth random displacement), applies an affine map (scale, shear,
+//! rotation, shift), draws the strokes with a pen of random width, and adds noise. Image `i` depends
+//! on the seed and `i` alone, so the set is the same on any number of threads.
+//!
+//! # References
+//! Simard, Steinkraus, Platt, *Best practices for convolutional neural networks applied to visual
+//! document analysis* (ICDAR 2003), §2, for elastic and affine deformations of digits.
+
+mod glyphs;
+mod raster;
+mod warp;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use crate::{DataError, Dataset, Progress, Split};
+use glyphs::Glyphs;
+use raster::{PIXELS, SIDE};
+
+const CLASSES: usize = 10;
+/// Images that one thread draws between two reports of progress.
+const CHUNK: usize = 500;
+
+/// How many digits are drawn, and from which seed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DigitsConfig {
+    /// Training images; default 20 000.
+    pub train: usize,
+    /// Test images; default 4 000.
+    pub test: usize,
+    /// Seed of all randomness; default 0.
+    pub seed: u64,
+}
+
+impl Default for DigitsConfig {
+    fn default() -> Self {
+        Self { train: 20_000, test: 4_000, seed: 0 }
+    }
+}
+
+/// Draws the digits.
+///
+/// # Errors
+/// The strokes cannot be read, or a split would be empty.
+pub fn draw(config: &DigitsConfig, progress: &Progress<'_>) -> Result<Dataset, DataError> {
+    let glyphs = Glyphs::built_in()?;
+    let total = (config.train + config.test) as u64;
+    let done = AtomicU64::new(0);
+    let draw_split = |count: usize, first: u64| {
+        let mut split = Split { images: vec![0; count * PIXELS], labels: vec![0; count] };
+        let images = split.images.par_chunks_mut(CHUNK * PIXELS);
+        let labels = split.labels.par_chunks_mut(CHUNK);
+        images.zip(labels).enumerate().for_each(|(chunk, (images, labels))| {
+            for (offset, (image, label)) in images.chunks_mut(PIXELS).zip(&mut *labels).enumerate()
+            {
+                let index = first + (chunk * CHUNK + offset) as u64;
+                *label = draw_one(&glyphs, config.seed, index, image);
+            }
+            let drawn = labels.len() as u64;
+            progress(done.fetch_add(drawn, Ordering::Relaxed) + drawn, total);
+        });
+        split
+    };
+    let train = draw_split(config.train, 0);
+    let test = draw_split(config.test, 1 << 32);
+    Dataset::new("digits", vec![SIDE, SIDE], train, test)
+}
+
+/// Draws image number `index` and returns its digit.
+fn draw_one(glyphs: &Glyphs, seed: u64, index: u64, image: &mut [u8]) -> u8 {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(index);
+    let digit = rng.random_range(0..CLASSES);
+    let ways = glyphs.ways_to_write(digit);
+    let strokes = &ways[rng.random_range(0..ways.len())];
+    let curves = warp::deformed(strokes, &mut rng);
+    raster::draw(&curves, &mut rng, image);
+    digit as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_draws_the_same_digits_in_any_number() {
+        let few = draw(&DigitsConfig { train: 40, test: 10, seed: 3 }, &|_, _| ()).unwrap();
+        let more = draw(&DigitsConfig { train: 700, test: 10, seed: 3 }, &|_, _| ()).unwrap();
+        assert_eq!(few.train.images[..], more.train.images[..40 * PIXELS]);
+        assert_eq!(few.test, more.test);
+        assert_ne!(few.test.images[..], few.train.images[..10 * PIXELS]);
+    }
+
+    #[test]
+    fn every_class_is_drawn_and_no_image_is_empty() {
+        let data = draw(&DigitsConfig { train: 300, test: 1, seed: 0 }, &|_, _| ()).unwrap();
+        assert_eq!(data.classes, CLASSES);
+        for image in data.train.images.chunks(PIXELS) {
+            let ink = image.iter().filter(|&&byte| byte > 100).count();
+            assert!((15..400).contains(&ink), "{ink} inked pixels");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! A data set from a folder with four IDX files.
+//!
+//! The header tells images (two dimensions or more) from labels (one); the name tells the split:
+//! `train…` or `t10k…`/`test…`, anywhere in the file name.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::idx::{self, Array};
+use crate::{DataError, Dataset, Progress, Split};
+
+/// Reads the data set in `folder`.
+///
+/// # Errors
+/// The folder does not hold exactly one file for each of the four parts, or a file is damaged, or
+/// the parts do not fit together.
+pub fn load(folder: &Path, progress: &Progress<'_>) -> Result<Dataset, DataError> {
+    let parts = find(folder)?;
+    progress(0, 4);
+    let train_images = idx::read(&parts.train_images)?;
+    progress(1, 4);
+    let train_labels = idx::read(&parts.train_labels)?;
+    progress(2, 4);
+    let test_images = idx::read(&parts.test_images)?;
+    progress(3, 4);
+    let test_labels = idx::read(&parts.test_labels)?;
+    progress(4, 4);
+    let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned();
+    if train_images.extents[1..] != test_images.extents[1..] {
+        return Err(DataError::format(
+            parts.test_images,
+            format!(
+                "images of shape {:?}, but the training images have {:?}",
+                &test_images.extents[1..],
+                &train_images.extents[1..]
+            ),
+        ));
+    }
+    let image_shape = train_images.extents[1..].to_vec();
+    let train = pair(train_images, train_labels, &parts.train_images)?;
+    let test = pair(test_images, test_labels, &parts.test_images)?;
+    Dataset::new(name, image_shape, train, test)
+}
+
+fn pair(images: Array, labels: Array, path: &Path) -> Result<Split, DataError> {
+    if images.extents[0] != labels.extents[0] {
+        return Err(DataError::format(
+            path,
+            format!("{} images, but {} labels beside them", images.extents[0], labels.extents[0]),
+        ));
+    }
+    if images.extents[0] == 0 {
+        return Err(DataError::format(path, "the file holds no image"));
+    }
+    Ok(Split { images: images.elements, labels: labels.elements })
+}
+
+struct Parts {
+    train_images: PathBuf,
+    train_labels: PathBuf,
+    test_images: PathBuf,
+    test_labels: PathBuf,
+}
+
+fn find(folder: &Path) -> Result<Parts, DataError> {
+    let refuse = |reason: String| DataError::Folder { path: folder.to_path_buf(), reason };
+    let entries =
+        fs::read_dir(folder).map_err(|source| DataError::io("read folder", folder, source))?;
+    let mut candidates = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|source| DataError::io("read folder", folder, source))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        let train = name.contains("train");
+        let test = name.contains("t10k") || name.contains("test");
+        if path.is_file() && train != test {
+            candidates.push((train, path));
+        }
+    }
+    candidates.sort();
+    let mut found: [Option<PathBuf>; 4] = [const { None }; 4];
+    for (train, path) in candidates {
+        let images = idx::read_extents(&path)?.len() > 1;
+        let slot = &mut found[2 * usize::from(!train) + usize::from(!images)];
+        if let Some(other) = slot {
+            let other = other.display();
+            return Err(refuse(format!("{other} and {} are the same part", path.display())));
+        }
+        *slot = Some(path);
+    }
+    let mut parts = found.into_iter().zip(PART_NAMES);
+    let mut next = || {
+        let (path, name) = parts.next().expect("four parts are taken from four slots");
+        path.ok_or_else(|| refuse(format!("there are no {name}")))
+    };
+    Ok(Parts {
+        train_images: next()?,
+        train_labels: next()?,
+        test_images: next()?,
+        test_labels: next()?,
+    })
+}
+
+const PART_NAMES: [&str; 4] = ["training images", "training labels", "test images", "test labels"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(folder: &Path, name: &str, extents: &[u32], elements: &[u8]) {
+        let mut bytes = vec![0, 0, 8, extents.len() as u8];
+        bytes.extend(extents.iter().flat_map(|extent| extent.to_be_bytes()));
+        bytes.extend(elements);
+        fs::write(folder.join(name), bytes).unwrap();
+    }
+
+    fn small_set() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "toy-train-images-idx3-ubyte", &[2, 1, 3], &[1, 2, 3, 4, 5, 6]);
+        write(folder.path(), "toy-train-labels-idx1-ubyte", &[2], &[0, 1]);
+        write(folder.path(), "toy-test-images-idx3-ubyte", &[1, 1, 3], &[7, 8, 9]);
+        write(folder.path(), "toy-test-labels-idx1-ubyte", &[1], &[1]);
+        fs::write(folder.path().join("README.md"), "not data").unwrap();
+        folder
+    }
+
+    fn refused(folder: &Path) -> String {
+        load(folder, &|_, _| ()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn finds_the_four_parts_by_header_and_name() {
+        let data = load(small_set().path(), &|_, _| ()).unwrap();
+        assert_eq!((data.image_shape, data.classes), (vec![1, 3], 2));
+        assert_eq!(data.test.images, [7, 8, 9]);
+    }
+
+    #[test]
+    fn says_what_is_missing_or_double() {
+        let folder = small_set();
+        write(folder.path(), "train-labels-again", &[2], &[0, 1]);
+        assert!(refused(folder.path()).contains("same part"));
+        let folder = small_set();
+        fs::remove_file(folder.path().join("toy-test-labels-idx1-ubyte")).unwrap();
+        assert!(refused(folder.path()).contains("there are no test labels"));
+        let empty = tempfile::tempdir().unwrap();
+        assert!(refused(empty.path()).contains("there are no training images"));
+        assert!(refused(&empty.path().join("nowhere")).contains("nowhere"));
+    }
+
+    #[test]
+    fn says_which_sizes_disagree() {
+        let folder = small_set();
+        write(folder.path(), "toy-train-labels-idx1-ubyte", &[3], &[0, 1, 1]);
+        assert!(refused(folder.path()).contains("2 images, but 3 labels"));
+        let folder = small_set();
+        write(folder.path(), "toy-test-images-idx3-ubyte", &[1, 2, 2], &[7, 8, 9, 9]);
+        assert!(refused(folder.path()).contains("[2, 2], but the training images have [1, 3]"));
+        let folder = small_set();
+        write(folder.path(), "toy-train-images-idx3-ubyte", &[0, 1, 3], &[]);
+        write(folder.path(), "toy-train-labels-idx1-ubyte", &[0], &[]);
+        assert!(refused(folder.path()).contains("holds no image"));
+    }
+}

@@ -1,0 +1,173 @@
+//! The IDX format: two zero bytes, a type byte (8 = unsigned byte), the number of dimensions, the
+//! extents as big-endian `u32`, then the elements, row-major.
+//!
+//! Only unsigned bytes are read. A gzipped file is recognised by its first two bytes.
+//!
+//! # References
+//! LeCun, Cortes, Burges, *The MNIST database of handwritten digits*, "File formats".
+
+use std::fs::File;
+use std::io::{BufReader, Cursor, Read};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+
+use crate::DataError;
+
+/// An array of unsigned bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Array {
+    /// The extents, outermost first; at least one.
+    pub extents: Vec<usize>,
+    /// The elements, row-major.
+    pub elements: Vec<u8>,
+}
+
+/// Reads an IDX file, gzipped or not.
+///
+/// # Errors
+/// The file cannot be read, or is not an IDX file of unsigned bytes with exactly as many elements
+/// as its header says.
+pub fn read(path: &Path) -> Result<Array, DataError> {
+    let file = File::open(path).map_err(|source| DataError::io("open", path, source))?;
+    parse(BufReader::new(file), path)
+}
+
+/// The extents alone, from the header of the file at `path`.
+///
+/// # Errors
+/// As [`read`], for the header.
+pub fn read_extents(path: &Path) -> Result<Vec<usize>, DataError> {
+    let file = File::open(path).map_err(|source| DataError::io("open", path, source))?;
+    let mut reader = decompressed(BufReader::new(file), path)?;
+    header(&mut reader, path)
+}
+
+/// Parses IDX bytes, gzipped or not; `path` is named in errors.
+///
+/// Memory is taken only as the elements arrive, so a header that lies about its extents costs
+/// nothing.
+///
+/// # Errors
+/// As [`read`].
+pub fn parse<R: Read>(reader: R, path: &Path) -> Result<Array, DataError> {
+    let mut reader = decompressed(reader, path)?;
+    let extents = header(&mut reader, path)?;
+    let count = extents
+        .iter()
+        .try_fold(1_usize, |product, &extent| product.checked_mul(extent))
+        .ok_or_else(|| DataError::format(path, format!("extents {extents:?} overflow")))?;
+    let mut elements = Vec::new();
+    // One byte more than announced, to notice trailing data.
+    reader
+        .take((count as u64).saturating_add(1))
+        .read_to_end(&mut elements)
+        .map_err(|source| truncated(path, &source))?;
+    if elements.len() != count {
+        let found = if elements.len() > count { "more".into() } else { elements.len().to_string() };
+        return Err(DataError::format(
+            path,
+            format!("the header announces {count} elements {extents:?} but the file holds {found}"),
+        ));
+    }
+    Ok(Array { extents, elements })
+}
+
+fn decompressed<'a, R: Read + 'a>(
+    mut reader: R,
+    path: &Path,
+) -> Result<Box<dyn Read + 'a>, DataError> {
+    let mut first = [0_u8; 2];
+    reader.read_exact(&mut first).map_err(|source| truncated(path, &source))?;
+    let whole = Cursor::new(first).chain(reader);
+    Ok(if first == [0x1f, 0x8b] { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) })
+}
+
+fn header(reader: &mut dyn Read, path: &Path) -> Result<Vec<usize>, DataError> {
+    let mut word = [0_u8; 4];
+    reader.read_exact(&mut word).map_err(|source| truncated(path, &source))?;
+    let [zero_0, zero_1, kind, dimensions] = word;
+    if [zero_0, zero_1, kind] != [0, 0, 8] || dimensions == 0 {
+        return Err(DataError::format(
+            path,
+            format!(
+                "not an IDX file of unsigned bytes: it begins with {word:02x?}, expected \
+                 [00, 00, 08, dimensions]"
+            ),
+        ));
+    }
+    (0..dimensions)
+        .map(|_| {
+            reader.read_exact(&mut word).map_err(|source| truncated(path, &source))?;
+            Ok(u32::from_be_bytes(word) as usize)
+        })
+        .collect()
+}
+
+fn truncated(path: &Path, source: &std::io::Error) -> DataError {
+    DataError::format(path, format!("truncated or damaged IDX file ({source})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse_bytes(bytes: &[u8]) -> Result<Array, DataError> {
+        parse(bytes, Path::new("some-file"))
+    }
+
+    fn encode(extents: &[u32], elements: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0, 0, 8, extents.len() as u8];
+        bytes.extend(extents.iter().flat_map(|extent| extent.to_be_bytes()));
+        bytes.extend(elements);
+        bytes
+    }
+
+    #[test]
+    fn reads_plain_and_gzipped() {
+        let plain = encode(&[2, 3], &[1, 2, 3, 4, 5, 6]);
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(&plain).unwrap();
+        let expected = Array { extents: vec![2, 3], elements: vec![1, 2, 3, 4, 5, 6] };
+        assert_eq!(parse_bytes(&plain).unwrap(), expected);
+        assert_eq!(parse_bytes(&gzip.finish().unwrap()).unwrap(), expected);
+    }
+
+    #[test]
+    fn names_the_file_and_the_fault() {
+        let cases: [(Vec<u8>, &str); 6] = [
+            (vec![], "truncated"),
+            (vec![0, 0, 8], "truncated"),
+            (vec![0, 0, 9, 1, 0, 0, 0, 1, 0], "not an IDX file"),
+            (encode(&[2, 2], &[0; 3]), "announces 4 elements [2, 2] but the file holds 3"),
+            (encode(&[2, 2], &[0; 9]), "holds more"),
+            (encode(&[u32::MAX; 3], &[0; 9]), "overflow"),
+        ];
+        for (bytes, expected) in cases {
+            let message = parse_bytes(&bytes).unwrap_err().to_string();
+            assert!(message.starts_with("some-file: ") && message.contains(expected), "{message}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_an_array_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            if let Ok(array) = parse_bytes(&bytes) {
+                prop_assert_eq!(array.extents.iter().product::<usize>(), array.elements.len());
+            }
+        }
+
+        #[test]
+        fn every_truncation_is_an_error(elements in proptest::collection::vec(any::<u8>(), 1..40), cut in 0_usize..8) {
+            let bytes = encode(&[elements.len() as u32], &elements);
+            let end = bytes.len() - 1 - cut.min(bytes.len() - 1);
+            prop_assert!(parse_bytes(&bytes[..end]).is_err());
+        }
+    }
+}

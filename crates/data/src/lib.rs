@@ -1,0 +1,17 @@
+//! Labelled images: any four IDX files, MNIST by name, and built-in digits that are drawn at run
+//! time. No tensor library is involved; images are bytes, normalised later on the device.
+
+mod dataset;
+pub mod digits;
+mod error;
+pub mod folder;
+pub mod idx;
+pub mod mnist;
+mod source;
+
+pub use dataset::{Dataset, Split};
+pub use error::DataError;
+pub use source::Source;
+
+/// Told how far loading has come: `(done, total)` in the unit of the source (images or files).
+pub type Progress<'a> = dyn Fn(u64, u64) + Sync + 'a;

@@ -1,0 +1,161 @@
+//! MNIST by name: downloaded once into the user's cache folder, checked by the SHA-256 of the
+//! uncompressed files, offline afterwards.
+//!
+//! # References
+//! LeCun, Cortes, Burges, *The MNIST database of handwritten digits* (1998).
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use flate2::read::MultiGzDecoder;
+use sha2::{Digest, Sha256};
+
+use crate::{DataError, Dataset, Progress, folder};
+
+/// The variable that names another cache folder than the system's.
+pub const CACHE_VARIABLE: &str = "RAYCLIP_CACHE";
+
+/// Name, SHA-256 and length of the uncompressed file.
+const FILES: [(&str, &str, u64); 4] = [
+    (
+        "train-images-idx3-ubyte",
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        47_040_016,
+    ),
+    (
+        "train-labels-idx1-ubyte",
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        60_008,
+    ),
+    (
+        "t10k-images-idx3-ubyte",
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        7_840_016,
+    ),
+    (
+        "t10k-labels-idx1-ubyte",
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        10_008,
+    ),
+];
+
+const MIRRORS: [&str; 2] = [
+    "https://storage.googleapis.com/cvdf-datasets/mnist",
+    "https://ossci-datasets.s3.amazonaws.com/mnist",
+];
+
+/// Reads MNIST from the cache, downloading what is missing.
+///
+/// # Errors
+/// A file is neither in the cache nor to be had from a mirror, or the cache cannot be written.
+pub fn load(progress: &Progress<'_>) -> Result<Dataset, DataError> {
+    let cache = cache_folder();
+    for (done, (name, digest, length)) in (0..).zip(FILES) {
+        progress(done, 8);
+        fetch(&cache, name, digest, length)?;
+    }
+    let dataset = folder::load(&cache, &|done, _| progress(4 + done, 8))?;
+    Ok(Dataset { name: "mnist".into(), ..dataset })
+}
+
+fn cache_folder() -> PathBuf {
+    std::env::var_os(CACHE_VARIABLE)
+        .map(PathBuf::from)
+        .or_else(|| dirs::cache_dir().map(|cache| cache.join("rayclip")))
+        .unwrap_or_else(|| PathBuf::from(".rayclip-cache"))
+        .join("mnist")
+}
+
+/// Makes sure that `folder` holds an intact copy of the file `name`, gzipped or not.
+fn fetch(folder: &Path, name: &'static str, digest: &str, length: u64) -> Result<(), DataError> {
+    for candidate in [folder.join(format!("{name}.gz")), folder.join(name)] {
+        match fs::read(&candidate) {
+            Ok(bytes) if sha256_of_content(&bytes, length).as_deref() == Some(digest) => {
+                return Ok(());
+            }
+            Ok(_) => {
+                tracing::warn!("{} is damaged and is downloaded again", candidate.display());
+                fs::remove_file(&candidate)
+                    .map_err(|source| DataError::io("remove", &candidate, source))?;
+            }
+            Err(_) => {}
+        }
+    }
+    let unavailable = |reason: String| DataError::Unavailable {
+        file: name,
+        folder: folder.to_path_buf(),
+        reason,
+    };
+    fs::create_dir_all(folder).map_err(|source| DataError::io("create", folder, source))?;
+    let mut reason = String::new();
+    for mirror in MIRRORS {
+        match download(&format!("{mirror}/{name}.gz")) {
+            Ok(bytes) if sha256_of_content(&bytes, length).as_deref() == Some(digest) => {
+                return write_whole(&folder.join(format!("{name}.gz")), &bytes);
+            }
+            Ok(_) => reason = format!("{mirror}: the file has another SHA-256 than {digest}"),
+            Err(error) => reason = format!("{mirror}: {error}"),
+        }
+    }
+    Err(unavailable(reason))
+}
+
+fn download(url: &str) -> Result<Vec<u8>, ureq::Error> {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .https_only(true)
+        .timeout_connect(Some(Duration::from_secs(10)))
+        .timeout_global(Some(Duration::from_mins(5)))
+        .build()
+        .into();
+    agent.get(url).call()?.body_mut().with_config().limit(64 << 20).read_to_vec()
+}
+
+/// The digest of the content, decompressed if it is gzipped, read no further than `length`.
+fn sha256_of_content(bytes: &[u8], length: u64) -> Option<String> {
+    let mut content = Vec::new();
+    let limit = length + 1;
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        MultiGzDecoder::new(bytes).take(limit).read_to_end(&mut content).ok()?;
+    } else {
+        bytes.take(limit).read_to_end(&mut content).ok()?;
+    }
+    Some(hex(&Sha256::digest(&content)))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
+    let failed = |source| DataError::io("write", path, source);
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_with_the_right_digest_is_not_downloaded() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("labels"), b"abc").unwrap();
+        let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert!(fetch(folder.path(), "labels", digest, 3).is_ok());
+    }
+
+    #[test]
+    fn the_digest_is_of_the_uncompressed_content() {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(b"abc").unwrap();
+        let gzip = gzip.finish().unwrap();
+        assert_eq!(sha256_of_content(&gzip, 3), sha256_of_content(b"abc", 3));
+        assert_ne!(sha256_of_content(b"abcd", 3), sha256_of_content(b"abc", 3));
+    }
+}

@@ -1,0 +1,39 @@
+//! Where a data set comes from.
+
+use std::path::PathBuf;
+
+use crate::{DataError, Dataset, Progress, digits, folder, mnist};
+
+/// A data set that can be asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The built-in digits, drawn at run time.
+    Digits(digits::DigitsConfig),
+    /// MNIST from the user's cache folder or the network.
+    Mnist,
+    /// Four IDX files in a folder.
+    Folder(PathBuf),
+}
+
+impl Source {
+    /// The source that `name` stands for: `digits`, `mnist`, or else the path of a folder.
+    pub fn from_name(name: &str) -> Self {
+        match name {
+            "digits" => Self::Digits(digits::DigitsConfig::default()),
+            "mnist" => Self::Mnist,
+            path => Self::Folder(PathBuf::from(path)),
+        }
+    }
+
+    /// Loads or draws the data set.
+    ///
+    /// # Errors
+    /// As the source's own function says.
+    pub fn load(&self, progress: &Progress<'_>) -> Result<Dataset, DataError> {
+        match self {
+            Self::Digits(config) => digits::draw(config, progress),
+            Self::Mnist => mnist::load(progress),
+            Self::Folder(path) => folder::load(path, progress),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! A network on disk: one safetensors file and a JSON description beside it.
+//!
+//! Tensor `layer_i.weight` is `[replica, fan_in, fan_out]`, `layer_i.bias` is `[replica, 1, fan_out]`,
+//! both f32: an image `x` gives `relu(x · weight + bias)`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use burn::module::Param;
+use burn::tensor::{Device, Tensor, TensorData};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+
+use crate::{Layer, Mlp, MlpShape, ModelError};
+
+/// What a JSON file beside the weights says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Description {
+    /// Extents of the tensors.
+    pub shape: MlpShape,
+    /// Extents of one image, whose product is the number of inputs.
+    pub image_shape: Vec<usize>,
+    /// `(pixel / 255 − mean) / deviation` is what the network sees of a pixel.
+    pub mean: f64,
+    /// See `mean`.
+    pub deviation: f64,
+}
+
+/// Bytes of the safetensors file and of the JSON description.
+///
+/// # Errors
+/// A weight cannot be read from its device.
+pub fn save(network: &Mlp, description: &Description) -> Result<(Vec<u8>, Vec<u8>), ModelError> {
+    let mut tensors = BTreeMap::new();
+    for (index, layer) in network.layers.iter().enumerate() {
+        tensors.insert(format!("layer_{index}.weight"), layer.weight.val());
+        if let Some(bias) = &layer.bias {
+            tensors.insert(format!("layer_{index}.bias"), bias.val());
+        }
+    }
+    let mut payloads = Vec::new();
+    for (name, tensor) in tensors {
+        let extents = tensor.dims();
+        let values: Vec<f32> = tensor.try_into_vec_as().map_err(|error| ModelError::Device {
+            what: name.clone(),
+            reason: error.to_string(),
+        })?;
+        let bytes: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
+        payloads.push((name, extents, bytes));
+    }
+    let views = payloads.iter().map(|(name, extents, bytes)| {
+        let view = TensorView::new(Dtype::F32, extents.to_vec(), bytes);
+        (name, view.expect("four bytes are written for every element"))
+    });
+    let weights = safetensors::serialize(views, None).expect("names are unique");
+    let json = serde_json::to_vec_pretty(description).expect("a description is plain data");
+    Ok((weights, json))
+}
+
+/// Reads a network from its two files.
+///
+/// # Errors
+/// A file cannot be read or is damaged, or the tensors are not those of the description.
+pub fn load(
+    weights: &Path,
+    description: &Path,
+    device: &Device,
+) -> Result<(Mlp, Description), ModelError> {
+    let read = |path: &Path| {
+        fs::read(path).map_err(|source| ModelError::Io {
+            action: "read",
+            path: path.to_path_buf(),
+            source,
+        })
+    };
+    let format = |path: &Path, reason: String| ModelError::Format { path: path.into(), reason };
+    let description_value: Description = serde_json::from_slice(&read(description)?)
+        .map_err(|error| format(description, error.to_string()))?;
+    let shape = &description_value.shape;
+    shape.validate()?;
+    let bytes = read(weights)?;
+    let tensors =
+        SafeTensors::deserialize(&bytes).map_err(|error| format(weights, error.to_string()))?;
+    let tensor = |name: String, extents: [usize; 3]| {
+        let view = tensors.tensor(&name).map_err(|error| format(weights, error.to_string()))?;
+        if view.dtype() != Dtype::F32 || view.shape() != extents {
+            return Err(format(
+                weights,
+                format!(
+                    "{name} is {:?} {:?}, expected F32 {extents:?}",
+                    view.dtype(),
+                    view.shape()
+                ),
+            ));
+        }
+        let (words, _) = view.data().as_chunks::<4>();
+        let values: Vec<f32> = words.iter().map(|&word| f32::from_le_bytes(word)).collect();
+        let tensor = Tensor::from_data(TensorData::new(values, extents), device);
+        Ok(Param::from_tensor(tensor))
+    };
+    let layers = shape
+        .layers()
+        .enumerate()
+        .map(|(index, (fan_in, fan_out))| {
+            let weight =
+                tensor(format!("layer_{index}.weight"), [shape.replicas, fan_in, fan_out])?;
+            let bias = shape
+                .bias
+                .then(|| tensor(format!("layer_{index}.bias"), [shape.replicas, 1, fan_out]));
+            Ok(Layer { weight, bias: bias.transpose()? })
+        })
+        .collect::<Result<_, ModelError>>()?;
+    Ok((Mlp { layers }, description_value))
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn what_is_saved_is_what_is_loaded() {
+        let device = Device::flex();
+        let shape = MlpShape { replicas: 2, inputs: 4, hidden: vec![3], outputs: 2, bias: true };
+        let network =
+            Mlp::init(&shape, &device, |_, layer| ChaCha8Rng::seed_from_u64(layer as u64)).unwrap();
+        let description =
+            Description { shape, image_shape: vec![2, 2], mean: 0.5, deviation: 0.25 };
+        let (weights, json) = save(&network, &description).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let [weights_path, json_path] = ["n.safetensors", "n.json"].map(|n| folder.path().join(n));
+        fs::write(&weights_path, &weights).unwrap();
+        fs::write(&json_path, json).unwrap();
+        let (loaded, found) = load(&weights_path, &json_path, &device).unwrap();
+        assert_eq!(found, description);
+        let images = Tensor::ones([2, 1, 4], &device);
+        let expected = network.forward(images.clone()).into_data();
+        loaded.forward(images).into_data().assert_eq(&expected, true);
+
+        fs::write(&weights_path, &weights[..weights.len() - 4]).unwrap();
+        assert!(load(&weights_path, &json_path, &device).is_err());
+    }
+}

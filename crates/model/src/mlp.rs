@@ -1,0 +1,113 @@
+//! The network: a multilayer perceptron with rectified hidden layers.
+
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Tensor, TensorData, activation::relu};
+use rand::Rng;
+
+use crate::init::xavier_normal;
+use crate::{MlpShape, ModelError};
+
+/// One fully connected layer of every replica.
+#[derive(Module, Debug)]
+pub struct Layer {
+    /// `[replica, fan_in, fan_out]`.
+    pub weight: Param<Tensor<3>>,
+    /// `[replica, 1, fan_out]`, where the network has biases.
+    pub bias: Option<Param<Tensor<3>>>,
+}
+
+impl Layer {
+    /// `x W + b`, `[replica, image, fan_in] → [replica, image, fan_out]`.
+    fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+        let product = input.matmul(self.weight.val());
+        match &self.bias {
+            Some(bias) => product + bias.val(),
+            None => product,
+        }
+    }
+}
+
+/// `R` independent multilayer perceptrons of one shape.
+#[derive(Module, Debug)]
+pub struct Mlp {
+    /// From the input on; all but the last are followed by a rectifier.
+    pub layers: Vec<Layer>,
+}
+
+impl Mlp {
+    /// Xavier-normal weights and zero biases; `generator(replica, layer)` is asked once for each.
+    ///
+    /// # Errors
+    /// An extent of the shape is zero.
+    pub fn init<G: Rng>(
+        shape: &MlpShape,
+        device: &Device,
+        mut generator: impl FnMut(usize, usize) -> G,
+    ) -> Result<Self, ModelError> {
+        shape.validate()?;
+        let layers = shape
+            .layers()
+            .enumerate()
+            .map(|(layer, (fan_in, fan_out))| {
+                let values: Vec<f32> = (0..shape.replicas)
+                    .flat_map(|replica| {
+                        xavier_normal(fan_in, fan_out, &mut generator(replica, layer))
+                    })
+                    .collect();
+                let values = TensorData::new(values, [shape.replicas, fan_in, fan_out]);
+                let bias = || Tensor::zeros([shape.replicas, 1, fan_out], device);
+                Layer {
+                    weight: Param::from_tensor(Tensor::from_data(values, device)),
+                    bias: shape.bias.then(|| Param::from_tensor(bias())),
+                }
+            })
+            .collect();
+        Ok(Self { layers })
+    }
+
+    /// Logits of a batch of images.
+    ///
+    /// # Shapes
+    /// `[replica, image, input] → [replica, image, class]`.
+    pub fn forward(&self, images: Tensor<3>) -> Tensor<3> {
+        let (last, hidden) = self.layers.split_last().expect("a network has an output layer");
+        last.forward(hidden.iter().fold(images, |input, layer| relu(layer.forward(input))))
+    }
+
+    /// The extents as they are now.
+    pub fn shape(&self) -> MlpShape {
+        let extents: Vec<[usize; 3]> =
+            self.layers.iter().map(|layer| layer.weight.val().dims()).collect();
+        let [replicas, inputs, _] = extents[0];
+        let mut hidden: Vec<usize> = extents.iter().map(|[_, _, fan_out]| *fan_out).collect();
+        let outputs = hidden.pop().expect("a network has an output layer");
+        MlpShape { replicas, inputs, hidden, outputs, bias: self.layers[0].bias.is_some() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::SeedableRng;
+
+    use super::*;
+
+    pub(crate) fn seeded(replica: usize, layer: usize) -> ChaCha8Rng {
+        let mut rng = ChaCha8Rng::seed_from_u64(replica as u64);
+        rng.set_stream(layer as u64);
+        rng
+    }
+
+    #[test]
+    fn a_replica_is_the_same_network_alone() {
+        let device = Device::flex();
+        let shape = MlpShape { replicas: 3, inputs: 5, hidden: vec![7, 4], outputs: 2, bias: true };
+        let three = Mlp::init(&shape, &device, seeded).unwrap();
+        assert_eq!(three.shape(), shape);
+        let alone = MlpShape { replicas: 1, ..shape };
+        let third = Mlp::init(&alone, &device, |_, layer| seeded(2, layer)).unwrap();
+        let images = Tensor::<3>::ones([1, 6, 5], &device);
+        let of_three = three.forward(images.clone().repeat_dim(0, 3)).narrow(0, 2, 1);
+        of_three.into_data().assert_eq(&third.forward(images).into_data(), true);
+    }
+}

@@ -1,0 +1,384 @@
+//! The resolved configuration of a run: everything that its result depends on.
+//!
+//! The keys are those of the preset files in `assets/presets/`, which hold every default and say
+//! what each key means; [`presets`](crate::presets) reads and merges them.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::TrainerError;
+
+/// Everything that a run's result depends on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// The preset that the other keys started from.
+    pub preset: String,
+    /// Seed of the first replica; replica `r` has `seed + r`.
+    pub seed: u64,
+    /// Independent networks that train at once.
+    pub replicas: usize,
+    /// The backend that was asked for.
+    pub device: DeviceChoice,
+    /// Where the images come from.
+    pub data: DataConfig,
+    /// The network before the first clip.
+    pub network: NetworkConfig,
+    /// How it is trained.
+    pub training: TrainingConfig,
+    /// How it is clipped.
+    pub compression: CompressionConfig,
+    /// How `dtc` measures the weights.
+    pub measurement: MeasurementConfig,
+    /// How `dtc` reconstructs them.
+    pub solver: SolverConfig,
+    /// How accuracy is measured.
+    pub evaluation: EvaluationConfig,
+}
+
+/// A backend by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceChoice {
+    /// The first real GPU, else `ndarray`.
+    Auto,
+    /// A GPU through Vulkan, Metal or DX12; a software adapter if there is no other.
+    Wgpu,
+    /// The CPU through the `ndarray` crate.
+    Ndarray,
+    /// The CPU through Burn's own kernels.
+    Flex,
+    /// An NVIDIA GPU through CUDA, where this was built with the feature `cuda`.
+    Cuda,
+}
+
+/// See the preset files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// `digits`, `mnist`, or a folder.
+    pub source: String,
+    /// What pixels are normalised with.
+    pub normalization: Normalization,
+    /// Mean pixel, as a fraction of 255, where `normalization` is fixed.
+    pub mean: f64,
+    /// Standard deviation, likewise.
+    pub deviation: f64,
+}
+
+/// What pixels are normalised with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Normalization {
+    /// Mean and deviation of the training pixels.
+    TrainingPixels,
+    /// The configured mean and deviation.
+    Fixed,
+}
+
+/// See the preset files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkConfig {
+    /// Neurons of every hidden layer.
+    pub hidden: Vec<usize>,
+    /// Whether layers add a bias.
+    pub bias: bool,
+}
+
+/// See the preset files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingConfig {
+    /// The training loss.
+    pub loss: LossKind,
+    /// The order of the images.
+    pub order: OrderKind,
+    /// Images a batch; the last of an epoch may be smaller.
+    pub batch_size: usize,
+    /// Batches between two clips.
+    pub batches_per_cycle: usize,
+    /// Adam's step size.
+    pub learning_rate: f64,
+    /// Adam's moments across a clip.
+    pub moments: Moments,
+}
+
+/// The training loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LossKind {
+    /// Softmax cross-entropy over the classes.
+    CrossEntropy,
+    /// Log-softmax over the batch, then cross-entropy over the classes.
+    BatchAxis,
+}
+
+/// The order in which training images are seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OrderKind {
+    /// A new permutation every epoch, going on across cycles.
+    Shuffled,
+    /// As stored, from the first image at the beginning of every cycle.
+    Sequential,
+}
+
+/// What becomes of Adam's moments at a clip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moments {
+    /// Those of the kept neurons are kept.
+    Carry,
+    /// The optimizer starts anew.
+    Reset,
+}
+
+/// See the preset files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CompressionConfig {
+    /// What neurons are ranked by.
+    pub method: Method,
+    /// Fraction of the neurons that a clip keeps, between 0 and 1.
+    pub keep: f64,
+    /// A layer is clipped until it has at most this many neurons.
+    pub min_width: usize,
+    /// Which side of the ranking is clipped.
+    pub clip: Side,
+    /// What `dtc` ranks.
+    pub domain: Domain,
+    /// Weight of the ℓ₁ norm in the reconstruction.
+    pub lambda: f64,
+}
+
+/// What neurons are ranked by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// The sum of the two weight rays.
+    Dtc,
+    /// The sum of all weights of a neuron.
+    Magnitude,
+    /// Norm of the incoming times norm of the outgoing weights.
+    L2,
+    /// A seeded draw.
+    Random,
+}
+
+impl Method {
+    /// The name that the configuration uses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dtc => "dtc",
+            Self::Magnitude => "magnitude",
+            Self::L2 => "l2",
+            Self::Random => "random",
+        }
+    }
+}
+
+/// A side of a ranking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// The neurons with the smallest scores.
+    Smallest,
+    /// The neurons with the largest scores.
+    Largest,
+}
+
+/// What the ray sum is read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Domain {
+    /// Ψ applied to the rays: one reconstructed weight sum a neuron.
+    Neuron,
+    /// The rays themselves: cosine coefficients, entry `j` taken for neuron `j`.
+    Coefficient,
+}
+
+/// See the preset files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeasurementConfig {
+    /// Where Φ comes from.
+    pub matrix: MatrixKind,
+    /// How many measurements are taken.
+    pub count: CountKind,
+    /// Measurements as a fraction of the neurons, where `count` is rounded.
+    pub ratio: f64,
+}
+
+/// Where the measurement matrix Φ comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MatrixKind {
+    /// Own stream for every seed, cycle and layer.
+    Keyed,
+    /// NumPy's legacy generator, seeded with 42424242 at every solve.
+    Numpy,
+}
+
+/// How many measurements are taken of `m` neurons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CountKind {
+    /// `max(1, round(ratio · m))`.
+    Rounded,
+    /// `int(m · (1 − keep))` in floating point.
+    Supplement,
+}
+
+/// See the preset files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SolverConfig {
+    /// What reconstructs the rays.
+    pub algorithm: Algorithm,
+    /// Relative duality gap at which FISTA ends.
+    pub tolerance: f64,
+    /// Iterations of FISTA at most.
+    pub max_iterations: usize,
+}
+
+/// What reconstructs the rays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Algorithm {
+    /// Homotopy where the network is on the CPU, FISTA where it is on a GPU.
+    Auto,
+    /// Exact, on the host, f64.
+    Homotopy,
+    /// Iterative, on the device, f32.
+    Fista,
+}
+
+/// See the preset files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluationConfig {
+    /// What an accuracy is the mean of.
+    pub accuracy: AccuracyKind,
+}
+
+/// What an accuracy is the mean of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccuracyKind {
+    /// All test images alike.
+    AllImages,
+    /// The accuracies of the batches, though the last is smaller.
+    MeanOfBatches,
+}
+
+impl RunConfig {
+    /// Seeds of the replicas.
+    pub fn seeds(&self) -> Vec<u64> {
+        (0..self.replicas as u64).map(|replica| self.seed.wrapping_add(replica)).collect()
+    }
+
+    /// The folder that `data.source` names, if it is neither built in nor MNIST.
+    pub fn data_folder(&self) -> Option<PathBuf> {
+        let source = self.data.source.as_str();
+        (!matches!(source, "digits" | "mnist")).then(|| PathBuf::from(source))
+    }
+
+    /// Refuses values that no run can be made with.
+    ///
+    /// # Errors
+    /// [`TrainerError::Value`], naming the key and what it must be.
+    pub fn validate(&self) -> Result<(), TrainerError> {
+        let refuse = |key: &str, value: &dyn std::fmt::Display, expected: &str| {
+            Err(TrainerError::Value {
+                key: key.to_owned(),
+                reason: format!("{value} is not {expected}"),
+            })
+        };
+        let counts = [
+            ("replicas", self.replicas),
+            ("training.batch_size", self.training.batch_size),
+            ("training.batches_per_cycle", self.training.batches_per_cycle),
+            ("compression.min_width", self.compression.min_width),
+            ("solver.max_iterations", self.solver.max_iterations),
+        ];
+        if let Some((key, value)) = counts.into_iter().find(|(_, value)| *value == 0) {
+            return refuse(key, &value, "at least 1");
+        }
+        let positives = [
+            ("data.deviation", self.data.deviation),
+            ("training.learning_rate", self.training.learning_rate),
+            ("compression.lambda", self.compression.lambda),
+        ];
+        if let Some((key, value)) = positives.into_iter().find(|(_, v)| !(v.is_finite() && *v > 0.0))
+        {
+            return refuse(key, &value, "a positive number");
+        }
+        let fractions = [
+            ("compression.keep", self.compression.keep),
+            ("measurement.ratio", self.measurement.ratio),
+            ("solver.tolerance", self.solver.tolerance),
+        ];
+        if let Some((key, value)) = fractions.into_iter().find(|(_, v)| !(*v > 0.0 && *v < 1.0)) {
+            return refuse(key, &value, "between 0 and 1");
+        }
+        if !self.data.mean.is_finite() {
+            return refuse("data.mean", &self.data.mean, "a finite number");
+        }
+        self.validate_widths()
+    }
+
+    fn validate_widths(&self) -> Result<(), TrainerError> {
+        let hidden = &self.network.hidden;
+        let value = |reason: String| Err(TrainerError::Value { key: "network.hidden".into(), reason });
+        if hidden.is_empty() || hidden.contains(&0) {
+            return value(format!("{hidden:?} is not one width or more, each at least 1"));
+        }
+        let min_width = self.compression.min_width;
+        if hidden.iter().all(|width| *width <= min_width) {
+            return value(format!(
+                "nothing to compress: no layer of {hidden:?} has more than compression.min_width = \
+                 {min_width} neurons"
+            ));
+        }
+        let smallest = min_width + 1;
+        if self.compression.method == Method::Dtc && self.measurement.count(smallest, self.compression.keep) == 0 {
+            return Err(TrainerError::Value {
+                key: "measurement.count".into(),
+                reason: format!(
+                    "the supplement's rule takes no measurement of {smallest} neurons; raise \
+                     compression.min_width or set measurement.count = \"rounded\""
+                ),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl MeasurementConfig {
+    /// Number of measurements of `m` neurons.
+    pub fn count(&self, m: usize, keep: f64) -> usize {
+        match self.count {
+            CountKind::Rounded => ((self.ratio * m as f64).round() as usize).max(1),
+            // Paper: n = m·s; the supplement truncates in float64, where 1 − 0.9 is below 0.1.
+            CountKind::Supplement => (m as f64 * (1.0 - keep)) as usize,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_supplement_counts_measurements_in_floating_point() {
+        let measurement =
+            MeasurementConfig { matrix: MatrixKind::Numpy, count: CountKind::Supplement, ratio: 0.1 };
+        for (m, n) in [(512, 51), (460, 45), (300, 29), (17, 1), (10, 0)] {
+            assert_eq!(measurement.count(m, 0.9), n, "{m}");
+        }
+        let rounded = MeasurementConfig { count: CountKind::Rounded, ..measurement };
+        assert_eq!([rounded.count(460, 0.9), rounded.count(3, 0.9)], [46, 1]);
+    }
+}

@@ -1,0 +1,228 @@
+//! Presets and how a configuration is put together: preset, then file, then flags.
+
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use crate::{RunConfig, TrainerError};
+
+/// Name and content of every preset; the first is the default.
+const PRESETS: [(&str, &str); 3] = [
+    ("corrected", include_str!("../../../assets/presets/corrected.toml")),
+    ("paper", include_str!("../../../assets/presets/paper.toml")),
+    ("supplement", include_str!("../../../assets/presets/supplement.toml")),
+];
+
+/// Names of the presets; the first is the default.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    PRESETS.into_iter().map(|(name, _)| name)
+}
+
+/// What a configuration is made of, besides the preset's defaults.
+#[derive(Debug, Default)]
+pub struct Layers<'a> {
+    /// The preset asked for; a file's key `preset` counts where this is `None`.
+    pub preset: Option<&'a str>,
+    /// A configuration file.
+    pub file: Option<&'a Path>,
+    /// Single keys, `a.b = value`, later ones over earlier ones; each with where it came from.
+    pub settings: Vec<Setting>,
+}
+
+/// One key that is set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    /// Dotted, for example `training.batch_size`.
+    pub key: String,
+    /// The value.
+    pub value: Value,
+    /// For messages, for example `--hidden`.
+    pub origin: String,
+}
+
+impl Setting {
+    /// Reads `key=value`; a value that is not TOML is taken as a string.
+    ///
+    /// # Errors
+    /// There is no `=`, or nothing before it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (key, value) = text
+            .split_once('=')
+            .filter(|(key, _)| !key.trim().is_empty())
+            .ok_or_else(|| format!("`{text}` is not of the form key=value"))?;
+        let value = value.trim();
+        let value =
+            value.parse::<Value>().unwrap_or_else(|_| Value::String(value.trim().to_owned()));
+        Ok(Self { key: key.trim().to_owned(), value, origin: "--set".into() })
+    }
+}
+
+/// Puts a configuration together and checks it.
+///
+/// # Errors
+/// A file that cannot be read, an unknown preset or key (with the nearest known one), a value of the
+/// wrong type or out of range.
+pub fn resolve(layers: &Layers<'_>) -> Result<RunConfig, TrainerError> {
+    let mut file = layers.file.map(read_table).transpose()?.unwrap_or_default();
+    let preset_of_file = file.remove("preset");
+    let name = match (layers.preset, &preset_of_file) {
+        (Some(name), _) => name,
+        (None, Some(Value::String(name))) => name,
+        (None, Some(_)) => {
+            let reason = "expected the name of a preset".into();
+            return Err(TrainerError::Value { key: "preset".into(), reason });
+        }
+        (None, None) => PRESETS[0].0,
+    };
+    let mut table = preset_table(name)?;
+    let origin = layers.file.map(|path| path.display().to_string()).unwrap_or_default();
+    for (key, value) in leaves(&file) {
+        insert(&mut table, &Setting { key, value, origin: origin.clone() })?;
+    }
+    for setting in &layers.settings {
+        insert(&mut table, setting)?;
+    }
+    table.insert("preset".into(), Value::String(name.to_owned()));
+    let config: RunConfig = serde_path_to_error::deserialize(table).map_err(|error| {
+        let key = error.path().to_string();
+        TrainerError::Value { key, reason: error.into_inner().message().to_owned() }
+    })?;
+    config.validate()?;
+    Ok(config)
+}
+
+fn preset_table(name: &str) -> Result<Table, TrainerError> {
+    let (_, text) = PRESETS.into_iter().find(|(known, _)| *known == name).ok_or_else(|| {
+        TrainerError::UnknownPreset {
+            name: name.to_owned(),
+            known: names().collect::<Vec<_>>().join(", "),
+        }
+    })?;
+    Ok(text.parse().expect("presets are valid TOML: a test reads them all"))
+}
+
+fn read_table(path: &Path) -> Result<Table, TrainerError> {
+    let text = std::fs::read_to_string(path).map_err(|source| TrainerError::Io {
+        action: "read the configuration",
+        path: path.to_path_buf(),
+        source,
+    })?;
+    text.parse().map_err(|error: toml::de::Error| TrainerError::Syntax {
+        path: path.to_path_buf(),
+        reason: error.to_string(),
+    })
+}
+
+/// Dotted keys and values of a table.
+fn leaves(table: &Table) -> Vec<(String, Value)> {
+    table
+        .iter()
+        .flat_map(|(key, value)| match value {
+            Value::Table(inner) => leaves(inner)
+                .into_iter()
+                .map(|(rest, value)| (format!("{key}.{rest}"), value))
+                .collect(),
+            value => vec![(key.clone(), value.clone())],
+        })
+        .collect()
+}
+
+/// Sets one key, which the table must have.
+fn insert(table: &mut Table, setting: &Setting) -> Result<(), TrainerError> {
+    let known = leaves(table);
+    if !known.iter().any(|(key, _)| *key == setting.key) {
+        let nearest = known
+            .into_iter()
+            .map(|(key, _)| (strsim::jaro_winkler(&short(&key), &short(&setting.key)), key))
+            .max_by(|(a, _), (b, _)| a.total_cmp(b))
+            .map(|(_, key)| key)
+            .unwrap_or_default();
+        return Err(TrainerError::UnknownKey {
+            key: setting.key.clone(),
+            nearest,
+            origin: setting.origin.clone(),
+        });
+    }
+    let mut parts: Vec<&str> = setting.key.split('.').collect();
+    let last = parts.pop().expect("a known key has a name");
+    let inner = parts.into_iter().fold(table, |table, part| {
+        table[part].as_table_mut().expect("a known key leads through tables")
+    });
+    inner.insert(last.to_owned(), setting.value.clone());
+    Ok(())
+}
+
+/// What follows the last dot: sections are often left out or wrong.
+fn short(key: &str) -> String {
+    key.rsplit('.').next().unwrap_or(key).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Algorithm, LossKind, Side};
+
+    fn with(settings: &[&str]) -> Result<RunConfig, TrainerError> {
+        let settings = settings.iter().map(|text| Setting::parse(text).unwrap()).collect();
+        resolve(&Layers { settings, ..Layers::default() })
+    }
+
+    #[test]
+    fn every_preset_is_complete_and_valid() {
+        for name in names() {
+            let layers = Layers { preset: Some(name), ..Layers::default() };
+            assert_eq!(resolve(&layers).unwrap().preset, name);
+        }
+        let layers = Layers { preset: Some("supplement"), ..Layers::default() };
+        let supplement = resolve(&layers).unwrap();
+        assert_eq!(supplement.training.loss, LossKind::BatchAxis);
+        assert_eq!(supplement.compression.clip, Side::Largest);
+    }
+
+    #[test]
+    fn a_resolved_configuration_resolves_to_itself() {
+        let config = with(&["network.hidden=[64, 32]", "compression.method=l2"]).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), toml::to_string(&config).unwrap()).unwrap();
+        let again = resolve(&Layers { file: Some(file.path()), ..Layers::default() }).unwrap();
+        assert_eq!(again, config);
+    }
+
+    #[test]
+    fn later_layers_win() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "preset = \"paper\"\nseed = 4\n[solver]\nalgorithm = \"fista\"\n")
+            .unwrap();
+        let settings = vec![Setting::parse("seed=9").unwrap()];
+        let config =
+            resolve(&Layers { preset: None, file: Some(file.path()), settings }).unwrap();
+        assert_eq!((config.preset.as_str(), config.seed), ("paper", 9));
+        assert_eq!(config.solver.algorithm, Algorithm::Fista);
+    }
+
+    #[test]
+    fn says_which_key_is_wrong_and_what_was_meant() {
+        let cases: [(&str, &[&str]); 9] = [
+            ("training.batchsize=3", &["training.batchsize", "training.batch_size", "--set"]),
+            ("lamda=3", &["lamda", "compression.lambda"]),
+            ("training=3", &["unknown key `training`"]),
+            ("training.batch_size=many", &["training.batch_size", "string", "usize"]),
+            ("training.moments=forget", &["training.moments", "forget", "carry"]),
+            ("training.batch_size=0", &["training.batch_size", "at least 1"]),
+            ("network.hidden=[512, 0]", &["network.hidden", "at least 1"]),
+            ("network.hidden=[8]", &["nothing to compress", "min_width"]),
+            ("compression.keep=1.5", &["compression.keep", "between 0 and 1"]),
+        ];
+        for (setting, parts) in cases {
+            let message = with(&[setting]).unwrap_err().to_string();
+            for part in parts {
+                assert!(message.contains(part), "{setting}: {message}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_setting_without_a_key_is_refused() {
+        assert!(Setting::parse("nothing").is_err() && Setting::parse("=3").is_err());
+    }
+}
