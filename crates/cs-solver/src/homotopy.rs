@@ -51,7 +51,10 @@ pub fn solve(a: &Matrix, y: &[f64], lambda: f64) -> Result<Solution, SolverError
 ///
 /// # Errors
 /// As [`solve`], for the first pair that is refused.
-pub fn solve_all(problems: &[(&Matrix, &[f64])], lambda: f64) -> Result<Vec<Solution>, SolverError> {
+pub fn solve_all(
+    problems: &[(&Matrix, &[f64])],
+    lambda: f64,
+) -> Result<Vec<Solution>, SolverError> {
     problems.par_iter().map(|(a, y)| solve(a, y, lambda)).collect()
 }
 
@@ -184,9 +187,8 @@ mod tests {
         let a = Matrix::from_rows(2, 3, &rows).unwrap();
         let lambda_max =
             2.0 * a.transposed_times(&y).iter().fold(0.0_f64, |max, c| max.max(c.abs()));
-        let nonzeros = |lambda| {
-            solve(&a, &y, lambda).unwrap().x.iter().filter(|value| **value != 0.0).count()
-        };
+        let nonzeros =
+            |lambda| solve(&a, &y, lambda).unwrap().x.iter().filter(|value| **value != 0.0).count();
         assert_eq!(nonzeros(lambda_max), 0);
         assert_eq!(nonzeros(lambda_max * 0.999), 1);
     }

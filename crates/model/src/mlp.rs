@@ -74,6 +74,20 @@ impl Mlp {
         last.forward(hidden.iter().fold(images, |input, layer| relu(layer.forward(input))))
     }
 
+    /// The same network with every parameter a leaf of a new autodiff graph.
+    #[must_use]
+    pub fn tracked(self) -> Self {
+        let leaf = |parameter: Param<Tensor<3>>| {
+            let (id, value, _) = parameter.consume();
+            Param::initialized(id, value.autodiff().require_grad())
+        };
+        let layers = self.layers.into_iter();
+        let layers = layers
+            .map(|layer| Layer { weight: leaf(layer.weight), bias: layer.bias.map(leaf) })
+            .collect();
+        Self { layers }
+    }
+
     /// The extents as they are now.
     pub fn shape(&self) -> MlpShape {
         let extents: Vec<[usize; 3]> =

@@ -40,7 +40,8 @@ impl MlpShape {
     pub fn validate(&self) -> Result<(), ModelError> {
         let hidden =
             self.hidden.iter().enumerate().map(|(layer, &m)| (m, format!("hidden layer {layer}")));
-        let ends = [(self.replicas, "replicas"), (self.inputs, "inputs"), (self.outputs, "outputs")];
+        let ends =
+            [(self.replicas, "replicas"), (self.inputs, "inputs"), (self.outputs, "outputs")];
         match ends
             .into_iter()
             .map(|(extent, name)| (extent, name.to_owned()))

@@ -75,6 +75,9 @@ mod tests {
         silenced.layers[1].weight = Param::from_tensor(leaving);
         let images = Tensor::random([2, 11, 6], Distribution::Default, &device);
         let expected = silenced.forward(images.clone()).into_data();
-        smaller.forward(images).into_data().assert_approx_eq::<f32>(&expected, Tolerance::default());
+        smaller
+            .forward(images)
+            .into_data()
+            .assert_approx_eq::<f32>(&expected, Tolerance::default());
     }
 }

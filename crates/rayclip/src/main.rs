@@ -1,2 +1,7 @@
-//! P.
-fn main() {}
+//! The command line of rayclip.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rayclip::main()
+}

@@ -311,7 +311,8 @@ impl RunConfig {
             ("training.learning_rate", self.training.learning_rate),
             ("compression.lambda", self.compression.lambda),
         ];
-        if let Some((key, value)) = positives.into_iter().find(|(_, v)| !(v.is_finite() && *v > 0.0))
+        if let Some((key, value)) =
+            positives.into_iter().find(|(_, v)| !(v.is_finite() && *v > 0.0))
         {
             return refuse(key, &value, "a positive number");
         }
@@ -331,7 +332,8 @@ impl RunConfig {
 
     fn validate_widths(&self) -> Result<(), TrainerError> {
         let hidden = &self.network.hidden;
-        let value = |reason: String| Err(TrainerError::Value { key: "network.hidden".into(), reason });
+        let value =
+            |reason: String| Err(TrainerError::Value { key: "network.hidden".into(), reason });
         if hidden.is_empty() || hidden.contains(&0) {
             return value(format!("{hidden:?} is not one width or more, each at least 1"));
         }
@@ -343,7 +345,9 @@ impl RunConfig {
             ));
         }
         let smallest = min_width + 1;
-        if self.compression.method == Method::Dtc && self.measurement.count(smallest, self.compression.keep) == 0 {
+        if self.compression.method == Method::Dtc
+            && self.measurement.count(smallest, self.compression.keep) == 0
+        {
             return Err(TrainerError::Value {
                 key: "measurement.count".into(),
                 reason: format!(
@@ -373,8 +377,11 @@ mod tests {
 
     #[test]
     fn the_supplement_counts_measurements_in_floating_point() {
-        let measurement =
-            MeasurementConfig { matrix: MatrixKind::Numpy, count: CountKind::Supplement, ratio: 0.1 };
+        let measurement = MeasurementConfig {
+            matrix: MatrixKind::Numpy,
+            count: CountKind::Supplement,
+            ratio: 0.1,
+        };
         for (m, n) in [(512, 51), (460, 45), (300, 29), (17, 1), (10, 0)] {
             assert_eq!(measurement.count(m, 0.9), n, "{m}");
         }

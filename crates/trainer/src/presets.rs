@@ -191,11 +191,13 @@ mod tests {
     #[test]
     fn later_layers_win() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "preset = \"paper\"\nseed = 4\n[solver]\nalgorithm = \"fista\"\n")
-            .unwrap();
+        std::fs::write(
+            file.path(),
+            "preset = \"paper\"\nseed = 4\n[solver]\nalgorithm = \"fista\"\n",
+        )
+        .unwrap();
         let settings = vec![Setting::parse("seed=9").unwrap()];
-        let config =
-            resolve(&Layers { preset: None, file: Some(file.path()), settings }).unwrap();
+        let config = resolve(&Layers { preset: None, file: Some(file.path()), settings }).unwrap();
         assert_eq!((config.preset.as_str(), config.seed), ("paper", 9));
         assert_eq!(config.solver.algorithm, Algorithm::Fista);
     }

@@ -1,0 +1,77 @@
+//! `rayclip devices`: every adapter, and the CPU backends.
+
+use comfy_table::Table;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use serde_json::json;
+
+use crate::args::DevicesArgs;
+use crate::{device, output};
+
+/// The CPU backends, which are always there.
+const CPU_BACKENDS: [(&str, &str); 2] =
+    [("ndarray", "what --device auto takes where there is no GPU"), ("flex", "the faster one")];
+
+const MEBIBYTE: u64 = 1 << 20;
+
+/// Lists what `--device` can take.
+pub(crate) fn devices(args: &DevicesArgs) -> anyhow::Result<()> {
+    let adapters = device::adapters();
+    if args.json {
+        for adapter in &adapters {
+            output::result(
+                &json!({
+                    "device": "wgpu",
+                    "name": adapter.info.name,
+                    "kind": adapter.kind(),
+                    "api": format!("{:?}", adapter.info.backend),
+                    "driver": adapter.info.driver,
+                    "driver_info": adapter.info.driver_info,
+                    "max_buffer_bytes": adapter.limits.max_buffer_size,
+                    "max_binding_bytes": adapter.limits.max_storage_buffer_binding_size,
+                    "workgroup_memory_bytes": adapter.limits.max_compute_workgroup_storage_size,
+                })
+                .to_string(),
+            );
+        }
+        for (name, note) in CPU_BACKENDS {
+            output::result(&json!({ "device": name, "kind": "CPU", "note": note }).to_string());
+        }
+        return Ok(());
+    }
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED);
+    table.set_header([
+        "--device",
+        "name",
+        "kind",
+        "API",
+        "driver",
+        "buffer",
+        "binding",
+        "workgroup",
+    ]);
+    for adapter in &adapters {
+        let (info, limits) = (&adapter.info, &adapter.limits);
+        table.add_row([
+            "wgpu".to_owned(),
+            info.name.clone(),
+            adapter.kind().to_owned(),
+            format!("{:?}", info.backend),
+            format!("{} {}", info.driver, info.driver_info),
+            format!("{} MiB", limits.max_buffer_size / MEBIBYTE),
+            format!("{} MiB", limits.max_storage_buffer_binding_size / MEBIBYTE),
+            format!("{} KiB", limits.max_compute_workgroup_storage_size / 1024),
+        ]);
+    }
+    for (name, note) in CPU_BACKENDS {
+        table.add_row([name, note, "CPU"]);
+    }
+    output::result(&table.to_string());
+    if adapters.is_empty() {
+        output::note(
+            "no graphics adapter was found; on Debian without a GPU, the package \
+             mesa-vulkan-drivers brings a software one",
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,182 @@
+//! Which adapter or backend a run takes, and why.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use anyhow::{Context, anyhow, bail};
+use burn::tensor::wgpu::wgpu::{
+    self, AdapterInfo, Backends, DeviceType, Instance, InstanceDescriptor, Limits,
+};
+use burn::tensor::{Device, DeviceKind, Tensor};
+use rayclip_trainer::config::DeviceChoice;
+
+/// A device that was brought up.
+pub(crate) struct Chosen {
+    pub(crate) device: Device,
+    /// Backend and adapter, for the record.
+    pub(crate) name: String,
+    /// Why it was taken.
+    pub(crate) reason: String,
+}
+
+/// An adapter as the graphics drivers report it.
+pub(crate) struct Adapter {
+    pub(crate) info: AdapterInfo,
+    pub(crate) limits: Limits,
+}
+
+impl Adapter {
+    pub(crate) fn kind(&self) -> &'static str {
+        match self.info.device_type {
+            DeviceType::DiscreteGpu => "discrete GPU",
+            DeviceType::IntegratedGpu => "integrated GPU",
+            DeviceType::VirtualGpu => "virtual GPU",
+            DeviceType::Cpu => "software",
+            DeviceType::Other => "other",
+        }
+    }
+
+    fn name(&self) -> String {
+        let AdapterInfo { name, driver, driver_info, backend, .. } = &self.info;
+        format!("{name} ({}, {backend:?}, {driver} {driver_info})", self.kind())
+    }
+}
+
+/// All adapters, best first: discrete, integrated, virtual, other, software.
+pub(crate) fn adapters() -> Vec<Adapter> {
+    // A broken driver may do anything, a panic included: then there is no adapter.
+    let found = quietly(|| {
+        let backends = Backends::PRIMARY | Backends::GL;
+        let instance = Instance::new(InstanceDescriptor {
+            backends,
+            ..InstanceDescriptor::new_without_display_handle()
+        });
+        pollster::block_on(instance.enumerate_adapters(backends))
+            .iter()
+            .map(|adapter: &wgpu::Adapter| Adapter {
+                info: adapter.get_info(),
+                limits: adapter.limits(),
+            })
+            .collect::<Vec<_>>()
+    });
+    let mut adapters = found.unwrap_or_default();
+    adapters.sort_by_key(|adapter| match adapter.info.device_type {
+        DeviceType::DiscreteGpu => 0,
+        DeviceType::IntegratedGpu => 1,
+        DeviceType::VirtualGpu => 2,
+        DeviceType::Other => 3,
+        DeviceType::Cpu => 4,
+    });
+    adapters
+}
+
+/// Brings up the device that was asked for.
+///
+/// # Errors
+/// A GPU was asked for by name and there is none, or it does not work.
+pub(crate) fn choose(choice: DeviceChoice) -> anyhow::Result<Chosen> {
+    let on_request = |device: Device, name: &str| Chosen {
+        device,
+        name: name.to_owned(),
+        reason: "as asked for".into(),
+    };
+    match choice {
+        DeviceChoice::Ndarray => Ok(on_request(Device::ndarray(), "ndarray")),
+        DeviceChoice::Flex => Ok(on_request(Device::flex(), "flex")),
+        DeviceChoice::Cuda => cuda(),
+        DeviceChoice::Wgpu => wgpu_by_name(),
+        DeviceChoice::Auto => Ok(automatic()),
+    }
+}
+
+fn automatic() -> Chosen {
+    let adapters = adapters();
+    let gpu = adapters.iter().find(|adapter| {
+        let kind = adapter.info.device_type;
+        matches!(kind, DeviceType::DiscreteGpu | DeviceType::IntegratedGpu)
+    });
+    let reason = match gpu {
+        Some(gpu) => match bring_up(gpu) {
+            Ok(device) => {
+                let (name, reason) = (format!("wgpu on {}", gpu.name()), "the first GPU".into());
+                return Chosen { device, name, reason };
+            }
+            Err(error) => format!("{} does not work: {error:#}", gpu.name()),
+        },
+        None if adapters.is_empty() => "there is no GPU adapter".into(),
+        None => format!("there is no GPU, only {}", adapters[0].name()),
+    };
+    let reason = format!("{reason}; --device flex is a faster CPU backend");
+    Chosen { device: Device::ndarray(), name: "ndarray".into(), reason }
+}
+
+fn wgpu_by_name() -> anyhow::Result<Chosen> {
+    let adapters = adapters();
+    let Some(adapter) = adapters.first() else {
+        bail!(
+            "no adapter for --device wgpu: install a Vulkan driver (on Debian without a GPU, the \
+             software driver mesa-vulkan-drivers), or use --device flex"
+        );
+    };
+    let device = bring_up(adapter)
+        .with_context(|| format!("--device wgpu: {} does not work", adapter.name()))?;
+    let reason = match adapter.info.device_type {
+        DeviceType::Cpu => "as asked for; a software adapter: right, but slow",
+        _ => "as asked for",
+    };
+    Ok(Chosen { device, name: format!("wgpu on {}", adapter.name()), reason: reason.into() })
+}
+
+#[cfg(feature = "cuda")]
+fn cuda() -> anyhow::Result<Chosen> {
+    let device = Device::cuda(0);
+    check(&device).context("--device cuda does not work")?;
+    Ok(Chosen { device, name: "cuda 0".into(), reason: "as asked for".into() })
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda() -> anyhow::Result<Chosen> {
+    bail!(
+        "--device cuda: this rayclip was built without CUDA; build it with `--features cuda`, or use \
+         --device wgpu, which runs on the same cards"
+    )
+}
+
+/// Brings an adapter up and multiplies two small matrices on it.
+fn bring_up(adapter: &Adapter) -> anyhow::Result<Device> {
+    let kind = match adapter.info.device_type {
+        DeviceType::DiscreteGpu => DeviceKind::DiscreteGpu(0),
+        DeviceType::IntegratedGpu => DeviceKind::IntegratedGpu(0),
+        DeviceType::VirtualGpu => DeviceKind::VirtualGpu(0),
+        DeviceType::Other => DeviceKind::DefaultDevice,
+        DeviceType::Cpu => DeviceKind::Cpu,
+    };
+    let options = Device::wgpu_options().device_kind(kind);
+    let (device, _) = quietly(|| options.init_with_setup())??;
+    check(&device)?;
+    Ok(device)
+}
+
+fn check(device: &Device) -> anyhow::Result<()> {
+    let values: Vec<f32> = quietly(|| {
+        let ones = Tensor::<2>::ones([8, 8], device);
+        ones.clone().matmul(ones).try_into_vec_as::<f32>()
+    })?
+    .map_err(|error| anyhow!("{error}"))?;
+    if values != [8.0; 64] {
+        bail!("it computes wrong products");
+    }
+    Ok(())
+}
+
+/// Runs `action`; a panic in it is an error and prints nothing.
+fn quietly<T>(action: impl FnOnce() -> T) -> anyhow::Result<T> {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| ()));
+    let outcome = catch_unwind(AssertUnwindSafe(action));
+    std::panic::set_hook(hook);
+    outcome.map_err(|payload| {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+        anyhow!("the driver panicked: {}", text.unwrap_or("no reason given"))
+    })
+}

@@ -1,0 +1,42 @@
+//! The command line of rayclip: arguments in, a run folder and a few lines out.
+//!
+//! Results go to stdout, all else to stderr. Exit codes: 0 done, 2 could not be done (with the chain
+//! of causes), 130 ended by Ctrl-C with a valid run folder.
+
+mod args;
+mod commands;
+mod device;
+mod interrupt;
+mod output;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::filter::LevelFilter;
+
+use args::{Cli, Command};
+
+/// Training allocates and frees the same large buffers in every step; the system's allocator gives
+/// them back to the kernel each time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Parses the arguments of the process and does what they say.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(LevelFilter::WARN)
+        .without_time()
+        .with_target(false)
+        .init();
+    let done = match cli.command.unwrap_or_default() {
+        Command::Run(args) => commands::run::run(&args),
+        Command::Devices(args) => commands::devices::devices(&args).map(|()| ExitCode::SUCCESS),
+    };
+    done.unwrap_or_else(|error| {
+        output::error(&error);
+        ExitCode::from(2)
+    })
+}

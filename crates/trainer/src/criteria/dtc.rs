@@ -1,0 +1,87 @@
+//! `dtc`: the sum of the two weight rays.
+
+use cs_solver::dct;
+
+use super::{Context, Criterion, LayerWeights, Scores};
+use crate::TrainerError;
+use crate::config::Domain;
+use crate::rays;
+
+/// `|r|` with `r = w_r(prev) + w_r(next)`, or `|Ψ r|` in the neuron domain.
+pub(super) struct Dtc;
+
+impl Criterion for Dtc {
+    fn score(
+        &self,
+        layers: &[LayerWeights],
+        context: &Context<'_>,
+    ) -> Result<Scores, TrainerError> {
+        let rays = rays::ray_sums(layers, context)?;
+        let mut scores = rays.sums;
+        for sum in &mut scores {
+            // Paper: entry j of a ray is a coefficient of frequency j, though the supplement takes
+            // it for neuron j; Ψ leads back to the neurons.
+            if context.config.compression.domain == Domain::Neuron {
+                let m = sum.len();
+                dct::transform_rows(sum, m)?;
+            }
+            sum.iter_mut().for_each(|value| *value = value.abs());
+        }
+        let layers = scores.chunks(context.seeds.len()).map(<[Vec<f64>]>::to_vec).collect();
+        Ok(Scores { layers, solve: Some(rays.info) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, Tensor, TensorData};
+    use rand::RngExt;
+
+    use super::*;
+    use crate::presets::{Layers, Setting, resolve};
+    use crate::streams::{Purpose, stream};
+
+    fn layer(number: usize, replicas: usize, device: &Device) -> LayerWeights {
+        let mut rng = stream(number as u64, Purpose::Weights, [0, 0]);
+        let mut draw = |extents: [usize; 3]| {
+            let values: Vec<f32> =
+                (0..extents.iter().product()).map(|_| rng.random_range(-1.0..1.0)).collect();
+            Tensor::from_data(TensorData::new(values, extents), device)
+        };
+        LayerWeights {
+            layer: number,
+            incoming: draw([replicas, 30, 24]),
+            outgoing: draw([replicas, 24, 7]),
+        }
+    }
+
+    fn scores(settings: &[&str], device: &Device) -> Vec<Vec<Vec<f64>>> {
+        let settings = settings.iter().map(|text| Setting::parse(text).unwrap()).collect();
+        let config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
+        let seeds = config.seeds();
+        let context = Context { config: &config, seeds: &seeds, cycle: 3 };
+        let layers = [0, 1].map(|number| layer(number, seeds.len(), device));
+        Dtc.score(&layers, &context).unwrap().layers
+    }
+
+    #[test]
+    fn the_device_ranks_like_the_exact_solution() {
+        for device in [Device::flex(), Device::ndarray()] {
+            let common = ["replicas=2", "measurement.ratio=0.5"];
+            let exact = scores(&common, &device);
+            let iterative = scores(&[&common[..], &["solver.algorithm=fista"]].concat(), &device);
+            assert_eq!((exact.len(), exact[0].len(), exact[0][0].len()), (2, 2, 24));
+            let flat = |scores: &[Vec<Vec<f64>>]| scores.concat().concat();
+            for (a, b) in flat(&exact).iter().zip(flat(&iterative)) {
+                assert!((a - b).abs() < 0.02, "{a} {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_ray_has_no_more_entries_than_measurements() {
+        let coefficients = scores(&["compression.domain=coefficient"], &Device::flex());
+        // Two measurements of 24 neurons, two rays.
+        assert!(coefficients[0][0].iter().filter(|score| **score != 0.0).count() <= 4);
+    }
+}

@@ -1,0 +1,104 @@
+//! What can end a run before its time.
+
+use std::io;
+use std::path::PathBuf;
+
+use cs_solver::SolverError;
+use rayclip_model::ModelError;
+
+/// Why a run could not begin or go on. Every message names the key, file or replica.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainerError {
+    /// There is no preset of this name.
+    #[error("unknown preset `{name}`; the presets are {known}")]
+    UnknownPreset {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// There is no key of this name.
+    #[error("unknown key `{key}` ({origin}); did you mean `{nearest}`?")]
+    UnknownKey {
+        /// What was set.
+        key: String,
+        /// The known key most like it.
+        nearest: String,
+        /// The file or flag.
+        origin: String,
+    },
+    /// A key has a value of the wrong type or out of range.
+    #[error("configuration key `{key}`: {reason}")]
+    Value {
+        /// The dotted key.
+        key: String,
+        /// What was expected and what was found.
+        reason: String,
+    },
+    /// A configuration file is not TOML.
+    #[error("{} is not valid TOML: {reason}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        reason: String,
+    },
+    /// The file system refused.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The run folder is there already.
+    #[error("run folder {} exists; nothing was overwritten: name another one with --out", path.display())]
+    RunFolderExists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The loss of a replica is NaN or infinite.
+    #[error(
+        "the training loss of replica {replica} (seed {seed}) is {loss} in cycle {cycle}; a smaller \
+         training.learning_rate than {learning_rate} may help"
+    )]
+    NonFiniteLoss {
+        /// The replica.
+        replica: usize,
+        /// Its seed.
+        seed: u64,
+        /// The cycle.
+        cycle: usize,
+        /// The mean loss over the cycle.
+        loss: f64,
+        /// What was configured.
+        learning_rate: f64,
+    },
+    /// A ray or another score is NaN or infinite.
+    #[error("the scores of layer {layer} of replica {replica} are not finite in cycle {cycle}")]
+    NonFiniteScore {
+        /// The hidden layer.
+        layer: usize,
+        /// The replica.
+        replica: usize,
+        /// The cycle.
+        cycle: usize,
+    },
+    /// The network could not be built or saved.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The rays could not be reconstructed.
+    #[error(transparent)]
+    Solver(#[from] SolverError),
+    /// The device failed.
+    #[error("the device failed while {doing}: {reason}")]
+    Device {
+        /// What it was doing.
+        doing: &'static str,
+        /// The backend's reason.
+        reason: String,
+    },
+}

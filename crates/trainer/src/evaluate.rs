@@ -1,0 +1,83 @@
+//! Accuracy on the test images, counted on the device.
+
+use burn::tensor::Tensor;
+use rayclip_model::Mlp;
+
+use crate::TrainerError;
+use crate::config::AccuracyKind;
+use crate::images::DeviceImages;
+
+/// Accuracy of every replica.
+///
+/// # Errors
+/// The device fails.
+pub(crate) fn accuracy(
+    network: &Mlp,
+    test: &DeviceImages,
+    batch_size: usize,
+    kind: AccuracyKind,
+) -> Result<Vec<f64>, TrainerError> {
+    let batches = test.len().div_ceil(batch_size);
+    let mut total: Option<Tensor<1>> = None;
+    for batch in 0..batches {
+        let images = batch * batch_size..((batch + 1) * batch_size).min(test.len());
+        let count = images.len();
+        let batch = test.batch(&[images.collect()]);
+        let predictions = network.forward(batch.images).argmax(2);
+        let [replicas, ..] = predictions.dims();
+        let correct = predictions.equal(batch.labels).float().sum_dim(1).reshape([replicas]);
+        let weighted = match kind {
+            AccuracyKind::AllImages => correct,
+            AccuracyKind::MeanOfBatches => correct / count as f64,
+        };
+        total = Some(match total {
+            Some(total) => total + weighted,
+            None => weighted,
+        });
+    }
+    let divisor = match kind {
+        AccuracyKind::AllImages => test.len(),
+        AccuracyKind::MeanOfBatches => batches,
+    };
+    let total = total.expect("a data set has test images");
+    Ok(read(total, "measuring the accuracy")?.into_iter().map(|sum| sum / divisor as f64).collect())
+}
+
+/// Values of a tensor on the host.
+pub(crate) fn read<const D: usize>(
+    tensor: Tensor<D>,
+    doing: &'static str,
+) -> Result<Vec<f64>, TrainerError> {
+    let values: Vec<f32> = tensor
+        .try_into_vec_as()
+        .map_err(|error| TrainerError::Device { doing, reason: error.to_string() })?;
+    Ok(values.into_iter().map(f64::from).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::module::Param;
+    use burn::tensor::Device;
+    use rayclip_data::Split;
+    use rayclip_model::Layer;
+
+    use super::*;
+    use crate::images::PixelScale;
+
+    #[test]
+    fn the_two_means_weigh_a_short_last_batch_differently() {
+        let device = Device::flex();
+        let weight =
+            Tensor::from_data([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]], &device);
+        let network =
+            Mlp { layers: vec![Layer { weight: Param::from_tensor(weight), bias: None }] };
+        // Replica 0 says which pixel is brighter: right, right, wrong.
+        let split = Split { images: vec![9, 0, 0, 9, 9, 0], labels: vec![0, 1, 1] };
+        let scale = PixelScale { mean: 0.0, deviation: 1.0 };
+        let test = DeviceImages::upload(split, 2, scale, &device);
+        let by = |kind| accuracy(&network, &test, 2, kind).unwrap();
+        let all = by(AccuracyKind::AllImages);
+        assert!((all[0] - 2.0 / 3.0).abs() < 1e-6 && (all[1] - 1.0 / 3.0).abs() < 1e-6);
+        assert_eq!(by(AccuracyKind::MeanOfBatches), [0.5, 0.5]);
+    }
+}

@@ -1,0 +1,131 @@
+//! Adam over a network whose layers shrink.
+//!
+//! Burn's own update rule, with the moments held here: a clip cuts them as it cuts the parameters.
+
+use burn::module::Param;
+use burn::optim::{Adam, AdamConfig, AdamState, Optimizer as _};
+use burn::tensor::{Gradients, Tensor};
+use rayclip_model::{Layer, Mlp, select};
+
+/// Burn's default is 1e-5; the published runs are PyTorch's.
+const EPSILON: f32 = 1e-8;
+
+type State = Option<AdamState<3>>;
+
+/// Adam and its moments, one a parameter.
+pub(crate) struct Optimizer {
+    adam: Adam,
+    learning_rate: f64,
+    layers: Vec<LayerState>,
+}
+
+#[derive(Default, Clone)]
+struct LayerState {
+    weight: State,
+    bias: State,
+}
+
+impl Optimizer {
+    pub(crate) fn new(learning_rate: f64, layers: usize) -> Self {
+        let adam = AdamConfig::new().with_epsilon(EPSILON).build();
+        Self { adam, learning_rate, layers: vec![LayerState::default(); layers] }
+    }
+
+    /// One step; `tracked` is the network that the gradients were computed with.
+    pub(crate) fn step(&mut self, tracked: Mlp, gradients: &Gradients) -> Mlp {
+        let Self { adam, learning_rate, layers } = self;
+        let update = |parameter: Param<Tensor<3>>, state: &mut State| {
+            let (id, value, _) = parameter.consume();
+            let gradient = value.grad(gradients).expect("every parameter takes part in the loss");
+            let (value, next) = adam.step(*learning_rate, value.inner(), gradient, state.take());
+            *state = next;
+            Param::initialized(id, value)
+        };
+        let layers = tracked
+            .layers
+            .into_iter()
+            .zip(layers)
+            .map(|(layer, state)| Layer {
+                weight: update(layer.weight, &mut state.weight),
+                bias: layer.bias.map(|bias| update(bias, &mut state.bias)),
+            })
+            .collect();
+        Mlp { layers }
+    }
+
+    /// Forgets all moments.
+    pub(crate) fn reset(&mut self) {
+        self.layers.fill(LayerState::default());
+    }
+
+    /// Keeps the moments of the neurons `kept[replica]` of hidden layer `hidden`, as
+    /// [`Mlp::keep_neurons`] keeps their weights.
+    pub(crate) fn keep_neurons(&mut self, hidden: usize, kept: &[Vec<usize>]) {
+        let cut = |state: &mut State, dimension| {
+            if let Some(AdamState { momentum }) = state {
+                momentum.moment_1 = select(&momentum.moment_1, dimension, kept);
+                momentum.moment_2 = select(&momentum.moment_2, dimension, kept);
+            }
+        };
+        cut(&mut self.layers[hidden].weight, 2);
+        cut(&mut self.layers[hidden].bias, 2);
+        cut(&mut self.layers[hidden + 1].weight, 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+    use rayclip_model::MlpShape;
+
+    use super::*;
+    use crate::streams::{Purpose, stream};
+
+    fn stepped(optimizer: &mut Optimizer, network: Mlp) -> Mlp {
+        let inputs = network.shape().inputs;
+        let images = Tensor::ones([2, 3, inputs], &Device::flex());
+        let tracked = network.tracked();
+        let gradients = tracked.forward(images).square().sum().backward();
+        optimizer.step(tracked, &gradients)
+    }
+
+    #[test]
+    fn the_first_step_moves_every_weight_by_the_learning_rate() {
+        let shape = MlpShape { replicas: 2, inputs: 4, hidden: vec![], outputs: 3, bias: true };
+        let weights = |_, layer| stream(1, Purpose::Weights, [layer, 0]);
+        let before = Mlp::init(&shape, &Device::flex(), weights).unwrap();
+        let after = stepped(&mut Optimizer::new(0.01, 1), before.clone());
+        let moved = after.layers[0].weight.val() - before.layers[0].weight.val();
+        for value in moved.into_data().to_vec::<f32>().unwrap() {
+            assert!((value.abs() - 0.01).abs() < 1e-5, "{value}");
+        }
+    }
+
+    #[test]
+    fn carried_moments_are_those_of_the_kept_neurons() {
+        let shape = MlpShape { replicas: 2, inputs: 4, hidden: vec![6], outputs: 3, bias: true };
+        let weights = |replica, layer| stream(replica as u64, Purpose::Weights, [layer, 0]);
+        let mut network = Mlp::init(&shape, &Device::flex(), weights).unwrap();
+        let mut optimizer = Optimizer::new(0.01, 2);
+        network = stepped(&mut optimizer, network);
+        let whole: Vec<f32> = moment(&optimizer, 0).into_data().to_vec().unwrap();
+        let kept = [vec![1, 4], vec![0, 5]];
+        optimizer.keep_neurons(0, &kept);
+        network = network.keep_neurons(0, &kept);
+        let cut: Vec<f32> = moment(&optimizer, 0).into_data().to_vec().unwrap();
+        for (replica, ids) in kept.iter().enumerate() {
+            for row in 0..4 {
+                for (column, id) in ids.iter().enumerate() {
+                    let of_cut = cut[(replica * 4 + row) * 2 + column];
+                    assert_eq!(of_cut, whole[(replica * 4 + row) * 6 + id]);
+                }
+            }
+        }
+        assert_eq!(moment(&optimizer, 1).dims(), [2, 2, 3]);
+        assert_eq!(stepped(&mut optimizer, network).shape().hidden, [2]);
+    }
+
+    fn moment(optimizer: &Optimizer, layer: usize) -> Tensor<3> {
+        optimizer.layers[layer].weight.as_ref().unwrap().momentum.moment_1.clone()
+    }
+}

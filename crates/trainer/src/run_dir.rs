@@ -1,0 +1,160 @@
+//! The folder of a run: every path and every write in one place.
+//!
+//! | file | content |
+//! |---|---|
+//! | `config.toml` | the resolved configuration; written first |
+//! | `cycles.csv` | one row a clip, layer and replica |
+//! | `kept/cycle_NN.json` | kept neurons after clip NN, in their first numbering |
+//! | `network.safetensors`, `network.json` | the final network and its shape |
+//! | `summary.json` | how the run ended; written last |
+//!
+//! Every file is written beside its place, synced and renamed, so none is ever half there.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use rayclip_model::{Description, Mlp};
+use serde::Serialize;
+
+use crate::{CycleRow, RunConfig, Summary, TrainerError};
+
+/// A run folder that this run has made.
+#[derive(Debug)]
+pub struct RunDir {
+    path: PathBuf,
+}
+
+impl RunDir {
+    /// Makes the folder `path`, which must not exist, and writes the configuration into it.
+    ///
+    /// # Errors
+    /// It exists, or cannot be made or written to.
+    pub fn create(path: &Path, config: &RunConfig) -> Result<Self, TrainerError> {
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(|source| io("create", parent, source))?;
+        }
+        fs::create_dir(path).map_err(|source| match source.kind() {
+            std::io::ErrorKind::AlreadyExists => {
+                TrainerError::RunFolderExists { path: path.to_path_buf() }
+            }
+            _ => io("create the run folder", path, source),
+        })?;
+        let run = Self { path: path.to_path_buf() };
+        let text = toml::to_string(config).expect("a configuration is plain data");
+        run.write("config.toml", text.as_bytes())?;
+        Ok(run)
+    }
+
+    /// Makes the first of `stem`, `stem-2`, `stem-3`, … in `parent` that does not exist.
+    ///
+    /// # Errors
+    /// The folder cannot be made or written to.
+    pub fn create_numbered(
+        parent: &Path,
+        stem: &str,
+        config: &RunConfig,
+    ) -> Result<Self, TrainerError> {
+        for number in 1.. {
+            let name = if number == 1 { stem.to_owned() } else { format!("{stem}-{number}") };
+            match Self::create(&parent.join(name), config) {
+                Err(TrainerError::RunFolderExists { .. }) => {}
+                created => return created,
+            }
+        }
+        unreachable!("there are more numbers than folders")
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes all rows so far.
+    pub(crate) fn write_cycles(&self, rows: &[CycleRow]) -> Result<(), TrainerError> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        for row in rows {
+            writer.serialize(row).expect("a row is plain data and memory takes it");
+        }
+        let bytes = writer.into_inner().expect("memory takes every row");
+        self.write("cycles.csv", &bytes)
+    }
+
+    /// Writes the kept neurons after a clip, `[layer][replica][neuron]`, in their first numbering.
+    pub(crate) fn write_kept(
+        &self,
+        cycle: usize,
+        kept: &[Vec<Vec<usize>>],
+    ) -> Result<(), TrainerError> {
+        #[derive(Serialize)]
+        struct Kept<'a> {
+            cycle: usize,
+            /// `[layer][replica][neuron]`
+            layers: &'a [Vec<Vec<usize>>],
+        }
+        let json = serde_json::to_vec(&Kept { cycle, layers: kept }).expect("plain data");
+        self.write(&format!("kept/cycle_{cycle:02}.json"), &json)
+    }
+
+    /// Writes the network as it is now.
+    pub(crate) fn write_network(
+        &self,
+        network: &Mlp,
+        description: &Description,
+    ) -> Result<(), TrainerError> {
+        let (weights, json) = rayclip_model::save(network, description)?;
+        self.write("network.safetensors", &weights)?;
+        self.write("network.json", &json)
+    }
+
+    /// Writes how the run ended.
+    pub(crate) fn write_summary(&self, summary: &Summary) -> Result<(), TrainerError> {
+        let json = serde_json::to_vec_pretty(summary).expect("a summary is plain data");
+        self.write("summary.json", &json)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), TrainerError> {
+        let path = self.path.join(name);
+        let folder = path.parent().unwrap_or(&self.path);
+        let failed = |source| io("write", &path, source);
+        fs::create_dir_all(folder).map_err(failed)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+        file.write_all(bytes).map_err(failed)?;
+        file.as_file().sync_all().map_err(failed)?;
+        file.persist(&path).map_err(|error| failed(error.error))?;
+        Ok(())
+    }
+}
+
+fn io(action: &'static str, path: &Path, source: std::io::Error) -> TrainerError {
+    TrainerError::Io { action, path: path.to_path_buf(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presets::{Layers, resolve};
+
+    #[test]
+    fn an_existing_folder_is_left_alone_and_a_numbered_one_gets_the_next_number() {
+        let parent = tempfile::tempdir().unwrap();
+        let config = resolve(&Layers::default()).unwrap();
+        let first = RunDir::create_numbered(parent.path(), "run", &config).unwrap();
+        fs::write(first.path().join("config.toml"), "mine").unwrap();
+        let refused = RunDir::create(first.path(), &config).unwrap_err();
+        assert!(matches!(refused, TrainerError::RunFolderExists { .. }), "{refused}");
+        assert_eq!(fs::read_to_string(first.path().join("config.toml")).unwrap(), "mine");
+        let second = RunDir::create_numbered(parent.path(), "run", &config).unwrap();
+        assert_eq!(second.path(), parent.path().join("run-2"));
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named() {
+        let parent = tempfile::tempdir().unwrap();
+        let file = parent.path().join("file");
+        fs::write(&file, "").unwrap();
+        let config = resolve(&Layers::default()).unwrap();
+        let message = RunDir::create(&file.join("run"), &config).unwrap_err().to_string();
+        assert!(message.contains(&file.display().to_string()), "{message}");
+    }
+}

@@ -1,0 +1,7 @@
+//! The command line of rayclip, built for the tests of this package.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rayclip::main()
+}

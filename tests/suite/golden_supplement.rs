@@ -1,0 +1,48 @@
+//! The preset `supplement` on MNIST against the paper's Table I.
+
+use std::collections::BTreeMap;
+
+use rayclip_report::lowess;
+
+use crate::support::{cycles, golden_data, succeed};
+
+/// Smoothed accuracies may differ by this much; below sparsity 0.90 one run is noise.
+const TOLERANCE: f64 = 0.02;
+const LAST_SPARSITY: f64 = 0.90;
+
+#[test]
+fn smoothed_accuracies_follow_table_1() {
+    let Some(data) = golden_data("golden supplement") else { return };
+    let mnist = data.join("mnist");
+    let folder = tempfile::tempdir().unwrap();
+    let published: Vec<BTreeMap<String, f64>> =
+        csv::Reader::from_path(data.join("dtc-reference/table1.csv"))
+            .unwrap()
+            .deserialize()
+            .map(Result::unwrap)
+            .collect();
+    for method in ["magnitude", "random", "dtc"] {
+        let out = folder.path().join(method);
+        let flags = ["run", "--preset", "supplement", "--device", "flex", "--quiet", "--method"];
+        let places = ["--data", mnist.to_str().unwrap(), "--out", out.to_str().unwrap()];
+        succeed(folder.path(), &[&flags[..], &[method], &places].concat());
+        let column = |name: &str| -> Vec<f64> {
+            cycles(&out).iter().map(|row| row[name].parse().unwrap()).collect()
+        };
+        let sparsities = column("sparsity");
+        let smoothed = lowess(&sparsities, &column("accuracy_after_clip"), 0.3, 3);
+        assert_eq!(smoothed.len(), 34);
+        for row in published.iter().filter(|row| row["sparsity"] <= LAST_SPARSITY) {
+            let cycle = sparsities
+                .iter()
+                .position(|sparsity| (sparsity - row["sparsity"]).abs() < 1e-4)
+                .unwrap();
+            let (ours, theirs) = (smoothed[cycle], row[method]);
+            assert!(
+                (ours - theirs).abs() < TOLERANCE,
+                "{method} at sparsity {}: {ours:.4}, published {theirs:.4}",
+                row["sparsity"]
+            );
+        }
+    }
+}

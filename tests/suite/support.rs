@@ -1,0 +1,101 @@
+//! What the tests share: the command, a small data set, the golden data.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The folder with MNIST and the recorded run; `None` (said on stderr) where it is not given.
+pub(crate) fn golden_data(test: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("RAYCLIP_TEST_DATA").map(PathBuf::from);
+    if folder.is_none() {
+        skipped(test, "RAYCLIP_TEST_DATA is not set");
+    }
+    folder
+}
+
+/// Says that a test did not run; straight to stderr, which the harness does not capture.
+pub(crate) fn skipped(test: &str, why: &str) {
+    writeln!(std::io::stderr(), "skipped: {test}: {why}").unwrap();
+}
+
+/// `rayclip ARGUMENTS…` in `folder`.
+pub(crate) fn rayclip(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rayclip-under-test"));
+    command.current_dir(folder).args(arguments);
+    command
+}
+
+/// Runs it to the end.
+pub(crate) fn output(folder: &Path, arguments: &[&str]) -> Output {
+    rayclip(folder, arguments).output().unwrap()
+}
+
+/// Stdout of a run that must succeed.
+pub(crate) fn succeed(folder: &Path, arguments: &[&str]) -> String {
+    let output = output(folder, arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Stderr of a run that must be refused with exit code 2 and without a panic.
+pub(crate) fn refused(folder: &Path, arguments: &[&str]) -> String {
+    let output = output(folder, arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    stderr
+}
+
+/// Bytes of an IDX file.
+pub(crate) fn idx(extents: &[u32], elements: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0, 0, 8, extents.len() as u8];
+    bytes.extend(extents.iter().flat_map(|extent| extent.to_be_bytes()));
+    bytes.extend(elements);
+    bytes
+}
+
+/// A data set of 8×8 images in `folder`: class `c` of ten has a bright row and column of its own.
+pub(crate) fn small_data(folder: &Path) -> PathBuf {
+    let data = folder.join("data");
+    fs::create_dir_all(&data).unwrap();
+    for (split, count) in [("train", 600_u32), ("test", 200)] {
+        let labels: Vec<u8> = (0..count).map(|i| ((i * 7 + i / 10) % 10) as u8).collect();
+        let pixel = |(image, label): (usize, &u8), position: usize| {
+            let (row, column) = (position / 8, position % 8);
+            let noise = ((image * 64 + position) * 2_654_435_761 % 97) as u8;
+            let own = row == usize::from(label % 8) || column == usize::from(label / 2);
+            if own { 255 - noise } else { noise }
+        };
+        let images: Vec<u8> = labels
+            .iter()
+            .enumerate()
+            .flat_map(|image| (0..64).map(move |position| pixel(image, position)))
+            .collect();
+        let write = |part: &str, bytes: Vec<u8>| {
+            fs::write(data.join(format!("{split}-{part}-ubyte")), bytes).unwrap();
+        };
+        write("images-idx3", idx(&[count, 8, 8], &images));
+        write("labels-idx1", idx(&[count], &labels));
+    }
+    data
+}
+
+/// Flags of a run of seconds on [`small_data`].
+pub(crate) fn small_run(data: &Path) -> Vec<String> {
+    ["run", "--data", data.to_str().unwrap(), "--hidden", "40", "--device", "flex"]
+        .into_iter()
+        .chain(["--set", "training.batch_size=50", "--set", "training.batches_per_cycle=30"])
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Rows of a run's `cycles.csv`, as maps from column to text.
+pub(crate) fn cycles(run: &Path) -> Vec<std::collections::BTreeMap<String, String>> {
+    csv::Reader::from_path(run.join("cycles.csv"))
+        .unwrap()
+        .deserialize()
+        .map(Result::unwrap)
+        .collect()
+}

@@ -1,0 +1,142 @@
+//! Whole runs of the release binary, timed from outside.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use clap::Args;
+use comfy_table::Table;
+use comfy_table::presets::ASCII_MARKDOWN;
+
+/// How often the running process is asked for its peak memory.
+const POLL: Duration = Duration::from_millis(20);
+
+#[derive(Args)]
+pub(crate) struct BenchArgs {
+    /// Folder with the four MNIST files; without it only the default run is timed
+    #[arg(long, value_name = "DIR")]
+    mnist: Option<PathBuf>,
+    /// Times that each run is made; the table shows the median
+    #[arg(long, default_value_t = 3)]
+    times: usize,
+    /// Backends to time
+    #[arg(long, value_delimiter = ',', default_value = "ndarray,flex")]
+    devices: Vec<String>,
+}
+
+struct Measured {
+    seconds: f64,
+    compress_share: f64,
+    peak_mebibytes: Option<f64>,
+    accuracy: f64,
+}
+
+pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<()> {
+    ensure!(args.times > 0, "--times must be at least 1");
+    let status = Command::new(env!("CARGO")).args(["build", "--release"]).status()?;
+    ensure!(status.success(), "the release build failed");
+    let mut cases = vec![("default run", vec![])];
+    if let Some(folder) = &args.mnist {
+        let folder = folder.display().to_string();
+        for method in ["dtc", "magnitude", "random"] {
+            let name = format!("MNIST, supplement, {method}").leak();
+            let flags = ["--preset", "supplement", "--method", method, "--data", folder.as_str()];
+            cases.push((name, flags.map(str::to_owned).to_vec()));
+        }
+    }
+    let mut measured: Vec<Vec<Measured>> =
+        cases.iter().flat_map(|_| &args.devices).map(|_| vec![]).collect();
+    // Round by round, so that a machine that slows down slows every case alike.
+    for _ in 0..args.times {
+        let each = cases.iter().flat_map(|case| args.devices.iter().map(move |d| (case, d)));
+        for ((case, device), results) in each.zip(&mut measured) {
+            results.push(run_once(&case.1, device)?);
+        }
+    }
+    let mut table = Table::new();
+    table.load_style(ASCII_MARKDOWN);
+    table.set_header(["run", "device", "seconds", "compressing", "peak memory", "last accuracy"]);
+    let each = cases.iter().flat_map(|case| args.devices.iter().map(move |device| (case, device)));
+    for ((case, device), results) in each.zip(&measured) {
+        table.add_row([
+            case.0.to_owned(),
+            device.clone(),
+            format!("{:.1}", median(results, |m| Some(m.seconds)).unwrap_or(f64::NAN)),
+            median(results, |m| Some(m.compress_share))
+                .map_or("–".into(), |share| format!("{:.2} %", 100.0 * share)),
+            median(results, |m| m.peak_mebibytes)
+                .map_or("–".into(), |mib| format!("{mib:.0} MiB")),
+            format!("{:.4}", median(results, |m| Some(m.accuracy)).unwrap_or(f64::NAN)),
+        ]);
+    }
+    #[expect(clippy::print_stdout, reason = "the table is what the task is for")]
+    {
+        println!("{table}");
+    }
+    Ok(())
+}
+
+fn run_once(flags: &[String], device: &str) -> anyhow::Result<Measured> {
+    let folder = tempfile::tempdir()?;
+    let out = folder.path().join("run");
+    let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| binary.join("target"), PathBuf::from);
+    let began = Instant::now();
+    let mut child = Command::new(target.join("release").join("rayclip"))
+        .args(["run", "--quiet", "--device", device, "--out"])
+        .arg(&out)
+        .args(flags)
+        .stdout(Stdio::null())
+        .spawn()
+        .context("cannot start the release binary")?;
+    let peak_mebibytes = watch(&mut child)?;
+    let seconds = began.elapsed().as_secs_f64();
+    ensure!(child.wait()?.success(), "rayclip {flags:?} on {device} failed");
+    let summary: serde_json::Value = serde_json::from_slice(&fs::read(out.join("summary.json"))?)?;
+    let number = |key: &str| summary[key].as_f64().with_context(|| format!("no {key} in summary"));
+    let (training, compressing) = (number("train_seconds")?, number("compress_seconds")?);
+    Ok(Measured {
+        seconds,
+        compress_share: compressing / (training + compressing),
+        peak_mebibytes,
+        accuracy: summary["accuracy_after"][0].as_f64().context("no accuracy in summary")?,
+    })
+}
+
+/// Waits for the process to end; its peak memory, where the system has `/proc`.
+fn watch(child: &mut Child) -> anyhow::Result<Option<f64>> {
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = None;
+    while child.try_wait()?.is_none() {
+        peak = fs::read_to_string(&status).ok().as_deref().and_then(peak_of).or(peak);
+        sleep(POLL);
+    }
+    Ok(peak)
+}
+
+/// MiB from the line `VmHWM: … kB`.
+fn peak_of(status: &str) -> Option<f64> {
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? / 1024.0)
+}
+
+fn median(of: &[Measured], value: impl Fn(&Measured) -> Option<f64>) -> Option<f64> {
+    let mut values: Vec<f64> = of.iter().map(value).collect::<Option<_>>()?;
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_peak_in_mebibytes() {
+        assert_eq!(peak_of("Name:\tx\nVmHWM:\t  2048 kB\nVmRSS:\t 1 kB\n"), Some(2.0));
+        assert_eq!(peak_of("Name:\tx\n"), None);
+    }
+}
