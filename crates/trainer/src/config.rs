@@ -111,7 +111,7 @@ pub struct TrainingConfig {
 pub enum LossKind {
     /// Softmax cross-entropy over the classes.
     CrossEntropy,
-    /// Log-softmax over the batch, then cross-entropy over the classes.
+    /// Log-softmax over the batch (in testing too), then cross-entropy over the classes.
     BatchAxis,
 }
 

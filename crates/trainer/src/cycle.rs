@@ -265,7 +265,7 @@ impl<'a> Run<'a> {
             done += group.len() * self.seeds.len();
         }
         self.observer.notify(&Event::Scoring { cycle, done, total });
-        if compression_resets(self.config) {
+        if self.config.training.moments == Moments::Reset {
             self.optimizer.reset();
         }
         Ok(solves)
@@ -323,8 +323,8 @@ impl<'a> Run<'a> {
     }
 
     fn accuracy(&self) -> Result<Vec<f64>, TrainerError> {
-        let (kind, batch_size) = (self.config.evaluation.accuracy, self.config.training.batch_size);
-        accuracy(&self.network, &self.test_images, batch_size, kind)
+        let kind = self.config.evaluation.accuracy;
+        accuracy(&self.network, &self.test_images, &self.config.training, kind)
     }
 
     fn sync(&self) -> Result<(), TrainerError> {
@@ -359,10 +359,6 @@ impl<'a> Run<'a> {
             seconds: 0.0,
         }
     }
-}
-
-fn compression_resets(config: &RunConfig) -> bool {
-    config.training.moments == Moments::Reset
 }
 
 /// Clips until every layer has at most `min_width` neurons.

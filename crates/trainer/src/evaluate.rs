@@ -4,8 +4,9 @@ use burn::tensor::Tensor;
 use rayclip_model::Mlp;
 
 use crate::TrainerError;
-use crate::config::AccuracyKind;
+use crate::config::{AccuracyKind, TrainingConfig};
 use crate::images::DeviceImages;
+use crate::loss::class_scores;
 
 /// Accuracy of every replica.
 ///
@@ -14,16 +15,18 @@ use crate::images::DeviceImages;
 pub(crate) fn accuracy(
     network: &Mlp,
     test: &DeviceImages,
-    batch_size: usize,
+    training: &TrainingConfig,
     kind: AccuracyKind,
 ) -> Result<Vec<f64>, TrainerError> {
+    let batch_size = training.batch_size;
     let batches = test.len().div_ceil(batch_size);
     let mut total: Option<Tensor<1>> = None;
     for batch in 0..batches {
         let images = batch * batch_size..((batch + 1) * batch_size).min(test.len());
         let count = images.len();
         let batch = test.batch(&[images.collect()]);
-        let predictions = network.forward(batch.images).argmax(2);
+        let scores = class_scores(training.loss, network.forward(batch.images));
+        let predictions = scores.argmax(2);
         let [replicas, ..] = predictions.dims();
         let correct = predictions.equal(batch.labels).float().sum_dim(1).reshape([replicas]);
         let weighted = match kind {
@@ -63,6 +66,7 @@ mod tests {
 
     use super::*;
     use crate::images::PixelScale;
+    use crate::presets::{Layers, Setting, resolve};
 
     #[test]
     fn the_two_means_weigh_a_short_last_batch_differently() {
@@ -75,7 +79,9 @@ mod tests {
         let split = Split { images: vec![9, 0, 0, 9, 9, 0], labels: vec![0, 1, 1] };
         let scale = PixelScale { mean: 0.0, deviation: 1.0 };
         let test = DeviceImages::upload(split, 2, scale, &device);
-        let by = |kind| accuracy(&network, &test, 2, kind).unwrap();
+        let settings = vec![Setting::parse("training.batch_size=2").unwrap()];
+        let config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
+        let by = |kind| accuracy(&network, &test, &config.training, kind).unwrap();
         let all = by(AccuracyKind::AllImages);
         assert!((all[0] - 2.0 / 3.0).abs() < 1e-6 && (all[1] - 1.0 / 3.0).abs() < 1e-6);
         assert_eq!(by(AccuracyKind::MeanOfBatches), [0.5, 0.5]);

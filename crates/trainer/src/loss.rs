@@ -1,26 +1,31 @@
-//! The training loss.
+//! What the network's output is taken as, and the training loss of it.
 
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor};
 
 use crate::config::LossKind;
 
-/// Mean loss of every replica over its batch.
+/// The class scores of a batch, `[replica, image, class]`: what is learnt from and predicted with.
+pub(crate) fn class_scores(kind: LossKind, logits: Tensor<3>) -> Tensor<3> {
+    match kind {
+        LossKind::CrossEntropy => logits,
+        // Paper: the supplement's network ends with a log-softmax over the batch, in training and in
+        // testing, and PyTorch's cross-entropy follows; the text has the cross-entropy alone. The
+        // loss then leaves a constant a class undetermined, so predictions need the same step.
+        LossKind::BatchAxis => log_softmax(logits, 1),
+    }
+}
+
+/// Mean cross-entropy of every replica over its batch.
 ///
 /// # Shapes
-/// `logits`: `[replica, image, class]`, `labels`: `[replica or 1, image, 1]`; result: `[replica]`.
-pub(crate) fn loss(kind: LossKind, logits: Tensor<3>, labels: Tensor<3, Int>) -> Tensor<1> {
-    let logits = match kind {
-        LossKind::CrossEntropy => logits,
-        // Paper: the supplement normalises over the batch before PyTorch's cross-entropy does so
-        // over the classes; the text has the cross-entropy alone.
-        LossKind::BatchAxis => log_softmax(logits, 1),
-    };
-    let [replicas, images, classes] = logits.dims();
+/// `scores`: `[replica, image, class]`, `labels`: `[replica or 1, image, 1]`; result: `[replica]`.
+pub(crate) fn cross_entropy(scores: Tensor<3>, labels: Tensor<3, Int>) -> Tensor<1> {
+    let [replicas, images, classes] = scores.dims();
     let ids = Tensor::<1, Int>::arange(0..classes as i64, &labels.device());
     // A mask instead of a gather: its gradient needs no scatter, so it is the same in every run.
     let target = labels.equal(ids.reshape([1, 1, classes])).float();
-    let likelihoods = log_softmax(logits, 2) * target;
+    let likelihoods = log_softmax(scores, 2) * target;
     likelihoods.sum_dim(2).sum_dim(1).reshape([replicas]) * (-1.0 / images as f64)
 }
 
@@ -37,7 +42,7 @@ mod tests {
             &device,
         );
         let labels = Tensor::<3, Int>::from_data([[[1], [0]]], &device);
-        loss(kind, logits, labels).into_data().to_vec().unwrap()
+        cross_entropy(class_scores(kind, logits), labels).into_data().to_vec().unwrap()
     }
 
     // The values are those of the formulas in NumPy, f64.

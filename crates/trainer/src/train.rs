@@ -11,7 +11,7 @@ use crate::config::TrainingConfig;
 use crate::evaluate::read;
 use crate::events::{Event, Observer};
 use crate::images::DeviceImages;
-use crate::loss::loss;
+use crate::loss::{class_scores, cross_entropy};
 use crate::optimizer::Optimizer;
 
 /// What training one cycle gave.
@@ -43,7 +43,8 @@ pub(crate) fn train(
     while done < config.batches_per_cycle && !observer.interrupted() {
         let batch = images.batch(&order.batch(cycle, config.batches_per_cycle, done));
         let tracked = network.tracked();
-        let losses = loss(config.loss, tracked.forward(batch.images), batch.labels);
+        let scores = class_scores(config.loss, tracked.forward(batch.images));
+        let losses = cross_entropy(scores, batch.labels);
         let gradients = losses.clone().sum().backward();
         network = optimizer.step(tracked, &gradients);
         let losses = losses.inner();
