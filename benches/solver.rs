@@ -23,6 +23,7 @@ fn exact(criterion: &mut Criterion) {
     }
 }
 
+#[expect(deprecated, reason = "Burn 0.23 drops the backend; until then it is one of ours")]
 fn iterative(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("fista, 1000 iterations");
     group.sample_size(10);

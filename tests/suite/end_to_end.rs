@@ -129,7 +129,7 @@ fn every_method_and_preset_runs_on_several_layers() {
             let last = |layer: &str| {
                 rows.iter().rev().find(|row| row["layer"] == layer).unwrap()["width_after"].clone()
             };
-            assert_eq!([last("0"), last("1"), last("2")], ["9", "9", "10"], "{name}");
+            assert_eq!([last("0"), last("1"), last("2")], ["10", "10", "10"], "{name}");
         }
     }
 }

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 ///
 /// Without a command: `rayclip run` with the preset `corrected` on the built-in digits.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version, about, args_override_self = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -40,7 +40,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NAME|DIR")]
     pub(crate) data: Option<String>,
     /// Neurons of every hidden layer, for example 512,256
-    #[arg(long, value_name = "WIDTHS", value_delimiter = ',')]
+    #[arg(long, value_name = "WIDTHS", value_delimiter = ',', overrides_with = "hidden")]
     pub(crate) hidden: Vec<usize>,
     /// Seed of the first replica
     #[arg(long, value_name = "SEED")]

@@ -80,12 +80,20 @@ pub(crate) fn choose(choice: DeviceChoice) -> anyhow::Result<Chosen> {
         reason: "as asked for".into(),
     };
     match choice {
-        DeviceChoice::Ndarray => Ok(on_request(Device::ndarray(), "ndarray")),
+        DeviceChoice::Ndarray => Ok(on_request(ndarray(), "ndarray")),
         DeviceChoice::Flex => Ok(on_request(Device::flex(), "flex")),
         DeviceChoice::Cuda => cuda(),
         DeviceChoice::Wgpu => wgpu_by_name(),
         DeviceChoice::Auto => Ok(automatic()),
     }
+}
+
+#[expect(
+    deprecated,
+    reason = "Burn 0.23 drops the backend; until then it is the one to fall back to"
+)]
+fn ndarray() -> Device {
+    Device::ndarray()
 }
 
 fn automatic() -> Chosen {
@@ -106,7 +114,7 @@ fn automatic() -> Chosen {
         None => format!("there is no GPU, only {}", adapters[0].name()),
     };
     let reason = format!("{reason}; --device flex is a faster CPU backend");
-    Chosen { device: Device::ndarray(), name: "ndarray".into(), reason }
+    Chosen { device: ndarray(), name: "ndarray".into(), reason }
 }
 
 fn wgpu_by_name() -> anyhow::Result<Chosen> {

@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(from_host.images.dims(), [2, 3, 6]);
         let expected = from_host.images.into_data();
         from_words.images.into_data().assert_approx_eq::<f32>(&expected, Tolerance::default());
-        let labels: Vec<i32> = from_words.labels.into_data().convert::<i32>().to_vec().unwrap();
+        let labels: Vec<i32> = from_words.labels.into_data().convert::<i32>().try_to_vec().unwrap();
         assert_eq!(labels, [4, 0, 0, 1, 2, 3]);
     }
 }

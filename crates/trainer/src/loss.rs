@@ -42,7 +42,7 @@ mod tests {
             &device,
         );
         let labels = Tensor::<3, Int>::from_data([[[1], [0]]], &device);
-        cross_entropy(class_scores(kind, logits), labels).into_data().to_vec().unwrap()
+        cross_entropy(class_scores(kind, logits), labels).into_data().try_to_vec().unwrap()
     }
 
     // The values are those of the formulas in NumPy, f64.

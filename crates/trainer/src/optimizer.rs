@@ -96,7 +96,7 @@ mod tests {
         let before = Mlp::init(&shape, &Device::flex(), weights).unwrap();
         let after = stepped(&mut Optimizer::new(0.01, 1), before.clone());
         let moved = after.layers[0].weight.val() - before.layers[0].weight.val();
-        for value in moved.into_data().to_vec::<f32>().unwrap() {
+        for value in moved.into_data().try_to_vec::<f32>().unwrap() {
             assert!((value.abs() - 0.01).abs() < 1e-5, "{value}");
         }
     }
@@ -108,11 +108,11 @@ mod tests {
         let mut network = Mlp::init(&shape, &Device::flex(), weights).unwrap();
         let mut optimizer = Optimizer::new(0.01, 2);
         network = stepped(&mut optimizer, network);
-        let whole: Vec<f32> = moment(&optimizer, 0).into_data().to_vec().unwrap();
+        let whole: Vec<f32> = moment(&optimizer, 0).into_data().try_to_vec().unwrap();
         let kept = [vec![1, 4], vec![0, 5]];
         optimizer.keep_neurons(0, &kept);
         network = network.keep_neurons(0, &kept);
-        let cut: Vec<f32> = moment(&optimizer, 0).into_data().to_vec().unwrap();
+        let cut: Vec<f32> = moment(&optimizer, 0).into_data().try_to_vec().unwrap();
         for (replica, ids) in kept.iter().enumerate() {
             for row in 0..4 {
                 for (column, id) in ids.iter().enumerate() {
