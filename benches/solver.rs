@@ -1,5 +1,4 @@
 //! Problems a second of the two solvers: `cargo bench --package rayclip-benches --bench solver`.
-#![expect(missing_docs, reason = "the macros of the harness make public functions")]
 
 use std::hint::black_box;
 

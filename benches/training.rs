@@ -1,5 +1,4 @@
 //! One clip with the training around it: `cargo bench --package rayclip-benches --bench training`.
-#![expect(missing_docs, reason = "the macros of the harness make public functions")]
 
 use burn::tensor::Device;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

@@ -53,7 +53,9 @@ impl ActiveSet {
         if norm <= DEPENDENT * dot(column, column).sqrt() {
             return false;
         }
-        outside.iter_mut().for_each(|value| *value /= norm);
+        for value in &mut outside {
+            *value /= norm;
+        }
         coefficients.push(norm);
         self.projections.push(dot(&outside, y));
         self.ids.push(id);

@@ -32,7 +32,9 @@ pub fn transform_rows(rows: &mut [f64], m: usize) -> Result<(), SolverError> {
         row[0] /= FRAC_1_SQRT_2;
         row[m - 1] /= FRAC_1_SQRT_2;
         plan.process_dct1_with_scratch(row, &mut scratch);
-        row.iter_mut().for_each(|value| *value *= scale);
+        for value in &mut *row {
+            *value *= scale;
+        }
         row[0] *= FRAC_1_SQRT_2;
         row[m - 1] *= FRAC_1_SQRT_2;
     }

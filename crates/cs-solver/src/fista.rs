@@ -10,8 +10,8 @@
 //! and its weight `λ_t` falls geometrically from its own `λ_max` to λ, each stage starting from the
 //! last.
 //!
-//! In f32 the gap that the device can compute floors at 1e-4…2e-3 for problems with small λ/λ_max,
-//! though the coefficients are better than that; such a column ends as [`Status::Stalled`].
+//! In f32 the gap that the device can compute floors at 1e-4…2e-3 for problems with small
+//! `λ/λ_max`, though the coefficients are better than that; such a column ends as [`Status::Stalled`].
 //!
 //! # References
 //! Beck, Teboulle, *A fast iterative shrinkage-thresholding algorithm for linear inverse problems*
@@ -77,7 +77,7 @@ pub fn solve(
         let status = Status::Converged;
         return Ok(FistaSolution { x: state.x, iterations: 0, status, device_gap: 0.0 });
     }
-    let mut stages = continuation_stages(&state.lambda_max()?, lambda, settings);
+    let mut stages = continuation_stages(state.lambda_max()?, lambda, settings);
     let mut best = f64::INFINITY;
     let mut blocks_without_progress = 0;
     let mut iterations = 0;
@@ -115,10 +115,10 @@ pub fn solve(
 ///
 /// At most half of all iterations are spent above λ.
 fn continuation_stages(
-    lambda_max: &f64,
+    lambda_max: f64,
     lambda: f64,
     settings: &FistaSettings,
-) -> impl Iterator<Item = f64> + use<> {
+) -> impl Iterator<Item = f64> {
     let most = settings.max_iterations / (2 * settings.block.max(1));
     let halvings = (lambda_max / lambda).log2().floor().max(0.0) as usize;
     (1..=halvings.min(most)).rev().map(|power| 2_f64.powi(power as i32))

@@ -43,7 +43,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "WIDTHS", value_delimiter = ',', overrides_with = "hidden")]
     pub(crate) hidden: Vec<usize>,
     /// Seed of the first replica
-    #[arg(long, value_name = "SEED")]
+    #[arg(long, value_name = "SEED", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(crate) seed: Option<u64>,
     /// Networks that train at once, with seeds SEED, SEED+1, …
     #[arg(long, value_name = "COUNT")]
@@ -57,7 +57,7 @@ pub(crate) struct RunArgs {
     /// Configuration file over the preset, for example the config.toml of a run folder
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Set any key of the configuration, for example training.batch_size=256 (repeatable)
+    /// Set any key of the configuration, for example `training.batch_size=256` (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) settings: Vec<String>,
     /// Print nothing but the path of the run folder

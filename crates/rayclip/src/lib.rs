@@ -33,7 +33,10 @@ pub fn main() -> ExitCode {
         .init();
     let done = match cli.command.unwrap_or_default() {
         Command::Run(args) => commands::run::run(&args),
-        Command::Devices(args) => commands::devices::devices(&args).map(|()| ExitCode::SUCCESS),
+        Command::Devices(args) => {
+            commands::devices::devices(&args);
+            Ok(ExitCode::SUCCESS)
+        }
     };
     done.unwrap_or_else(|error| {
         output::error(&error);

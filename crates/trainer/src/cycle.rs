@@ -40,7 +40,7 @@ pub fn run(
 ) -> Result<Summary, TrainerError> {
     let mut run = Run::start(config, dataset, device, folder, observer)?;
     let began = Instant::now();
-    let result = run.to_the_end();
+    let result = run.cycle_until_small();
     let network = run.write_network();
     let mut summary = run.summary(device_name);
     summary.seconds = began.elapsed().as_secs_f64();
@@ -143,7 +143,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    fn to_the_end(&mut self) -> Result<Outcome, TrainerError> {
+    fn cycle_until_small(&mut self) -> Result<Outcome, TrainerError> {
         let clips = clips_needed(&self.config.network.hidden, self.config);
         let batches_per_cycle = self.config.training.batches_per_cycle;
         self.observer.notify(&Event::Started { clips, batches_per_cycle });

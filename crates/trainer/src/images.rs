@@ -38,6 +38,7 @@ pub(crate) struct DeviceImages {
     device: Device,
 }
 
+#[expect(clippy::large_enum_variant, reason = "a run has two of them")]
 enum Store {
     Bytes(Vec<u8>),
     /// `[image, word]`, four pixels a word, the first in the lowest byte.
@@ -82,7 +83,9 @@ impl DeviceImages {
         let extents = [lists, length, self.pixels];
         let images = match &self.store {
             Store::Bytes(bytes) => self.gather(bytes, indices, extents),
-            Store::Words(words) => self.unpack(words.clone().select(0, on_device)).reshape(extents),
+            Store::Words(words) => {
+                self.unpack(&words.clone().select(0, on_device)).reshape(extents)
+            }
         };
         Batch { images, labels: labels.reshape([lists, length, 1]) }
     }
@@ -98,7 +101,7 @@ impl DeviceImages {
     }
 
     /// `[image, word] → [image, pixel]`.
-    fn unpack(&self, words: Tensor<2, Int>) -> Tensor<2> {
+    fn unpack(&self, words: &Tensor<2, Int>) -> Tensor<2> {
         let [images, count] = words.dims();
         let bytes = (0..4).map(|byte| {
             let shifted = words.clone().bitwise_right_shift_scalar(8 * byte);

@@ -14,7 +14,7 @@ const CPU_BACKENDS: [(&str, &str); 2] =
 const MEBIBYTE: u64 = 1 << 20;
 
 /// Lists what `--device` can take.
-pub(crate) fn devices(args: &DevicesArgs) -> anyhow::Result<()> {
+pub(crate) fn devices(args: &DevicesArgs) {
     let adapters = device::adapters();
     if args.json {
         for adapter in &adapters {
@@ -36,7 +36,7 @@ pub(crate) fn devices(args: &DevicesArgs) -> anyhow::Result<()> {
         for (name, note) in CPU_BACKENDS {
             output::result(&json!({ "device": name, "kind": "CPU", "note": note }).to_string());
         }
-        return Ok(());
+        return;
     }
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
@@ -73,5 +73,4 @@ pub(crate) fn devices(args: &DevicesArgs) -> anyhow::Result<()> {
              mesa-vulkan-drivers brings a software one",
         );
     }
-    Ok(())
 }

@@ -84,7 +84,7 @@ fn resolve(args: &RunArgs) -> anyhow::Result<RunConfig> {
     flag("method", "compression.method", text(&args.method));
     flag("data", "data.source", text(&args.data));
     flag("device", "device", text(&args.device));
-    flag("seed", "seed", args.seed.map(|seed| Value::Integer(seed.cast_signed())));
+    flag("seed", "seed", args.seed.map(|seed| Value::Integer(seed as i64)));
     flag("replicas", "replicas", args.replicas.map(|count| Value::Integer(count as i64)));
     let hidden: Vec<Value> = args.hidden.iter().map(|m| Value::Integer(*m as i64)).collect();
     flag("hidden", "network.hidden", (!hidden.is_empty()).then_some(Value::Array(hidden)));

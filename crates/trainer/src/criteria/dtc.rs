@@ -25,7 +25,9 @@ impl Criterion for Dtc {
                 let m = sum.len();
                 dct::transform_rows(sum, m)?;
             }
-            sum.iter_mut().for_each(|value| *value = value.abs());
+            for value in sum {
+                *value = value.abs();
+            }
         }
         let layers = scores.chunks(context.seeds.len()).map(<[Vec<f64>]>::to_vec).collect();
         Ok(Scores { layers, solve: Some(rays.info) })
