@@ -67,7 +67,9 @@ mod tests {
 
         let mut alive = vec![0.0_f32; 2 * 9];
         for (replica, ids) in kept.iter().enumerate() {
-            ids.iter().for_each(|id| alive[replica * 9 + id] = 1.0);
+            for id in ids {
+                alive[replica * 9 + id] = 1.0;
+            }
         }
         let mask = Tensor::<3>::from_data(TensorData::new(alive, [2, 9, 1]), &device);
         let mut silenced = network;
