@@ -1,13 +1,18 @@
 //! Adam over a network whose layers shrink.
 //!
-//! Burn's own update rule, with the moments held here: a clip cuts them as it cuts the parameters.
+//! The moments are held here, so that a clip cuts them as it cuts the parameters. The update is Burn's
+//! own; on the backend `flex` it is the same rule in one pass ([`flex`]).
+
+mod flex;
 
 use burn::module::Param;
 use burn::optim::{Adam, AdamConfig, AdamState, Optimizer as _};
-use burn::tensor::{Gradients, Tensor};
+use burn::tensor::{Device, Gradients, Tensor};
 use rayclip_model::{Layer, Mlp, select};
 
-/// Burn's default is 1e-5; the published runs are PyTorch's.
+// PyTorch's, as in the published runs; Burn's own epsilon is 1e-5.
+const BETA_1: f32 = 0.9;
+const BETA_2: f32 = 0.999;
 const EPSILON: f32 = 1e-8;
 
 type State = Option<AdamState<3>>;
@@ -27,7 +32,8 @@ struct LayerState {
 
 impl Optimizer {
     pub(crate) fn new(learning_rate: f64, layers: usize) -> Self {
-        let adam = AdamConfig::new().with_epsilon(EPSILON).build();
+        let adam = AdamConfig::new().with_beta_1(BETA_1).with_beta_2(BETA_2).with_epsilon(EPSILON);
+        let adam = adam.build();
         Self { adam, learning_rate, layers: vec![LayerState::default(); layers] }
     }
 
@@ -37,7 +43,13 @@ impl Optimizer {
         let update = |parameter: Param<Tensor<3>>, state: &mut State| {
             let (id, value, _) = parameter.consume();
             let gradient = value.grad(gradients).expect("every parameter takes part in the loss");
-            let (value, next) = adam.step(*learning_rate, value.inner(), gradient, state.take());
+            let (value, state_before) = (value.inner(), state.take());
+            let (value, next) = if value.device() == Device::flex() {
+                let (value, next) = flex::step(*learning_rate, value, gradient, state_before);
+                (value, Some(next))
+            } else {
+                adam.step(*learning_rate, value, gradient, state_before)
+            };
             *state = next;
             Param::initialized(id, value)
         };
@@ -75,7 +87,7 @@ impl Optimizer {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
+    use burn::tensor::{Distribution, Tolerance};
     use rayclip_model::MlpShape;
 
     use super::*;
@@ -99,6 +111,27 @@ mod tests {
         for value in moved.into_data().try_to_vec::<f32>().unwrap() {
             assert!((value.abs() - 0.01).abs() < 1e-5, "{value}");
         }
+    }
+
+    #[test]
+    fn the_pass_of_flex_is_burns_rule() {
+        let device = Device::flex();
+        let draw =
+            |scale: f64| Tensor::<3>::random([2, 40, 9], Distribution::Normal(0.0, scale), &device);
+        let adam = Optimizer::new(0.01, 0).adam;
+        let (mut ours, mut ours_state) = (draw(1.0), None);
+        let (mut burns, mut burns_state) = (ours.clone(), None);
+        for gradient in [draw(1.0), draw(1e-3), draw(10.0)] {
+            let (value, state) = flex::step(0.01, ours, gradient.clone(), ours_state);
+            (ours, ours_state) = (value, Some(state));
+            (burns, burns_state) = adam.step(0.01, burns, gradient, burns_state);
+        }
+        let tolerance = Tolerance::rel_abs(1e-4, 1e-6);
+        ours.into_data().assert_approx_eq::<f32>(&burns.into_data(), tolerance);
+        let (ours, burns) = (ours_state.unwrap().momentum, burns_state.unwrap().momentum);
+        assert_eq!(ours.time, burns.time);
+        let moments = (ours.moment_2.into_data(), burns.moment_2.into_data());
+        moments.0.assert_approx_eq::<f32>(&moments.1, tolerance);
     }
 
     #[test]
