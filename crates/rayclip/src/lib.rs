@@ -22,8 +22,22 @@ use args::{Cli, Command};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Without this variable (in containers, for root) a graphics library prints an error of its own when
+/// adapters are listed, though nothing is wrong.
+fn quiet_graphics_libraries() {
+    const RUNTIME_FOLDER: &str = "XDG_RUNTIME_DIR";
+    if cfg!(target_os = "linux") && std::env::var_os(RUNTIME_FOLDER).is_none() {
+        #[expect(unsafe_code, reason = "there is no other way to set a variable of the process")]
+        // SAFETY: this is the first thing the process does; there is no other thread yet.
+        unsafe {
+            std::env::set_var(RUNTIME_FOLDER, std::env::temp_dir());
+        }
+    }
+}
+
 /// Parses the arguments of the process and does what they say.
 pub fn main() -> ExitCode {
+    quiet_graphics_libraries();
     let cli = Cli::parse();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)

@@ -118,12 +118,20 @@ impl RunDir {
         let folder = path.parent().unwrap_or(&self.path);
         let failed = |source| io("write", &path, source);
         fs::create_dir_all(folder).map_err(failed)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+        let mut file = temporary().tempfile_in(folder).map_err(failed)?;
         file.write_all(bytes).map_err(failed)?;
         file.as_file().sync_all().map_err(failed)?;
         file.persist(&path).map_err(|error| failed(error.error))?;
         Ok(())
     }
+}
+
+/// A temporary file with the permissions of any new file, not for its owner alone.
+fn temporary() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder
 }
 
 fn io(action: &'static str, path: &Path, source: std::io::Error) -> TrainerError {
