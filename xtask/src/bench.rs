@@ -36,7 +36,15 @@ struct Measured {
 
 pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<()> {
     ensure!(args.times > 0, "--times must be at least 1");
-    let status = Command::new(env!("CARGO")).args(["build", "--release"]).status()?;
+    let mut build = Command::new(env!("CARGO"));
+    // What `cargo xtask` sets for this process would make build scripts run again.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            build.env_remove(&name);
+        }
+    }
+    let status = build.args(["build", "--release"]).status()?;
     ensure!(status.success(), "the release build failed");
     let mut cases = vec![("default run", vec![])];
     if let Some(folder) = &args.mnist {
