@@ -135,6 +135,20 @@ fn every_method_and_preset_runs_on_several_layers() {
 }
 
 #[test]
+fn lines_and_table_show_every_layer_and_one_sparsity() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = small_data(folder.path());
+    let quick = ["--hidden", "20,14,8", "--set", "training.batches_per_cycle=2"];
+    let stdout = run(folder.path(), &data, "run", &quick);
+    let lines: Vec<&str> = stdout.lines().filter(|line| line.contains("homotopy,")).collect();
+    let last = lines.last().unwrap();
+    // 42 neurons at first; 10 + 10 + 8 are left.
+    assert!(last.contains("10 × 10 × 8") && last.contains("0.3333"), "{stdout}");
+    let row = stdout.lines().rfind(|line| line.contains('┆')).unwrap();
+    assert!(row.contains("10 × 10 × 8") && row.contains("0.3333"), "{stdout}");
+}
+
+#[test]
 fn json_is_one_object_a_line_and_quiet_is_the_folder_alone() {
     let folder = tempfile::tempdir().unwrap();
     let data = small_data(folder.path());
@@ -185,5 +199,7 @@ fn an_interrupt_ends_after_the_current_batch_and_leaves_a_valid_folder() {
     let summary: Value =
         serde_json::from_slice(&fs::read(out.join("summary.json")).unwrap()).unwrap();
     assert_eq!(summary["outcome"], "interrupted");
+    let header = fs::read_to_string(out.join("cycles.csv")).unwrap();
+    assert!(header.starts_with("replica,method,seed,cycle,layer,"), "{header}");
     assert!(out.join("network.safetensors").exists());
 }

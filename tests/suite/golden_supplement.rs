@@ -38,6 +38,7 @@ fn smoothed_accuracies_follow_table_1() {
                 .position(|sparsity| (sparsity - row["sparsity"]).abs() < 1e-4)
                 .unwrap();
             let (ours, theirs) = (smoothed[cycle], row[method]);
+            println!("{method}, sparsity {:.4}: {ours:.4}, published {theirs:.4}", row["sparsity"]);
             assert!(
                 (ours - theirs).abs() < TOLERANCE,
                 "{method} at sparsity {}: {ours:.4}, published {theirs:.4}",

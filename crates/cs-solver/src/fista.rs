@@ -72,11 +72,12 @@ pub fn solve(
     let ([groups, n, m], [groups_of_y, n_of_y, columns]) = (a.dims(), y.dims());
     SolverError::check_extent("groups of y", groups, groups_of_y)?;
     SolverError::check_extent("rows of y", n, n_of_y)?;
-    let mut state = State::start(a, y);
     if groups * n * m * columns == 0 {
+        let x = Tensor::zeros([groups, m, columns], &a.device());
         let status = Status::Converged;
-        return Ok(FistaSolution { x: state.x, iterations: 0, status, device_gap: 0.0 });
+        return Ok(FistaSolution { x, iterations: 0, status, device_gap: 0.0 });
     }
+    let mut state = State::start(a, y);
     let mut stages = continuation_stages(state.lambda_max()?, lambda, settings);
     let mut best = f64::INFINITY;
     let mut blocks_without_progress = 0;
@@ -84,10 +85,11 @@ pub fn solve(
     let (status, device_gap) = loop {
         let stage = stages.next();
         state.set_lambda(stage.map_or(lambda, |factor| factor * lambda), lambda);
-        for _ in 0..settings.block {
+        let block = settings.block.max(1).min(settings.max_iterations - iterations);
+        for _ in 0..block {
             state.iterate();
         }
-        iterations += settings.block;
+        iterations += block;
         let [gap, objective] = state.measure(lambda)?;
         if !(gap.is_finite() && objective.is_finite()) {
             break (Status::NonFinite, gap);
@@ -95,7 +97,7 @@ pub fn solve(
         if gap <= settings.tolerance {
             break (Status::Converged, gap);
         }
-        if iterations >= settings.max_iterations {
+        if iterations == settings.max_iterations {
             break (Status::MaxIterations, gap);
         }
         if objective < best * (1.0 - 1e-6) || stage.is_some() {
@@ -304,6 +306,8 @@ mod tests {
         let settings = FistaSettings::default();
         let wrong = tensor(&[1.0; 3], [1, 3, 1], &device);
         assert!(matches!(solve(&a, &wrong, 0.1, &settings), Err(SolverError::Extent { .. })));
+        let empty = solve(&a, &tensor(&[], [1, 2, 0], &device), 0.1, &settings).unwrap();
+        assert_eq!((empty.x.dims(), empty.status), ([1, 3, 0], Status::Converged));
         let y = tensor(&[1.0; 2], [1, 2, 1], &device);
         assert!(matches!(solve(&a, &y, -0.1, &settings), Err(SolverError::Lambda(_))));
     }

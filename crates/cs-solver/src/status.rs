@@ -1,5 +1,7 @@
 //! How a column ended.
 
+use std::fmt;
+
 /// How the solution of one column ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -12,4 +14,15 @@ pub enum Status {
     Stalled,
     /// A value became NaN or infinite; the answer is useless.
     NonFinite,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Converged => "converged",
+            Self::MaxIterations => "out of iterations",
+            Self::Stalled => "stalled",
+            Self::NonFinite => "not finite",
+        })
+    }
 }

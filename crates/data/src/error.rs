@@ -46,7 +46,7 @@ pub enum DataError {
     },
     /// MNIST is not in the cache and could not be downloaded.
     #[error(
-        "MNIST file {file} is not in {} and could not be downloaded ({reason}); place the four files \
+        "there is no intact MNIST file {file} in {} and it could not be downloaded ({reason}); place the four files \
          there (gzipped or not), or name a folder that holds them with `--data DIR`, or use the \
          built-in `--data digits`", folder.display()
     )]

@@ -15,7 +15,19 @@ use crate::{DataError, Dataset, Progress, Split};
 /// The folder does not hold exactly one file for each of the four parts, or a file is damaged, or
 /// the parts do not fit together.
 pub fn load(folder: &Path, progress: &Progress<'_>) -> Result<Dataset, DataError> {
-    let parts = find(folder)?;
+    let name = folder.file_name().map_or("data".into(), |name| name.to_string_lossy());
+    read(&name, &find(folder)?, progress)
+}
+
+/// Reads the data set `name` from its four files.
+///
+/// # Errors
+/// A file is damaged, or the parts do not fit together.
+pub(crate) fn read(
+    name: &str,
+    parts: &Parts,
+    progress: &Progress<'_>,
+) -> Result<Dataset, DataError> {
     progress(0, 4);
     let train_images = idx::read(&parts.train_images)?;
     progress(1, 4);
@@ -25,10 +37,9 @@ pub fn load(folder: &Path, progress: &Progress<'_>) -> Result<Dataset, DataError
     progress(3, 4);
     let test_labels = idx::read(&parts.test_labels)?;
     progress(4, 4);
-    let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned();
     if train_images.extents[1..] != test_images.extents[1..] {
         return Err(DataError::format(
-            parts.test_images,
+            &parts.test_images,
             format!(
                 "images of shape {:?}, but the training images have {:?}",
                 &test_images.extents[1..],
@@ -55,11 +66,12 @@ fn pair(images: Array, labels: Array, path: &Path) -> Result<Split, DataError> {
     Ok(Split { images: images.elements, labels: labels.elements })
 }
 
-struct Parts {
-    train_images: PathBuf,
-    train_labels: PathBuf,
-    test_images: PathBuf,
-    test_labels: PathBuf,
+/// The four files of a data set.
+pub(crate) struct Parts {
+    pub(crate) train_images: PathBuf,
+    pub(crate) train_labels: PathBuf,
+    pub(crate) test_images: PathBuf,
+    pub(crate) test_labels: PathBuf,
 }
 
 fn find(folder: &Path) -> Result<Parts, DataError> {
@@ -78,14 +90,27 @@ fn find(folder: &Path) -> Result<Parts, DataError> {
     }
     candidates.sort();
     let mut found: [Option<PathBuf>; 4] = [const { None }; 4];
+    let mut damaged = [None, None];
     for (train, path) in candidates {
-        let images = idx::read_extents(&path)?.len() > 1;
+        // A file that is no IDX file (a log, say) matters only where a part of its split is missing.
+        let images = match idx::read_extents(&path) {
+            Ok(extents) => extents.len() > 1,
+            Err(error) => {
+                damaged[usize::from(!train)].get_or_insert(error);
+                continue;
+            }
+        };
         let slot = &mut found[2 * usize::from(!train) + usize::from(!images)];
         if let Some(other) = slot {
             let other = other.display();
             return Err(refuse(format!("{other} and {} are the same part", path.display())));
         }
         *slot = Some(path);
+    }
+    for (parts, damaged) in found.chunks(2).zip(damaged) {
+        if let (true, Some(error)) = (parts.contains(&None), damaged) {
+            return Err(error);
+        }
     }
     let mut parts = found.into_iter().zip(PART_NAMES);
     let mut next = || {
@@ -119,7 +144,7 @@ mod tests {
         write(folder.path(), "toy-train-labels-idx1-ubyte", &[2], &[0, 1]);
         write(folder.path(), "toy-test-images-idx3-ubyte", &[1, 1, 3], &[7, 8, 9]);
         write(folder.path(), "toy-test-labels-idx1-ubyte", &[1], &[1]);
-        fs::write(folder.path().join("README.md"), "not data").unwrap();
+        fs::write(folder.path().join("train.log"), "not data").unwrap();
         folder
     }
 

@@ -5,14 +5,15 @@
 //! LeCun, Cortes, Burges, *The MNIST database of handwritten digits* (1998).
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
-use crate::{DataError, Dataset, Progress, folder};
+use crate::folder::{self, Parts};
+use crate::{DataError, Dataset, Progress};
 
 /// The variable that names another cache folder than the system's.
 pub const CACHE_VARIABLE: &str = "RAYCLIP_CACHE";
@@ -52,12 +53,18 @@ const MIRRORS: [&str; 2] = [
 /// A file is neither in the cache nor to be had from a mirror, or the cache cannot be written.
 pub fn load(progress: &Progress<'_>) -> Result<Dataset, DataError> {
     let cache = cache_folder();
-    for (done, (name, digest, length)) in (0..).zip(FILES) {
-        progress(done, 8);
-        fetch(&cache, name, digest, length)?;
-    }
-    let dataset = folder::load(&cache, &|done, _| progress(4 + done, 8))?;
-    Ok(Dataset { name: "mnist".into(), ..dataset })
+    let fetched = |number: usize| {
+        progress(number as u64, 8);
+        let (name, digest, length) = FILES[number];
+        fetch(&cache, name, digest, length)
+    };
+    let parts = Parts {
+        train_images: fetched(0)?,
+        train_labels: fetched(1)?,
+        test_images: fetched(2)?,
+        test_labels: fetched(3)?,
+    };
+    folder::read("mnist", &parts, &|done, _| progress(4 + done, 8))
 }
 
 fn cache_folder() -> PathBuf {
@@ -68,38 +75,39 @@ fn cache_folder() -> PathBuf {
         .join("mnist")
 }
 
-/// Makes sure that `folder` holds an intact copy of the file `name`, gzipped or not.
-fn fetch(folder: &Path, name: &'static str, digest: &str, length: u64) -> Result<(), DataError> {
-    for candidate in [folder.join(format!("{name}.gz")), folder.join(name)] {
+/// An intact copy of the file `name` in `folder`, gzipped or not; downloaded if there is none.
+fn fetch(
+    folder: &Path,
+    name: &'static str,
+    digest: &str,
+    length: u64,
+) -> Result<PathBuf, DataError> {
+    let gzipped = folder.join(format!("{name}.gz"));
+    let mut damaged = String::new();
+    for candidate in [gzipped.clone(), folder.join(name)] {
         match fs::read(&candidate) {
             Ok(bytes) if sha256_of_content(&bytes, length).as_deref() == Some(digest) => {
-                return Ok(());
+                return Ok(candidate);
             }
-            Ok(_) => {
-                tracing::warn!("{} is damaged and is downloaded again", candidate.display());
-                fs::remove_file(&candidate)
-                    .map_err(|source| DataError::io("remove", &candidate, source))?;
-            }
-            Err(_) => {}
+            Ok(_) => damaged = format!("{} is damaged; ", candidate.display()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(source) => return Err(DataError::io("read", candidate, source)),
         }
     }
-    let unavailable = |reason: String| DataError::Unavailable {
-        file: name,
-        folder: folder.to_path_buf(),
-        reason,
-    };
     fs::create_dir_all(folder).map_err(|source| DataError::io("create", folder, source))?;
     let mut reason = String::new();
     for mirror in MIRRORS {
         match download(&format!("{mirror}/{name}.gz")) {
             Ok(bytes) if sha256_of_content(&bytes, length).as_deref() == Some(digest) => {
-                return write_whole(&folder.join(format!("{name}.gz")), &bytes);
+                write_whole(&gzipped, &bytes)?;
+                return Ok(gzipped);
             }
             Ok(_) => reason = format!("{mirror}: the file has another SHA-256 than {digest}"),
             Err(error) => reason = format!("{mirror}: {error}"),
         }
     }
-    Err(unavailable(reason))
+    let (folder, reason) = (folder.to_path_buf(), damaged + &reason);
+    Err(DataError::Unavailable { file: name, folder, reason })
 }
 
 fn download(url: &str) -> Result<Vec<u8>, ureq::Error> {
@@ -147,7 +155,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("labels"), b"abc").unwrap();
         let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert!(fetch(folder.path(), "labels", digest, 3).is_ok());
+        assert_eq!(
+            fetch(folder.path(), "labels", digest, 3).unwrap(),
+            folder.path().join("labels")
+        );
     }
 
     #[test]

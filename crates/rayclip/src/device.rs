@@ -24,21 +24,20 @@ pub(crate) struct Adapter {
     pub(crate) limits: Limits,
 }
 
-impl Adapter {
-    pub(crate) fn kind(&self) -> &'static str {
-        match self.info.device_type {
-            DeviceType::DiscreteGpu => "discrete GPU",
-            DeviceType::IntegratedGpu => "integrated GPU",
-            DeviceType::VirtualGpu => "virtual GPU",
-            DeviceType::Cpu => "software",
-            DeviceType::Other => "other",
-        }
+/// What kind of adapter it is.
+pub(crate) fn kind(info: &AdapterInfo) -> &'static str {
+    match info.device_type {
+        DeviceType::DiscreteGpu => "discrete GPU",
+        DeviceType::IntegratedGpu => "integrated GPU",
+        DeviceType::VirtualGpu => "virtual GPU",
+        DeviceType::Cpu => "software",
+        DeviceType::Other => "other",
     }
+}
 
-    fn name(&self) -> String {
-        let AdapterInfo { name, driver, driver_info, backend, .. } = &self.info;
-        format!("{name} ({}, {backend:?}, {driver} {driver_info})", self.kind())
-    }
+fn describe(info: &AdapterInfo) -> String {
+    let AdapterInfo { name, driver, driver_info, backend, .. } = info;
+    format!("{name} ({}, {backend:?}, {driver} {driver_info})", kind(info))
 }
 
 /// All adapters, best first: discrete, integrated, virtual, other, software.
@@ -98,20 +97,21 @@ fn ndarray() -> Device {
 
 fn automatic() -> Chosen {
     let adapters = adapters();
-    let gpu = adapters.iter().find(|adapter| {
+    let gpus = adapters.iter().filter(|adapter| {
         let kind = adapter.info.device_type;
         matches!(kind, DeviceType::DiscreteGpu | DeviceType::IntegratedGpu)
     });
-    let reason = match gpu {
-        Some(gpu) => match bring_up(gpu) {
-            Ok(device) => {
-                let (name, reason) = (format!("wgpu on {}", gpu.name()), "the first GPU".into());
-                return Chosen { device, name, reason };
-            }
-            Err(error) => format!("{} does not work: {error:#}", gpu.name()),
-        },
-        None if adapters.is_empty() => "there is no GPU adapter".into(),
-        None => format!("there is no GPU, only {}", adapters[0].name()),
+    let mut reasons = Vec::new();
+    for gpu in gpus {
+        match bring_up(gpu) {
+            Ok((device, name)) => return Chosen { device, name, reason: "the first GPU".into() },
+            Err(error) => reasons.push(format!("{} does not work: {error:#}", describe(&gpu.info))),
+        }
+    }
+    let reason = match (reasons.is_empty(), adapters.first()) {
+        (false, _) => reasons.join("; "),
+        (true, Some(software)) => format!("there is no GPU, only {}", describe(&software.info)),
+        (true, None) => "there is no GPU adapter".into(),
     };
     let reason = format!("{reason}; --device flex is a faster CPU backend");
     Chosen { device: ndarray(), name: "ndarray".into(), reason }
@@ -125,13 +125,13 @@ fn wgpu_by_name() -> anyhow::Result<Chosen> {
              software driver mesa-vulkan-drivers), or use --device flex"
         );
     };
-    let device = bring_up(adapter)
-        .with_context(|| format!("--device wgpu: {} does not work", adapter.name()))?;
+    let (device, name) = bring_up(adapter)
+        .with_context(|| format!("--device wgpu: {} does not work", describe(&adapter.info)))?;
     let reason = match adapter.info.device_type {
         DeviceType::Cpu => "as asked for; a software adapter: right, but slow",
         _ => "as asked for",
     };
-    Ok(Chosen { device, name: format!("wgpu on {}", adapter.name()), reason: reason.into() })
+    Ok(Chosen { device, name, reason: reason.into() })
 }
 
 #[cfg(feature = "cuda")]
@@ -149,8 +149,9 @@ fn cuda() -> anyhow::Result<Chosen> {
     )
 }
 
-/// Brings an adapter up and multiplies two small matrices on it.
-fn bring_up(adapter: &Adapter) -> anyhow::Result<Device> {
+/// Brings up the first adapter of this one's kind and multiplies two small matrices on it; the device
+/// and the name of what was really taken.
+fn bring_up(adapter: &Adapter) -> anyhow::Result<(Device, String)> {
     let kind = match adapter.info.device_type {
         DeviceType::DiscreteGpu => DeviceKind::DiscreteGpu(0),
         DeviceType::IntegratedGpu => DeviceKind::IntegratedGpu(0),
@@ -159,9 +160,9 @@ fn bring_up(adapter: &Adapter) -> anyhow::Result<Device> {
         DeviceType::Cpu => DeviceKind::Cpu,
     };
     let options = Device::wgpu_options().device_kind(kind);
-    let (device, _) = quietly(|| options.init_with_setup())??;
+    let (device, setup) = quietly(|| options.init_with_setup())??;
     check(&device)?;
-    Ok(device)
+    Ok((device, format!("wgpu on {}", describe(&setup.adapter.get_info()))))
 }
 
 fn check(device: &Device) -> anyhow::Result<()> {

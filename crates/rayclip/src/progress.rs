@@ -1,5 +1,6 @@
 //! How a run is shown: bars and lines for people, JSON lines for scripts, or nothing.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -29,6 +30,8 @@ pub(crate) struct Progress {
     solving: ProgressBar,
     batches_per_cycle: usize,
     clips: usize,
+    /// Hidden neurons before the first clip.
+    neurons: usize,
 }
 
 impl Progress {
@@ -42,6 +45,7 @@ impl Progress {
             solving: ProgressBar::hidden(),
             batches_per_cycle: 0,
             clips: 0,
+            neurons: 0,
         }
     }
 
@@ -87,7 +91,8 @@ impl Progress {
 impl Observer for Progress {
     fn notify(&mut self, event: &Event<'_>) {
         match event {
-            Event::Started { clips, batches_per_cycle } => {
+            Event::Started { clips, batches_per_cycle, widths } => {
+                self.neurons = widths.iter().sum();
                 self.batches_per_cycle = *batches_per_cycle;
                 self.clips = *clips;
                 let batches = ((clips + 1) * batches_per_cycle) as u64;
@@ -115,8 +120,10 @@ impl Observer for Progress {
                     self.solving.finish_and_clear();
                 }
             }
-            Event::Cycle(rows) if self.mode == Mode::Lines => self.line(&cycle_line(rows)),
-            Event::Cycle(rows) if self.mode == Mode::Json => {
+            Event::Cycle { rows, widths } if self.mode == Mode::Lines => {
+                self.line(&cycle_line(rows, widths, self.neurons));
+            }
+            Event::Cycle { rows, .. } if self.mode == Mode::Json => {
                 for row in *rows {
                     let mut value = json!({ "event": "cycle" });
                     merge(&mut value, json!(row));
@@ -141,11 +148,12 @@ fn merge(into: &mut serde_json::Value, from: serde_json::Value) {
 const HEADER: &str = "cycle         neurons  sparsity  after clip  after training  parameters  \
                       train s  compress s  solver";
 
-/// One line for all rows of a cycle: widths of the layers, means over the replicas.
-fn cycle_line(rows: &[CycleRow]) -> String {
+/// One line for all rows of a cycle: widths of all layers, means over the replicas; `neurons` are
+/// those before the first clip.
+fn cycle_line(rows: &[CycleRow], widths: &[usize], neurons: usize) -> String {
     let first = &rows[0];
-    let of_first = rows.iter().filter(|row| row.replica == first.replica);
-    let widths: Vec<String> = of_first.map(|row| row.width_after.to_string()).collect();
+    let sparsity = 1.0 - widths.iter().sum::<usize>() as f64 / neurons as f64;
+    let widths: Vec<String> = widths.iter().map(ToString::to_string).collect();
     let mean = |value: fn(&CycleRow) -> Option<f64>| {
         let values: Option<Vec<f64>> = rows.iter().map(value).collect();
         values.map_or("–".into(), |values| {
@@ -155,15 +163,22 @@ fn cycle_line(rows: &[CycleRow]) -> String {
     let solver = match first.solver_iterations {
         Some(_) => {
             let iterations = rows.iter().filter_map(|row| row.solver_iterations).max();
-            format!("{}, {} iterations", first.solver, iterations.unwrap_or(0))
+            let statuses: BTreeSet<String> =
+                rows.iter().filter_map(|row| Some(row.solver_status?.to_string())).collect();
+            let statuses: Vec<String> = statuses.into_iter().collect();
+            format!(
+                "{}, {} iterations, {}",
+                first.solver,
+                iterations.unwrap_or(0),
+                statuses.join(" or ")
+            )
         }
         None => "none".into(),
     };
     format!(
-        "{:>5}  {:>14}  {:>8}  {:>10}  {:>14}  {:>10}  {:>7.2}  {:>10.3}  {solver}",
+        "{:>5}  {:>14}  {sparsity:>8.4}  {:>10}  {:>14}  {:>10}  {:>7.2}  {:>10.3}  {solver}",
         first.cycle,
         widths.join(" × "),
-        mean(|row| Some(row.sparsity)),
         mean(|row| Some(row.accuracy_after_clip)),
         mean(|row| row.accuracy_after_training),
         first.parameters,

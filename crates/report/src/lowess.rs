@@ -9,7 +9,7 @@
 
 /// Smooths `y` over ascending `x`.
 ///
-/// `fraction` of the points take part in each line; `passes` times the residuals' bisquare weights
+/// `fraction` of the points (one at least, all at most) take part in each line; `passes` times the residuals' bisquare weights
 /// are applied.
 ///
 /// # Panics
@@ -17,7 +17,7 @@
 pub fn lowess(x: &[f64], y: &[f64], fraction: f64, passes: usize) -> Vec<f64> {
     assert_eq!(x.len(), y.len(), "one y for every x");
     assert!(x.is_sorted(), "x must be ascending");
-    let neighbours = (fraction * x.len() as f64 + 1e-10) as usize;
+    let neighbours = ((fraction * x.len() as f64 + 1e-10) as usize).clamp(1, x.len().max(1));
     let mut robustness = vec![1.0; x.len()];
     let mut fitted = vec![];
     for _ in 0..=passes {
@@ -41,7 +41,10 @@ fn fit(x: &[f64], y: &[f64], neighbours: usize, robustness: &[f64]) -> Vec<f64> 
             let radius = (x[i] - x[near.start]).max(x[near.end - 1] - x[i]);
             let weights: Vec<f64> = near
                 .clone()
-                .map(|j| tricube((x[j] - x[i]).abs() / radius) * robustness[j])
+                .map(|j| {
+                    let distance = if radius > 0.0 { (x[j] - x[i]).abs() / radius } else { 0.0 };
+                    tricube(distance) * robustness[j]
+                })
                 .collect();
             line_at(x[i], &x[near.clone()], &y[near], &weights).unwrap_or(y[i])
         })
@@ -60,7 +63,9 @@ fn line_at(at: f64, x: &[f64], y: &[f64], weights: &[f64]) -> Option<f64> {
         let terms = weights.iter().zip(x).zip(of);
         terms.map(|((w, x), v)| w * (x - mean_x) * (v - centre)).sum::<f64>()
     };
-    Some(mean_y + (at - mean_x) * moment(y, mean_y) / moment(x, mean_x))
+    let spread = moment(x, mean_x);
+    let slope = if spread > 0.0 { moment(y, mean_y) / spread } else { 0.0 };
+    Some(mean_y + (at - mean_x) * slope)
 }
 
 fn tricube(distance: f64) -> f64 {

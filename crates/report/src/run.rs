@@ -1,7 +1,7 @@
 //! A run, as its folder tells it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 
@@ -35,21 +35,18 @@ pub struct Clip {
 /// A run.
 #[derive(Debug, Clone)]
 pub struct Run {
-    /// Its folder.
-    pub path: PathBuf,
     /// All clips, in the order of the file.
     pub clips: Vec<Clip>,
+    /// Neurons of every hidden layer before the first clip.
+    pub widths_before: Vec<usize>,
     /// Parameters of a replica before the first clip.
     pub parameters_before: usize,
-    /// Seconds of training and of compressing.
-    pub seconds: [f64; 2],
 }
 
 #[derive(Deserialize)]
 struct SummaryFile {
+    widths_before: Vec<usize>,
     parameters_before: usize,
-    train_seconds: f64,
-    compress_seconds: f64,
 }
 
 impl Run {
@@ -66,16 +63,20 @@ impl Run {
         let cycles = path.join("cycles.csv");
         let clips = csv::Reader::from_reader(read(&cycles)?.as_slice())
             .deserialize()
-            .collect::<Result<_, _>>()
+            .collect::<Result<Vec<Clip>, _>>()
             .map_err(|error| damaged(&cycles, error.to_string()))?;
         let summary = path.join("summary.json");
         let summary_file: SummaryFile = serde_json::from_slice(&read(&summary)?)
             .map_err(|error| damaged(&summary, error.to_string()))?;
+        let layers = summary_file.widths_before.len();
+        if let Some(clip) = clips.iter().find(|clip| clip.layer >= layers) {
+            let reason = format!("a clip of layer {}, but there are {layers}", clip.layer);
+            return Err(damaged(&cycles, reason));
+        }
         Ok(Self {
-            path: path.to_path_buf(),
             clips,
+            widths_before: summary_file.widths_before,
             parameters_before: summary_file.parameters_before,
-            seconds: [summary_file.train_seconds, summary_file.compress_seconds],
         })
     }
 

@@ -17,8 +17,8 @@ pub fn closing_table(run: &Run) -> Table {
     for column in table.column_iter_mut() {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    let mut widths = first_widths(run);
-    let all: usize = widths.values().sum();
+    let mut widths = run.widths_before.clone();
+    let all: usize = widths.iter().sum();
     let accuracies: Vec<_> = per_replica(run, 0, |clip| Some(clip.accuracy_before_clip));
     table.add_row([
         joined(&widths),
@@ -30,8 +30,10 @@ pub fn closing_table(run: &Run) -> Table {
     let mut milestone = all;
     for cycle in 0..run.cycles() {
         let parameters = run.cycle(cycle).map(|clip| clip.parameters).next().unwrap_or_default();
-        widths.extend(run.cycle(cycle).map(|clip| (clip.layer, clip.width_after)));
-        let left: usize = widths.values().sum();
+        for clip in run.cycle(cycle) {
+            widths[clip.layer] = clip.width_after;
+        }
+        let left: usize = widths.iter().sum();
         if cycle == 0 || 2 * left <= milestone || cycle + 1 == run.cycles() {
             milestone = if 2 * left <= milestone { left } else { milestone };
             table.add_row([
@@ -46,17 +48,8 @@ pub fn closing_table(run: &Run) -> Table {
     table
 }
 
-/// Neurons of every hidden layer that was ever clipped, before the first clip.
-fn first_widths(run: &Run) -> BTreeMap<usize, usize> {
-    let mut widths = BTreeMap::new();
-    for clip in &run.clips {
-        widths.entry(clip.layer).or_insert(clip.width_before);
-    }
-    widths
-}
-
-fn joined(widths: &BTreeMap<usize, usize>) -> String {
-    widths.values().map(ToString::to_string).collect::<Vec<_>>().join(" × ")
+fn joined(widths: &[usize]) -> String {
+    widths.iter().map(ToString::to_string).collect::<Vec<_>>().join(" × ")
 }
 
 /// One value a replica from a cycle's clips; layers of a replica agree on it.
@@ -107,7 +100,7 @@ mod tests {
                 [(0, 0.6), (1, 0.8)].map(|(replica, a)| clip(replica, cycle, before, after, a))
             })
             .collect();
-        let run = Run { path: "r".into(), clips, parameters_before: 1000, seconds: [1.0, 0.1] };
+        let run = Run { clips, widths_before: vec![100], parameters_before: 1000 };
         let text = closing_table(&run).to_string();
         let neurons: Vec<&str> = text
             .lines()

@@ -3,8 +3,6 @@
 //! The keys are those of the preset files in `assets/presets/`, which hold every default and say
 //! what each key means; [`presets`](crate::presets) reads and merges them.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
 use crate::TrainerError;
@@ -277,12 +275,6 @@ impl RunConfig {
     /// Seeds of the replicas.
     pub fn seeds(&self) -> Vec<u64> {
         (0..self.replicas as u64).map(|replica| self.seed.wrapping_add(replica)).collect()
-    }
-
-    /// The folder that `data.source` names, if it is neither built in nor MNIST.
-    pub fn data_folder(&self) -> Option<PathBuf> {
-        let source = self.data.source.as_str();
-        (!matches!(source, "digits" | "mnist")).then(|| PathBuf::from(source))
     }
 
     /// Refuses values that no run can be made with.

@@ -146,7 +146,8 @@ impl<'a> Run<'a> {
     fn cycle_until_small(&mut self) -> Result<Outcome, TrainerError> {
         let clips = clips_needed(&self.config.network.hidden, self.config);
         let batches_per_cycle = self.config.training.batches_per_cycle;
-        self.observer.notify(&Event::Started { clips, batches_per_cycle });
+        let widths = &self.config.network.hidden;
+        self.observer.notify(&Event::Started { clips, batches_per_cycle, widths });
         for cycle in 0.. {
             let Some(measured) = self.train(cycle)? else {
                 self.complete_rows(None)?;
@@ -183,6 +184,8 @@ impl<'a> Run<'a> {
         }
         self.network = trained.network;
         if trained.interrupted {
+            // What the accuracy was measured of is not the network any more.
+            self.accuracy_after.clear();
             return Ok(None);
         }
         let accuracies = self.accuracy()?;
@@ -232,7 +235,8 @@ impl<'a> Run<'a> {
                 });
             }
         }
-        Ok(())
+        self.accuracy_after = accuracies;
+        self.folder.write_cycles(&self.rows)
     }
 
     /// Clips every layer that is too wide, all by the weights before the clip; returns them with how
@@ -310,7 +314,8 @@ impl<'a> Run<'a> {
         for row in &mut *new {
             row.accuracy_after_training = accuracies.map(|accuracies| accuracies[row.replica]);
         }
-        self.observer.notify(&Event::Cycle(new));
+        let widths = &self.network.shape().hidden;
+        self.observer.notify(&Event::Cycle { rows: new, widths });
         self.rows_complete = self.rows.len();
         self.folder.write_cycles(&self.rows)
     }
@@ -349,6 +354,7 @@ impl<'a> Run<'a> {
             error: None,
             device: device.to_owned(),
             clips: self.clips,
+            widths_before: self.description.shape.hidden.clone(),
             parameters_before: self.description.shape.parameters(),
             parameters_after: shape.parameters(),
             widths: shape.hidden,

@@ -13,6 +13,8 @@ pub enum Event<'a> {
         clips: usize,
         /// Batches before each clip, and after the last.
         batches_per_cycle: usize,
+        /// Neurons of every hidden layer before the first clip.
+        widths: &'a [usize],
     },
     /// A batch was trained on (or, on a GPU, queued).
     Batch {
@@ -32,8 +34,13 @@ pub enum Event<'a> {
         /// Hidden layers times replicas of this clip.
         total: usize,
     },
-    /// All that is to be known of a cycle is known: its rows, one a layer and replica.
-    Cycle(&'a [CycleRow]),
+    /// All that is to be known of a cycle is known.
+    Cycle {
+        /// One row a clipped layer and replica.
+        rows: &'a [CycleRow],
+        /// Neurons of every hidden layer after the clip.
+        widths: &'a [usize],
+    },
 }
 
 /// Is told what happens, and asked whether to go on.
@@ -48,7 +55,7 @@ pub trait Observer {
 }
 
 /// One clip of one layer of one replica: a line of `cycles.csv`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct CycleRow {
     /// The replica.
     pub replica: usize,
@@ -113,7 +120,9 @@ pub struct Summary {
     pub device: String,
     /// Clips made.
     pub clips: usize,
-    /// Neurons of every hidden layer at the end.
+    /// Neurons of every hidden layer before the first clip.
+    pub widths_before: Vec<usize>,
+    /// And at the end.
     pub widths: Vec<usize>,
     /// Weights and biases of a replica at the beginning.
     pub parameters_before: usize,
@@ -121,7 +130,7 @@ pub struct Summary {
     pub parameters_after: usize,
     /// Test accuracy of every replica before the first clip.
     pub accuracy_before: Vec<f64>,
-    /// And after the last training.
+    /// And of the final network; empty where the run ended in the middle of training.
     pub accuracy_after: Vec<f64>,
     /// Seconds of all training.
     pub train_seconds: f64,

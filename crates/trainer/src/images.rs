@@ -38,12 +38,20 @@ pub(crate) struct DeviceImages {
     device: Device,
 }
 
-#[expect(clippy::large_enum_variant, reason = "a run has two of them")]
 enum Store {
     Bytes(Vec<u8>),
-    /// `[image, word]`, four pixels a word, the first in the lowest byte.
-    Words(Tensor<2, Int>),
+    Words(Words),
 }
+
+/// Four pixels a word, the first in the lowest byte.
+struct Words {
+    /// `[image, word]`; all but the last have `images_per_block` images.
+    blocks: Vec<Tensor<2, Int>>,
+    images_per_block: usize,
+}
+
+/// Bytes of a block: half of what a WebGPU adapter must let a binding have.
+const BLOCK_BYTES: usize = 64 << 20;
 
 /// Whether tensors of the device lie in the host's memory.
 pub(crate) fn is_host(device: &Device) -> bool {
@@ -57,7 +65,7 @@ impl DeviceImages {
         let store = if is_host(device) {
             Store::Bytes(split.images)
         } else {
-            Store::Words(pack(&split.images, pixels, device))
+            Store::Words(Words::pack(&split.images, pixels, BLOCK_BYTES, device))
         };
         Self {
             pixels,
@@ -79,13 +87,11 @@ impl DeviceImages {
         let flat: Vec<i32> = indices.iter().flatten().map(|&index| index as i32).collect();
         let on_device = TensorData::new(flat, [lists * length]);
         let on_device = Tensor::<1, Int>::from_data(on_device, &self.device);
-        let labels = self.labels.clone().select(0, on_device.clone());
+        let labels = self.labels.clone().select(0, on_device);
         let extents = [lists, length, self.pixels];
         let images = match &self.store {
             Store::Bytes(bytes) => self.gather(bytes, indices, extents),
-            Store::Words(words) => {
-                self.unpack(&words.clone().select(0, on_device)).reshape(extents)
-            }
+            Store::Words(words) => self.unpack(&words.rows(indices)).reshape(extents),
         };
         Batch { images, labels: labels.reshape([lists, length, 1]) }
     }
@@ -114,19 +120,58 @@ impl DeviceImages {
     }
 }
 
-fn pack(images: &[u8], pixels: usize, device: &Device) -> Tensor<2, Int> {
-    let words: Vec<i32> = images
-        .chunks(pixels)
-        .flat_map(|image| {
-            image.chunks(4).map(|bytes| {
-                let mut word = [0_u8; 4];
-                word[..bytes.len()].copy_from_slice(bytes);
-                i32::from_le_bytes(word)
-            })
-        })
-        .collect();
-    let extents = [images.len() / pixels, pixels.div_ceil(4)];
-    Tensor::from_data(TensorData::new(words, extents), device)
+impl Words {
+    fn pack(images: &[u8], pixels: usize, block_bytes: usize, device: &Device) -> Self {
+        let words_per_image = pixels.div_ceil(4);
+        let images_per_block = (block_bytes / (4 * words_per_image)).max(1);
+        let block = |images: &[u8]| {
+            let words: Vec<i32> = images
+                .chunks(pixels)
+                .flat_map(|image| {
+                    image.chunks(4).map(|bytes| {
+                        let mut word = [0_u8; 4];
+                        word[..bytes.len()].copy_from_slice(bytes);
+                        i32::from_le_bytes(word)
+                    })
+                })
+                .collect();
+            let extents = [images.len() / pixels, words_per_image];
+            Tensor::from_data(TensorData::new(words, extents), device)
+        };
+        let blocks = images.chunks(images_per_block * pixels).map(block).collect();
+        Self { blocks, images_per_block }
+    }
+
+    /// The images numbered `indices`, list after list, `[image, word]`.
+    fn rows(&self, indices: &[Vec<usize>]) -> Tensor<2, Int> {
+        let device = self.blocks[0].device();
+        let ids = |values: Vec<i32>| {
+            let count = values.len();
+            Tensor::<1, Int>::from_data(TensorData::new(values, [count]), &device)
+        };
+        let flat: Vec<usize> = indices.iter().flatten().copied().collect();
+        if let [only] = self.blocks.as_slice() {
+            return only.clone().select(0, ids(flat.into_iter().map(|id| id as i32).collect()));
+        }
+        // Rows come block by block, so their places are sorted by block first and undone after.
+        let mut places: Vec<usize> = (0..flat.len()).collect();
+        places.sort_by_key(|place| flat[*place] / self.images_per_block);
+        let mut parts = Vec::new();
+        for of_block in places.chunk_by(|a, b| self.block_of(flat[*a]) == self.block_of(flat[*b])) {
+            let block = &self.blocks[self.block_of(flat[of_block[0]])];
+            let local = of_block.iter().map(|place| (flat[*place] % self.images_per_block) as i32);
+            parts.push(block.clone().select(0, ids(local.collect())));
+        }
+        let mut undo = vec![0; places.len()];
+        for (row, place) in places.iter().enumerate() {
+            undo[*place] = row as i32;
+        }
+        Tensor::cat(parts, 0).select(0, ids(undo))
+    }
+
+    fn block_of(&self, image: usize) -> usize {
+        image / self.images_per_block
+    }
 }
 
 #[cfg(test)]
@@ -143,15 +188,21 @@ mod tests {
         let split = Split { images: images.clone(), labels: vec![0, 1, 2, 3, 4] };
         let scale = PixelScale { mean: 0.3, deviation: 0.2 };
         let host = DeviceImages::upload(split.clone(), pixels, scale, &device);
-        let words = Store::Words(pack(&images, pixels, &device));
-        let packed =
-            DeviceImages { store: words, ..DeviceImages::upload(split, pixels, scale, &device) };
-        let indices = [vec![4, 0, 0], vec![1, 2, 3]];
-        let (from_host, from_words) = (host.batch(&indices), packed.batch(&indices));
-        assert_eq!(from_host.images.dims(), [2, 3, 6]);
-        let expected = from_host.images.into_data();
-        from_words.images.into_data().assert_approx_eq::<f32>(&expected, Tolerance::default());
-        let labels: Vec<i32> = from_words.labels.into_data().convert::<i32>().try_to_vec().unwrap();
-        assert_eq!(labels, [4, 0, 0, 1, 2, 3]);
+        // One block for all images, then two images a block.
+        for block_bytes in [BLOCK_BYTES, 16] {
+            let words = Words::pack(&images, pixels, block_bytes, &device);
+            let split = split.clone();
+            let packed = DeviceImages {
+                store: Store::Words(words),
+                ..DeviceImages::upload(split, pixels, scale, &device)
+            };
+            let indices = [vec![4, 0, 0], vec![1, 2, 3]];
+            let (from_host, from_words) = (host.batch(&indices), packed.batch(&indices));
+            assert_eq!(from_host.images.dims(), [2, 3, 6]);
+            let expected = from_host.images.into_data();
+            from_words.images.into_data().assert_approx_eq::<f32>(&expected, Tolerance::default());
+            let labels = from_words.labels.into_data().convert::<i32>();
+            assert_eq!(labels.try_to_vec::<i32>().unwrap(), [4, 0, 0, 1, 2, 3]);
+        }
     }
 }

@@ -66,6 +66,12 @@ pub fn resolve(layers: &Layers<'_>) -> Result<RunConfig, TrainerError> {
     let mut file = layers.file.map(read_table).transpose()?.unwrap_or_default();
     let preset_of_file = file.remove("preset");
     let name = match (layers.preset, &preset_of_file) {
+        (Some(name), Some(Value::String(of_file))) if name != of_file => {
+            // A run folder's file holds every key: its values would win over the preset's.
+            let reason =
+                format!("{name} was asked for, but the file says {of_file}; leave one of them out");
+            return Err(TrainerError::Value { key: "preset".into(), reason });
+        }
         (Some(name), _) => name,
         (None, Some(Value::String(name))) => name,
         (None, Some(_)) => {
@@ -80,6 +86,10 @@ pub fn resolve(layers: &Layers<'_>) -> Result<RunConfig, TrainerError> {
         insert(&mut table, &Setting { key, value, origin: origin.clone() })?;
     }
     for setting in &layers.settings {
+        if setting.key == "preset" {
+            let reason = format!("{} cannot change it; --preset or a file can", setting.origin);
+            return Err(TrainerError::Value { key: "preset".into(), reason });
+        }
         insert(&mut table, setting)?;
     }
     table.insert("preset".into(), Value::String(name.to_owned()));
@@ -118,7 +128,7 @@ fn leaves(table: &Table) -> Vec<(String, Value)> {
     table
         .iter()
         .flat_map(|(key, value)| match value {
-            Value::Table(inner) => leaves(inner)
+            Value::Table(inner) if !inner.is_empty() => leaves(inner)
                 .into_iter()
                 .map(|(rest, value)| (format!("{key}.{rest}"), value))
                 .collect(),
@@ -130,6 +140,11 @@ fn leaves(table: &Table) -> Vec<(String, Value)> {
 /// Sets one key, which the table must have.
 fn insert(table: &mut Table, setting: &Setting) -> Result<(), TrainerError> {
     let known = leaves(table);
+    if setting.value.as_table().is_some_and(Table::is_empty)
+        && table.get(&setting.key).is_some_and(Value::is_table)
+    {
+        return Ok(());
+    }
     if !known.iter().any(|(key, _)| *key == setting.key) {
         let nearest = known
             .into_iter()
@@ -204,7 +219,8 @@ mod tests {
 
     #[test]
     fn says_which_key_is_wrong_and_what_was_meant() {
-        let cases: [(&str, &[&str]); 9] = [
+        let cases: [(&str, &[&str]); 10] = [
+            ("preset=paper", &["preset", "--preset"]),
             ("training.batchsize=3", &["training.batchsize", "training.batch_size", "--set"]),
             ("lamda=3", &["lamda", "compression.lambda"]),
             ("training=3", &["unknown key `training`"]),
@@ -221,6 +237,20 @@ mod tests {
                 assert!(message.contains(part), "{setting}: {message}");
             }
         }
+    }
+
+    #[test]
+    fn a_file_that_contradicts_the_flag_or_has_an_unknown_section_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let refused = |preset, text: &str| {
+            std::fs::write(file.path(), text).unwrap();
+            let layers = Layers { preset, file: Some(file.path()), settings: vec![] };
+            resolve(&layers).map(|_| ()).map_err(|error| error.to_string())
+        };
+        let message = refused(Some("paper"), "preset = \"supplement\"").unwrap_err();
+        assert!(message.contains("paper") && message.contains("supplement"), "{message}");
+        assert!(refused(None, "[compresion]").unwrap_err().contains("compresion"));
+        assert!(refused(Some("paper"), "preset = \"paper\"\n[compression]").is_ok());
     }
 
     #[test]

@@ -32,7 +32,8 @@ impl RunDir {
     /// It exists, or cannot be made or written to.
     pub fn create(path: &Path, config: &RunConfig) -> Result<Self, TrainerError> {
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(|source| io("create", parent, source))?;
+            fs::create_dir_all(parent)
+                .map_err(|source| io("create the run folder's parent", parent, source))?;
         }
         fs::create_dir(path).map_err(|source| match source.kind() {
             std::io::ErrorKind::AlreadyExists => {
@@ -43,6 +44,7 @@ impl RunDir {
         let run = Self { path: path.to_path_buf() };
         let text = toml::to_string(config).expect("a configuration is plain data");
         run.write("config.toml", text.as_bytes())?;
+        run.write_cycles(&[])?;
         Ok(run)
     }
 
@@ -72,11 +74,21 @@ impl RunDir {
 
     /// Writes all rows so far.
     pub(crate) fn write_cycles(&self, rows: &[CycleRow]) -> Result<(), TrainerError> {
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        for row in rows {
-            writer.serialize(row).expect("a row is plain data and memory takes it");
-        }
-        let bytes = writer.into_inner().expect("memory takes every row");
+        let table = |rows: &[CycleRow]| {
+            let mut writer = csv::Writer::from_writer(Vec::new());
+            for row in rows {
+                writer.serialize(row).expect("a row is plain data and memory takes it");
+            }
+            writer.into_inner().expect("memory takes every row")
+        };
+        // The header comes with the first row: without any, it is that of an empty one.
+        let bytes = if rows.is_empty() {
+            let mut bytes = table(&[CycleRow::default()]);
+            bytes.truncate(bytes.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1));
+            bytes
+        } else {
+            table(rows)
+        };
         self.write("cycles.csv", &bytes)
     }
 

@@ -22,7 +22,7 @@ pub(crate) fn devices(args: &DevicesArgs) {
                 &json!({
                     "device": "wgpu",
                     "name": adapter.info.name,
-                    "kind": adapter.kind(),
+                    "kind": device::kind(&adapter.info),
                     "api": format!("{:?}", adapter.info.backend),
                     "driver": adapter.info.driver,
                     "driver_info": adapter.info.driver_info,
@@ -55,7 +55,7 @@ pub(crate) fn devices(args: &DevicesArgs) {
         table.add_row([
             "wgpu".to_owned(),
             info.name.clone(),
-            adapter.kind().to_owned(),
+            device::kind(info).to_owned(),
             format!("{:?}", info.backend),
             format!("{} {}", info.driver, info.driver_info),
             format!("{} MiB", limits.max_buffer_size / MEBIBYTE),

@@ -52,9 +52,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         Mode::Json => {}
         Mode::Quiet => output::result(&path.to_string()),
         Mode::Lines => {
-            if summary.clips > 0 {
-                output::result(&closing_table(&Run::read(folder.path())?).to_string());
-            }
+            output::result(&closing_table(&Run::read(folder.path())?).to_string());
             output::result(&format!(
                 "training {:.1} s, compressing {:.2} s; run folder: {path}",
                 summary.train_seconds, summary.compress_seconds
