@@ -72,7 +72,7 @@ fn the_homotopy_reproduces_every_recorded_ray() {
     }
 }
 
-/// In f32, at λ/λ_max of 1e-4 to 5e-3, the iteration stalls a little above the optimum.
+/// In f32, at `λ/λ_max` of 1e-4 to 5e-3, the iteration stalls a little above the optimum.
 #[test]
 fn fista_comes_close_to_every_recorded_optimum() {
     let Some(cycles) = recorded("golden rays by fista") else { return };
