@@ -1,4 +1,4 @@
-//! Problems a second of the two solvers: `cargo bench --package rayclip-benches --bench solver`.
+//! Problems a second of the two solvers: `cargo bench --workspace --bench solver`.
 
 use std::hint::black_box;
 

@@ -1,4 +1,4 @@
-//! One clip with the training around it: `cargo bench --package rayclip-benches --bench training`.
+//! One clip with the training around it: `cargo bench --workspace --bench training`.
 
 use burn::tensor::Device;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

@@ -8,9 +8,7 @@ use crate::support::{idx, rayclip, refused, small_data, small_run};
 /// Stderr of the small run with `extra` flags, which must be refused.
 fn refused_run(folder: &Path, extra: &[&str]) -> String {
     let data = folder.join("data");
-    let flags = small_run(&data);
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    refused(folder, &[&flags[..], extra].concat())
+    refused(folder, &small_run(&data, extra))
 }
 
 fn assert_parts(message: &str, parts: &[&str]) {

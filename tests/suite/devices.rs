@@ -31,11 +31,9 @@ fn devices_lists_the_cpu_backends_and_every_adapter_with_its_limits() {
 fn without_a_driver_auto_falls_back_and_wgpu_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let data = small_data(folder.path());
-    let flags = small_run(&data);
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let run = |device: &str| {
         let quick = ["--device", device, "--set", "training.batches_per_cycle=1"];
-        let mut command = rayclip(folder.path(), &[&flags[..], &quick].concat());
+        let mut command = rayclip(folder.path(), &small_run(&data, &quick));
         command.envs(NO_DRIVERS).output().unwrap()
     };
     let fallback = run("auto");
@@ -58,11 +56,9 @@ fn a_run_on_a_gpu_adapter_agrees_with_the_cpu() {
     }
     let data = small_data(folder.path());
     let run = |device: &str| {
-        let flags = small_run(&data);
-        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         let few = ["--hidden", "14", "--replicas", "2", "--out", device, "--device", device];
         let short = ["--set", "training.batches_per_cycle=12", "--set", "measurement.ratio=0.4"];
-        let output = output(folder.path(), &[&flags[..], &few, &short].concat());
+        let output = output(folder.path(), &small_run(&data, &[&few[..], &short].concat()));
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{stderr}");
         (cycles(&folder.path().join(device)), stderr)

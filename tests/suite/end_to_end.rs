@@ -26,9 +26,7 @@ const PROMISED_COLUMNS: [&str; 12] = [
 
 /// Runs with `extra` flags into `folder/name` and returns stdout.
 fn run(folder: &Path, data: &Path, name: &str, extra: &[&str]) -> String {
-    let flags = small_run(data);
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    succeed(folder, &[&flags[..], &["--out", name], extra].concat())
+    succeed(folder, &small_run(data, &[&["--out", name], extra].concat()))
 }
 
 fn column(run: &Path, name: &str) -> Vec<String> {
@@ -165,11 +163,9 @@ fn json_is_one_object_a_line_and_quiet_is_the_folder_alone() {
 fn runs_without_a_folder_get_numbered_ones() {
     let folder = tempfile::tempdir().unwrap();
     let data = small_data(folder.path());
-    let flags = small_run(&data);
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let quick = ["--quiet", "--set", "training.batches_per_cycle=1"];
-    let first = succeed(folder.path(), &[&flags[..], &quick].concat());
-    let second = succeed(folder.path(), &[&flags[..], &quick].concat());
+    let first = succeed(folder.path(), &small_run(&data, &quick));
+    let second = succeed(folder.path(), &small_run(&data, &quick));
     assert_eq!(first, "runs/data-dtc-corrected-seed0\n");
     assert_eq!(second, "runs/data-dtc-corrected-seed0-2\n");
 }
@@ -179,10 +175,8 @@ fn runs_without_a_folder_get_numbered_ones() {
 fn an_interrupt_ends_after_the_current_batch_and_leaves_a_valid_folder() {
     let folder = tempfile::tempdir().unwrap();
     let data = small_data(folder.path());
-    let flags = small_run(&data);
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let long = ["--out", "run", "--set", "training.batches_per_cycle=1000000"];
-    let child = rayclip(folder.path(), &[&flags[..], &long].concat())
+    let child = rayclip(folder.path(), &small_run(&data, &long))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -1,5 +1,7 @@
 //! What the tests share: the command, a small data set, the golden data.
 
+use std::ffi::OsStr;
+use std::fmt::Debug;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -20,19 +22,19 @@ pub(crate) fn skipped(test: &str, why: &str) {
 }
 
 /// `rayclip ARGUMENTS…` in `folder`.
-pub(crate) fn rayclip(folder: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn rayclip(folder: &Path, arguments: &[impl AsRef<OsStr>]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rayclip-under-test"));
     command.current_dir(folder).args(arguments);
     command
 }
 
 /// Runs it to the end.
-pub(crate) fn output(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn output(folder: &Path, arguments: &[impl AsRef<OsStr> + Debug]) -> Output {
     rayclip(folder, arguments).output().unwrap()
 }
 
 /// Stdout of a run that must succeed.
-pub(crate) fn succeed(folder: &Path, arguments: &[&str]) -> String {
+pub(crate) fn succeed(folder: &Path, arguments: &[impl AsRef<OsStr> + Debug]) -> String {
     let output = output(folder, arguments);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {stderr}");
@@ -40,7 +42,7 @@ pub(crate) fn succeed(folder: &Path, arguments: &[&str]) -> String {
 }
 
 /// Stderr of a run that must be refused with exit code 2 and without a panic.
-pub(crate) fn refused(folder: &Path, arguments: &[&str]) -> String {
+pub(crate) fn refused(folder: &Path, arguments: &[impl AsRef<OsStr> + Debug]) -> String {
     let output = output(folder, arguments);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
@@ -82,11 +84,12 @@ pub(crate) fn small_data(folder: &Path) -> PathBuf {
     data
 }
 
-/// Flags of a run of seconds on [`small_data`].
-pub(crate) fn small_run(data: &Path) -> Vec<String> {
+/// Flags of a run of seconds on [`small_data`], and `extra` ones, which win.
+pub(crate) fn small_run(data: &Path, extra: &[&str]) -> Vec<String> {
     ["run", "--data", data.to_str().unwrap(), "--hidden", "40", "--device", "flex"]
         .into_iter()
         .chain(["--set", "training.batch_size=50", "--set", "training.batches_per_cycle=30"])
+        .chain(extra.iter().copied())
         .map(str::to_owned)
         .collect()
 }

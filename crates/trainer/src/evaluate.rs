@@ -5,6 +5,7 @@ use rayclip_model::Mlp;
 
 use crate::TrainerError;
 use crate::config::{AccuracyKind, TrainingConfig};
+use crate::device::read;
 use crate::images::DeviceImages;
 use crate::loss::class_scores;
 
@@ -44,17 +45,6 @@ pub(crate) fn accuracy(
     };
     let total = total.expect("a data set has test images");
     Ok(read(total, "measuring the accuracy")?.into_iter().map(|sum| sum / divisor as f64).collect())
-}
-
-/// Values of a tensor on the host.
-pub(crate) fn read<const D: usize>(
-    tensor: Tensor<D>,
-    doing: &'static str,
-) -> Result<Vec<f64>, TrainerError> {
-    let values: Vec<f32> = tensor
-        .try_into_vec_as()
-        .map_err(|error| TrainerError::Device { doing, reason: error.to_string() })?;
-    Ok(values.into_iter().map(f64::from).collect())
 }
 
 #[cfg(test)]

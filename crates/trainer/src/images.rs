@@ -7,6 +7,8 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rayclip_data::Split;
 
+use crate::device::is_host;
+
 /// `(pixel / 255 − mean) / deviation`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PixelScale {
@@ -52,11 +54,6 @@ struct Words {
 
 /// Bytes of a block: half of what a WebGPU adapter must let a binding have.
 const BLOCK_BYTES: usize = 64 << 20;
-
-/// Whether tensors of the device lie in the host's memory.
-pub(crate) fn is_host(device: &Device) -> bool {
-    device.identity().is_none()
-}
 
 impl DeviceImages {
     pub(crate) fn upload(split: Split, pixels: usize, scale: PixelScale, device: &Device) -> Self {

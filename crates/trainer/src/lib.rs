@@ -9,6 +9,7 @@ mod clip;
 pub mod config;
 mod criteria;
 mod cycle;
+mod device;
 mod error;
 mod evaluate;
 mod events;

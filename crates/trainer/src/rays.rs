@@ -14,8 +14,7 @@ use cs_solver::{Matrix, Status, homotopy};
 use crate::TrainerError;
 use crate::config::Algorithm;
 use crate::criteria::{Context, LayerWeights, SolveInfo};
-use crate::evaluate::read;
-use crate::images::is_host;
+use crate::device::{is_host, read};
 use crate::measurement::Measurement;
 
 /// The sum of both rays of every layer and replica, layer after layer.

@@ -8,7 +8,7 @@ use rayclip_model::Mlp;
 use crate::TrainerError;
 use crate::batches::BatchOrder;
 use crate::config::TrainingConfig;
-use crate::evaluate::read;
+use crate::device::read;
 use crate::events::{Event, Observer};
 use crate::images::DeviceImages;
 use crate::loss::{class_scores, cross_entropy};

@@ -9,6 +9,7 @@ use burn::tensor::Tensor;
 use cs_solver::Status;
 
 use crate::config::Method;
+use crate::device::read;
 use crate::{RunConfig, TrainerError};
 
 /// The weights around one hidden layer, on the device.
@@ -74,7 +75,7 @@ fn scores_of(
         .map(|layer| {
             let scores = score(layer);
             let [_, m] = scores.dims();
-            let scores = crate::evaluate::read(scores, "reading the scores")?;
+            let scores = read(scores, "reading the scores")?;
             Ok(scores.chunks(m).map(<[f64]>::to_vec).collect())
         })
         .collect::<Result<_, TrainerError>>()?;

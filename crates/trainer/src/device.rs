@@ -1,0 +1,21 @@
+//! Where tensors lie, and bringing them to the host.
+
+use burn::tensor::{Device, Tensor};
+
+use crate::TrainerError;
+
+/// Whether tensors of the device lie in the host's memory.
+pub(crate) fn is_host(device: &Device) -> bool {
+    device.identity().is_none()
+}
+
+/// Values of a tensor on the host.
+pub(crate) fn read<const D: usize>(
+    tensor: Tensor<D>,
+    doing: &'static str,
+) -> Result<Vec<f64>, TrainerError> {
+    let values: Vec<f32> = tensor
+        .try_into_vec_as()
+        .map_err(|error| TrainerError::Device { doing, reason: error.to_string() })?;
+    Ok(values.into_iter().map(f64::from).collect())
+}
