@@ -8,4 +8,5 @@ mod devices;
 mod end_to_end;
 mod golden_rays;
 mod golden_supplement;
+mod solver;
 mod support;

@@ -6,6 +6,9 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::LazyLock;
+
+use burn::tensor::{Device, DeviceKind};
 
 /// The folder with MNIST and the recorded run; `None` (said on stderr) where it is not given.
 pub(crate) fn golden_data(test: &str) -> Option<PathBuf> {
@@ -19,6 +22,18 @@ pub(crate) fn golden_data(test: &str) -> Option<PathBuf> {
 /// Says that a test did not run; straight to stderr, which the harness does not capture.
 pub(crate) fn skipped(test: &str, why: &str) {
     writeln!(std::io::stderr(), "skipped: {test}: {why}").unwrap();
+}
+
+/// The CPU backends, and the software adapter where there is one.
+#[expect(deprecated, reason = "Burn 0.23 drops the backend; until then it is one of ours")]
+pub(crate) fn devices() -> Vec<(&'static str, Device)> {
+    /// A second bring-up of the same adapter in one process is an error.
+    static SOFTWARE: LazyLock<Option<Device>> = LazyLock::new(|| {
+        let options = Device::wgpu_options().device_kind(DeviceKind::Cpu);
+        options.init_with_setup().ok().map(|(device, _)| device)
+    });
+    let cpu = [("flex", Device::flex()), ("ndarray", Device::ndarray())];
+    cpu.into_iter().chain(SOFTWARE.clone().map(|device| ("wgpu", device))).collect()
 }
 
 /// `rayclip ARGUMENTS…` in `folder`.

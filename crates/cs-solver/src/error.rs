@@ -28,6 +28,40 @@ pub enum SolverError {
         /// The entry.
         value: f64,
     },
+    /// The tolerance is not a number that the arithmetic can reach.
+    #[error("tolerance {tolerance:e} is out of reach: {least:e} to 1 is possible {why}")]
+    Tolerance {
+        /// What was asked for.
+        tolerance: f64,
+        /// The smallest that can be reached.
+        least: f64,
+        /// The arithmetic that limits it.
+        why: &'static str,
+    },
+    /// An eigenvalue decomposition did not converge.
+    #[error("the factorisation of the operator failed: {0}")]
+    Factorisation(String),
+    /// The problem needs what the algorithm does not have.
+    #[error("{algorithm} {why}")]
+    Unsuitable {
+        /// The algorithm that was asked for.
+        algorithm: crate::Algorithm,
+        /// What is missing, and what to take instead.
+        why: &'static str,
+    },
+    /// A buffer is larger than the device can bind.
+    #[error(
+        "{what} needs a buffer of {bytes} bytes, and this device binds {limit} at most; \
+         solve fewer columns at once, or on the host"
+    )]
+    Buffer {
+        /// The matrix or batch.
+        what: &'static str,
+        /// Bytes that it needs.
+        bytes: usize,
+        /// Bytes that the device can bind.
+        limit: usize,
+    },
     /// A tensor could not be read from its device.
     #[error("the device failed while solving: {0}")]
     Device(String),
@@ -36,6 +70,14 @@ pub enum SolverError {
 impl SolverError {
     pub(crate) fn check_lambda(lambda: f64) -> Result<(), Self> {
         if lambda.is_finite() && lambda > 0.0 { Ok(()) } else { Err(Self::Lambda(lambda)) }
+    }
+
+    pub(crate) fn check_at_least(what: &'static str, least: usize, got: usize) -> Result<(), Self> {
+        if got >= least {
+            Ok(())
+        } else {
+            Err(Self::Extent { what, expected: format!("at least {least}"), got })
+        }
     }
 
     pub(crate) fn check_extent(

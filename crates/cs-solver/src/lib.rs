@@ -1,35 +1,55 @@
-//! Batched sparse reconstruction: `min ‖A x − y‖² + λ ‖x‖₁` (no ½) for many `y` at once.
-//!
-//! Two ways lead to the same minimum:
-//!
-//! | module | arithmetic | where | use |
-//! |---|---|---|---|
-//! | [`homotopy`] | f64, exact up to rounding | host, a column a thread | the oracle; small problems on a CPU |
-//! | [`fista`] | f32, iterative | any Burn device, the whole batch at once | rays that must not leave the GPU |
-//!
-//! Beside them: the measurement matrices ([`gaussian`]), the sparsifying basis ([`dct`]) and the
-//! quantities that tell how good an answer is ([`certificate`]). Nothing here knows of networks.
+//! Batched sparse reconstruction (LASSO): `min ‖A x − y‖² + λ ‖x‖₁` (no ½) for many `y` at once,
+//! every answer with a certificate.
 //!
 //! ```
-//! use cs_solver::{Matrix, certificate::certify, homotopy};
+//! use cs_solver::{Lambda, Matrix, Problem, Settings};
 //!
-//! let a = Matrix::from_rows(2, 3, &[1.0, 0.5, 0.0, 0.0, 0.5, 1.0])?;
-//! let y = [1.0, 2.0];
-//! let solution = homotopy::solve(&a, &y, 0.1)?;
-//! assert!(certify(&a, &y, 0.1, &solution.x).relative_gap < 1e-12);
+//! let a = Matrix::from_rows(2, 3, [1.0, 0.5, 0.0, 0.0, 0.5, 1.0])?;
+//! let y = [1.0, 2.0, /* the next column */ 0.0, -1.0];
+//! let problem = Problem::new(a, &y, Lambda::Fixed(0.1))?;
+//! for solution in problem.solve(&Settings::default())?.columns() {
+//!     assert!(solution.certificate().relative_gap < 1e-4);
+//!     println!("{:?}: {:?}", solution.status(), solution.x());
+//! }
 //! # Ok::<(), cs_solver::SolverError>(())
 //! ```
+//!
+//! | algorithm | arithmetic | where | for |
+//! |---|---|---|---|
+//! | [`homotopy`] | f64, exact up to rounding | host, columns in step | n up to about a thousand; the polish |
+//! | [`ssnal`] | f64 | host | n above that |
+//! | [`halpern`] | f32 | any Burn device, the whole batch at once | large batches on a GPU |
+//! | | f64 | host | operators without entries in memory |
+//! | [`fista`] | f32 | any Burn device, the whole batch at once | λ not far below λ_max |
+//!
+//! [`auto`] says which of them is taken. Whatever the algorithm, the answer's [`certificate`] is
+//! computed in f64 on the host, and a column that misses the tolerance is polished there.
+//! Operators: [`Matrix`], [`SubsampledDct`], or your own [`Operator`]; [`gaussian`] and [`dct`] make
+//! the measurement matrices of compressed sensing. Nothing here knows of networks.
 
-mod active_set;
+mod answer;
+pub mod auto;
 pub mod certificate;
 pub mod dct;
+mod device;
 mod error;
 pub mod fista;
 pub mod gaussian;
+pub mod halpern;
 pub mod homotopy;
-mod matrix;
+mod operator;
+mod problem;
+mod settings;
+mod solution;
+mod solve;
+pub mod ssnal;
 mod status;
+mod tensor;
+mod vector;
 
 pub use error::SolverError;
-pub use matrix::Matrix;
+pub use operator::{Matrix, Operator, SubsampledDct};
+pub use problem::{Lambda, Problem};
+pub use settings::{Algorithm, Settings};
+pub use solution::{Solution, Solutions};
 pub use status::Status;

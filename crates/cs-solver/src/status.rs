@@ -3,14 +3,19 @@
 use std::fmt;
 
 /// How the solution of one column ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+///
+/// From best to worst.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
-    /// The tolerance was reached (by an exact method: the path was followed to λ).
+    /// The certified relative gap is within the tolerance.
     Converged,
     /// The iterations ran out.
     MaxIterations,
-    /// The objective stopped falling before the tolerance was reached.
+    /// There was no progress any more, or the algorithm held itself for converged and the
+    /// certificate says otherwise.
     Stalled,
     /// A value became NaN or infinite; the answer is useless.
     NonFinite,

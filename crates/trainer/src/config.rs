@@ -3,6 +3,7 @@
 //! The keys are those of the preset files in `assets/presets/`, which hold every default and say
 //! what each key means; [`presets`](crate::presets) reads and merges them.
 
+pub use cs_solver::Algorithm;
 use serde::{Deserialize, Serialize};
 
 use crate::TrainerError;
@@ -235,22 +236,10 @@ pub enum CountKind {
 pub struct SolverConfig {
     /// What reconstructs the rays.
     pub algorithm: Algorithm,
-    /// Relative duality gap at which FISTA ends.
+    /// Certified relative duality gap of every ray.
     pub tolerance: f64,
-    /// Iterations of FISTA at most.
+    /// Iterations of Halpern and FISTA at most.
     pub max_iterations: usize,
-}
-
-/// What reconstructs the rays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Algorithm {
-    /// Homotopy where the network is on the CPU, FISTA where it is on a GPU.
-    Auto,
-    /// Exact, on the host, f64.
-    Homotopy,
-    /// Iterative, on the device, f32.
-    Fista,
 }
 
 /// See the preset files.

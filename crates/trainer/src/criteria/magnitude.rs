@@ -9,6 +9,6 @@ pub(super) struct Magnitude;
 
 impl Criterion for Magnitude {
     fn score(&self, layers: &[LayerWeights], _: &Context<'_>) -> Result<Scores, TrainerError> {
-        scores_of(layers, |layer| total_weights(layer).sum_dim(2).squeeze_dim(2).abs())
+        scores_of(layers, |layer| total_weights(layer).sum_dim(1).squeeze_dim(1).abs())
     }
 }

@@ -1,0 +1,160 @@
+//! The loop around an iteration: blocks, judging, keeping the best, stopping.
+
+use burn::tensor::{Bool, Tensor};
+
+use crate::answer::{Answer, Column};
+use crate::problem::read;
+use crate::{Settings, SolverError, Status};
+
+/// Blocks without progress after which a column has stalled.
+const PATIENCE: f32 = 20.0;
+/// Progress is a fall of the merit by this fraction.
+const PROGRESS: f64 = 1e-3;
+
+/// Where a batch stands.
+pub(crate) struct Points {
+    /// `[group, column, m]`, exactly zero off the support.
+    pub(crate) x: Tensor<3>,
+    /// `[group, column, n]`, of the problem that the iteration works on.
+    pub(crate) nu: Tensor<3>,
+    /// Relative gap as f32 sees it, `[group, column, 1]`.
+    pub(crate) gap: Tensor<3>,
+    /// What the best point has least of, `[group, column, 1]`.
+    pub(crate) merit: Tensor<3>,
+}
+
+/// An iteration over a batch.
+pub(crate) trait Iteration {
+    /// Iterations between two looks.
+    const BLOCK: usize;
+
+    /// Goes on for `iterations`.
+    fn advance(&mut self, iterations: usize);
+
+    /// Whether the merit is meant for the problem itself already (no continuation is under way).
+    fn is_settled(&self) -> bool;
+
+    /// Judges the present point.
+    fn points(&self) -> Points;
+
+    /// Dual points of the caller's problem, `[column, n]`, from those of group `group`.
+    fn dual_points(&self, group: usize, nu: &[f64]) -> Vec<f64>;
+}
+
+/// The best points so far.
+struct Best {
+    points: Points,
+    /// Blocks since the last progress, `[group, column, 1]`.
+    stale: Tensor<3>,
+    /// Iterations at the last progress, `[group, column, 1]`.
+    reached: Tensor<3>,
+}
+
+impl Best {
+    fn start(points: Points) -> Self {
+        let stale = points.gap.zeros_like();
+        let infinite = stale.clone().add_scalar(f32::INFINITY);
+        let points = Points { gap: infinite.clone(), merit: infinite, ..points };
+        Self { points, reached: stale.clone(), stale }
+    }
+
+    fn offer(&mut self, offered: Points, iterations: usize, settled: bool) {
+        let best = &mut self.points;
+        // Comparisons with NaN are false: such a point is never taken.
+        let better = offered.merit.clone().lower(best.merit.clone());
+        let progress = offered.merit.clone().lower(best.merit.clone().mul_scalar(1.0 - PROGRESS));
+        let wide = |extent: usize| {
+            let [groups, columns, _] = better.dims();
+            better.clone().expand([groups, columns, extent])
+        };
+        let extents = (offered.x.dims()[2], offered.nu.dims()[2]);
+        best.x = best.x.clone().mask_where(wide(extents.0), offered.x);
+        best.nu = best.nu.clone().mask_where(wide(extents.1), offered.nu);
+        best.gap = best.gap.clone().mask_where(better.clone(), offered.gap);
+        best.merit = best.merit.clone().mask_where(better.clone(), offered.merit);
+        self.reached = self.reached.clone().mask_fill(better, iterations as f32);
+        self.stale = self.stale.clone().add_scalar(1.0).mask_fill(progress, 0.0);
+        if !settled {
+            self.stale = self.stale.zeros_like();
+        }
+    }
+
+    fn open(&self, tolerance: f64) -> Tensor<3, Bool> {
+        self.points.gap.clone().greater_elem(tolerance)
+    }
+
+    /// Open columns, and those of them that still make progress.
+    fn count(&self, tolerance: f64) -> Result<[usize; 2], SolverError> {
+        let open = self.open(tolerance).float();
+        let alive = self.stale.clone().lower_elem(PATIENCE).float();
+        let counts = Tensor::cat(vec![open.clone().sum(), (open * alive).sum()], 0);
+        let counts = read(counts)?;
+        Ok([counts[0] as usize, counts[1] as usize])
+    }
+}
+
+/// Runs an iteration until every column has converged or stalled.
+///
+/// # Errors
+/// The device fails.
+pub(crate) fn drive<I: Iteration>(
+    mut iteration: I,
+    columns: &[Vec<Column<'_>>],
+    settings: &Settings,
+) -> Result<Vec<Vec<Answer>>, SolverError> {
+    // The device's own gap is a little off; the certificate decides.
+    let tolerance = 0.5 * settings.tolerance;
+    let mut best = Best::start(iteration.points());
+    let mut iterations = 0;
+    best.offer(iteration.points(), iterations, false);
+    while iterations < settings.max_iterations {
+        let [open, alive] = best.count(tolerance)?;
+        if open == 0 || alive == 0 {
+            break;
+        }
+        let block = I::BLOCK.min(settings.max_iterations - iterations);
+        iteration.advance(block);
+        iterations += block;
+        best.offer(iteration.points(), iterations, iteration.is_settled());
+    }
+    answers(&iteration, &best, columns, iterations, tolerance)
+}
+
+fn answers<I: Iteration>(
+    iteration: &I,
+    best: &Best,
+    columns: &[Vec<Column<'_>>],
+    iterations: usize,
+    tolerance: f64,
+) -> Result<Vec<Vec<Answer>>, SolverError> {
+    let ([_, width, m], n) = (best.points.x.dims(), best.points.nu.dims()[2]);
+    let (x, nu) = (read(best.points.x.clone())?, read(best.points.nu.clone())?);
+    let gaps = read(best.points.gap.clone())?;
+    let (stale, reached) = (read(best.stale.clone())?, read(best.reached.clone())?);
+    let answers = columns.iter().enumerate().map(|(group, columns)| {
+        let at = group * width;
+        let nu = iteration.dual_points(group, &nu[at * n..(at + columns.len()) * n]);
+        (0..columns.len())
+            .map(|column| {
+                let place = at + column;
+                let status = if !gaps[place].is_finite() {
+                    Status::NonFinite
+                } else if gaps[place] <= tolerance {
+                    Status::Converged
+                } else if stale[place] >= f64::from(PATIENCE) {
+                    Status::Stalled
+                } else {
+                    Status::MaxIterations
+                };
+                let converged = status == Status::Converged;
+                Answer {
+                    x: x[place * m..(place + 1) * m].to_vec(),
+                    nu: nu[column * n..(column + 1) * n].to_vec(),
+                    iterations: if converged { reached[place] as usize } else { iterations },
+                    status,
+                }
+            })
+            .collect()
+    });
+    Ok(answers.collect())
+}

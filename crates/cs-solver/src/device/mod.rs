@@ -1,0 +1,54 @@
+//! The iterations that run as tensors on a Burn device, in f32, whole batches at once.
+//!
+//! Between blocks of iterations the device itself judges every column, keeps the best point that each
+//! has reached, and sends back two counts: how many columns are open, and how many of those still
+//! make progress.
+
+mod drive;
+mod upload;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use burn::tensor::Device;
+
+pub(crate) use drive::{Iteration, Points};
+pub(crate) use upload::{Upload, copy};
+
+use crate::answer::{Answer, Column};
+use crate::{Algorithm, Problem, Settings, SolverError, fista, halpern};
+
+/// Whether an algorithm runs on a device; only a matrix can be sent there.
+pub(crate) fn is_used(algorithm: Algorithm, dense: bool) -> bool {
+    matches!(algorithm, Algorithm::Fista | Algorithm::Halpern) && dense
+}
+
+/// Solves the columns of every group on the problem's device; on the faster CPU backend where it has
+/// none.
+///
+/// # Errors
+/// A buffer is too large for the device, or it fails.
+pub(crate) fn solve(
+    problem: &Problem,
+    columns: &[Vec<Column<'_>>],
+    algorithm: Algorithm,
+    settings: &Settings,
+) -> Result<Vec<Vec<Answer>>, SolverError> {
+    let device = problem.device().cloned().unwrap_or_else(Device::flex);
+    let solve = || match algorithm {
+        Algorithm::Fista => {
+            drive::drive(fista::Batch::start(problem, columns, &device)?, columns, settings)
+        }
+        _ => drive::drive(halpern::Batch::start(problem, columns, &device)?, columns, settings),
+    };
+    // A lost device or a failed allocation may panic deep inside the backend.
+    catch_unwind(AssertUnwindSafe(solve)).unwrap_or_else(|payload| {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+        Err(SolverError::Device(text.unwrap_or("it panicked").to_owned()))
+    })
+}
+
+/// Bytes that the device can bind as one buffer; `None` where host memory is the limit.
+fn largest_buffer(_device: &Device) -> Option<usize> {
+    None
+}

@@ -1,0 +1,83 @@
+//! A batch on its way to a device: f32, groups padded to the same number of columns.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::SolverError;
+use crate::answer::Column;
+
+/// The columns of every group, and where they go.
+pub(crate) struct Upload<'a> {
+    columns: &'a [Vec<Column<'a>>],
+    /// Columns of the largest group.
+    width: usize,
+    device: &'a Device,
+}
+
+impl<'a> Upload<'a> {
+    pub(crate) fn new(columns: &'a [Vec<Column<'a>>], device: &'a Device) -> Self {
+        let width = columns.iter().map(Vec::len).max().unwrap_or(0);
+        Self { columns, width, device }
+    }
+
+    /// One vector of length `length` a column, `[group, column, length]`; zero where a group has fewer
+    /// columns than the largest.
+    pub(crate) fn vectors(
+        &self,
+        length: usize,
+        fill: impl Fn(usize, &Column<'_>, &mut [f32]),
+    ) -> Tensor<3> {
+        let mut values = vec![0.0; self.columns.len() * self.width * length];
+        for (group, columns) in self.columns.iter().enumerate() {
+            let start = group * self.width * length;
+            for (column, target) in columns.iter().zip(values[start..].chunks_mut(length)) {
+                fill(group, column, target);
+            }
+        }
+        self.tensor(values, [self.columns.len(), self.width, length])
+    }
+
+    /// One number a column, `[group, column, 1]`; 1 where a group has fewer columns.
+    pub(crate) fn numbers(&self, number: impl Fn(usize, &Column<'_>) -> f64) -> Tensor<3> {
+        let mut values = vec![1.0; self.columns.len() * self.width];
+        for (group, columns) in self.columns.iter().enumerate() {
+            for (index, column) in columns.iter().enumerate() {
+                values[group * self.width + index] = number(group, column) as f32;
+            }
+        }
+        self.tensor(values, [self.columns.len(), self.width, 1])
+    }
+
+    /// One matrix a group, `[group, n, m]`.
+    pub(crate) fn matrices(&self, entries: &[f64], n: usize, m: usize) -> Tensor<3> {
+        let values = entries.iter().map(|value| *value as f32).collect();
+        self.tensor(values, [self.columns.len(), n, m])
+    }
+
+    /// # Errors
+    /// A tensor of this batch is larger than the device can bind.
+    pub(crate) fn check_buffers(&self, n: usize, m: usize) -> Result<(), SolverError> {
+        let Some(limit) = super::largest_buffer(self.device) else { return Ok(()) };
+        let groups = self.columns.len();
+        let bytes = |count: usize| count * size_of::<f32>();
+        for (what, bytes) in [
+            ("the matrix", bytes(groups * n * m)),
+            ("a batch of coefficients", bytes(groups * self.width * m)),
+        ] {
+            if bytes > limit {
+                return Err(SolverError::Buffer { what, bytes, limit });
+            }
+        }
+        Ok(())
+    }
+
+    fn tensor(&self, values: Vec<f32>, extents: [usize; 3]) -> Tensor<3> {
+        Tensor::from_data(TensorData::new(values, extents), self.device)
+    }
+}
+
+/// Writes f64 values as f32.
+pub(crate) fn copy(from: &[f64], to: &mut [f32]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from as f32;
+    }
+}

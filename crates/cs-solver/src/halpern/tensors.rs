@@ -1,0 +1,169 @@
+//! The iteration in tensor operations, on the rotated problem.
+
+use burn::tensor::{Device, Tensor};
+
+use super::spectrum::Spectrum;
+use super::{BLOCK, LONG, NECESSARY, RELAXATION, SUFFICIENT};
+use crate::answer::Column;
+use crate::device::{Iteration, Points, Upload, copy};
+use crate::operator::apply_transposed;
+use crate::tensor::{max_abs, relative_gap, row_product, soft_threshold, sum_of_products};
+use crate::{Problem, SolverError};
+
+/// A batch of columns, all groups.
+pub(crate) struct Batch {
+    spectra: Vec<Spectrum>,
+    /// `VᵀA`, `[group, n, m]`.
+    a: Tensor<3>,
+    /// Its transpose, `[group, m, n]`.
+    a_transposed: Tensor<3>,
+    /// `Vᵀy`, `[group, column, n]`.
+    y: Tensor<3>,
+    /// `(ρ/2 + Λ)⁻¹`, `[group, column, n]`.
+    inverse: Tensor<3>,
+    /// `[group, column, 1]`, as all that follows but w and the anchor.
+    lambda: Tensor<3>,
+    rho: Tensor<3>,
+    /// `[group, column, m]`.
+    w: Tensor<3>,
+    anchor: Tensor<3>,
+    /// Iterations since the anchor was set.
+    since: Tensor<3>,
+    /// ‖f‖² then.
+    square_at_anchor: Tensor<3>,
+    iterations: usize,
+}
+
+/// The points of one iteration.
+struct Step {
+    z: Tensor<3>,
+    t: Tensor<3>,
+    /// `Aᵀt`, `[group, column, m]`.
+    correction: Tensor<3>,
+}
+
+impl Batch {
+    /// Factors every operator, on the host, and uploads the rotated problems.
+    ///
+    /// # Errors
+    /// A buffer is too large for the device, or a factorisation fails.
+    pub(crate) fn start(
+        problem: &Problem,
+        columns: &[Vec<Column<'_>>],
+        device: &Device,
+    ) -> Result<Self, SolverError> {
+        let (n, m) = (problem.rows(), problem.coefficients());
+        let upload = Upload::new(columns, device);
+        upload.check_buffers(n, m)?;
+        let operators = problem.operators();
+        let spectra: Vec<Spectrum> =
+            operators.iter().map(|a| Spectrum::of(a.as_ref())).collect::<Result<_, _>>()?;
+        let least_norm = |group: usize, y: &[f64]| {
+            let spectrum: &Spectrum = &spectra[group];
+            let dual = spectrum.rotate_back(&spectrum.pseudo_inverse(&spectrum.rotate(y)));
+            apply_transposed(operators[group].as_ref(), &dual)
+        };
+        let rho = |group: usize, column: &Column<'_>| {
+            let x = least_norm(group, column.y);
+            let mean = x.iter().map(|x| x.abs()).sum::<f64>() / m as f64;
+            if mean > 0.0 { column.lambda / mean } else { 1.0 }
+        };
+        let w = upload.vectors(m, |group, column, w| match column.start {
+            None => copy(&least_norm(group, column.y), w),
+            Some(start) => {
+                let rho = rho(group, column);
+                let slopes = apply_transposed(operators[group].as_ref(), start.nu);
+                let shifted = start.x.iter().zip(slopes).map(|(x, slope)| x + slope / rho);
+                copy(&shifted.collect::<Vec<f64>>(), w);
+            }
+        });
+        let rotated: Vec<f64> = operators
+            .iter()
+            .zip(&spectra)
+            .flat_map(|(a, spectrum)| {
+                let a = a.as_matrix().expect("only a matrix is sent to a device");
+                spectrum.rotate_rows(a)
+            })
+            .collect();
+        let a = upload.matrices(&rotated, n, m);
+        let lambda = upload.numbers(|_, column| column.lambda);
+        Ok(Self {
+            a_transposed: a.clone().swap_dims(1, 2),
+            a,
+            y: upload.vectors(n, |group, column, y| copy(&spectra[group].rotate(column.y), y)),
+            inverse: upload.vectors(n, |group, column, inverse| {
+                let half = 0.5 * rho(group, column);
+                let values = spectra[group].values.iter().map(|value| (half + value).recip());
+                copy(&values.collect::<Vec<f64>>(), inverse);
+            }),
+            rho: upload.numbers(rho),
+            anchor: w.clone(),
+            since: lambda.zeros_like(),
+            square_at_anchor: lambda.zeros_like().add_scalar(f32::INFINITY),
+            lambda,
+            w,
+            spectra,
+            iterations: 0,
+        })
+    }
+
+    fn step(&self) -> Step {
+        let z = soft_threshold(self.w.clone(), self.lambda.clone() / self.rho.clone());
+        let v = z.clone().mul_scalar(2.0) - self.w.clone();
+        let t = (self.y.clone() - row_product(v, self.a_transposed.clone())) * self.inverse.clone();
+        let correction = row_product(t.clone(), self.a.clone());
+        Step { z, t, correction }
+    }
+
+    fn iterate(&mut self) {
+        let Step { z, correction, .. } = self.step();
+        let f = z - self.w.clone() + correction;
+        let square = sum_of_products(f.clone(), f.clone());
+        // The first ‖f‖ is less than infinity, so the first iteration sets the anchor.
+        let ratio = square.clone() / self.square_at_anchor.clone();
+        let sufficient = ratio.clone().lower_equal_elem(SUFFICIENT * SUFFICIENT);
+        let long = self.since.clone().greater_elem(LONG * self.iterations as f64);
+        let necessary = ratio.lower_equal_elem(NECESSARY * NECESSARY);
+        let restarts = sufficient.bool_or(long.bool_and(necessary));
+        let wide = restarts.clone().expand(self.w.dims());
+        self.anchor = self.anchor.clone().mask_where(wide, self.w.clone());
+        self.since = self.since.clone().mask_fill(restarts.clone(), 0.0);
+        self.square_at_anchor = self.square_at_anchor.clone().mask_where(restarts, square);
+        let rest = self.since.clone().add_scalar(2.0).recip();
+        let moved = self.w.clone() + f.mul_scalar(RELAXATION);
+        self.w = moved.clone() + (self.anchor.clone() - moved) * rest;
+        self.since = self.since.clone().add_scalar(1.0);
+        self.iterations += 1;
+    }
+}
+
+impl Iteration for Batch {
+    const BLOCK: usize = BLOCK;
+
+    fn advance(&mut self, iterations: usize) {
+        for _ in 0..iterations {
+            self.iterate();
+        }
+    }
+
+    fn is_settled(&self) -> bool {
+        true
+    }
+
+    fn points(&self) -> Points {
+        let Step { z, t, correction } = self.step();
+        let residual = self.y.clone() - row_product(z.clone(), self.a_transposed.clone());
+        let primal = sum_of_products(residual.clone(), residual)
+            + z.clone().abs().sum_dim(2) * self.lambda.clone();
+        let product = sum_of_products(t.clone(), self.y.clone());
+        let square = sum_of_products(t.clone(), t.clone());
+        let largest = max_abs(correction);
+        let (gap, _) = relative_gap(&primal, &self.lambda, &largest, product, square);
+        let nu = t * self.rho.clone();
+        Points { x: z, nu, merit: gap.clone(), gap }
+    }
+
+    fn dual_points(&self, group: usize, nu: &[f64]) -> Vec<f64> {
+        self.spectra[group].rotate_back(nu)
+    }
+}

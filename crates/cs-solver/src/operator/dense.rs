@@ -1,0 +1,134 @@
+//! A dense matrix on the host.
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+
+use super::Operator;
+use crate::SolverError;
+
+/// Multiplications of a product from which on it is shared among the threads.
+const PARALLEL_FROM: usize = 1 << 20;
+
+/// A dense f64 matrix, row after row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Matrix {
+    rows: usize,
+    columns: usize,
+    entries: Vec<f64>,
+}
+
+impl Matrix {
+    /// A matrix from its rows, one after the other.
+    ///
+    /// # Errors
+    /// An extent is zero, `entries` has another length than `rows × columns`, or an entry is not
+    /// finite.
+    pub fn from_rows(
+        rows: usize,
+        columns: usize,
+        entries: impl Into<Vec<f64>>,
+    ) -> Result<Self, SolverError> {
+        for (what, got) in [("rows of the matrix", rows), ("columns of the matrix", columns)] {
+            SolverError::check_at_least(what, 1, got)?;
+        }
+        let entries = entries.into();
+        SolverError::check_extent("entries of the matrix", rows * columns, entries.len())?;
+        SolverError::check_finite("a", &entries)?;
+        Ok(Self { rows, columns, entries })
+    }
+
+    /// All entries, `[n, m]`.
+    pub fn entries(&self) -> &[f64] {
+        &self.entries
+    }
+
+    fn view(&self) -> MatRef<'_, f64> {
+        MatRef::from_row_major_slice(&self.entries, self.rows, self.columns)
+    }
+}
+
+impl Operator for Matrix {
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn columns(&self) -> usize {
+        self.columns
+    }
+
+    fn apply(&self, x: &[f64], product: &mut [f64]) {
+        multiply(self.view(), x, product);
+    }
+
+    fn apply_transposed(&self, v: &[f64], product: &mut [f64]) {
+        multiply(self.view().transpose(), v, product);
+    }
+
+    fn select(&self, ids: &[usize], entries: &mut [f64]) {
+        for (i, row) in self.entries.chunks_exact(self.columns).enumerate() {
+            for (k, &id) in ids.iter().enumerate() {
+                entries[k * self.rows + i] = row[id];
+            }
+        }
+    }
+
+    fn as_matrix(&self) -> Option<&Matrix> {
+        Some(self)
+    }
+}
+
+/// `product = factor · vectors`, both batches one vector after the other.
+fn multiply(factor: MatRef<'_, f64>, vectors: &[f64], product: &mut [f64]) {
+    let (rows, columns) = factor.shape();
+    let batch = vectors.len() / columns;
+    assert_eq!((vectors.len(), product.len()), (batch * columns, batch * rows), "whole vectors");
+    // Within a thread of the pool the other threads have work of their own.
+    let alone = rayon::current_thread_index().is_none();
+    let large = rows * columns * batch >= PARALLEL_FROM;
+    let parallelism = if alone && large { Par::rayon(0) } else { Par::Seq };
+    matmul(
+        MatMut::from_column_major_slice_mut(product, rows, batch),
+        Accum::Replace,
+        factor,
+        MatRef::from_column_major_slice(vectors, columns, batch),
+        1.0,
+        parallelism,
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operator::{apply, apply_transposed};
+
+    #[test]
+    fn products_are_adjoint() {
+        let a = Matrix::from_rows(2, 3, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
+        assert_eq!(apply(&a, &[1.0, 0.0, -1.0]), [-2.0, -2.0]);
+        assert_eq!(apply_transposed(&a, &[1.0, 1.0]), [5.0, 7.0, 9.0]);
+        let mut selected = [0.0; 4];
+        a.select(&[1, 0], &mut selected);
+        assert_eq!(selected, [2.0, 5.0, 1.0, 4.0]);
+    }
+
+    #[test]
+    fn a_batch_is_one_vector_after_the_other() {
+        let a = Matrix::from_rows(1, 2, [1.0, 10.0]).unwrap();
+        let mut product = [0.0; 3];
+        a.apply(&[1.0, 0.0, 0.0, 1.0, 2.0, 2.0], &mut product);
+        assert_eq!(product, [1.0, 10.0, 22.0]);
+        let mut transposed = [0.0; 4];
+        a.apply_transposed(&[1.0, -1.0], &mut transposed);
+        assert_eq!(transposed, [1.0, 10.0, -1.0, -10.0]);
+    }
+
+    #[test]
+    fn refuses_what_is_no_matrix() {
+        assert!(Matrix::from_rows(2, 2, [0.0; 3]).is_err());
+        assert!(Matrix::from_rows(0, 2, []).is_err());
+        assert!(matches!(
+            Matrix::from_rows(1, 2, [0.0, f64::NAN]),
+            Err(SolverError::NotFinite { what: "a", index: 1, .. })
+        ));
+    }
+}

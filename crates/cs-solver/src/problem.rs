@@ -1,0 +1,197 @@
+//! A batch of problems: one operator a group, and right-hand sides that share it.
+
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor};
+
+use crate::answer::Column;
+use crate::operator::{Operator, apply_transposed};
+use crate::vector::max_norm;
+use crate::{Matrix, SolverError};
+
+/// The weight λ of the ℓ₁ norm.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Lambda {
+    /// The same for every column.
+    Fixed(f64),
+    /// This fraction of each column's own `λ_max = 2‖Aᵀy‖∞`, from which on the solution is zero.
+    Ratio(f64),
+}
+
+/// `min ‖A_g x − y‖² + λ ‖x‖₁` for every group `g` and each of its right-hand sides `y`.
+///
+/// See the [crate's page](crate) for an example.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// One a group.
+    operators: Vec<Arc<dyn Operator>>,
+    /// `[group, column, n]`.
+    y: Vec<f64>,
+    /// `[group, column]`.
+    lambdas: Vec<f64>,
+    device: Option<Device>,
+}
+
+impl Problem {
+    /// One operator for all right-hand sides, from host memory.
+    ///
+    /// # Shapes
+    /// `y`: `[column, n]`, one column after the other; none at all is an empty batch.
+    ///
+    /// # Errors
+    /// Extents disagree, an entry is not finite, or `lambda` is not positive.
+    pub fn new(a: impl Operator + 'static, y: &[f64], lambda: Lambda) -> Result<Self, SolverError> {
+        Self::grouped(vec![Arc::new(a)], y, lambda)
+    }
+
+    /// One operator a group of right-hand sides, from host memory.
+    ///
+    /// # Shapes
+    /// `operators`: `[group]`, all of one shape `[n, m]`; `y`: `[group, column, n]`.
+    ///
+    /// # Errors
+    /// As [`Problem::new`].
+    pub fn grouped(
+        operators: Vec<Arc<dyn Operator>>,
+        y: &[f64],
+        lambda: Lambda,
+    ) -> Result<Self, SolverError> {
+        SolverError::check_at_least("groups", 1, operators.len())?;
+        let (n, m) = (operators[0].rows(), operators[0].columns());
+        for operator in &operators {
+            SolverError::check_extent("rows of an operator of the batch", n, operator.rows())?;
+            SolverError::check_extent(
+                "columns of an operator of the batch",
+                m,
+                operator.columns(),
+            )?;
+        }
+        let whole = y.len() / (n * operators.len()) * n * operators.len();
+        SolverError::check_extent("entries of y in whole columns", whole, y.len())?;
+        SolverError::check_finite("y", y)?;
+        let mut problem = Self { operators, y: y.to_vec(), lambdas: vec![], device: None };
+        problem.lambdas = problem.resolve(lambda)?;
+        Ok(problem)
+    }
+
+    /// A batch of tensors, to be solved on their device.
+    ///
+    /// The tensors are read once: what is certified in f64 is the problem that they hold.
+    ///
+    /// # Shapes
+    /// `a`: `[group, n, m]`, `y`: `[group, n, column]`.
+    ///
+    /// # Errors
+    /// As [`Problem::new`], or the device fails.
+    pub fn from_tensors(a: &Tensor<3>, y: &Tensor<3>, lambda: Lambda) -> Result<Self, SolverError> {
+        let ([groups, n, m], [groups_of_y, n_of_y, columns]) = (a.dims(), y.dims());
+        SolverError::check_extent("groups of y", groups, groups_of_y)?;
+        SolverError::check_extent("rows of y", n, n_of_y)?;
+        SolverError::check_at_least("rows of a", 1, n)?;
+        SolverError::check_at_least("columns of a", 1, m)?;
+        let device = a.device();
+        let entries = read(a.clone())?;
+        let operators = entries
+            .chunks(n * m)
+            .map(|entries| {
+                Matrix::from_rows(n, m, entries).map(|a| Arc::new(a) as Arc<dyn Operator>)
+            })
+            .collect::<Result<_, _>>()?;
+        let y = if columns == 0 { vec![] } else { read(y.clone().swap_dims(1, 2))? };
+        Ok(Self::grouped(operators, &y, lambda)?.on(&device))
+    }
+
+    /// The same, with Halpern and FISTA run on `device` where the operator has its entries in memory.
+    #[must_use]
+    pub fn on(self, device: &Device) -> Self {
+        Self { device: Some(device.clone()), ..self }
+    }
+
+    /// The same with another λ.
+    ///
+    /// # Errors
+    /// `lambda` is not positive.
+    pub fn with_lambda(&self, lambda: Lambda) -> Result<Self, SolverError> {
+        Ok(Self { lambdas: self.resolve(lambda)?, ..self.clone() })
+    }
+
+    /// Length of a measurement, `n`.
+    pub fn rows(&self) -> usize {
+        self.operators[0].rows()
+    }
+
+    /// Number of coefficients, `m`.
+    pub fn coefficients(&self) -> usize {
+        self.operators[0].columns()
+    }
+
+    /// Number of groups.
+    pub fn groups(&self) -> usize {
+        self.operators.len()
+    }
+
+    /// Right-hand sides of a group.
+    pub fn columns_per_group(&self) -> usize {
+        self.lambdas.len() / self.groups()
+    }
+
+    /// λ of every column, `[group, column]`.
+    pub fn lambdas(&self) -> &[f64] {
+        &self.lambdas
+    }
+
+    /// `λ_max = 2‖Aᵀy‖∞` of every column, `[group, column]`.
+    pub fn lambda_max(&self) -> Vec<f64> {
+        let a_group = self.y.len() / self.groups();
+        let groups = self.operators.iter().zip(self.y.chunks(a_group.max(1)));
+        groups
+            .flat_map(|(a, y)| {
+                y.chunks(a.rows()).map(|y| 2.0 * max_norm(&apply_transposed(a.as_ref(), y)))
+            })
+            .collect()
+    }
+
+    /// The device that Halpern and FISTA run on, where one was given.
+    pub fn device(&self) -> Option<&Device> {
+        self.device.as_ref()
+    }
+
+    pub(crate) fn operators(&self) -> &[Arc<dyn Operator>] {
+        &self.operators
+    }
+
+    /// The columns of group `group`, without a start.
+    pub(crate) fn group(&self, group: usize) -> Vec<Column<'_>> {
+        let (n, columns) = (self.rows(), self.columns_per_group());
+        (group * columns..(group + 1) * columns)
+            .map(|column| Column {
+                y: &self.y[column * n..(column + 1) * n],
+                lambda: self.lambdas[column],
+                start: None,
+            })
+            .collect()
+    }
+
+    fn resolve(&self, lambda: Lambda) -> Result<Vec<f64>, SolverError> {
+        let columns = self.y.len() / self.rows();
+        match lambda {
+            Lambda::Fixed(value) => {
+                SolverError::check_lambda(value)?;
+                Ok(vec![value; columns])
+            }
+            Lambda::Ratio(ratio) => {
+                SolverError::check_lambda(ratio)?;
+                // Where y is orthogonal to A every positive weight gives zero.
+                let weight = |max: f64| if max > 0.0 { ratio * max } else { ratio };
+                Ok(self.lambda_max().into_iter().map(weight).collect())
+            }
+        }
+    }
+}
+
+/// The values of a tensor, in f64.
+pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f64>, SolverError> {
+    let values: Vec<f32> =
+        tensor.try_into_vec_as().map_err(|error| SolverError::Device(error.to_string()))?;
+    Ok(values.into_iter().map(f64::from).collect())
+}

@@ -1,0 +1,239 @@
+//! From a problem to certified solutions.
+
+use rayon::prelude::*;
+
+use crate::answer::{Answer, Column, Start};
+use crate::operator::Operator;
+use crate::solution::{Solution, Solutions};
+use crate::{
+    Algorithm, Lambda, Problem, Settings, SolverError, auto, device, halpern, homotopy, ssnal,
+};
+
+/// Smallest gap that a certificate in f64 can show.
+const LEAST_TOLERANCE: f64 = 1e-12;
+/// Smallest gap that an iteration in f32 reaches by itself.
+const LEAST_TOLERANCE_F32: f64 = 1e-6;
+
+impl Problem {
+    /// Solves every column.
+    ///
+    /// # Errors
+    /// The tolerance is out of reach, the algorithm does not suit the problem, or the device fails.
+    /// Not converging is a [`Status`](crate::Status), not an error.
+    pub fn solve(&self, settings: &Settings) -> Result<Solutions, SolverError> {
+        self.solve_each(settings, &[])
+    }
+
+    /// Solves every column, starting from the solution of another problem of the same shape: another
+    /// λ, or measurements that have changed a little.
+    ///
+    /// A start that is good enough is taken as it is, with no iteration.
+    ///
+    /// # Errors
+    /// As [`Problem::solve`], or `start` has another shape.
+    pub fn solve_from(
+        &self,
+        settings: &Settings,
+        start: &Solutions,
+    ) -> Result<Solutions, SolverError> {
+        SolverError::check_extent(
+            "columns of the start",
+            self.lambdas().len(),
+            start.columns.len(),
+        )?;
+        if let Some(first) = start.columns.first() {
+            SolverError::check_extent(
+                "coefficients of the start",
+                self.coefficients(),
+                first.x().len(),
+            )?;
+            SolverError::check_extent("dual entries of the start", self.rows(), first.nu().len())?;
+        }
+        self.solve_each(settings, &start.columns)
+    }
+
+    /// Solves for several λ, each from the solution of the one before; best from large to small.
+    ///
+    /// # Errors
+    /// As [`Problem::solve`], or a λ is not positive.
+    pub fn path(
+        &self,
+        settings: &Settings,
+        lambdas: &[Lambda],
+    ) -> Result<Vec<Solutions>, SolverError> {
+        let mut path: Vec<Solutions> = Vec::with_capacity(lambdas.len());
+        for lambda in lambdas {
+            let problem = self.with_lambda(*lambda)?;
+            path.push(match path.last() {
+                Some(previous) => problem.solve_from(settings, previous)?,
+                None => problem.solve(settings)?,
+            });
+        }
+        Ok(path)
+    }
+
+    fn solve_each(
+        &self,
+        settings: &Settings,
+        starts: &[Solution],
+    ) -> Result<Solutions, SolverError> {
+        let algorithm = match settings.algorithm {
+            Algorithm::Auto => auto::choose(self),
+            other => other,
+        };
+        self.check(settings, algorithm)?;
+        let mut columns: Vec<Option<Solution>> = self.kept(settings, starts);
+        let work = Work::of(self, starts, &columns);
+        if work.columns.iter().any(|group| !group.is_empty()) {
+            let answers = work.answers(algorithm, settings)?;
+            for (place, solution) in work.places.iter().zip(work.certified(answers, settings)) {
+                columns[*place] = Some(solution);
+            }
+        }
+        let columns = columns.into_iter().map(|c| c.expect("every column was solved")).collect();
+        Ok(Solutions { columns, algorithm })
+    }
+
+    fn check(&self, settings: &Settings, algorithm: Algorithm) -> Result<(), SolverError> {
+        let dense = self.operators().iter().all(|a| a.as_matrix().is_some());
+        let single = device::is_used(algorithm, dense);
+        let (least, why) = if single && !settings.polish {
+            (LEAST_TOLERANCE_F32, "in f32 without polish")
+        } else {
+            (LEAST_TOLERANCE, "in f64")
+        };
+        let tolerance = settings.tolerance;
+        if !(least..=1.0).contains(&tolerance) {
+            return Err(SolverError::Tolerance { tolerance, least, why });
+        }
+        SolverError::check_at_least("iterations at most", 1, settings.max_iterations)?;
+        if algorithm == Algorithm::Fista && !dense {
+            let why = "needs a matrix whose entries are in memory; take halpern for an operator";
+            return Err(SolverError::Unsuitable { algorithm, why });
+        }
+        Ok(())
+    }
+
+    /// The starts that are good enough already.
+    fn kept(&self, settings: &Settings, starts: &[Solution]) -> Vec<Option<Solution>> {
+        let a_group = self.columns_per_group();
+        let columns = (0..self.groups()).flat_map(|group| self.group(group));
+        let columns: Vec<Column<'_>> = columns.collect();
+        columns
+            .par_iter()
+            .enumerate()
+            .map(|(place, column)| {
+                let start = starts.get(place)?;
+                let answer = Answer {
+                    x: start.x().to_vec(),
+                    nu: start.nu().to_vec(),
+                    iterations: 0,
+                    status: start.status(),
+                };
+                let a = self.operators()[place / a_group].as_ref();
+                let solution = Solution::certified(a, column, answer, settings.tolerance);
+                (solution.status() == crate::Status::Converged).then_some(solution)
+            })
+            .collect()
+    }
+}
+
+/// The columns that are left to solve.
+struct Work<'a> {
+    problem: &'a Problem,
+    /// By group.
+    columns: Vec<Vec<Column<'a>>>,
+    /// Where each column's solution goes.
+    places: Vec<usize>,
+}
+
+impl<'a> Work<'a> {
+    fn of(problem: &'a Problem, starts: &'a [Solution], done: &[Option<Solution>]) -> Self {
+        let a_group = problem.columns_per_group();
+        let mut places = Vec::new();
+        let columns = (0..problem.groups())
+            .map(|group| {
+                let columns = problem.group(group).into_iter().enumerate();
+                columns
+                    .filter(|(index, _)| done[group * a_group + index].is_none())
+                    .map(|(index, column)| {
+                        let place = group * a_group + index;
+                        places.push(place);
+                        Column { start: starts.get(place).map(start), ..column }
+                    })
+                    .collect()
+            })
+            .collect();
+        Self { problem, columns, places }
+    }
+
+    /// What the algorithm says of every column, group after group.
+    fn answers(
+        &self,
+        algorithm: Algorithm,
+        settings: &Settings,
+    ) -> Result<Vec<Vec<Answer>>, SolverError> {
+        let dense = self.problem.operators().iter().all(|a| a.as_matrix().is_some());
+        if device::is_used(algorithm, dense) {
+            return device::solve(self.problem, &self.columns, algorithm, settings);
+        }
+        let solve = |(a, columns): (&std::sync::Arc<dyn Operator>, &Vec<Column<'_>>)| {
+            let a = a.as_ref();
+            match algorithm {
+                Algorithm::Ssnal => Ok(ssnal::solve(a, columns, settings.tolerance)),
+                Algorithm::Halpern => halpern::solve(a, columns, settings),
+                _ => Ok(homotopy::solve(a, columns)),
+            }
+        };
+        let groups = self.problem.operators();
+        if groups.len() == 1 {
+            groups.iter().zip(&self.columns).map(solve).collect()
+        } else {
+            groups.par_iter().zip(&self.columns).map(solve).collect()
+        }
+    }
+
+    /// Certifies the answers, and polishes those that miss the tolerance.
+    fn certified(&self, answers: Vec<Vec<Answer>>, settings: &Settings) -> Vec<Solution> {
+        let operators = self.problem.operators();
+        let each: Vec<(&dyn Operator, &Column<'_>, Answer)> = operators
+            .iter()
+            .zip(&self.columns)
+            .zip(answers)
+            .flat_map(|((a, columns), answers)| {
+                columns
+                    .iter()
+                    .zip(answers)
+                    .map(move |(column, answer)| (a.as_ref(), column, answer))
+            })
+            .collect();
+        each.into_par_iter()
+            .map(|(a, column, answer)| {
+                let solution = Solution::certified(a, column, answer, settings.tolerance);
+                if settings.polish { polished(a, column, solution, settings) } else { solution }
+            })
+            .collect()
+    }
+}
+
+fn start(solution: &Solution) -> Start<'_> {
+    Start { x: solution.x(), nu: solution.nu() }
+}
+
+/// Follows a solution that misses the tolerance to the exact one, from its support.
+fn polished(
+    a: &dyn Operator,
+    column: &Column<'_>,
+    solution: Solution,
+    settings: &Settings,
+) -> Solution {
+    use crate::Status::{Converged, NonFinite};
+    if matches!(solution.status(), Converged | NonFinite) {
+        return solution;
+    }
+    let from_support = Column { start: Some(start(&solution)), ..*column };
+    let exact = homotopy::solve(a, &[from_support]).pop().expect("one column has one answer");
+    let exact = Solution::certified(a, column, exact, settings.tolerance).after(&solution);
+    let better = exact.certificate().relative_gap < solution.certificate().relative_gap;
+    if better { exact } else { solution }
+}

@@ -1,0 +1,80 @@
+//! The few loops over vectors that no library has, compiled for the vector units at hand.
+
+use pulp::Arch;
+
+/// Values that are worked on at once.
+const LANES: usize = 8;
+
+/// Runs `action` compiled for the widest vector unit of this machine; what it calls must be inlined.
+#[inline]
+pub(crate) fn vectorised<T>(action: impl FnOnce() -> T) -> T {
+    Arch::new().dispatch(action)
+}
+
+/// `aᵀ b`.
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    vectorised(
+        #[inline(always)]
+        || dot_inlined(a, b),
+    )
+}
+
+/// `to += factor · from`.
+pub(crate) fn add_scaled(to: &mut [f64], factor: f64, from: &[f64]) {
+    vectorised(
+        #[inline(always)]
+        || add_scaled_inlined(to, factor, from),
+    );
+}
+
+/// [`dot`], for use within [`vectorised`].
+#[inline(always)]
+pub(crate) fn dot_inlined(a: &[f64], b: &[f64]) -> f64 {
+    // Partial sums in a fixed order: the result does not depend on the vector unit.
+    let (a_chunks, a_rest) = a.as_chunks::<LANES>();
+    let (b_chunks, b_rest) = b.as_chunks::<LANES>();
+    let mut sums = [0.0; LANES];
+    for (left, right) in a_chunks.iter().zip(b_chunks) {
+        for lane in 0..LANES {
+            sums[lane] += left[lane] * right[lane];
+        }
+    }
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(l, r)| l * r).sum();
+    sums.iter().sum::<f64>() + rest
+}
+
+/// [`add_scaled`], for use within [`vectorised`].
+#[inline(always)]
+pub(crate) fn add_scaled_inlined(to: &mut [f64], factor: f64, from: &[f64]) {
+    for (target, value) in to.iter_mut().zip(from) {
+        *target += factor * value;
+    }
+}
+
+/// Largest absolute value.
+pub(crate) fn max_norm(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |max, value| value.abs().max(max))
+}
+
+/// `sign(v) · max(|v| − threshold, 0)`.
+#[inline(always)]
+pub(crate) fn soft_threshold(value: f64, threshold: f64) -> f64 {
+    // Within the threshold this is an exact zero without a sign.
+    value - value.clamp(-threshold, threshold)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_dot_product_takes_every_element() {
+        let values: Vec<f64> = (1..=19).map(f64::from).collect();
+        assert_eq!(dot(&values, &[1.0; 19]), 190.0);
+    }
+
+    #[test]
+    fn shrinks_towards_zero() {
+        assert_eq!([3.0, -3.0, 0.5].map(|v| soft_threshold(v, 1.0)), [2.0, -2.0, 0.0]);
+    }
+}

@@ -1,0 +1,365 @@
+//! What must hold of every algorithm on every device: optimality, closed forms, edges, symmetries.
+
+use burn::tensor::{Tensor, TensorData};
+use cs_solver::{
+    Algorithm, Lambda, Matrix, Operator, Problem, Settings, Solutions, SolverError, Status,
+    SubsampledDct, gaussian,
+};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+use crate::support::devices;
+
+/// An algorithm and where it runs.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    algorithm: Algorithm,
+    device: &'static str,
+}
+
+impl Way {
+    fn solve(&self, problem: &Problem) -> Solutions {
+        self.try_solve(problem, self.settings()).unwrap_or_else(|error| panic!("{self:?}: {error}"))
+    }
+
+    fn try_solve(&self, problem: &Problem, settings: Settings) -> Result<Solutions, SolverError> {
+        let device = devices().into_iter().find(|(name, _)| *name == self.device);
+        let problem = problem.clone();
+        let problem = device.map_or(problem.clone(), |(_, device)| problem.on(&device));
+        problem.solve(&settings)
+    }
+
+    fn settings(&self) -> Settings {
+        let max_iterations = if self.device == "wgpu" { 300 } else { 3000 };
+        Settings {
+            algorithm: self.algorithm,
+            tolerance: 1e-9,
+            max_iterations,
+            ..Settings::default()
+        }
+    }
+}
+
+/// Every algorithm everywhere, the slow software adapter included.
+fn ways() -> Vec<Way> {
+    let host = [Algorithm::Homotopy, Algorithm::Ssnal].map(|algorithm| (algorithm, "the host"));
+    let on_devices = devices().into_iter().flat_map(|(device, _)| {
+        [Algorithm::Halpern, Algorithm::Fista].map(|algorithm| (algorithm, device))
+    });
+    host.into_iter()
+        .chain(on_devices)
+        .map(|(algorithm, device)| Way { algorithm, device })
+        .collect()
+}
+
+fn normal(count: usize, seed: u32) -> Vec<f64> {
+    gaussian::numpy_standard_normal(count, seed)
+}
+
+fn random(n: usize, m: usize, columns: usize, lambda: f64, seed: u32) -> (Matrix, Problem) {
+    let a = Matrix::from_rows(n, m, normal(n * m, seed)).unwrap();
+    let y = normal(n * columns, seed + 1);
+    (a.clone(), Problem::new(a, &y, Lambda::Fixed(lambda)).unwrap())
+}
+
+fn correlations(a: &dyn Operator, v: &[f64]) -> Vec<f64> {
+    let mut product = vec![0.0; a.columns()];
+    a.apply_transposed(v, &mut product);
+    product
+}
+
+fn distance(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+}
+
+#[test]
+fn every_solution_is_optimal_by_its_dual_point() {
+    // sizes off any block size, both wider and taller than square
+    for (n, m, columns) in [(1, 31, 2), (31, 33, 1), (7, 257, 3), (33, 12, 2)] {
+        let (a, problem) = random(n, m, columns, 0.5, 11);
+        for way in ways() {
+            let solutions = way.solve(&problem);
+            assert_eq!(solutions.algorithm(), way.algorithm);
+            for solution in solutions.columns() {
+                let what = format!("{way:?} {n}×{m}: {solution:?}");
+                assert_eq!(solution.status(), Status::Converged, "{what}");
+                assert!(solution.certificate().kkt_violation < 1e-3, "{what}");
+                assert!(solution.support_size() <= n.min(m), "{what}");
+                for (x, c) in solution.x().iter().zip(correlations(&a, solution.nu())) {
+                    assert!(c.abs() <= 0.5 * (1.0 + 1e-9), "infeasible: {what}");
+                    assert!(*x == 0.0 || (c - 0.5 * x.signum()).abs() < 5e-3, "sign: {what}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn everything_agrees_in_support_and_objective() {
+    let (_, problem) = random(20, 48, 3, 0.4, 5);
+    let exact = problem.solve(&Settings { tolerance: 1e-10, ..Settings::default() }).unwrap();
+    for way in ways() {
+        for (got, exact) in way.solve(&problem).columns().iter().zip(exact.columns()) {
+            let support = |x: &[f64]| x.iter().map(|x| *x != 0.0).collect::<Vec<_>>();
+            assert_eq!(support(got.x()), support(exact.x()), "{way:?}");
+            let over = got.certificate().primal / exact.certificate().primal - 1.0;
+            assert!(over.abs() < 1e-8, "{way:?}: {over:e}");
+        }
+    }
+}
+
+#[test]
+fn a_coarse_tolerance_is_reached_in_f32_without_polish() {
+    let (_, problem) = random(16, 40, 4, 1.0, 9);
+    for way in ways() {
+        let settings =
+            Settings { tolerance: 1e-3, polish: false, max_iterations: 5000, ..way.settings() };
+        let solutions = way.try_solve(&problem, settings).unwrap();
+        assert!(solutions.converged(), "{way:?}: {solutions:?}");
+        assert!(solutions.columns().iter().all(|solution| !solution.polished()), "{way:?}");
+    }
+}
+
+#[test]
+fn the_solution_is_zero_from_lambda_max_on_and_has_one_entry_just_below() {
+    let (_, problem) = random(9, 20, 1, 1.0, 21);
+    let largest = problem.lambda_max()[0];
+    for way in ways() {
+        let size = |lambda| {
+            let problem = problem.with_lambda(Lambda::Fixed(lambda)).unwrap();
+            way.solve(&problem).columns()[0].support_size()
+        };
+        assert_eq!(size(largest * (1.0 + 1e-6)), 0, "{way:?}");
+        assert_eq!(size(largest * 0.999), 1, "{way:?}");
+    }
+}
+
+#[test]
+fn an_orthonormal_matrix_has_the_closed_form() {
+    // rotations in two planes
+    let (c, s) = (0.6, 0.8);
+    let rows = [c, -s, 0., 0., s, c, 0., 0., 0., 0., s, -c, 0., 0., c, s];
+    let y = [3.0, -0.2, -1.0, 0.7];
+    let a = Matrix::from_rows(4, 4, rows).unwrap();
+    let problem = Problem::new(a.clone(), &y, Lambda::Fixed(0.8)).unwrap();
+    let expected: Vec<f64> =
+        correlations(&a, &y).iter().map(|c| c.signum() * (c.abs() - 0.4).max(0.0)).collect();
+    for way in ways() {
+        let solutions = way.solve(&problem);
+        assert!(distance(solutions.columns()[0].x(), &expected) < 1e-4, "{way:?}: {solutions:?}");
+    }
+}
+
+#[test]
+fn degenerate_problems_are_borne() {
+    // a zero y, a zero column, duplicate and opposite columns, one row, one column, two columns
+    let cases: [(usize, usize, &[f64], &[f64]); 6] = [
+        (2, 3, &[1.0, 2.0, 3.0, 0.0, 1.0, 1.0], &[0.0, 0.0]),
+        (2, 3, &[0.0, 2.0, 1.0, 0.0, 1.0, -1.0], &[1.0, 2.0]),
+        (2, 4, &[1.0, 1.0, -1.0, 0.5, 2.0, 2.0, -2.0, 1.5], &[3.0, 1.0]),
+        (1, 3, &[1.0, -2.0, 2.0], &[4.0]),
+        (3, 1, &[1.0, -2.0, 2.0], &[4.0, 1.0, 0.5]),
+        (2, 2, &[1.0, 0.0, 0.0, 0.0], &[1.0, 1.0]),
+    ];
+    for (n, m, rows, y) in cases {
+        let a = Matrix::from_rows(n, m, rows).unwrap();
+        let problem = Problem::new(a, y, Lambda::Fixed(0.1)).unwrap();
+        for way in ways() {
+            let solutions = way.solve(&problem);
+            assert!(solutions.converged(), "{way:?} {n}×{m}: {solutions:?}");
+        }
+    }
+}
+
+#[test]
+fn an_empty_batch_is_an_empty_answer() {
+    let a = Matrix::from_rows(1, 2, [1.0, 2.0]).unwrap();
+    let problem = Problem::new(a, &[], Lambda::Fixed(0.1)).unwrap();
+    for way in ways() {
+        let solutions = way.solve(&problem);
+        assert!(solutions.columns().is_empty() && solutions.converged(), "{way:?}");
+    }
+}
+
+#[test]
+fn the_solution_scales_with_its_data() {
+    let (a, problem) = random(6, 14, 1, 0.3, 3);
+    let y = normal(6, 4);
+    for way in ways() {
+        let plain = way.solve(&problem).columns()[0].x().to_vec();
+        // In f32 squares must stay within its range.
+        let exponents: &[i32] =
+            if way.device == "the host" { &[-12, -5, 4, 12] } else { &[-8, -3, 3, 8] };
+        for exponent in exponents {
+            let scale = 10_f64.powi(*exponent);
+            let scaled: Vec<f64> = y.iter().map(|y| y * scale).collect();
+            let problem = Problem::new(a.clone(), &scaled, Lambda::Fixed(0.3 * scale)).unwrap();
+            let got: Vec<f64> =
+                way.solve(&problem).columns()[0].x().iter().map(|x| x / scale).collect();
+            assert!(distance(&got, &plain) < 1e-4, "{way:?} 1e{exponent}: {got:?} {plain:?}");
+        }
+    }
+}
+
+#[test]
+fn signs_and_permutations_go_through() {
+    let (n, m) = (7, 15);
+    let rows = normal(n * m, 8);
+    let y = normal(n, 9);
+    // column j goes to 4j mod 15, every third with its sign turned
+    let place = |j: usize| (4 * j) % m;
+    let sign = |j: usize| if j.is_multiple_of(3) { -1.0 } else { 1.0 };
+    let mut moved = vec![0.0; n * m];
+    for (i, j) in (0..n).flat_map(|i| (0..m).map(move |j| (i, j))) {
+        moved[i * m + place(j)] = sign(j) * rows[i * m + j];
+    }
+    let problem = |rows: Vec<f64>| {
+        Problem::new(Matrix::from_rows(n, m, rows).unwrap(), &y, Lambda::Fixed(0.2)).unwrap()
+    };
+    let (plain, moved) = (problem(rows), problem(moved));
+    for way in ways() {
+        let (plain, moved) = (way.solve(&plain), way.solve(&moved));
+        let moved = moved.columns()[0].x();
+        let back: Vec<f64> = (0..m).map(|j| sign(j) * moved[place(j)]).collect();
+        assert!(distance(plain.columns()[0].x(), &back) < 1e-4, "{way:?}");
+    }
+}
+
+#[test]
+fn a_column_alone_is_the_column_in_a_batch() {
+    let (a, batch) = random(10, 25, 5, 0.3, 31);
+    let y = normal(50, 32);
+    for way in ways() {
+        let together = way.solve(&batch);
+        for (column, y) in together.columns().iter().zip(y.chunks(10)).take(2) {
+            let problem = Problem::new(a.clone(), y, Lambda::Fixed(0.3)).unwrap();
+            let alone = way.solve(&problem);
+            assert!(distance(alone.columns()[0].x(), column.x()) < 1e-4, "{way:?}");
+        }
+    }
+}
+
+#[test]
+fn groups_have_operators_of_their_own_and_tensors_are_groups() {
+    let (groups, n, m, columns) = (3, 8, 20, 2);
+    let (rows, y) = (normal(groups * n * m, 41), normal(groups * n * columns, 42));
+    for (name, device) in devices() {
+        let tensor = |values: &[f64], extents: [usize; 3]| {
+            let values: Vec<f32> = values.iter().map(|value| *value as f32).collect();
+            Tensor::<3>::from_data(TensorData::new(values, extents), &device)
+        };
+        // y of a tensor has its columns last
+        let y_tensor = tensor(&y, [groups, columns, n]).swap_dims(1, 2);
+        let problem =
+            Problem::from_tensors(&tensor(&rows, [groups, n, m]), &y_tensor, Lambda::Ratio(0.05))
+                .unwrap();
+        let settings = Settings {
+            algorithm: Algorithm::Halpern,
+            max_iterations: 300,
+            tolerance: 1e-8,
+            ..Settings::default()
+        };
+        let all = problem.solve(&settings).unwrap();
+        assert_eq!(all.columns().len(), groups * columns);
+        for group in 0..groups {
+            let rows = &rows[group * n * m..(group + 1) * n * m];
+            let a = Matrix::from_rows(n, m, rows).unwrap();
+            let y = &y[group * n * columns..(group + 1) * n * columns];
+            let alone = Problem::new(a, y, Lambda::Ratio(0.05)).unwrap();
+            let alone = alone.solve(&Settings::default()).unwrap();
+            let all = &all.columns()[group * columns..];
+            for (alone, together) in alone.columns().iter().zip(all) {
+                assert!(distance(alone.x(), together.x()) < 1e-4, "{name}, group {group}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_solution_is_its_own_warm_start() {
+    let (_, problem) = random(12, 30, 3, 0.3, 51);
+    for way in ways() {
+        let settings = way.settings();
+        let first = way.solve(&problem);
+        let again = problem.solve_from(&settings, &first).unwrap();
+        assert!(again.converged() && again.iterations() == 0, "{way:?}: {again:?}");
+        let nearby = problem.with_lambda(Lambda::Fixed(0.29)).unwrap();
+        let warm = nearby.solve_from(&settings, &first).unwrap();
+        let cold = nearby.solve(&settings).unwrap();
+        assert!(warm.converged(), "{way:?}: {warm:?}");
+        assert!(warm.iterations() <= cold.iterations(), "{way:?}: {warm:?} {cold:?}");
+    }
+}
+
+#[test]
+fn the_norm_grows_as_lambda_falls_along_a_path() {
+    let (_, problem) = random(15, 40, 2, 1.0, 61);
+    let lambdas: Vec<Lambda> = (1..8).map(|k| Lambda::Ratio(0.5_f64.powi(k))).collect();
+    for algorithm in [Algorithm::Homotopy, Algorithm::Ssnal, Algorithm::Halpern] {
+        let settings = Settings { algorithm, tolerance: 1e-9, ..Settings::default() };
+        let path = problem.path(&settings, &lambdas).unwrap();
+        for pair in path.windows(2) {
+            for (large, small) in pair[0].columns().iter().zip(pair[1].columns()) {
+                let norm = |x: &[f64]| x.iter().map(|x| x.abs()).sum::<f64>();
+                assert!(norm(large.x()) <= norm(small.x()) * (1.0 + 1e-6), "{algorithm}");
+                assert_eq!(small.status(), Status::Converged, "{algorithm}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_operator_without_entries_is_solved_without_forming_any() {
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    let a = SubsampledDct::draw(40, 200, &mut rng).unwrap();
+    let mut entries = vec![0.0; 40 * 200];
+    let ids: Vec<usize> = (0..200).collect();
+    a.select(&ids, &mut entries);
+    let rows: Vec<f64> =
+        (0..40 * 200).map(|place| entries[place % 200 * 40 + place / 200]).collect();
+    let y = normal(80, 3);
+    let implicit = Problem::new(a, &y, Lambda::Ratio(0.02)).unwrap();
+    let dense = Problem::new(Matrix::from_rows(40, 200, rows).unwrap(), &y, Lambda::Ratio(0.02));
+    let settings = Settings { tolerance: 1e-8, ..Settings::default() };
+    let (implicit_x, dense_x) =
+        (implicit.solve(&settings).unwrap(), dense.unwrap().solve(&settings).unwrap());
+    assert_eq!(implicit_x.algorithm(), Algorithm::Halpern);
+    for (a, b) in implicit_x.columns().iter().zip(dense_x.columns()) {
+        assert_eq!(a.status(), Status::Converged);
+        assert!(distance(a.x(), b.x()) < 1e-4);
+    }
+    let fista = Settings { algorithm: Algorithm::Fista, ..settings };
+    assert!(matches!(implicit.solve(&fista), Err(SolverError::Unsuitable { .. })));
+}
+
+#[test]
+fn bad_input_is_refused_by_name_before_anything_runs() {
+    let a = Matrix::from_rows(1, 2, [1.0, 2.0]).unwrap();
+    for lambda in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        for lambda in [Lambda::Fixed(lambda), Lambda::Ratio(lambda)] {
+            let error = Problem::new(a.clone(), &[1.0], lambda).unwrap_err();
+            assert!(matches!(error, SolverError::Lambda(_)), "{error}");
+        }
+    }
+    let error = Problem::new(a.clone(), &[f64::INFINITY], Lambda::Fixed(1.0)).unwrap_err();
+    assert!(error.to_string().contains("y[0] is inf"), "{error}");
+    let two_rows = Matrix::from_rows(2, 1, [1.0, 2.0]).unwrap();
+    let error = Problem::new(two_rows, &[1.0], Lambda::Fixed(1.0)).unwrap_err();
+    assert!(matches!(error, SolverError::Extent { .. }), "{error}");
+    let problem = Problem::new(a, &[1.0], Lambda::Fixed(1.0)).unwrap();
+    for (tolerance, algorithm, polish, accepted) in [
+        (1e-13, Algorithm::Auto, true, false),
+        (f64::NAN, Algorithm::Auto, true, false),
+        (2.0, Algorithm::Auto, true, false),
+        (1e-7, Algorithm::Halpern, false, false),
+        (1e-7, Algorithm::Fista, true, true),
+    ] {
+        let settings = Settings { algorithm, tolerance, polish, ..Settings::default() };
+        match problem.solve(&settings) {
+            Ok(_) => assert!(accepted, "{settings:?}"),
+            Err(error) => {
+                assert!(!accepted && matches!(error, SolverError::Tolerance { .. }), "{error}");
+            }
+        }
+    }
+}
