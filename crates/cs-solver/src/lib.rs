@@ -37,6 +37,7 @@ pub mod fista;
 pub mod gaussian;
 pub mod halpern;
 pub mod homotopy;
+mod kernels;
 mod operator;
 mod problem;
 mod settings;

@@ -28,8 +28,8 @@ pub(crate) trait Iteration {
     /// Iterations between two looks.
     const BLOCK: usize;
 
-    /// Goes on for `iterations`.
-    fn advance(&mut self, iterations: usize);
+    /// Goes on for `iterations`; columns whose `open`, `[group, column, 1]`, is 0 may stand still.
+    fn advance(&mut self, iterations: usize, open: Tensor<3>);
 
     /// Whether the merit is meant for the problem itself already (no continuation is under way).
     fn is_settled(&self) -> bool;
@@ -113,7 +113,7 @@ pub(crate) fn drive<I: Iteration>(
             break;
         }
         let block = I::BLOCK.min(settings.max_iterations - iterations);
-        iteration.advance(block);
+        iteration.advance(block, best.open(tolerance).float());
         iterations += block;
         best.offer(iteration.points(), iterations, iteration.is_settled());
     }

@@ -9,6 +9,7 @@ mod upload;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use burn::backend::DispatchDevice;
 use burn::tensor::Device;
 
 pub(crate) use drive::{Iteration, Points};
@@ -49,6 +50,11 @@ pub(crate) fn solve(
 }
 
 /// Bytes that the device can bind as one buffer; `None` where host memory is the limit.
-fn largest_buffer(_device: &Device) -> Option<usize> {
-    None
+fn largest_buffer(device: &Device) -> Option<usize> {
+    match device.as_dispatch() {
+        DispatchDevice::Cube(device) => {
+            Some(device.client().properties().memory.max_page_size as usize)
+        }
+        _ => None,
+    }
 }

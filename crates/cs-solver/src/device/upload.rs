@@ -19,6 +19,11 @@ impl<'a> Upload<'a> {
         Self { columns, width, device }
     }
 
+    /// Columns of the largest group.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
     /// One vector of length `length` a column, `[group, column, length]`; zero where a group has fewer
     /// columns than the largest.
     pub(crate) fn vectors(

@@ -5,6 +5,7 @@ use burn::tensor::{Device, Tensor};
 use super::{BLOCK, MAX_STAGES};
 use crate::answer::Column;
 use crate::device::{Iteration, Points, Upload, copy};
+use crate::kernels::{Shape, fista_block};
 use crate::tensor::{max_abs, relative_gap, row_product, soft_threshold, sum_of_products};
 use crate::{Problem, SolverError};
 
@@ -29,6 +30,8 @@ pub(crate) struct Batch {
     v: Tensor<3>,
     /// `[group, column, 1]`.
     t: Tensor<3>,
+    /// Where the kernel does the iterations.
+    kernel: Option<Shape>,
 }
 
 impl Batch {
@@ -72,8 +75,39 @@ impl Batch {
             lambda_max,
             stage,
             v: x.clone(),
+            kernel: Shape::suiting(device, [columns.len(), upload.width(), n, m], 2),
             x,
         })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn has_kernel(&self) -> bool {
+        self.kernel.is_some()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn without_kernel(&mut self) {
+        self.kernel = None;
+    }
+
+    /// The same as [`Self::iterate`] many times, in few launches.
+    fn launch(&mut self, shape: Shape, iterations: usize, threshold: Tensor<3>, open: Tensor<3>) {
+        let m = self.x.dims()[2];
+        let step = self.step.clone().expand(threshold.dims());
+        let parameters = Tensor::cat(vec![step, threshold, open], 2);
+        let state = vec![self.x.clone(), self.v.clone(), self.t.clone()];
+        let mut state = Tensor::cat(state, 2);
+        let mut left = iterations;
+        while left > 0 {
+            let now = shape.iterations(left);
+            let (a, a_transposed) = (self.a.clone(), self.a_transposed.clone());
+            let inputs = [a, a_transposed, self.y.clone(), parameters.clone(), state];
+            state = fista_block(inputs, now);
+            left -= now;
+        }
+        self.x = state.clone().narrow(2, 0, m);
+        self.v = state.clone().narrow(2, m, m);
+        self.t = state.narrow(2, 2 * m, 1);
     }
 
     fn iterate(&mut self, threshold: &Tensor<3>) {
@@ -96,12 +130,13 @@ impl Batch {
 impl Iteration for Batch {
     const BLOCK: usize = BLOCK;
 
-    fn advance(&mut self, iterations: usize) {
+    fn advance(&mut self, iterations: usize, open: Tensor<3>) {
         let weight = self.lambda.clone().mul_scalar(2_f64.powi(self.stage));
         let weight = weight.min_pair(self.lambda_max.clone()).max_pair(self.lambda.clone());
         let threshold = weight * self.step.clone();
-        for _ in 0..iterations {
-            self.iterate(&threshold);
+        match self.kernel {
+            Some(shape) => self.launch(shape, iterations, threshold, open),
+            None => (0..iterations).for_each(|_| self.iterate(&threshold)),
         }
         self.stage = (self.stage - 1).max(0);
     }

@@ -26,12 +26,12 @@ pub(crate) use host::solve;
 pub(crate) use tensors::Batch;
 
 /// Relaxation of the reflected step.
-const RELAXATION: f64 = 1.96;
+pub(crate) const RELAXATION: f64 = 1.96;
 /// Restart when ‖f‖ has fallen to this fraction of what it was after the last restart, …
-const SUFFICIENT: f64 = 0.3;
+pub(crate) const SUFFICIENT: f64 = 0.3;
 /// … or to this one, …
-const NECESSARY: f64 = 0.8;
+pub(crate) const NECESSARY: f64 = 0.8;
 /// … with this fraction of all iterations behind it.
-const LONG: f64 = 0.36;
+pub(crate) const LONG: f64 = 0.36;
 /// Iterations between two looks at the gap.
 const BLOCK: usize = 50;

@@ -6,6 +6,7 @@ use super::spectrum::Spectrum;
 use super::{BLOCK, LONG, NECESSARY, RELAXATION, SUFFICIENT};
 use crate::answer::Column;
 use crate::device::{Iteration, Points, Upload, copy};
+use crate::kernels::{Shape, halpern_block};
 use crate::operator::apply_transposed;
 use crate::tensor::{max_abs, relative_gap, row_product, soft_threshold, sum_of_products};
 use crate::{Problem, SolverError};
@@ -32,6 +33,8 @@ pub(crate) struct Batch {
     /// ‖f‖² then.
     square_at_anchor: Tensor<3>,
     iterations: usize,
+    /// Where the kernel does the iterations.
+    kernel: Option<Shape>,
 }
 
 /// The points of one iteration.
@@ -104,7 +107,46 @@ impl Batch {
             w,
             spectra,
             iterations: 0,
+            kernel: Shape::suiting(device, [columns.len(), upload.width(), n, m], 3),
         })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn has_kernel(&self) -> bool {
+        self.kernel.is_some()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn without_kernel(&mut self) {
+        self.kernel = None;
+    }
+
+    /// The same as [`Self::iterate`] many times, in few launches.
+    fn launch(&mut self, shape: Shape, iterations: usize, open: Tensor<3>) {
+        let m = self.w.dims()[2];
+        let measured = Tensor::cat(vec![self.y.clone(), self.inverse.clone()], 2);
+        let threshold = self.lambda.clone() / self.rho.clone();
+        let parameters = Tensor::cat(vec![threshold, open], 2);
+        let state = vec![
+            self.w.clone(),
+            self.anchor.clone(),
+            self.since.clone(),
+            self.square_at_anchor.clone(),
+        ];
+        let mut state = Tensor::cat(state, 2);
+        let mut left = iterations;
+        while left > 0 {
+            let now = shape.iterations(left);
+            let (a, a_transposed) = (self.a.clone(), self.a_transposed.clone());
+            let inputs = [a, a_transposed, measured.clone(), parameters.clone(), state];
+            state = halpern_block(inputs, self.iterations, now);
+            self.iterations += now;
+            left -= now;
+        }
+        self.w = state.clone().narrow(2, 0, m);
+        self.anchor = state.clone().narrow(2, m, m);
+        self.since = state.clone().narrow(2, 2 * m, 1);
+        self.square_at_anchor = state.narrow(2, 2 * m + 1, 1);
     }
 
     fn step(&self) -> Step {
@@ -140,9 +182,10 @@ impl Batch {
 impl Iteration for Batch {
     const BLOCK: usize = BLOCK;
 
-    fn advance(&mut self, iterations: usize) {
-        for _ in 0..iterations {
-            self.iterate();
+    fn advance(&mut self, iterations: usize, open: Tensor<3>) {
+        match self.kernel {
+            Some(shape) => self.launch(shape, iterations, open),
+            None => (0..iterations).for_each(|_| self.iterate()),
         }
     }
 

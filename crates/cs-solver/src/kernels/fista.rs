@@ -9,16 +9,14 @@ use super::steps::{UNITS, column_product, row_products, soft_threshold, workgrou
 ///
 /// # Shapes
 /// `a`: `[group, n, m]`, `a_transposed`: `[group, m, n]`, `y`: `[group, column, n]`,
-/// `step`: `[group, 1, 1]`, `threshold` and `open`: `[group, column, 1]`,
+/// `parameters`: `[group, column, 3]`, step, threshold and whether the column is open;
 /// `state` and `next`: `[group, column, 2m + 1]`, x, v and t of a column one after the other.
 #[cube(launch)]
 pub(crate) fn fista_kernel(
     a: &Tensor<f32>,
     a_transposed: &Tensor<f32>,
     y: &Tensor<f32>,
-    step: &Tensor<f32>,
-    threshold: &Tensor<f32>,
-    open: &Tensor<f32>,
+    parameters: &Tensor<f32>,
     state: &Tensor<f32>,
     next: &mut Tensor<f32>,
     n: u32,
@@ -32,8 +30,10 @@ pub(crate) fn fista_kernel(
     let m = m as usize;
     let column = CUBE_POS_X as usize;
     let group = column / columns as usize;
-    let (offset, state_at) = (group * n * m, column * (2 * m + 1));
-    let (step, threshold) = (step[group], threshold[column]);
+    let offset = group * n * m;
+    let state_at = column * (2 * m + 1);
+    let step = parameters[3 * column];
+    let threshold = parameters[3 * column + 1];
 
     let mut x = Shared::<[f32]>::new_slice(coefficients_at_most);
     let mut v = Shared::<[f32]>::new_slice(coefficients_at_most);
@@ -51,7 +51,7 @@ pub(crate) fn fista_kernel(
     sync_cube();
 
     let mut rounds = iterations;
-    if open[column] == 0.0f32 {
+    if parameters[3 * column + 2] == 0.0f32 {
         rounds = 0u32;
     }
     let mut round = 0u32;

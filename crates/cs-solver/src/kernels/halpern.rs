@@ -5,35 +5,25 @@ use burn_cubecl::cubecl::prelude::*;
 
 use super::steps::{UNITS, column_product, row_products, soft_threshold, workgroup_sum};
 
-/// When to set the anchor anew; see [`crate::halpern`].
-#[derive(CubeType, CubeLaunch, Clone, Copy)]
-pub(crate) struct Restart {
-    /// Of ‖f‖².
-    pub(crate) sufficient: f32,
-    /// Of ‖f‖².
-    pub(crate) necessary: f32,
-    pub(crate) long: f32,
-    pub(crate) relaxation: f32,
-}
-
 /// Runs `iterations` for the columns that are open; `done` have been run before.
 ///
 /// # Shapes
-/// `a`: `[group, n, m]`, `a_transposed`: `[group, m, n]`, `y` and `inverse`: `[group, column, n]`,
-/// `threshold` and `open`: `[group, column, 1]`,
+/// `a`: `[group, n, m]`, `a_transposed`: `[group, m, n]`, `measured`: `[group, column, 2n]`, y and the
+/// inverse; `parameters`: `[group, column, 2]`, the threshold and whether the column is open;
 /// `state` and `next`: `[group, column, 2m + 2]`: w, the anchor, iterations since it was set and ‖f‖²
-/// then, one after the other.
+/// then, one after the other. `sufficient` and `necessary` are fractions of ‖f‖².
 #[cube(launch)]
 pub(crate) fn halpern_kernel(
     a: &Tensor<f32>,
     a_transposed: &Tensor<f32>,
-    y: &Tensor<f32>,
-    inverse: &Tensor<f32>,
-    threshold: &Tensor<f32>,
-    open: &Tensor<f32>,
+    measured: &Tensor<f32>,
+    parameters: &Tensor<f32>,
     state: &Tensor<f32>,
     next: &mut Tensor<f32>,
-    restart: Restart,
+    sufficient: f32,
+    necessary: f32,
+    long_fraction: f32,
+    relaxation: f32,
     n: u32,
     m: u32,
     columns: u32,
@@ -45,8 +35,9 @@ pub(crate) fn halpern_kernel(
     let n = n as usize;
     let m = m as usize;
     let column = CUBE_POS_X as usize;
-    let (offset, state_at) = (column / columns as usize * n * m, column * (2 * m + 2));
-    let threshold = threshold[column];
+    let offset = column / columns as usize * n * m;
+    let state_at = column * (2 * m + 2);
+    let threshold = parameters[2 * column];
 
     let mut w = Shared::<[f32]>::new_slice(coefficients_at_most);
     let mut anchor = Shared::<[f32]>::new_slice(coefficients_at_most);
@@ -67,7 +58,7 @@ pub(crate) fn halpern_kernel(
     sync_cube();
 
     let mut rounds = iterations;
-    if open[column] == 0.0f32 {
+    if parameters[2 * column + 1] == 0.0f32 {
         rounds = 0u32;
     }
     let mut round = 0u32;
@@ -75,7 +66,7 @@ pub(crate) fn halpern_kernel(
         row_products(a_transposed, offset, &v, &mut t, &mut partial, n, m);
         let mut i = UNIT_POS as usize;
         while i < n {
-            t[i] = (y[column * n + i] - t[i]) * inverse[column * n + i];
+            t[i] = (measured[column * 2 * n + i] - t[i]) * measured[column * 2 * n + n + i];
             i += UNITS;
         }
         sync_cube();
@@ -93,8 +84,8 @@ pub(crate) fn halpern_kernel(
         let square = workgroup_sum(square, &mut partial, &mut adders);
 
         let ratio = square / square_at_anchor;
-        let long = since > restart.long * f32::cast_from(done + round);
-        let anew = ratio <= restart.sufficient || (long && ratio <= restart.necessary);
+        let long = since > long_fraction * f32::cast_from(done + round);
+        let anew = ratio <= sufficient || (long && ratio <= necessary);
         if anew {
             since = 0.0f32;
             square_at_anchor = square;
@@ -106,7 +97,7 @@ pub(crate) fn halpern_kernel(
             if anew {
                 anchor[j] = w[j];
             }
-            let moved = w[j] + restart.relaxation * v[j];
+            let moved = w[j] + relaxation * v[j];
             w[j] = moved + (anchor[j] - moved) * rest;
             v[j] = 2.0f32 * soft_threshold(w[j], threshold) - w[j];
             j += UNITS;

@@ -11,3 +11,72 @@ mod launch;
 mod steps;
 
 pub(crate) use launch::{Shape, fista_block, halpern_block};
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, DeviceKind, Tensor};
+
+    use crate::device::Iteration;
+    use crate::{Lambda, Matrix, Problem, fista, gaussian, halpern};
+
+    /// The software adapter, where there is one.
+    fn adapter() -> Option<Device> {
+        let options = Device::wgpu_options().device_kind(DeviceKind::Cpu);
+        let adapter = options.init_with_setup().ok().map(|(device, _)| device);
+        if adapter.is_none() {
+            println!("skipped: there is no software adapter");
+        }
+        adapter
+    }
+
+    /// Largest difference of the coefficients, relative to the largest of them.
+    fn difference(a: Tensor<3>, b: Tensor<3>) -> f64 {
+        let read = |tensor: Tensor<3>| crate::problem::read(tensor).unwrap();
+        let (a, b) = (read(a), read(b));
+        let largest = b.iter().fold(0.0, |max: f64, value| max.max(value.abs()));
+        a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max) / largest
+    }
+
+    #[test]
+    fn kernels_do_what_the_tensor_operations_do() {
+        let Some(device) = adapter() else { return };
+        // (groups, n, m, columns): on and off the number of units, rows above and below it
+        for (groups, n, m, columns) in
+            [(1, 1, 2, 1), (2, 31, 257, 3), (1, 257, 300, 1), (3, 5, 31, 2), (1, 256, 256, 2)]
+        {
+            let entries = gaussian::numpy_standard_normal(groups * n * m, 7);
+            let operators = entries.chunks(n * m).map(|entries| {
+                let a = Matrix::from_rows(n, m, entries).unwrap();
+                std::sync::Arc::new(a) as std::sync::Arc<dyn crate::Operator>
+            });
+            let y = gaussian::numpy_standard_normal(groups * n * columns, 8);
+            let problem = Problem::grouped(operators.collect(), &y, Lambda::Ratio(0.05)).unwrap();
+            let batch: Vec<_> = (0..groups).map(|group| problem.group(group)).collect();
+            let open = || Tensor::<3>::ones([groups, columns, 1], &device);
+            let what = format!("{groups} × {n}×{m} × {columns}");
+
+            let mut kernel = fista::Batch::start(&problem, &batch, &device).unwrap();
+            let mut plain = fista::Batch::start(&problem, &batch, &device).unwrap();
+            plain.without_kernel();
+            assert!(kernel.has_kernel(), "{what}");
+            kernel.advance(20, open());
+            plain.advance(20, open());
+            let fista = difference(kernel.points().x, plain.points().x);
+            assert!(fista < 1e-3, "fista, {what}: {fista:e}");
+
+            let mut kernel = halpern::Batch::start(&problem, &batch, &device).unwrap();
+            let mut plain = halpern::Batch::start(&problem, &batch, &device).unwrap();
+            plain.without_kernel();
+            assert!(kernel.has_kernel(), "{what}");
+            kernel.advance(20, open());
+            plain.advance(20, open());
+            let halpern = difference(kernel.points().x, plain.points().x);
+            assert!(halpern < 1e-3, "halpern, {what}: {halpern:e}");
+
+            // A closed column stands still.
+            let before = kernel.points().x;
+            kernel.advance(5, open().zeros_like());
+            assert_eq!(difference(kernel.points().x, before), 0.0, "{what}");
+        }
+    }
+}
