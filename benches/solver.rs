@@ -4,8 +4,8 @@ use std::hint::black_box;
 
 use burn::tensor::Device;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use cs_solver::synthetic::gaussian_dct;
 use cs_solver::{Algorithm, Settings};
-use rayclip_benches::gaussian_dct;
 
 fn on_the_host(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("f64, to the end");

@@ -1,24 +1,30 @@
 //! Tasks for rayclip's developers: `cargo xtask bench`.
 
-mod bench;
+mod peers;
+mod release;
+mod runs;
 
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
 #[command(about = "Tasks for rayclip's developers")]
-struct Cli {
+enum Task {
+    /// Time the release binary
     #[command(subcommand)]
-    task: Task,
+    Bench(Bench),
 }
 
 #[derive(Subcommand)]
-enum Task {
-    /// Time whole runs: seconds, share of compressing, peak memory, as the README's table
-    Bench(bench::BenchArgs),
+enum Bench {
+    /// Whole runs: seconds, share of compressing, peak memory, as the README's table
+    Runs(runs::RunsArgs),
+    /// The solver beside others on the same inputs, every answer with our certificate
+    Peers(peers::PeersArgs),
 }
 
 fn main() -> anyhow::Result<()> {
-    match Cli::parse().task {
-        Task::Bench(args) => bench::bench(&args),
+    match Task::parse() {
+        Task::Bench(Bench::Runs(args)) => runs::bench(&args),
+        Task::Bench(Bench::Peers(args)) => peers::bench(&args),
     }
 }

@@ -80,6 +80,18 @@ impl SolverError {
         }
     }
 
+    pub(crate) fn check_tolerance(
+        tolerance: f64,
+        least: f64,
+        why: &'static str,
+    ) -> Result<(), Self> {
+        if (least..=1.0).contains(&tolerance) {
+            Ok(())
+        } else {
+            Err(Self::Tolerance { tolerance, least, why })
+        }
+    }
+
     pub(crate) fn check_extent(
         what: &'static str,
         expected: usize,

@@ -45,6 +45,7 @@ mod solution;
 mod solve;
 pub mod ssnal;
 mod status;
+pub mod synthetic;
 mod tensor;
 mod vector;
 

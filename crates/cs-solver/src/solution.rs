@@ -91,7 +91,7 @@ impl Solutions {
         &self.columns
     }
 
-    /// The algorithm that was taken; never `Auto`.
+    /// The algorithm that was taken; `Auto` for coefficients that were only certified.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use crate::answer::{Answer, Column, Start};
 use crate::operator::Operator;
 use crate::solution::{Solution, Solutions};
+use crate::status::Status;
 use crate::{
     Algorithm, Lambda, Problem, Settings, SolverError, auto, device, halpern, homotopy, ssnal,
 };
@@ -72,6 +73,34 @@ impl Problem {
         Ok(path)
     }
 
+    /// Certifies coefficients that came from elsewhere, with the dual point of their residual.
+    ///
+    /// # Shapes
+    /// `x`: `[group, column, m]`.
+    ///
+    /// # Errors
+    /// `x` has another length, or the tolerance is out of reach.
+    pub fn certify(&self, x: &[f64], tolerance: f64) -> Result<Solutions, SolverError> {
+        let m = self.coefficients();
+        SolverError::check_extent("entries of x", self.lambdas().len() * m, x.len())?;
+        SolverError::check_tolerance(tolerance, LEAST_TOLERANCE, "in f64")?;
+        let a_group = self.columns_per_group();
+        let columns: Vec<Column<'_>> =
+            (0..self.groups()).flat_map(|group| self.group(group)).collect();
+        let certified = |(place, (column, x)): (usize, (&Column<'_>, &[f64]))| {
+            let answer = Answer {
+                x: x.to_vec(),
+                nu: vec![0.0; self.rows()],
+                iterations: 0,
+                status: Status::MaxIterations,
+            };
+            let a = self.operators()[place / a_group].as_ref();
+            Solution::certified(a, column, answer, tolerance)
+        };
+        let columns = columns.par_iter().zip(x.par_chunks(m)).enumerate().map(certified).collect();
+        Ok(Solutions { columns, algorithm: Algorithm::Auto })
+    }
+
     fn solve_each(
         &self,
         settings: &Settings,
@@ -102,10 +131,7 @@ impl Problem {
         } else {
             (LEAST_TOLERANCE, "in f64")
         };
-        let tolerance = settings.tolerance;
-        if !(least..=1.0).contains(&tolerance) {
-            return Err(SolverError::Tolerance { tolerance, least, why });
-        }
+        SolverError::check_tolerance(settings.tolerance, least, why)?;
         SolverError::check_at_least("iterations at most", 1, settings.max_iterations)?;
         if algorithm == Algorithm::Fista && !dense {
             let why = "needs a matrix whose entries are in memory; take halpern for an operator";
@@ -132,7 +158,7 @@ impl Problem {
                 };
                 let a = self.operators()[place / a_group].as_ref();
                 let solution = Solution::certified(a, column, answer, settings.tolerance);
-                (solution.status() == crate::Status::Converged).then_some(solution)
+                (solution.status() == Status::Converged).then_some(solution)
             })
             .collect()
     }
@@ -227,8 +253,7 @@ fn polished(
     solution: Solution,
     settings: &Settings,
 ) -> Solution {
-    use crate::Status::{Converged, NonFinite};
-    if matches!(solution.status(), Converged | NonFinite) {
+    if matches!(solution.status(), Status::Converged | Status::NonFinite) {
         return solution;
     }
     let from_support = Column { start: Some(start(&solution)), ..*column };

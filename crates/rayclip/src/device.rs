@@ -87,6 +87,19 @@ pub(crate) fn choose(choice: DeviceChoice) -> anyhow::Result<Chosen> {
     }
 }
 
+/// The device for iterations of the solver: as [`choose`], but the faster CPU backend where `auto`
+/// finds no GPU.
+///
+/// # Errors
+/// As [`choose`].
+pub(crate) fn choose_for_solver(choice: DeviceChoice) -> anyhow::Result<Chosen> {
+    let chosen = choose(choice)?;
+    if choice == DeviceChoice::Auto && chosen.device.identity().is_none() {
+        return Ok(Chosen { device: Device::flex(), name: "flex".into(), ..chosen });
+    }
+    Ok(chosen)
+}
+
 #[expect(
     deprecated,
     reason = "Burn 0.23 drops the backend; until then it is the one to fall back to"

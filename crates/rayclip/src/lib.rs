@@ -1,9 +1,10 @@
 //! The command line of rayclip: arguments in, a run folder and a few lines out.
 //!
-//! Results go to stdout, all else to stderr. Exit codes: 0 done, 2 could not be done (with the chain
+//! Results go to stdout, all else to stderr. Exit codes: 0 done, 1 done but a tolerance was missed, 2 could not be done (with the chain
 //! of causes), 130 ended by Ctrl-C with a valid run folder.
 
 mod args;
+mod arrays;
 mod commands;
 mod device;
 mod interrupt;
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tracing_subscriber::filter::LevelFilter;
 
-use args::{Cli, Command};
+use args::{Bench, BenchArgs, Cli, Command};
 
 /// Training allocates and frees the same large buffers in every step; the system's allocator gives
 /// them back to the kernel each time.
@@ -47,6 +48,10 @@ pub fn main() -> ExitCode {
         .init();
     let done = match cli.command.unwrap_or_default() {
         Command::Run(args) => commands::run::run(&args),
+        Command::Solve(args) => commands::solve::solve(&args),
+        Command::Bench(BenchArgs { what: Bench::Solver(args) }) => {
+            commands::bench_solver::bench(&args).map(|()| ExitCode::SUCCESS)
+        }
         Command::Devices(args) => {
             commands::devices::devices(&args);
             Ok(ExitCode::SUCCESS)

@@ -2,20 +2,18 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use clap::Args;
 use comfy_table::Table;
 use comfy_table::presets::ASCII_MARKDOWN;
 
-/// How often the running process is asked for its peak memory.
-const POLL: Duration = Duration::from_millis(20);
+use crate::release;
 
 #[derive(Args)]
-pub(crate) struct BenchArgs {
+pub(crate) struct RunsArgs {
     /// Folder with the four MNIST files; without it only the default run is timed
     #[arg(long, value_name = "DIR")]
     mnist: Option<PathBuf>,
@@ -34,18 +32,9 @@ struct Measured {
     accuracy: f64,
 }
 
-pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<()> {
+pub(crate) fn bench(args: &RunsArgs) -> anyhow::Result<()> {
     ensure!(args.times > 0, "--times must be at least 1");
-    let mut build = Command::new(env!("CARGO"));
-    // What `cargo xtask` sets for this process would make build scripts run again.
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            build.env_remove(&name);
-        }
-    }
-    let status = build.args(["build", "--release"]).status()?;
-    ensure!(status.success(), "the release build failed");
+    let binary = release::build()?;
     let mut cases = vec![("default run", vec![])];
     if let Some(folder) = &args.mnist {
         let folder = folder.display().to_string();
@@ -58,7 +47,7 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<()> {
     for _ in 0..args.times {
         let each = cases.iter().flat_map(|case| args.devices.iter().map(move |d| (case, d)));
         for ((case, device), results) in each.zip(&mut measured) {
-            results.push(run_once(&case.1, device)?);
+            results.push(run_once(&binary, &case.1, device)?);
         }
     }
     let mut table = Table::new();
@@ -84,21 +73,18 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn run_once(flags: &[String], device: &str) -> anyhow::Result<Measured> {
+fn run_once(binary: &Path, flags: &[String], device: &str) -> anyhow::Result<Measured> {
     let folder = tempfile::tempdir()?;
     let out = folder.path().join("run");
-    let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| binary.join("target"), PathBuf::from);
     let began = Instant::now();
-    let mut child = Command::new(target.join("release").join("rayclip"))
+    let mut child = Command::new(binary)
         .args(["run", "--quiet", "--device", device, "--out"])
         .arg(&out)
         .args(flags)
         .stdout(Stdio::null())
         .spawn()
         .context("cannot start the release binary")?;
-    let peak_mebibytes = watch(&mut child)?;
+    let peak_mebibytes = release::watch(&mut child)?;
     let seconds = began.elapsed().as_secs_f64();
     ensure!(child.wait()?.success(), "rayclip {flags:?} on {device} failed");
     let summary: serde_json::Value = serde_json::from_slice(&fs::read(out.join("summary.json"))?)?;
@@ -112,36 +98,8 @@ fn run_once(flags: &[String], device: &str) -> anyhow::Result<Measured> {
     })
 }
 
-/// Waits for the process to end; its peak memory, where the system has `/proc`.
-fn watch(child: &mut Child) -> anyhow::Result<Option<f64>> {
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = None;
-    while child.try_wait()?.is_none() {
-        peak = fs::read_to_string(&status).ok().as_deref().and_then(peak_of).or(peak);
-        sleep(POLL);
-    }
-    Ok(peak)
-}
-
-/// MiB from the line `VmHWM: … kB`.
-fn peak_of(status: &str) -> Option<f64> {
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? / 1024.0)
-}
-
 fn median(of: &[Measured], value: impl Fn(&Measured) -> Option<f64>) -> Option<f64> {
     let mut values: Vec<f64> = of.iter().map(value).collect::<Option<_>>()?;
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_the_peak_in_mebibytes() {
-        assert_eq!(peak_of("Name:\tx\nVmHWM:\t  2048 kB\nVmRSS:\t 1 kB\n"), Some(2.0));
-        assert_eq!(peak_of("Name:\tx\n"), None);
-    }
 }

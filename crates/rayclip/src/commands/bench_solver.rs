@@ -1,0 +1,238 @@
+//! `rayclip bench solver`: problems a second over a grid of sizes.
+
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use burn::tensor::{Device, Distribution, Tensor};
+use comfy_table::Table;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use cs_solver::{
+    Algorithm, Lambda, Matrix, Operator, Problem, Settings, Solution, Solutions, Status, synthetic,
+};
+use serde_json::json;
+
+use crate::args::{BenchSolverArgs, OperatorKind, Size};
+use crate::{arrays, device, output};
+
+/// Extent of the square matrices whose product gives the arithmetic rate.
+const SQUARE: usize = 1024;
+/// Seed of the problems.
+const SEED: u64 = 1;
+
+/// What was measured of one algorithm on one size.
+struct Measured {
+    size: Size,
+    solutions: Solutions,
+    /// Median over the repeats.
+    seconds: f64,
+    /// Time that the products with A alone would take.
+    floor_seconds: f64,
+}
+
+/// Times the solver and prints a table.
+pub(crate) fn bench(args: &BenchSolverArgs) -> anyhow::Result<()> {
+    let chosen = device::choose_for_solver(args.solver.device)?;
+    let rates = Rates::measure(&chosen.device)?;
+    let mut table = (!args.json).then(|| {
+        output::note(&format!("device: {} — {}", chosen.name, chosen.reason));
+        output::note(&format!(
+            "products: {:.1} GFLOP/s in f64 on the host, {:.1} in f32 on {}",
+            rates.host / 1e9,
+            rates.device / 1e9,
+            chosen.name
+        ));
+        let mut table = Table::new();
+        table.load_style(UTF8_FULL_CONDENSED);
+        table.set_header([
+            "m × n × columns",
+            "algorithm",
+            "problems/s",
+            "iterations",
+            "largest gap",
+            "converged",
+            "time ÷ floor",
+        ]);
+        table
+    });
+    for problem in problems(args) {
+        for measured in compare(&problem?.on(&chosen.device), args, &rates)? {
+            match &mut table {
+                Some(table) => {
+                    table.add_row(measured.row());
+                }
+                None => output::result(&measured.json(&chosen.name).to_string()),
+            }
+        }
+    }
+    if let Some(table) = table {
+        output::result(&table.to_string());
+        output::result(
+            "Iterations are the median of the columns. The floor is the time of the products with A \
+             alone, at the rate above.",
+        );
+    }
+    Ok(())
+}
+
+/// The problems to time, each made or read when its turn comes.
+fn problems(args: &BenchSolverArgs) -> Box<dyn Iterator<Item = anyhow::Result<Problem>> + '_> {
+    if args.problems.is_empty() {
+        Box::new(args.sizes.iter().map(|Size { m, n, columns }| {
+            Ok(match args.operator {
+                OperatorKind::Gaussian => synthetic::gaussian_dct(*m, *n, *columns, SEED)?,
+                OperatorKind::Dct => synthetic::subsampled_dct(*m, *n, *columns, SEED)?,
+            })
+        }))
+    } else {
+        Box::new(args.problems.iter().map(|file| {
+            let [a, y, lambda] = arrays::read_tensors(file, ["a", "y", "lambda"])?;
+            let &[lambda] = lambda.values.as_slice() else {
+                bail!("lambda in {} has shape {:?}; expected [1]", file.display(), lambda.shape);
+            };
+            arrays::problem(a, &y, Lambda::Fixed(lambda))
+                .with_context(|| file.display().to_string())
+        }))
+    }
+}
+
+/// Times every algorithm that was asked for, in turn.
+fn compare(
+    problem: &Problem,
+    args: &BenchSolverArgs,
+    rates: &Rates,
+) -> anyhow::Result<Vec<Measured>> {
+    let algorithms = if args.compare {
+        Algorithm::ALL.into_iter().filter(|algorithm| *algorithm != Algorithm::Auto).collect()
+    } else {
+        vec![args.solver.algorithm]
+    };
+    let mut runs: Vec<Vec<(f64, Solutions)>> = algorithms.iter().map(|_| vec![]).collect();
+    for _ in 0..args.repeats.max(1) {
+        for (algorithm, runs) in algorithms.iter().zip(&mut runs) {
+            // The algorithms side by side, none helped by the polish.
+            let settings = Settings {
+                algorithm: *algorithm,
+                tolerance: args.solver.tolerance,
+                polish: !args.compare,
+                ..Settings::default()
+            };
+            let start = Instant::now();
+            let solutions = problem.solve(&settings)?;
+            runs.push((start.elapsed().as_secs_f64(), solutions));
+        }
+    }
+    let (m, n) = (problem.coefficients(), problem.rows());
+    let size = Size { m, n, columns: problem.columns_per_group() };
+    Ok(runs
+        .into_iter()
+        .map(|mut runs| {
+            runs.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let (seconds, solutions) = runs.swap_remove(runs.len() / 2);
+            let floor_seconds = rates.floor_seconds(&solutions, size);
+            Measured { size, solutions, seconds, floor_seconds }
+        })
+        .collect())
+}
+
+impl Measured {
+    fn problems_per_second(&self) -> f64 {
+        self.size.columns as f64 / self.seconds
+    }
+
+    fn median_iterations(&self) -> usize {
+        let columns = self.solutions.columns();
+        let mut iterations: Vec<usize> = columns.iter().map(Solution::iterations).collect();
+        iterations.sort_unstable();
+        iterations.get(iterations.len() / 2).copied().unwrap_or(0)
+    }
+
+    fn converged(&self) -> usize {
+        let columns = self.solutions.columns().iter();
+        columns.filter(|column| column.status() == Status::Converged).count()
+    }
+
+    fn row(&self) -> [String; 7] {
+        let Size { m, n, columns } = self.size;
+        [
+            format!("{m} × {n} × {columns}"),
+            self.solutions.algorithm().to_string(),
+            significant(self.problems_per_second()).to_string(),
+            self.median_iterations().to_string(),
+            format!("{:.1e}", self.solutions.relative_gap()),
+            format!("{} of {columns}", self.converged()),
+            format!("{:.1}", self.seconds / self.floor_seconds),
+        ]
+    }
+
+    fn json(&self, device: &str) -> serde_json::Value {
+        json!({
+            "m": self.size.m,
+            "n": self.size.n,
+            "columns": self.size.columns,
+            "algorithm": self.solutions.algorithm(),
+            "device": device,
+            "problems_per_second": self.problems_per_second(),
+            "seconds": self.seconds,
+            "iterations": self.median_iterations(),
+            "relative_gap": self.solutions.relative_gap(),
+            "converged": self.converged(),
+            "floor_seconds": self.floor_seconds,
+        })
+    }
+}
+
+/// Three significant digits.
+fn significant(value: f64) -> f64 {
+    let scale = 10_f64.powi(2 - value.abs().max(f64::MIN_POSITIVE).log10().floor() as i32);
+    (value * scale).round() / scale
+}
+
+/// Floating-point operations a second of large matrix products.
+struct Rates {
+    /// f64.
+    host: f64,
+    /// f32.
+    device: f64,
+}
+
+impl Rates {
+    fn measure(device: &Device) -> anyhow::Result<Self> {
+        let operations = 2.0 * (SQUARE * SQUARE * SQUARE) as f64;
+        let entries: Vec<f64> = (0..SQUARE * SQUARE).map(|i| (i % 97) as f64 / 97.0).collect();
+        let a = Matrix::from_rows(SQUARE, SQUARE, entries.clone())?;
+        let mut product = vec![0.0; SQUARE * SQUARE];
+        let host = fastest(|| {
+            a.apply_transposed(&entries, &mut product);
+            Ok(())
+        })?;
+        let a = Tensor::<2>::random([SQUARE, SQUARE], Distribution::Default, device);
+        let device = fastest(|| {
+            // Reading one number waits for the product.
+            let corner = a.clone().matmul(a.clone()).slice([0..1, 0..1]);
+            corner.try_into_data().map(|_| ()).map_err(|error| anyhow::anyhow!("{error}"))
+        })?;
+        Ok(Self { host: operations / host, device: operations / device })
+    }
+
+    /// Time of the products with A that the iterations of all columns need at least.
+    fn floor_seconds(&self, solutions: &Solutions, size: Size) -> f64 {
+        let (products, rate) = match solutions.algorithm() {
+            Algorithm::Homotopy => (1.0, self.host),
+            // One of each kind a trial point, one a line search.
+            Algorithm::Ssnal => (3.0, self.host),
+            _ => (2.0, self.device),
+        };
+        let iterations: usize = solutions.columns().iter().map(Solution::iterations).sum();
+        iterations as f64 * products * 2.0 * (size.m * size.n) as f64 / rate
+    }
+}
+
+fn fastest(mut action: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<f64> {
+    let mut best = f64::INFINITY;
+    for _ in 0..4 {
+        let start = Instant::now();
+        action()?;
+        best = best.min(start.elapsed().as_secs_f64());
+    }
+    Ok(best)
+}
