@@ -59,9 +59,7 @@ def main() -> None:
 
     torch.set_float32_matmul_precision("highest")
     case = load_file(arguments.case, device=DEVICE)
-    if case["a"].shape[0] != 1:
-        parser.error("the case has more than one matrix")
-    a, y, lam = case["a"][0], case["y"][0], float(case["lambda"][0])
+    a, y, lam = case["a"], case["y"], float(case["lambda"][0])
 
     solve(prepare(a, y, lam), iterations_max=BLOCK)
     torch.cuda.synchronize()

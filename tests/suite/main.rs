@@ -8,5 +8,6 @@ mod devices;
 mod end_to_end;
 mod golden_rays;
 mod golden_supplement;
+mod solve;
 mod solver;
 mod support;

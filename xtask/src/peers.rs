@@ -37,6 +37,8 @@ struct Case {
     name: &'static str,
     /// `m x n x columns`; empty for the recorded rays.
     size: &'static str,
+    /// Timings of the solver, of which the median counts.
+    repeats: u32,
     peers: &'static [Peer],
 }
 
@@ -58,22 +60,31 @@ const CASES: [Case; 7] = [
     Case {
         name: "recorded rays",
         size: "",
+        repeats: 5,
         peers: &[against("cvxpy_scs", 30.0), against("lars_path", 5.0), peer("clarabel")],
     },
     Case {
         name: "512×51, 1 column",
         size: "512x51x1",
+        repeats: 9,
         peers: &[against("lars_path", 5.0), peer("numpy_ssnal")],
     },
-    Case { name: "512×51, 64 columns", size: "512x51x64", peers: &[against("lars_path", 10.0)] },
+    Case {
+        name: "512×51, 64 columns",
+        size: "512x51x64",
+        repeats: 5,
+        peers: &[against("lars_path", 10.0)],
+    },
     Case {
         name: "512×51, 1024 columns",
         size: "512x51x1024",
+        repeats: 3,
         peers: &[against("lars_path", 10.0)],
     },
     Case {
         name: "512×256, 64 columns",
         size: "512x256x64",
+        repeats: 3,
         peers: &[
             against("lars_path", 5.0),
             against("scs", 5.0),
@@ -85,11 +96,13 @@ const CASES: [Case; 7] = [
     Case {
         name: "4096×409, 8 columns",
         size: "4096x409x8",
+        repeats: 3,
         peers: &[against("scs", 10.0), against("numpy_ssnal", 2.0), peer("lars_path")],
     },
     Case {
         name: "16384×1638, 2 columns",
         size: "16384x1638x2",
+        repeats: 1,
         peers: &[against("lars_path", 2.0)],
     },
 ];
@@ -148,11 +161,11 @@ fn compare(
     table: &mut Table,
 ) -> anyhow::Result<()> {
     let optima = tools.optima(files)?;
-    let mut own = vec![tools.own(files)?];
+    let mut own = vec![tools.own(files, case.repeats)?];
     let mut others = Vec::new();
     for peer in case.peers {
         others.push((peer, tools.peer(peer.name, files, &optima, limit)?));
-        own.push(tools.own(files)?);
+        own.push(tools.own(files, case.repeats)?);
     }
     own.sort_by(|a, b| a.milliseconds.total_cmp(&b.milliseconds));
     let own = own.swap_remove(own.len() / 2);
@@ -223,9 +236,10 @@ impl Tools {
         Ok(optima)
     }
 
-    fn own(&self, files: &[PathBuf]) -> anyhow::Result<Score> {
+    fn own(&self, files: &[PathBuf], repeats: u32) -> anyhow::Result<Score> {
         let mut command = Command::new(&self.binary);
-        command.args(["bench", "solver", "--device", "flex", "--json", "--problems"]).args(files);
+        command.args(["bench", "solver", "--device", "flex", "--json"]);
+        command.args(["--repeats", &repeats.to_string(), "--problems"]).args(files);
         let lines = json_lines(&mut command)?;
         let sum = |key: &str| lines.iter().filter_map(|line| line[key].as_f64()).sum::<f64>();
         let gaps = lines.iter().filter_map(|line| line["relative_gap"].as_f64());

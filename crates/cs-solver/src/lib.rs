@@ -14,6 +14,26 @@
 //! # Ok::<(), cs_solver::SolverError>(())
 //! ```
 //!
+//! On a device, with a matrix for each group of columns, and along a path of weights:
+//!
+//! ```
+//! use burn::tensor::{Device, Distribution, Tensor};
+//! use cs_solver::{Algorithm, Lambda, Problem, Settings};
+//!
+//! let device = Device::flex(); // or a GPU
+//! let a = Tensor::<3>::random([4, 8, 20], Distribution::Default, &device); // [group, n, m]
+//! let y = Tensor::<3>::random([4, 8, 5], Distribution::Default, &device); // [group, n, column]
+//! let problem = Problem::from_tensors(&a, &y, Lambda::Ratio(0.1))?;
+//! let settings = Settings { algorithm: Algorithm::Halpern, ..Settings::default() };
+//! let solutions = problem.solve(&settings)?;
+//! assert_eq!(solutions.columns().len(), 20);
+//! // each weight starts from the solution of the one before
+//! let weights = [0.5, 0.2, 0.1].map(Lambda::Ratio);
+//! let path = problem.path(&settings, &weights)?;
+//! assert!(path.iter().all(|solutions| solutions.converged()));
+//! # Ok::<(), cs_solver::SolverError>(())
+//! ```
+//!
 //! | algorithm | arithmetic | where | for |
 //! |---|---|---|---|
 //! | [`homotopy`] | f64, exact up to rounding | host, columns in step | n up to about a thousand; the polish |

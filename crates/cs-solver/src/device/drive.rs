@@ -1,6 +1,6 @@
 //! The loop around an iteration: blocks, judging, keeping the best, stopping.
 
-use burn::tensor::{Bool, Tensor};
+use burn::tensor::{Bool, Int, Tensor, TensorData};
 
 use crate::answer::{Answer, Column};
 use crate::problem::read;
@@ -36,6 +36,9 @@ pub(crate) trait Iteration {
 
     /// Judges the present point.
     fn points(&self) -> Points;
+
+    /// Goes on with the columns at `places` alone; only where there is one group.
+    fn keep(&mut self, places: &Tensor<1, Int>);
 
     /// Dual points of the caller's problem, `[column, n]`, from those of group `group`.
     fn dual_points(&self, group: usize, nu: &[f64]) -> Vec<f64>;
@@ -79,6 +82,20 @@ impl Best {
         }
     }
 
+    fn keep(&mut self, places: &Tensor<1, Int>) {
+        let best = &mut self.points;
+        for tensor in [
+            &mut best.x,
+            &mut best.nu,
+            &mut best.gap,
+            &mut best.merit,
+            &mut self.stale,
+            &mut self.reached,
+        ] {
+            *tensor = tensor.clone().select(1, places.clone());
+        }
+    }
+
     fn open(&self, tolerance: f64) -> Tensor<3, Bool> {
         self.points.gap.clone().greater_elem(tolerance)
     }
@@ -90,6 +107,71 @@ impl Best {
         let counts = Tensor::cat(vec![open.clone().sum(), (open * alive).sum()], 0);
         let counts = read(counts)?;
         Ok([counts[0] as usize, counts[1] as usize])
+    }
+}
+
+/// What came back from the device, by column.
+struct Returned {
+    /// `[group · width]`.
+    answers: Vec<Option<Answer>>,
+    /// Columns of the largest group.
+    width: usize,
+    /// Which columns the device still works on, `[group · width]` at first.
+    places: Vec<usize>,
+}
+
+impl Returned {
+    /// Reads the columns that `wanted` names among those on the device.
+    fn take(
+        &mut self,
+        iteration: &impl Iteration,
+        best: &Best,
+        wanted: &[bool],
+        (iterations, tolerance): (usize, f64),
+    ) -> Result<(), SolverError> {
+        let (m, n) = (best.points.x.dims()[2], best.points.nu.dims()[2]);
+        let (x, nu) = (read(best.points.x.clone())?, read(best.points.nu.clone())?);
+        let gaps = read(best.points.gap.clone())?;
+        let (stale, reached) = (read(best.stale.clone())?, read(best.reached.clone())?);
+        for (at, &place) in self.places.iter().enumerate().filter(|(at, _)| wanted[*at]) {
+            let status = if !gaps[at].is_finite() {
+                Status::NonFinite
+            } else if gaps[at] <= tolerance {
+                Status::Converged
+            } else if stale[at] >= f64::from(PATIENCE) {
+                Status::Stalled
+            } else {
+                Status::MaxIterations
+            };
+            let converged = status == Status::Converged;
+            self.answers[place] = Some(Answer {
+                x: x[at * m..(at + 1) * m].to_vec(),
+                nu: iteration.dual_points(place / self.width, &nu[at * n..(at + 1) * n]),
+                iterations: if converged { reached[at] as usize } else { iterations },
+                status,
+            });
+        }
+        Ok(())
+    }
+
+    /// Sends the columns home that are closed, and goes on with the open ones alone.
+    fn compact(
+        &mut self,
+        iteration: &mut impl Iteration,
+        best: &mut Best,
+        (iterations, tolerance): (usize, f64),
+    ) -> Result<(), SolverError> {
+        let open: Vec<bool> =
+            read(best.open(tolerance).float())?.into_iter().map(|open| open != 0.0).collect();
+        let closed: Vec<bool> = open.iter().map(|open| !open).collect();
+        self.take(iteration, best, &closed, (iterations, tolerance))?;
+        let kept: Vec<i32> = (0..open.len()).filter(|at| open[*at]).map(|at| at as i32).collect();
+        self.places = kept.iter().map(|at| self.places[*at as usize]).collect();
+        let device = best.stale.device();
+        let kept = Tensor::from_data(TensorData::new(kept, [self.places.len()]), &device);
+        iteration.keep(&kept);
+        best.keep(&kept);
+        Ok(())
     }
 }
 
@@ -107,54 +189,31 @@ pub(crate) fn drive<I: Iteration>(
     let mut best = Best::start(iteration.points());
     let mut iterations = 0;
     best.offer(iteration.points(), iterations, false);
+    let [groups, width, _] = best.points.x.dims();
+    let count = groups * width;
+    let mut returned = Returned { answers: vec![None; count], width, places: (0..count).collect() };
     while iterations < settings.max_iterations {
         let [open, alive] = best.count(tolerance)?;
         if open == 0 || alive == 0 {
             break;
+        }
+        if groups == 1 && 2 * open < returned.places.len() {
+            returned.compact(&mut iteration, &mut best, (iterations, tolerance))?;
         }
         let block = I::BLOCK.min(settings.max_iterations - iterations);
         iteration.advance(block, best.open(tolerance).float());
         iterations += block;
         best.offer(iteration.points(), iterations, iteration.is_settled());
     }
-    answers(&iteration, &best, columns, iterations, tolerance)
-}
-
-fn answers<I: Iteration>(
-    iteration: &I,
-    best: &Best,
-    columns: &[Vec<Column<'_>>],
-    iterations: usize,
-    tolerance: f64,
-) -> Result<Vec<Vec<Answer>>, SolverError> {
-    let ([_, width, m], n) = (best.points.x.dims(), best.points.nu.dims()[2]);
-    let (x, nu) = (read(best.points.x.clone())?, read(best.points.nu.clone())?);
-    let gaps = read(best.points.gap.clone())?;
-    let (stale, reached) = (read(best.stale.clone())?, read(best.reached.clone())?);
-    let answers = columns.iter().enumerate().map(|(group, columns)| {
-        let at = group * width;
-        let nu = iteration.dual_points(group, &nu[at * n..(at + columns.len()) * n]);
-        (0..columns.len())
-            .map(|column| {
-                let place = at + column;
-                let status = if !gaps[place].is_finite() {
-                    Status::NonFinite
-                } else if gaps[place] <= tolerance {
-                    Status::Converged
-                } else if stale[place] >= f64::from(PATIENCE) {
-                    Status::Stalled
-                } else {
-                    Status::MaxIterations
-                };
-                let converged = status == Status::Converged;
-                Answer {
-                    x: x[place * m..(place + 1) * m].to_vec(),
-                    nu: nu[column * n..(column + 1) * n].to_vec(),
-                    iterations: if converged { reached[place] as usize } else { iterations },
-                    status,
-                }
-            })
-            .collect()
-    });
-    Ok(answers.collect())
+    let all = vec![true; returned.places.len()];
+    returned.take(&iteration, &best, &all, (iterations, tolerance))?;
+    let mut answers = returned.answers.into_iter();
+    Ok(columns
+        .iter()
+        .map(|columns| {
+            let group: Vec<Option<Answer>> = answers.by_ref().take(width).collect();
+            let group = group.into_iter().take(columns.len());
+            group.map(|answer| answer.expect("every column came back")).collect()
+        })
+        .collect())
 }

@@ -1,6 +1,6 @@
 //! The iteration in tensor operations.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 
 use super::{BLOCK, MAX_STAGES};
 use crate::answer::Column;
@@ -153,6 +153,19 @@ impl Iteration for Batch {
         let primal = square.clone() + self.x.clone().abs().sum_dim(2) * self.lambda.clone();
         let (gap, scale) = relative_gap(&primal, &self.lambda, &largest, product, square);
         Points { x: self.x.clone(), nu: residual * scale, gap, merit: primal }
+    }
+
+    fn keep(&mut self, places: &Tensor<1, Int>) {
+        for tensor in [
+            &mut self.y,
+            &mut self.lambda,
+            &mut self.lambda_max,
+            &mut self.x,
+            &mut self.v,
+            &mut self.t,
+        ] {
+            *tensor = tensor.clone().select(1, places.clone());
+        }
     }
 
     fn dual_points(&self, _: usize, nu: &[f64]) -> Vec<f64> {

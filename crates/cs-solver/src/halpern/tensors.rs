@@ -1,6 +1,6 @@
 //! The iteration in tensor operations, on the rotated problem.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 
 use super::spectrum::Spectrum;
 use super::{BLOCK, LONG, NECESSARY, RELAXATION, SUFFICIENT};
@@ -204,6 +204,21 @@ impl Iteration for Batch {
         let (gap, _) = relative_gap(&primal, &self.lambda, &largest, product, square);
         let nu = t * self.rho.clone();
         Points { x: z, nu, merit: gap.clone(), gap }
+    }
+
+    fn keep(&mut self, places: &Tensor<1, Int>) {
+        for tensor in [
+            &mut self.y,
+            &mut self.inverse,
+            &mut self.lambda,
+            &mut self.rho,
+            &mut self.w,
+            &mut self.anchor,
+            &mut self.since,
+            &mut self.square_at_anchor,
+        ] {
+            *tensor = tensor.clone().select(1, places.clone());
+        }
     }
 
     fn dual_points(&self, group: usize, nu: &[f64]) -> Vec<f64> {
