@@ -120,6 +120,189 @@ fn a_coarse_tolerance_is_reached_in_f32_without_polish() {
     }
 }
 
+/// Without polish what is certified is the device's own work.
+#[test]
+fn f32_alone_comes_within_its_tolerance_of_the_exact_solution() {
+    for (n, m, columns) in [(20, 48, 3), (31, 257, 2), (33, 12, 4)] {
+        let (_, problem) = random(n, m, columns, 0.4, 5);
+        let problem = problem.with_lambda(Lambda::Ratio(0.05)).unwrap();
+        let exact = problem.solve(&Settings { tolerance: 1e-10, ..Settings::default() }).unwrap();
+        for way in ways().into_iter().filter(|way| way.device != "the host") {
+            let settings =
+                Settings { tolerance: 1e-4, polish: false, max_iterations: 4000, ..way.settings() };
+            let solutions = way.try_solve(&problem, settings).unwrap();
+            assert!(solutions.converged(), "{way:?} {n}×{m}: {solutions:?}");
+            for (got, exact) in solutions.columns().iter().zip(exact.columns()) {
+                assert!(!got.polished() && got.iterations() > 0, "{way:?}: {got:?}");
+                let over = got.certificate().primal / exact.certificate().primal - 1.0;
+                assert!((-1e-9..1e-4).contains(&over), "{way:?}: {over:e}");
+                let size = exact.x().iter().fold(0.0_f64, |max, x| max.max(x.abs()));
+                assert!(distance(got.x(), exact.x()) < 0.02 * size, "{way:?}: {got:?}");
+            }
+        }
+    }
+}
+
+/// Columns that need few and many iterations: those that are done leave the batch early.
+#[test]
+fn a_batch_that_shrinks_keeps_its_columns_in_order() {
+    let (n, m) = (16, 40);
+    let a = Matrix::from_rows(n, m, normal(n * m, 71)).unwrap();
+    // The smaller y, the nearer λ is to λ_max, and the sooner the column is done.
+    let y: Vec<f64> = normal(n * 8, 72)
+        .chunks(n)
+        .zip([3.0, 0.3, 0.2, 10.0, 0.25, 0.35, 0.3, 1.0])
+        .flat_map(|(y, size)| y.iter().map(move |y| y * size).collect::<Vec<_>>())
+        .collect();
+    let problem = Problem::new(a, &y, Lambda::Fixed(1.0)).unwrap();
+    let exact = problem.solve(&Settings::default()).unwrap();
+    for way in ways().into_iter().filter(|way| way.device != "the host") {
+        let settings =
+            Settings { tolerance: 1e-4, polish: false, max_iterations: 6000, ..way.settings() };
+        let solutions = way.try_solve(&problem, settings).unwrap();
+        assert!(solutions.converged(), "{way:?}: {solutions:?}");
+        for (got, exact) in solutions.columns().iter().zip(exact.columns()) {
+            let over = got.certificate().primal / exact.certificate().primal - 1.0;
+            assert!(over < 1e-4, "{way:?}: {over:e}");
+        }
+    }
+}
+
+#[test]
+fn duplicate_and_opposite_columns_are_no_trap() {
+    for (n, distinct, copies) in [(8, 14, 3), (20, 40, 12), (3, 6, 50)] {
+        let base = normal(n * distinct, 81);
+        // [B, −B, B, …]
+        let rows: Vec<f64> = base
+            .chunks(distinct)
+            .flat_map(|row| {
+                (0..copies).flat_map(move |copy| {
+                    let sign = if copy % 2 == 0 { 1.0 } else { -1.0 };
+                    row.iter().map(move |value| sign * value)
+                })
+            })
+            .collect();
+        let a = Matrix::from_rows(n, distinct * copies, rows).unwrap();
+        let problem = Problem::new(a, &normal(n * 4, 82), Lambda::Fixed(0.05)).unwrap();
+        let settings = Settings { tolerance: 1e-9, ..Settings::default() };
+        let cold = problem.solve(&settings).unwrap();
+        assert!(cold.converged() && cold.columns().iter().all(|c| !c.polished()), "{cold:?}");
+        assert!(cold.iterations() < 20 * n, "{}", cold.iterations());
+        let nearby = problem.with_lambda(Lambda::Fixed(0.02)).unwrap();
+        assert!(nearby.solve_from(&settings, &cold).unwrap().converged());
+        for algorithm in [Algorithm::Ssnal, Algorithm::Halpern, Algorithm::Fista] {
+            let settings = Settings { algorithm, max_iterations: 500, ..settings };
+            assert!(problem.solve(&settings).unwrap().converged(), "{algorithm}");
+        }
+    }
+}
+
+#[test]
+fn groups_of_different_sizes_are_left_by_a_warm_start() {
+    let (groups, n, m) = (2, 6, 15);
+    let operators = |seed: u32| -> Vec<std::sync::Arc<dyn Operator>> {
+        normal(groups * n * m, seed)
+            .chunks(n * m)
+            .map(|rows| std::sync::Arc::new(Matrix::from_rows(n, m, rows).unwrap()) as _)
+            .collect()
+    };
+    let y = normal(groups * 3 * n, 91);
+    let first = Problem::grouped(operators(90), &y, Lambda::Fixed(0.2)).unwrap();
+    let solved = first.solve(&Settings::default()).unwrap();
+    // one column of the second group changes, the others are taken as they are
+    let mut changed = y.clone();
+    changed[4 * n] += 1.0;
+    let second = Problem::grouped(operators(90), &changed, Lambda::Fixed(0.2)).unwrap();
+    for way in ways() {
+        let settings = way.settings();
+        let warm = second.solve_from(&settings, &solved).unwrap();
+        assert!(warm.converged(), "{way:?}: {warm:?}");
+        let fresh = second.solve(&Settings::default()).unwrap();
+        for (place, (warm, fresh)) in warm.columns().iter().zip(fresh.columns()).enumerate() {
+            assert!(distance(warm.x(), fresh.x()) < 1e-4, "{way:?}, column {place}");
+            assert!(place == 4 || warm.iterations() == 0, "{way:?}, column {place}");
+        }
+        assert!(distance(warm.columns()[4].x(), solved.columns()[4].x()) > 1e-3, "{way:?}");
+    }
+}
+
+/// Entries that an operator computes may be anything.
+#[derive(Debug)]
+struct Broken;
+
+impl Operator for Broken {
+    fn rows(&self) -> usize {
+        1
+    }
+    fn columns(&self) -> usize {
+        2
+    }
+    fn apply(&self, x: &[f64], product: &mut [f64]) {
+        for (x, product) in x.chunks(2).zip(product) {
+            *product = x[0];
+        }
+    }
+    fn apply_transposed(&self, v: &[f64], product: &mut [f64]) {
+        for (v, product) in v.iter().zip(product.chunks_mut(2)) {
+            product.copy_from_slice(&[*v, f64::NAN]);
+        }
+    }
+    fn select(&self, ids: &[usize], entries: &mut [f64]) {
+        for (id, entry) in ids.iter().zip(entries) {
+            *entry = if *id == 0 { 1.0 } else { f64::NAN };
+        }
+    }
+    fn row_norm_squared(&self) -> Option<f64> {
+        Some(1.0)
+    }
+}
+
+#[test]
+fn nothing_is_called_converged_that_is_not() {
+    let problem = Problem::new(Broken, &[1.0], Lambda::Fixed(0.1)).unwrap();
+    for algorithm in [Algorithm::Homotopy, Algorithm::Ssnal, Algorithm::Halpern] {
+        let settings = Settings { algorithm, max_iterations: 200, ..Settings::default() };
+        let solutions = problem.solve(&settings).unwrap();
+        assert!(!solutions.converged(), "{algorithm}: {solutions:?}");
+        assert!(solutions.relative_gap().is_nan(), "{algorithm}: {solutions:?}");
+    }
+    // squares of such numbers are zero in f64
+    let one = Matrix::from_rows(1, 1, [1.0]).unwrap();
+    let tiny = Problem::new(one, &[1e-170], Lambda::Fixed(1e-171)).unwrap();
+    assert!(!tiny.certify(&[0.0], 1e-4).unwrap().converged());
+    let solved = tiny.solve(&Settings::default()).unwrap();
+    assert!((solved.columns()[0].x()[0] / 0.95e-170 - 1.0).abs() < 1e-9, "{solved:?}");
+}
+
+#[test]
+fn what_overflows_in_f32_is_finished_in_f64() {
+    let a = Matrix::from_rows(2, 3, [1e25, 2e25, -1e25, 3e25, 0.5e25, 1e25]).unwrap();
+    let problem = Problem::new(a, &[1e30, -2e30], Lambda::Ratio(0.1)).unwrap();
+    for way in ways() {
+        let solutions = way.solve(&problem);
+        assert!(solutions.converged(), "{way:?}: {solutions:?}");
+    }
+    let a = Matrix::from_rows(1, 2, [1.0, 2.0]).unwrap();
+    let problem = Problem::new(a, &[1.0], Lambda::Fixed(1e39)).unwrap();
+    for way in ways() {
+        let solutions = way.solve(&problem);
+        assert!(solutions.converged() && solutions.columns()[0].support_size() == 0, "{way:?}");
+    }
+}
+
+#[test]
+fn a_batch_that_the_device_cannot_bind_is_refused() {
+    let Some((_, device)) = devices().into_iter().find(|(name, _)| *name == "wgpu") else {
+        crate::support::skipped("buffer limit", "there is no software adapter");
+        return;
+    };
+    let a = Matrix::from_rows(1, 500_000, vec![1.0; 500_000]).unwrap();
+    let problem = Problem::new(a, &[1.0; 700], Lambda::Fixed(0.1)).unwrap().on(&device);
+    let settings = Settings { algorithm: Algorithm::Halpern, ..Settings::default() };
+    let error = problem.solve(&settings).unwrap_err();
+    assert!(matches!(error, SolverError::Buffer { .. }), "{error}");
+}
+
 #[test]
 fn the_solution_is_zero_from_lambda_max_on_and_has_one_entry_just_below() {
     let (_, problem) = random(9, 20, 1, 1.0, 21);
@@ -187,11 +370,8 @@ fn the_solution_scales_with_its_data() {
     let y = normal(6, 4);
     for way in ways() {
         let plain = way.solve(&problem).columns()[0].x().to_vec();
-        // In f32 squares must stay within its range.
-        let exponents: &[i32] =
-            if way.device == "the host" { &[-12, -5, 4, 12] } else { &[-8, -3, 3, 8] };
-        for exponent in exponents {
-            let scale = 10_f64.powi(*exponent);
+        for exponent in [-150, -12, -5, 4, 12, 150] {
+            let scale = 10_f64.powi(exponent);
             let scaled: Vec<f64> = y.iter().map(|y| y * scale).collect();
             let problem = Problem::new(a.clone(), &scaled, Lambda::Fixed(0.3 * scale)).unwrap();
             let got: Vec<f64> =
@@ -287,7 +467,9 @@ fn a_solution_is_its_own_warm_start() {
         let warm = nearby.solve_from(&settings, &first).unwrap();
         let cold = nearby.solve(&settings).unwrap();
         assert!(warm.converged(), "{way:?}: {warm:?}");
-        assert!(warm.iterations() <= cold.iterations(), "{way:?}: {warm:?} {cold:?}");
+        // In f32 neither gets to 1e-9 by itself, and both end where they stall.
+        let faster = warm.iterations() <= cold.iterations() || way.device != "the host";
+        assert!(faster, "{way:?}: {warm:?} {cold:?}");
     }
 }
 
@@ -335,6 +517,9 @@ fn an_operator_without_entries_is_solved_without_forming_any() {
 #[test]
 fn bad_input_is_refused_by_name_before_anything_runs() {
     let a = Matrix::from_rows(1, 2, [1.0, 2.0]).unwrap();
+    let huge = Matrix::from_rows(1, 1, [1e200]).unwrap();
+    let error = Problem::new(huge, &[1e200], Lambda::Ratio(0.1)).unwrap_err();
+    assert!(matches!(error, SolverError::Lambda(_)), "{error}");
     for lambda in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         for lambda in [Lambda::Fixed(lambda), Lambda::Ratio(lambda)] {
             let error = Problem::new(a.clone(), &[1.0], lambda).unwrap_err();

@@ -2,22 +2,24 @@
 
 use crate::Status;
 
-/// One right-hand side.
-#[derive(Debug, Clone, Copy)]
+/// One right-hand side, in units in which the largest entry of y is about 1.
+#[derive(Debug, Clone)]
 pub(crate) struct Column<'a> {
     /// `[n]`.
     pub(crate) y: &'a [f64],
     pub(crate) lambda: f64,
-    pub(crate) start: Option<Start<'a>>,
+    /// The caller's y, λ, x and ν are this many times as large; a power of two.
+    pub(crate) scale: f64,
+    pub(crate) start: Option<Start>,
 }
 
-/// Where to start from: the solution of a problem like this one.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Start<'a> {
+/// Where to start from: the solution of a problem like this one, in the units of the column.
+#[derive(Debug, Clone)]
+pub(crate) struct Start {
     /// `[m]`.
-    pub(crate) x: &'a [f64],
+    pub(crate) x: Vec<f64>,
     /// `[n]`.
-    pub(crate) nu: &'a [f64],
+    pub(crate) nu: Vec<f64>,
 }
 
 /// What an algorithm says of a column.

@@ -49,12 +49,11 @@ pub fn certify(
     let correlations = apply_transposed(a, &residual);
     let own = DualPoint::feasible(y, lambda, q, max_norm(&apply_transposed(a, q)));
     let other = DualPoint::feasible(y, lambda, &residual, max_norm(&correlations));
-    // A NaN on either side loses.
-    let best = if own.value >= other.value { own } else { other };
+    let best = if other.value.is_nan() || own.value >= other.value { own } else { other };
     let certificate = Certificate {
         primal,
         dual: best.value,
-        relative_gap: if primal == 0.0 { 0.0 } else { (primal - best.value) / primal },
+        relative_gap: relative_gap(primal, best.value),
         kkt_violation: kkt_violation(x, &correlations, lambda),
     };
     (certificate, best.nu)
@@ -69,23 +68,39 @@ impl DualPoint {
     /// The best multiple of `q` that is feasible; `largest` is `‖Aᵀq‖∞`.
     fn feasible(y: &[f64], lambda: f64, q: &[f64], largest: f64) -> Self {
         let (product, square) = (dot(q, y), dot(q, q));
-        let bound = if largest > 0.0 { lambda / largest } else { f64::INFINITY };
-        let scale = if square > 0.0 { (2.0 * product / square).clamp(0.0, bound) } else { 0.0 };
+        let scale = feasible_scale(product, square, lambda, largest);
         let value = scale * product - 0.25 * scale * scale * square;
         Self { value, nu: q.iter().map(|value| scale * value).collect() }
     }
 }
 
+/// The factor that makes q the best feasible dual point; NaN where a number is.
+///
+/// `product` is `qᵀy`, `square` is `‖q‖²`, `largest` is `‖Aᵀq‖∞`.
+pub(crate) fn feasible_scale(product: f64, square: f64, lambda: f64, largest: f64) -> f64 {
+    if square == 0.0 {
+        return 0.0;
+    }
+    let best = (2.0 * product / square).max(0.0);
+    if largest == 0.0 || best < lambda / largest { best } else { lambda / largest }
+}
+
+/// `(P − D) / P`; 0 where both are 0.
+pub(crate) fn relative_gap(primal: f64, dual: f64) -> f64 {
+    if primal == 0.0 && dual == 0.0 { 0.0 } else { (primal - dual) / primal }
+}
+
 fn kkt_violation(x: &[f64], correlations: &[f64], lambda: f64) -> f64 {
     let violation = |(value, correlation): (&f64, &f64)| {
         let slope = 2.0 * correlation;
-        if *value == 0.0 {
-            (slope.abs() - lambda).max(0.0)
-        } else {
-            (slope - lambda * value.signum()).abs()
+        match *value {
+            0.0 if slope.abs() <= lambda => 0.0,
+            0.0 => slope.abs() - lambda,
+            _ => slope - lambda * value.signum(),
         }
     };
-    x.iter().zip(correlations).map(violation).fold(0.0, f64::max) / lambda
+    let violations: Vec<f64> = x.iter().zip(correlations).map(violation).collect();
+    max_norm(&violations) / lambda
 }
 
 #[cfg(test)]

@@ -69,6 +69,7 @@ pub mod synthetic;
 mod tensor;
 mod vector;
 
+pub use certificate::Certificate;
 pub use error::SolverError;
 pub use operator::{Matrix, Operator, SubsampledDct};
 pub use problem::{Lambda, Problem};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor};
 
 use crate::answer::Column;
-use crate::operator::{Operator, apply_transposed};
+use crate::operator::Operator;
 use crate::vector::max_norm;
 use crate::{Matrix, SolverError};
 
@@ -25,9 +25,11 @@ pub enum Lambda {
 pub struct Problem {
     /// One a group.
     operators: Vec<Arc<dyn Operator>>,
-    /// `[group, column, n]`.
+    /// `[group, column, n]`, each column divided by its scale.
     y: Vec<f64>,
-    /// `[group, column]`.
+    /// `[group, column]`: a power of two near the largest entry of y.
+    scales: Vec<f64>,
+    /// `[group, column]`, in the caller's units.
     lambdas: Vec<f64>,
     device: Option<Device>,
 }
@@ -58,6 +60,8 @@ impl Problem {
     ) -> Result<Self, SolverError> {
         SolverError::check_at_least("groups", 1, operators.len())?;
         let (n, m) = (operators[0].rows(), operators[0].columns());
+        SolverError::check_at_least("rows of the operators", 1, n)?;
+        SolverError::check_at_least("columns of the operators", 1, m)?;
         for operator in &operators {
             SolverError::check_extent("rows of an operator of the batch", n, operator.rows())?;
             SolverError::check_extent(
@@ -69,7 +73,10 @@ impl Problem {
         let whole = y.len() / (n * operators.len()) * n * operators.len();
         SolverError::check_extent("entries of y in whole columns", whole, y.len())?;
         SolverError::check_finite("y", y)?;
-        let mut problem = Self { operators, y: y.to_vec(), lambdas: vec![], device: None };
+        let scales: Vec<f64> = y.chunks(n).map(scale_of).collect();
+        let scaled = |(y, scale): (&[f64], &f64)| y.iter().map(|y| y / scale).collect::<Vec<_>>();
+        let y = y.chunks(n).zip(&scales).flat_map(scaled).collect();
+        let mut problem = Self { operators, y, scales, lambdas: vec![], device: None };
         problem.lambdas = problem.resolve(lambda)?;
         Ok(problem)
     }
@@ -144,11 +151,12 @@ impl Problem {
     pub fn lambda_max(&self) -> Vec<f64> {
         let a_group = self.y.len() / self.groups();
         let groups = self.operators.iter().zip(self.y.chunks(a_group.max(1)));
-        groups
-            .flat_map(|(a, y)| {
-                y.chunks(a.rows()).map(|y| 2.0 * max_norm(&apply_transposed(a.as_ref(), y)))
-            })
-            .collect()
+        let scaled = groups.flat_map(|(a, y)| {
+            let mut correlations = vec![0.0; y.len() / a.rows() * a.columns()];
+            a.apply_transposed(y, &mut correlations);
+            correlations.chunks(a.columns()).map(|c| 2.0 * max_norm(c)).collect::<Vec<_>>()
+        });
+        scaled.zip(&self.scales).map(|(max, scale)| max * scale).collect()
     }
 
     /// The device that Halpern and FISTA run on, where one was given.
@@ -166,7 +174,8 @@ impl Problem {
         (group * columns..(group + 1) * columns)
             .map(|column| Column {
                 y: &self.y[column * n..(column + 1) * n],
-                lambda: self.lambdas[column],
+                lambda: self.lambdas[column] / self.scales[column],
+                scale: self.scales[column],
                 start: None,
             })
             .collect()
@@ -183,15 +192,21 @@ impl Problem {
                 SolverError::check_lambda(ratio)?;
                 // Where y is orthogonal to A every positive weight gives zero.
                 let weight = |max: f64| if max > 0.0 { ratio * max } else { ratio };
-                Ok(self.lambda_max().into_iter().map(weight).collect())
+                let lambdas: Vec<f64> = self.lambda_max().into_iter().map(weight).collect();
+                lambdas.iter().try_for_each(|lambda| SolverError::check_lambda(*lambda))?;
+                Ok(lambdas)
             }
         }
     }
 }
 
+/// The power of two at the largest entry; 1 for zeros. Its inverse is a number too.
+fn scale_of(y: &[f64]) -> f64 {
+    let largest = max_norm(y);
+    if largest == 0.0 { 1.0 } else { 2_f64.powi((largest.log2() as i32).clamp(-1000, 1000)) }
+}
+
 /// The values of a tensor, in f64.
 pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f64>, SolverError> {
-    let values: Vec<f32> =
-        tensor.try_into_vec_as().map_err(|error| SolverError::Device(error.to_string()))?;
-    Ok(values.into_iter().map(f64::from).collect())
+    tensor.try_into_vec_as().map_err(|error| SolverError::Device(error.to_string()))
 }

@@ -1,8 +1,9 @@
 //! Answers, each with its certificate.
 
-use crate::answer::{Answer, Column};
+use crate::answer::{Answer, Column, Start};
 use crate::certificate::{Certificate, certify};
 use crate::operator::Operator;
+use crate::vector::max_norm;
 use crate::{Algorithm, Status};
 
 /// The solution of one column. It cannot be made without a certificate.
@@ -24,8 +25,8 @@ impl Solution {
         answer: Answer,
         tolerance: f64,
     ) -> Self {
-        let Answer { x, nu, iterations, status } = answer;
-        let (certificate, nu) = certify(a, column.y, column.lambda, &x, &nu);
+        let Answer { mut x, nu, iterations, status } = answer;
+        let (mut certificate, mut nu) = certify(a, column.y, column.lambda, &x, &nu);
         let finite = certificate.primal.is_finite() && certificate.relative_gap.is_finite();
         let status = match status {
             _ if !finite => Status::NonFinite,
@@ -33,7 +34,17 @@ impl Solution {
             Status::Converged => Status::Stalled,
             other => other,
         };
+        // Back to the caller's units: a power of two, so that no digit is lost.
+        x.iter_mut().chain(&mut nu).for_each(|value| *value *= column.scale);
+        certificate.primal *= column.scale * column.scale;
+        certificate.dual *= column.scale * column.scale;
         Self { x, nu, certificate, iterations, status, polished: false }
+    }
+
+    /// As the start of a column's solve.
+    pub(crate) fn start(&self, scale: f64) -> Start {
+        let scaled = |values: &[f64]| values.iter().map(|value| value / scale).collect();
+        Start { x: scaled(&self.x), nu: scaled(&self.nu) }
     }
 
     /// The same, as the end of another answer's way.
@@ -106,9 +117,11 @@ impl Solutions {
         self.columns.iter().map(|column| column.iterations).max().unwrap_or(0)
     }
 
-    /// Largest relative gap of a column.
+    /// Largest relative gap of a column; NaN if a column has none.
     pub fn relative_gap(&self) -> f64 {
-        self.columns.iter().map(|column| column.certificate.relative_gap).fold(0.0, f64::max)
+        let gaps: Vec<f64> =
+            self.columns.iter().map(|column| column.certificate.relative_gap).collect();
+        max_norm(&gaps)
     }
 
     /// The worst ending of a column.

@@ -3,9 +3,10 @@
 use rayon::prelude::*;
 
 use crate::answer::{Answer, Column, Start};
-use crate::operator::Operator;
+use crate::operator::{Operator, apply_transposed};
 use crate::solution::{Solution, Solutions};
 use crate::status::Status;
+use crate::vector::max_norm;
 use crate::{
     Algorithm, Lambda, Problem, Settings, SolverError, auto, device, halpern, homotopy, ssnal,
 };
@@ -89,7 +90,7 @@ impl Problem {
             (0..self.groups()).flat_map(|group| self.group(group)).collect();
         let certified = |(place, (column, x)): (usize, (&Column<'_>, &[f64]))| {
             let answer = Answer {
-                x: x.to_vec(),
+                x: x.iter().map(|x| x / column.scale).collect(),
                 nu: vec![0.0; self.rows()],
                 iterations: 0,
                 status: Status::MaxIterations,
@@ -140,27 +141,27 @@ impl Problem {
         Ok(())
     }
 
-    /// The starts that are good enough already.
+    /// The columns that need no algorithm: λ is `λ_max` or more, or the start is good enough.
     fn kept(&self, settings: &Settings, starts: &[Solution]) -> Vec<Option<Solution>> {
         let a_group = self.columns_per_group();
-        let columns = (0..self.groups()).flat_map(|group| self.group(group));
-        let columns: Vec<Column<'_>> = columns.collect();
-        columns
-            .par_iter()
-            .enumerate()
-            .map(|(place, column)| {
-                let start = starts.get(place)?;
-                let answer = Answer {
-                    x: start.x().to_vec(),
-                    nu: start.nu().to_vec(),
-                    iterations: 0,
-                    status: start.status(),
-                };
-                let a = self.operators()[place / a_group].as_ref();
+        let columns: Vec<Column<'_>> =
+            (0..self.groups()).flat_map(|group| self.group(group)).collect();
+        let keep = |(place, column): (usize, &Column<'_>)| {
+            let a = self.operators()[place / a_group].as_ref();
+            let certified = |x: Vec<f64>, nu: Vec<f64>, status| {
+                let answer = Answer { x, nu, iterations: 0, status };
                 let solution = Solution::certified(a, column, answer, settings.tolerance);
                 (solution.status() == Status::Converged).then_some(solution)
-            })
-            .collect()
+            };
+            let nu: Vec<f64> = column.y.iter().map(|y| 2.0 * y).collect();
+            if max_norm(&apply_transposed(a, &nu)) <= column.lambda {
+                return certified(vec![0.0; a.columns()], nu, Status::Converged);
+            }
+            let start = starts.get(place)?;
+            let Start { x, nu } = start.start(column.scale);
+            certified(x, nu, start.status())
+        };
+        columns.par_iter().enumerate().map(keep).collect()
     }
 }
 
@@ -174,7 +175,7 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn of(problem: &'a Problem, starts: &'a [Solution], done: &[Option<Solution>]) -> Self {
+    fn of(problem: &'a Problem, starts: &[Solution], done: &[Option<Solution>]) -> Self {
         let a_group = problem.columns_per_group();
         let mut places = Vec::new();
         let columns = (0..problem.groups())
@@ -185,7 +186,8 @@ impl<'a> Work<'a> {
                     .map(|(index, column)| {
                         let place = group * a_group + index;
                         places.push(place);
-                        Column { start: starts.get(place).map(start), ..column }
+                        let start = starts.get(place).map(|start| start.start(column.scale));
+                        Column { start, ..column }
                     })
                     .collect()
             })
@@ -242,23 +244,31 @@ impl<'a> Work<'a> {
     }
 }
 
-fn start(solution: &Solution) -> Start<'_> {
-    Start { x: solution.x(), nu: solution.nu() }
-}
-
-/// Follows a solution that misses the tolerance to the exact one, from its support.
+/// Follows a solution that misses the tolerance to the exact one: from its support, or from zero where
+/// it has none worth the name.
 fn polished(
     a: &dyn Operator,
     column: &Column<'_>,
     solution: Solution,
     settings: &Settings,
 ) -> Solution {
-    if matches!(solution.status(), Status::Converged | Status::NonFinite) {
-        return solution;
+    let starts = match solution.status() {
+        Status::Converged => return solution,
+        Status::NonFinite => vec![None],
+        _ => vec![Some(solution.start(column.scale)), None],
+    };
+    let mut best = solution;
+    for start in starts {
+        let from = Column { start, ..column.clone() };
+        let exact = homotopy::solve(a, &[from]).pop().expect("one column has one answer");
+        let exact = Solution::certified(a, column, exact, settings.tolerance).after(&best);
+        let better = exact.certificate().relative_gap < best.certificate().relative_gap;
+        if better || best.status() == Status::NonFinite {
+            best = exact;
+        }
+        if best.status() == Status::Converged {
+            break;
+        }
     }
-    let from_support = Column { start: Some(start(&solution)), ..*column };
-    let exact = homotopy::solve(a, &[from_support]).pop().expect("one column has one answer");
-    let exact = Solution::certified(a, column, exact, settings.tolerance).after(&solution);
-    let better = exact.certificate().relative_gap < solution.certificate().relative_gap;
-    if better { exact } else { solution }
+    best
 }

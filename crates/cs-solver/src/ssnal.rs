@@ -21,6 +21,7 @@ use faer::{Accum, ColMut, Mat, MatRef, Par, Side};
 
 use crate::Status;
 use crate::answer::{Answer, Column};
+use crate::certificate::{feasible_scale, relative_gap};
 use crate::operator::{Operator, apply, apply_transposed};
 use crate::vector::{add_scaled, dot, max_norm, soft_threshold};
 
@@ -80,8 +81,8 @@ impl<'a> State<'a> {
         let step = if square > 0.0 { dot(y, &fitted) / square } else { 0.0 };
         let mean = correlations.iter().map(|c| c.abs()).sum::<f64>() / correlations.len() as f64;
         let scale = if mean > 0.0 { step * mean } else { 1.0 };
-        let (x, q) = match column.start {
-            Some(start) => (start.x.to_vec(), start.nu.iter().map(|nu| 0.5 * nu).collect()),
+        let (x, q) = match &column.start {
+            Some(start) => (start.x.clone(), start.nu.iter().map(|nu| 0.5 * nu).collect()),
             None => (vec![0.0; a.columns()], vec![0.0; a.rows()]),
         };
         Self {
@@ -219,14 +220,11 @@ impl<'a> State<'a> {
     fn relative_gap(&self, residual: &[f64]) -> f64 {
         let norm = self.x.iter().map(|x| x.abs()).sum::<f64>();
         let primal = dot(residual, residual) + self.lambda * norm;
-        if primal == 0.0 {
-            return 0.0;
-        }
         let (product, square) = (dot(&self.q, self.y), dot(&self.q, &self.q));
-        let largest = max_norm(&self.correlations).max(f64::MIN_POSITIVE);
-        let best = if square > 0.0 { product / square } else { 0.0 };
-        let scale = best.clamp(0.0, 0.5 * self.lambda / largest);
-        (primal - 2.0 * scale * product + scale * scale * square) / primal
+        let largest = 2.0 * max_norm(&self.correlations);
+        // ν = 2q
+        let scale = feasible_scale(2.0 * product, 4.0 * square, self.lambda, largest);
+        relative_gap(primal, 2.0 * scale * product - scale * scale * square)
     }
 }
 

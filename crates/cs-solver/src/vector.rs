@@ -51,9 +51,12 @@ pub(crate) fn add_scaled_inlined(to: &mut [f64], factor: f64, from: &[f64]) {
     }
 }
 
-/// Largest absolute value.
+/// Largest absolute value; NaN if there is one.
 pub(crate) fn max_norm(values: &[f64]) -> f64 {
-    values.iter().fold(0.0, |max, value| value.abs().max(max))
+    values.iter().fold(0.0, |max: f64, value| {
+        // Once NaN, nothing is larger.
+        if value.abs() > max || value.is_nan() { value.abs() } else { max }
+    })
 }
 
 /// `sign(v) · max(|v| − threshold, 0)`.
@@ -71,6 +74,13 @@ mod tests {
     fn a_long_dot_product_takes_every_element() {
         let values: Vec<f64> = (1..=19).map(f64::from).collect();
         assert_eq!(dot(&values, &[1.0; 19]), 190.0);
+    }
+
+    #[test]
+    fn a_nan_is_not_lost_among_larger_values() {
+        assert_eq!(max_norm(&[1.0, -3.0, 2.0]), 3.0);
+        assert!(max_norm(&[f64::NAN]).is_nan());
+        assert!(max_norm(&[1.0, f64::NAN, 2.0]).is_nan());
     }
 
     #[test]

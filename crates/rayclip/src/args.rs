@@ -97,7 +97,7 @@ pub(crate) struct SolveArgs {
     #[arg(long)]
     pub(crate) no_polish: bool,
     /// Certify the tensor x of this safetensors file, from whatever solver, instead of solving
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["algorithm", "device", "no_polish", "out"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["algorithm", "device", "max_iterations", "no_polish", "out"])]
     pub(crate) check: Option<PathBuf>,
     /// File to write x and nu to; it must not exist
     #[arg(long, value_name = "FILE", default_value = "solution.safetensors")]

@@ -1,6 +1,6 @@
 //! The loop around an iteration: blocks, judging, keeping the best, stopping.
 
-use burn::tensor::{Bool, Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor, TensorData};
 
 use crate::answer::{Answer, Column};
 use crate::problem::read;
@@ -8,7 +8,7 @@ use crate::{Settings, SolverError, Status};
 
 /// Blocks without progress after which a column has stalled.
 const PATIENCE: f32 = 20.0;
-/// Progress is a fall of the merit by this fraction.
+/// Progress is a fall of the merit or of the gap by this fraction.
 const PROGRESS: f64 = 1e-3;
 
 /// Where a batch stands.
@@ -28,7 +28,8 @@ pub(crate) trait Iteration {
     /// Iterations between two looks.
     const BLOCK: usize;
 
-    /// Goes on for `iterations`; columns whose `open`, `[group, column, 1]`, is 0 may stand still.
+    /// Goes on for `iterations`; columns whose `open`, `[group, column, 1]`, is 0 may stand still (those
+    /// of a kernel do, in tensor operations they move along).
     fn advance(&mut self, iterations: usize, open: Tensor<3>);
 
     /// Whether the merit is meant for the problem itself already (no continuation is under way).
@@ -49,23 +50,30 @@ struct Best {
     points: Points,
     /// Blocks since the last progress, `[group, column, 1]`.
     stale: Tensor<3>,
-    /// Iterations at the last progress, `[group, column, 1]`.
+    /// Iterations at the best point, `[group, column, 1]`.
     reached: Tensor<3>,
 }
 
 impl Best {
-    fn start(points: Points) -> Self {
+    /// Nothing yet, in the shapes of `points`.
+    fn start(points: &Points) -> Self {
         let stale = points.gap.zeros_like();
-        let infinite = stale.clone().add_scalar(f32::INFINITY);
-        let points = Points { gap: infinite.clone(), merit: infinite, ..points };
+        // The largest number, not infinity: GPU compilers may assume that there is none.
+        let nothing = stale.clone().add_scalar(f32::MAX);
+        let (x, nu) = (points.x.zeros_like(), points.nu.zeros_like());
+        let points = Points { x, nu, gap: nothing.clone(), merit: nothing };
         Self { points, reached: stale.clone(), stale }
     }
 
     fn offer(&mut self, offered: Points, iterations: usize, settled: bool) {
         let best = &mut self.points;
-        // Comparisons with NaN are false: such a point is never taken.
+        // Comparisons with NaN are false: such a point is not taken. Where a compiler thinks otherwise,
+        // the certificate does not.
         let better = offered.merit.clone().lower(best.merit.clone());
-        let progress = offered.merit.clone().lower(best.merit.clone().mul_scalar(1.0 - PROGRESS));
+        let falls = |offered: &Tensor<3>, best: &Tensor<3>| {
+            offered.clone().lower(best.clone().mul_scalar(1.0 - PROGRESS))
+        };
+        let progress = falls(&offered.merit, &best.merit).bool_or(falls(&offered.gap, &best.gap));
         let wide = |extent: usize| {
             let [groups, columns, _] = better.dims();
             better.clone().expand([groups, columns, extent])
@@ -96,17 +104,15 @@ impl Best {
         }
     }
 
-    fn open(&self, tolerance: f64) -> Tensor<3, Bool> {
-        self.points.gap.clone().greater_elem(tolerance)
+    /// Columns that are not converged and still make progress, as 0 and 1.
+    fn alive(&self, tolerance: f64) -> Tensor<3> {
+        let open = self.points.gap.clone().greater_elem(tolerance);
+        open.bool_and(self.stale.clone().lower_elem(PATIENCE)).float()
     }
 
-    /// Open columns, and those of them that still make progress.
-    fn count(&self, tolerance: f64) -> Result<[usize; 2], SolverError> {
-        let open = self.open(tolerance).float();
-        let alive = self.stale.clone().lower_elem(PATIENCE).float();
-        let counts = Tensor::cat(vec![open.clone().sum(), (open * alive).sum()], 0);
-        let counts = read(counts)?;
-        Ok([counts[0] as usize, counts[1] as usize])
+    /// Their count: the one number that is read after every block.
+    fn count(&self, tolerance: f64) -> Result<usize, SolverError> {
+        Ok(read(self.alive(tolerance).sum())?[0] as usize)
     }
 }
 
@@ -134,7 +140,7 @@ impl Returned {
         let gaps = read(best.points.gap.clone())?;
         let (stale, reached) = (read(best.stale.clone())?, read(best.reached.clone())?);
         for (at, &place) in self.places.iter().enumerate().filter(|(at, _)| wanted[*at]) {
-            let status = if !gaps[at].is_finite() {
+            let status = if gaps[at].is_nan() || gaps[at] >= f64::from(f32::MAX) {
                 Status::NonFinite
             } else if gaps[at] <= tolerance {
                 Status::Converged
@@ -154,18 +160,18 @@ impl Returned {
         Ok(())
     }
 
-    /// Sends the columns home that are closed, and goes on with the open ones alone.
+    /// Sends the columns home that are done, and goes on with those that are alive alone.
     fn compact(
         &mut self,
         iteration: &mut impl Iteration,
         best: &mut Best,
         (iterations, tolerance): (usize, f64),
     ) -> Result<(), SolverError> {
-        let open: Vec<bool> =
-            read(best.open(tolerance).float())?.into_iter().map(|open| open != 0.0).collect();
-        let closed: Vec<bool> = open.iter().map(|open| !open).collect();
-        self.take(iteration, best, &closed, (iterations, tolerance))?;
-        let kept: Vec<i32> = (0..open.len()).filter(|at| open[*at]).map(|at| at as i32).collect();
+        let alive: Vec<bool> =
+            read(best.alive(tolerance))?.into_iter().map(|alive| alive != 0.0).collect();
+        let done: Vec<bool> = alive.iter().map(|alive| !alive).collect();
+        self.take(iteration, best, &done, (iterations, tolerance))?;
+        let kept: Vec<i32> = (0..alive.len()).filter(|at| alive[*at]).map(|at| at as i32).collect();
         self.places = kept.iter().map(|at| self.places[*at as usize]).collect();
         let device = best.stale.device();
         let kept = Tensor::from_data(TensorData::new(kept, [self.places.len()]), &device);
@@ -186,22 +192,23 @@ pub(crate) fn drive<I: Iteration>(
 ) -> Result<Vec<Vec<Answer>>, SolverError> {
     // The device's own gap is a little off; the certificate decides.
     let tolerance = 0.5 * settings.tolerance;
-    let mut best = Best::start(iteration.points());
+    let first = iteration.points();
+    let mut best = Best::start(&first);
     let mut iterations = 0;
-    best.offer(iteration.points(), iterations, false);
+    best.offer(first, iterations, false);
     let [groups, width, _] = best.points.x.dims();
     let count = groups * width;
     let mut returned = Returned { answers: vec![None; count], width, places: (0..count).collect() };
     while iterations < settings.max_iterations {
-        let [open, alive] = best.count(tolerance)?;
-        if open == 0 || alive == 0 {
+        let alive = best.count(tolerance)?;
+        if alive == 0 {
             break;
         }
-        if groups == 1 && 2 * open < returned.places.len() {
+        if groups == 1 && 2 * alive < returned.places.len() {
             returned.compact(&mut iteration, &mut best, (iterations, tolerance))?;
         }
         let block = I::BLOCK.min(settings.max_iterations - iterations);
-        iteration.advance(block, best.open(tolerance).float());
+        iteration.advance(block, best.alive(tolerance));
         iterations += block;
         best.offer(iteration.points(), iterations, iteration.is_settled());
     }

@@ -1,8 +1,9 @@
 //! The iterations that run as tensors on a Burn device, in f32, whole batches at once.
 //!
 //! Between blocks of iterations the device itself judges every column, keeps the best point that each
-//! has reached, and sends back two counts: how many columns are open, and how many of those still
-//! make progress.
+//! has reached, and sends back one count: how many columns are open and still make progress. When that is
+//! less than half, the others are sent home and the batch goes on without them (with one group; a
+//! batch with a matrix a group stays together).
 
 mod drive;
 mod upload;

@@ -25,37 +25,43 @@ impl<'a> Upload<'a> {
     }
 
     /// One vector of length `length` a column, `[group, column, length]`; zero where a group has fewer
-    /// columns than the largest.
+    /// columns than the largest. `fill` is given the group, the number of the column in it, and the column.
     pub(crate) fn vectors(
         &self,
         length: usize,
-        fill: impl Fn(usize, &Column<'_>, &mut [f32]),
+        fill: impl Fn(usize, usize, &Column<'_>, &mut [f32]),
     ) -> Tensor<3> {
         let mut values = vec![0.0; self.columns.len() * self.width * length];
         for (group, columns) in self.columns.iter().enumerate() {
             let start = group * self.width * length;
-            for (column, target) in columns.iter().zip(values[start..].chunks_mut(length)) {
-                fill(group, column, target);
+            let targets = values[start..].chunks_mut(length);
+            for (index, (column, target)) in columns.iter().zip(targets).enumerate() {
+                fill(group, index, column, target);
             }
         }
         self.tensor(values, [self.columns.len(), self.width, length])
     }
 
     /// One number a column, `[group, column, 1]`; 1 where a group has fewer columns.
-    pub(crate) fn numbers(&self, number: impl Fn(usize, &Column<'_>) -> f64) -> Tensor<3> {
+    pub(crate) fn numbers(&self, number: impl Fn(usize, usize, &Column<'_>) -> f64) -> Tensor<3> {
         let mut values = vec![1.0; self.columns.len() * self.width];
         for (group, columns) in self.columns.iter().enumerate() {
             for (index, column) in columns.iter().enumerate() {
-                values[group * self.width + index] = number(group, column) as f32;
+                values[group * self.width + index] = number(group, index, column) as f32;
             }
         }
         self.tensor(values, [self.columns.len(), self.width, 1])
     }
 
-    /// One matrix a group, `[group, n, m]`.
-    pub(crate) fn matrices(&self, entries: &[f64], n: usize, m: usize) -> Tensor<3> {
-        let values = entries.iter().map(|value| *value as f32).collect();
-        self.tensor(values, [self.columns.len(), n, m])
+    /// One matrix a group and its transpose, `[group, n, m]` and `[group, m, n]`.
+    pub(crate) fn matrices(&self, entries: &[f64], n: usize, m: usize) -> [Tensor<3>; 2] {
+        let groups = self.columns.len();
+        let plain: Vec<f32> = entries.iter().map(|value| *value as f32).collect();
+        let transposed: Vec<f32> = plain
+            .chunks(n * m)
+            .flat_map(|a| (0..m).flat_map(move |j| (0..n).map(move |i| a[i * m + j])))
+            .collect();
+        [self.tensor(plain, [groups, n, m]), self.tensor(transposed, [groups, m, n])]
     }
 
     /// # Errors
@@ -64,9 +70,12 @@ impl<'a> Upload<'a> {
         let Some(limit) = super::largest_buffer(self.device) else { return Ok(()) };
         let groups = self.columns.len();
         let bytes = |count: usize| count * size_of::<f32>();
+        // A kernel takes two vectors of either kind, and two numbers, as one buffer.
         for (what, bytes) in [
             ("the matrix", bytes(groups * n * m)),
-            ("a batch of coefficients", bytes(groups * self.width * m)),
+            ("the Gram matrix", bytes(groups * n.min(m) * n.min(m))),
+            ("a batch of coefficients", bytes(groups * self.width * (2 * m + 2))),
+            ("a batch of measurements", bytes(groups * self.width * 2 * n)),
         ] {
             if bytes > limit {
                 return Err(SolverError::Buffer { what, bytes, limit });

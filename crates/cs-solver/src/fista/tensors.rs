@@ -53,12 +53,12 @@ impl Batch {
             .flat_map(|a| a.as_matrix().expect("only a matrix is sent to a device").entries())
             .copied()
             .collect();
-        let a = upload.matrices(&entries, n, m);
-        let y = upload.vectors(n, |_, column, y| copy(column.y, y));
+        let [a, a_transposed] = upload.matrices(&entries, n, m);
+        let y = upload.vectors(n, |_, _, column, y| copy(column.y, y));
         let lambda_max = max_abs(row_product(y.clone(), a.clone())).mul_scalar(2.0);
-        let x = upload.vectors(m, |_, column, x| {
-            if let Some(start) = column.start {
-                copy(start.x, x);
+        let x = upload.vectors(m, |_, _, column, x| {
+            if let Some(start) = &column.start {
+                copy(&start.x, x);
             }
         });
         let is_warm = columns.iter().flatten().any(|column| column.start.is_some());
@@ -67,10 +67,10 @@ impl Batch {
         let stage = if is_warm { 0 } else { (ratio.log2() as i32).clamp(0, MAX_STAGES) };
         Ok(Self {
             step: lipschitz_bound(&a).recip(),
-            a_transposed: a.clone().swap_dims(1, 2),
+            a_transposed,
             a,
             y,
-            lambda: upload.numbers(|_, column| column.lambda),
+            lambda: upload.numbers(|_, _, column| column.lambda),
             t: lambda_max.ones_like(),
             lambda_max,
             stage,

@@ -3,8 +3,9 @@
 use rayon::prelude::*;
 
 use super::spectrum::Spectrum;
-use super::{BLOCK, LONG, NECESSARY, RELAXATION, SUFFICIENT};
+use super::{BLOCK, LONG, NECESSARY, RELAXATION, SUFFICIENT, rho};
 use crate::answer::{Answer, Column};
+use crate::certificate::{feasible_scale, relative_gap};
 use crate::operator::{Operator, apply, apply_transposed};
 use crate::vector::{dot, max_norm, soft_threshold};
 use crate::{Settings, SolverError, Status};
@@ -46,10 +47,9 @@ impl<'a> State<'a> {
     fn begin(a: &'a dyn Operator, spectrum: &'a Spectrum, column: &Column<'a>) -> Self {
         let dual = spectrum.rotate_back(&spectrum.pseudo_inverse(&spectrum.rotate(column.y)));
         let least_norm = apply_transposed(a, &dual);
-        let mean = least_norm.iter().map(|x| x.abs()).sum::<f64>() / least_norm.len() as f64;
-        let rho = if mean > 0.0 { column.lambda / mean } else { 1.0 };
-        let w = column.start.map_or(least_norm, |start| {
-            let slopes = apply_transposed(a, start.nu);
+        let rho = rho(&least_norm, column.lambda);
+        let w = column.start.as_ref().map_or(least_norm, |start| {
+            let slopes = apply_transposed(a, &start.nu);
             start.x.iter().zip(slopes).map(|(x, slope)| x + slope / rho).collect()
         });
         Self {
@@ -61,7 +61,7 @@ impl<'a> State<'a> {
             anchor: w.clone(),
             w,
             since: 0,
-            size_at_anchor: f64::INFINITY,
+            size_at_anchor: f64::MAX,
         }
     }
 
@@ -124,7 +124,7 @@ impl<'a> State<'a> {
             .map(|((z, w), correction)| z - w + correction)
             .collect();
         let size = dot(&f, &f).sqrt();
-        // The first ‖f‖ is less than infinity, so the first iteration sets the anchor.
+        // Any ‖f‖ is small beside the first value here, so the first iteration sets the anchor.
         let ratio = size / self.size_at_anchor;
         let long = self.since as f64 > LONG * iterations as f64;
         if ratio <= SUFFICIENT || long && ratio <= NECESSARY {
@@ -144,16 +144,9 @@ impl<'a> State<'a> {
         let fitted = apply(self.a, &points.z);
         let square: f64 = fitted.iter().zip(self.y).map(|(fit, y)| (y - fit) * (y - fit)).sum();
         let primal = square + self.lambda * points.z.iter().map(|z| z.abs()).sum::<f64>();
-        if primal == 0.0 {
-            return 0.0;
-        }
         let (product, square) = (dot(&points.t, self.y), dot(&points.t, &points.t));
         let largest = max_norm(&points.correction);
-        let scale = if square > 0.0 {
-            (2.0 * product / square).clamp(0.0, self.lambda / largest.max(f64::MIN_POSITIVE))
-        } else {
-            0.0
-        };
-        (primal - scale * product + 0.25 * scale * scale * square) / primal
+        let scale = feasible_scale(product, square, self.lambda, largest);
+        relative_gap(primal, scale * product - 0.25 * scale * scale * square)
     }
 }

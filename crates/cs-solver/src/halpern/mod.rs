@@ -35,3 +35,9 @@ pub(crate) const NECESSARY: f64 = 0.8;
 pub(crate) const LONG: f64 = 0.36;
 /// Iterations between two looks at the gap.
 const BLOCK: usize = 50;
+
+/// ρ of a column, so that the threshold λ/ρ is the mean size of the coefficients of `A⁺y`.
+fn rho(least_norm: &[f64], lambda: f64) -> f64 {
+    let mean = least_norm.iter().map(|x| x.abs()).sum::<f64>() / least_norm.len() as f64;
+    if mean > 0.0 { lambda / mean } else { 1.0 }
+}

@@ -3,11 +3,11 @@
 use burn::tensor::{Device, Int, Tensor};
 
 use super::spectrum::Spectrum;
-use super::{BLOCK, LONG, NECESSARY, RELAXATION, SUFFICIENT};
+use super::{BLOCK, LONG, NECESSARY, RELAXATION, SUFFICIENT, rho};
 use crate::answer::Column;
 use crate::device::{Iteration, Points, Upload, copy};
 use crate::kernels::{Shape, halpern_block};
-use crate::operator::apply_transposed;
+use crate::operator::{Operator, apply_transposed};
 use crate::tensor::{max_abs, relative_gap, row_product, soft_threshold, sum_of_products};
 use crate::{Problem, SolverError};
 
@@ -37,6 +37,30 @@ pub(crate) struct Batch {
     kernel: Option<Shape>,
 }
 
+/// What the columns of a group start from.
+struct Prepared {
+    /// `Vᵀy`, `[column, n]`.
+    rotated: Vec<f64>,
+    /// `A⁺y`, `[column, m]`.
+    least_norm: Vec<f64>,
+    /// `[column]`.
+    rho: Vec<f64>,
+}
+
+impl Prepared {
+    fn of(a: &dyn Operator, spectrum: &Spectrum, columns: &[Column<'_>]) -> Self {
+        let (n, m) = (a.rows(), a.columns());
+        let y: Vec<f64> = columns.iter().flat_map(|column| column.y).copied().collect();
+        let rotated = spectrum.rotate(&y);
+        let inverted: Vec<f64> =
+            rotated.chunks(n).flat_map(|y| spectrum.pseudo_inverse(y)).collect();
+        let mut least_norm = vec![0.0; columns.len() * m];
+        a.apply_transposed(&spectrum.rotate_back(&inverted), &mut least_norm);
+        let rho = least_norm.chunks(m).zip(columns).map(|(x, column)| rho(x, column.lambda));
+        Self { rotated, rho: rho.collect(), least_norm }
+    }
+}
+
 /// The points of one iteration.
 struct Step {
     z: Tensor<3>,
@@ -61,23 +85,19 @@ impl Batch {
         let operators = problem.operators();
         let spectra: Vec<Spectrum> =
             operators.iter().map(|a| Spectrum::of(a.as_ref())).collect::<Result<_, _>>()?;
-        let least_norm = |group: usize, y: &[f64]| {
-            let spectrum: &Spectrum = &spectra[group];
-            let dual = spectrum.rotate_back(&spectrum.pseudo_inverse(&spectrum.rotate(y)));
-            apply_transposed(operators[group].as_ref(), &dual)
-        };
-        let rho = |group: usize, column: &Column<'_>| {
-            let x = least_norm(group, column.y);
-            let mean = x.iter().map(|x| x.abs()).sum::<f64>() / m as f64;
-            if mean > 0.0 { column.lambda / mean } else { 1.0 }
-        };
-        let w = upload.vectors(m, |group, column, w| match column.start {
-            None => copy(&least_norm(group, column.y), w),
-            Some(start) => {
-                let rho = rho(group, column);
-                let slopes = apply_transposed(operators[group].as_ref(), start.nu);
-                let shifted = start.x.iter().zip(slopes).map(|(x, slope)| x + slope / rho);
-                copy(&shifted.collect::<Vec<f64>>(), w);
+        let prepared: Vec<Prepared> = (operators.iter().zip(&spectra).zip(columns))
+            .map(|((a, spectrum), columns)| Prepared::of(a.as_ref(), spectrum, columns))
+            .collect();
+        let w = upload.vectors(m, |group, index, column, w| {
+            let Prepared { least_norm, rho, .. } = &prepared[group];
+            match &column.start {
+                None => copy(&least_norm[index * m..(index + 1) * m], w),
+                Some(start) => {
+                    let slopes = apply_transposed(operators[group].as_ref(), &start.nu);
+                    let shifted = start.x.iter().zip(slopes);
+                    let shifted = shifted.map(|(x, slope)| x + slope / rho[index]);
+                    copy(&shifted.collect::<Vec<f64>>(), w);
+                }
             }
         });
         let rotated: Vec<f64> = operators
@@ -88,21 +108,23 @@ impl Batch {
                 spectrum.rotate_rows(a)
             })
             .collect();
-        let a = upload.matrices(&rotated, n, m);
-        let lambda = upload.numbers(|_, column| column.lambda);
+        let [a, a_transposed] = upload.matrices(&rotated, n, m);
+        let lambda = upload.numbers(|_, _, column| column.lambda);
         Ok(Self {
-            a_transposed: a.clone().swap_dims(1, 2),
+            a_transposed,
             a,
-            y: upload.vectors(n, |group, column, y| copy(&spectra[group].rotate(column.y), y)),
-            inverse: upload.vectors(n, |group, column, inverse| {
-                let half = 0.5 * rho(group, column);
+            y: upload.vectors(n, |group, index, _, y| {
+                copy(&prepared[group].rotated[index * n..(index + 1) * n], y);
+            }),
+            inverse: upload.vectors(n, |group, index, _, inverse| {
+                let half = 0.5 * prepared[group].rho[index];
                 let values = spectra[group].values.iter().map(|value| (half + value).recip());
                 copy(&values.collect::<Vec<f64>>(), inverse);
             }),
-            rho: upload.numbers(rho),
+            rho: upload.numbers(|group, index, _| prepared[group].rho[index]),
             anchor: w.clone(),
             since: lambda.zeros_like(),
-            square_at_anchor: lambda.zeros_like().add_scalar(f32::INFINITY),
+            square_at_anchor: lambda.zeros_like().add_scalar(f32::MAX),
             lambda,
             w,
             spectra,
@@ -161,7 +183,7 @@ impl Batch {
         let Step { z, correction, .. } = self.step();
         let f = z - self.w.clone() + correction;
         let square = sum_of_products(f.clone(), f.clone());
-        // The first ‖f‖ is less than infinity, so the first iteration sets the anchor.
+        // Any ‖f‖ is small beside the first value here, so the first iteration sets the anchor.
         let ratio = square.clone() / self.square_at_anchor.clone();
         let sufficient = ratio.clone().lower_equal_elem(SUFFICIENT * SUFFICIENT);
         let long = self.since.clone().greater_elem(LONG * self.iterations as f64);

@@ -7,6 +7,10 @@ const LANES: usize = 8;
 
 /// The τ at which a correlation meets its bound `sign · (bound + τ slope)`; −∞ if it never does as τ
 /// falls. The correlation changes by `rate` as τ grows by one.
+///
+/// A column that depends on the active ones moves along with its bound: what is left of its approach is
+/// rounding, less than `least`.
+#[expect(clippy::too_many_arguments, reason = "all of them are numbers of one formula")]
 #[inline(always)]
 pub(super) fn meeting(
     correlation: f64,
@@ -15,10 +19,11 @@ pub(super) fn meeting(
     bound: f64,
     tau: f64,
     sign: f64,
+    least: f64,
 ) -> f64 {
     let approach = slope - sign * rate;
     let at = (sign * (correlation - tau * rate) - bound) / approach;
-    if approach > 0.0 { at } else { f64::NEG_INFINITY }
+    if approach > least { at } else { f64::NEG_INFINITY }
 }
 
 /// All columns, `[m]` each.
@@ -28,6 +33,8 @@ pub(super) struct Columns<'a> {
     pub(super) slopes: &'a [f64],
     /// Infinite for a column that may not enter.
     pub(super) bounds: &'a [f64],
+    /// What an approach must exceed.
+    pub(super) least: f64,
 }
 
 impl Columns<'_> {
@@ -53,8 +60,8 @@ impl Columns<'_> {
                 let (correlation, rate) = (correlations[lane], rates[lane]);
                 let (slope, bound) = (slopes[lane], bounds[lane]);
                 at[lane] = larger(
-                    meeting(correlation, rate, slope, bound, tau, 1.0),
-                    meeting(correlation, rate, slope, bound, tau, -1.0),
+                    meeting(correlation, rate, slope, bound, tau, 1.0, self.least),
+                    meeting(correlation, rate, slope, bound, tau, -1.0, self.least),
                 );
             }
             let largest = at.iter().fold(f64::NEG_INFINITY, |max, at| larger(*at, max));
@@ -66,7 +73,7 @@ impl Columns<'_> {
         let rest = correlations_rest.iter().zip(rates_rest).zip(slopes_rest).zip(bounds_rest);
         for (lane, (((correlation, rate), slope), bound)) in rest.enumerate() {
             for sign in [1.0, -1.0] {
-                let at = meeting(*correlation, *rate, *slope, *bound, tau, sign);
+                let at = meeting(*correlation, *rate, *slope, *bound, tau, sign, self.least);
                 if at > best.1 {
                     best = (correlations.len() * LANES + lane, at);
                 }
@@ -98,6 +105,7 @@ mod tests {
                     rates: &rates,
                     slopes: &slopes,
                     bounds: &bounds,
+                    least: 0.0,
                 };
                 assert_eq!(columns.first_meeting(3.0), Some((place, 1.5)), "{count}");
             }
@@ -111,6 +119,7 @@ mod tests {
             rates: &[0.0, 0.0],
             slopes: &[1.0, -1.0],
             bounds: &[f64::INFINITY, 0.5],
+            least: 0.0,
         };
         assert_eq!(columns.first_meeting(3.0), None);
     }

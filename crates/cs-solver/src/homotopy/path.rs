@@ -10,6 +10,9 @@ use crate::vector::{add_scaled, max_norm};
 /// Pieces of the path, as a multiple of the smaller extent of A, after which a path is given up.
 const MAX_PIECES: usize = 40;
 
+/// Approaches below this fraction of the largest slope are rounding.
+const ROUNDING: f64 = 1e-11;
+
 /// What ends a piece of the path.
 #[derive(Debug, Clone, Copy)]
 enum Event {
@@ -34,6 +37,8 @@ pub(super) struct Path<'a> {
     tau: f64,
     /// `d`, `[m]`.
     slopes: Vec<f64>,
+    /// Approaches below this are rounding.
+    least_approach: f64,
     active: ActiveSet,
     /// Coefficients of the active columns at τ.
     coefficients: Vec<f64>,
@@ -51,8 +56,8 @@ pub(super) struct Path<'a> {
 impl<'a> Path<'a> {
     /// Starts at zero, or at the support of `column.start`.
     pub(super) fn begin(a: &'a dyn Operator, column: &Column<'_>) -> Self {
-        match column.start {
-            Some(start) => Self::from_support(a, column, start.x),
+        match &column.start {
+            Some(start) => Self::from_support(a, column, &start.x),
             None => Self::from_zero(a, column),
         }
     }
@@ -118,6 +123,7 @@ impl<'a> Path<'a> {
             origin,
             lambda,
             tau,
+            least_approach: ROUNDING * max_norm(&slopes),
             slopes,
             active,
             coefficients,
@@ -195,13 +201,14 @@ impl<'a> Path<'a> {
         }
         let meets_at = |id: usize, sign: f64, bound: f64| {
             let (slope, rate) = (self.slopes[id], rates[id]);
-            meeting(self.correlations[id], rate, slope, bound, self.tau, sign)
+            meeting(self.correlations[id], rate, slope, bound, self.tau, sign, self.least_approach)
         };
         let columns = Columns {
             correlations: &self.correlations,
             rates,
             slopes: &self.slopes,
             bounds: &self.bounds,
+            least: self.least_approach,
         };
         let entry = columns.first_meeting(self.tau).map(|(id, at)| {
             let sign = if meets_at(id, 1.0, self.bounds[id]) == at { 1.0 } else { -1.0 };
@@ -252,10 +259,12 @@ impl<'a> Path<'a> {
         let combination = self.active.combination(content);
         let (position, step) = combination
             .iter()
-            .zip(&self.coefficients)
+            .zip(self.coefficients.iter().zip(self.active.signs()))
             .enumerate()
-            .filter(|(_, (factor, coefficient))| sign * **factor * **coefficient > 0.0)
-            .map(|(position, (factor, coefficient))| (position, (coefficient / factor).abs()))
+            .filter(|(_, (factor, (_, active)))| sign * **factor * **active > 0.0)
+            .map(|(position, (factor, (coefficient, active)))| {
+                (position, (active * coefficient).max(0.0) / factor.abs())
+            })
             .min_by(|a, b| a.1.total_cmp(&b.1))?;
         for (coefficient, factor) in self.coefficients.iter_mut().zip(&combination) {
             *coefficient -= sign * step * factor;

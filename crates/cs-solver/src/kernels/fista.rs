@@ -3,7 +3,7 @@
 use burn_cubecl::cubecl;
 use burn_cubecl::cubecl::prelude::*;
 
-use super::steps::{UNITS, column_product, row_products, soft_threshold, workgroup_sum};
+use super::steps::{UNITS, column_product, is_closed, row_products, soft_threshold, workgroup_sum};
 
 /// Runs `iterations` for the columns that are open.
 ///
@@ -38,7 +38,7 @@ pub(crate) fn fista_kernel(
     let mut x = Shared::<[f32]>::new_slice(coefficients_at_most);
     let mut v = Shared::<[f32]>::new_slice(coefficients_at_most);
     let mut residual = Shared::<[f32]>::new_slice(rows_at_most);
-    let mut partial = Shared::<[f32]>::new_slice(comptime!(max_of(rows_at_most, UNITS)));
+    let mut partial = Shared::<[f32]>::new_slice(comptime!(rows_at_most.max(UNITS)));
     let mut adders = Shared::<[f32]>::new_slice(16usize);
 
     let mut j = UNIT_POS as usize;
@@ -51,7 +51,7 @@ pub(crate) fn fista_kernel(
     sync_cube();
 
     let mut rounds = iterations;
-    if parameters[3 * column + 2] == 0.0f32 {
+    if is_closed(parameters[3 * column + 2]) {
         rounds = 0u32;
     }
     let mut round = 0u32;
@@ -102,8 +102,4 @@ pub(crate) fn fista_kernel(
     if UNIT_POS == 0 {
         next[state_at + 2 * m] = t;
     }
-}
-
-fn max_of(a: usize, b: usize) -> usize {
-    a.max(b)
 }

@@ -3,7 +3,7 @@
 use burn_cubecl::cubecl;
 use burn_cubecl::cubecl::prelude::*;
 
-use super::steps::{UNITS, column_product, row_products, soft_threshold, workgroup_sum};
+use super::steps::{UNITS, column_product, is_closed, row_products, soft_threshold, workgroup_sum};
 
 /// Runs `iterations` for the columns that are open; `done` have been run before.
 ///
@@ -43,7 +43,7 @@ pub(crate) fn halpern_kernel(
     let mut anchor = Shared::<[f32]>::new_slice(coefficients_at_most);
     let mut v = Shared::<[f32]>::new_slice(coefficients_at_most);
     let mut t = Shared::<[f32]>::new_slice(rows_at_most);
-    let mut partial = Shared::<[f32]>::new_slice(comptime!(max_of(rows_at_most, UNITS)));
+    let mut partial = Shared::<[f32]>::new_slice(comptime!(rows_at_most.max(UNITS)));
     let mut adders = Shared::<[f32]>::new_slice(16usize);
 
     let mut j = UNIT_POS as usize;
@@ -58,7 +58,7 @@ pub(crate) fn halpern_kernel(
     sync_cube();
 
     let mut rounds = iterations;
-    if parameters[2 * column + 1] == 0.0f32 {
+    if is_closed(parameters[2 * column + 1]) {
         rounds = 0u32;
     }
     let mut round = 0u32;
@@ -116,8 +116,4 @@ pub(crate) fn halpern_kernel(
         next[state_at + 2 * m] = since;
         next[state_at + 2 * m + 1] = square_at_anchor;
     }
-}
-
-fn max_of(a: usize, b: usize) -> usize {
-    a.max(b)
 }

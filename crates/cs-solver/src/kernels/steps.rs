@@ -108,6 +108,18 @@ pub(super) fn workgroup_sum(
     sum
 }
 
+/// Whether the column stands still. The same for all units, and known to be so: what is skipped holds
+/// barriers.
+#[cube]
+pub(super) fn is_closed(open: f32) -> bool {
+    let mut flag = Shared::<[f32]>::new_slice(1usize);
+    if UNIT_POS == 0 {
+        flag[0] = open;
+    }
+    sync_cube();
+    workgroup_uniform_load(&flag[0]) == 0.0f32
+}
+
 /// `sign(v) · max(|v| − threshold, 0)`.
 #[cube]
 pub(super) fn soft_threshold(value: f32, threshold: f32) -> f32 {

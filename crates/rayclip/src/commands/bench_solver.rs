@@ -7,7 +7,8 @@ use burn::tensor::{Device, Distribution, Tensor};
 use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use cs_solver::{
-    Algorithm, Lambda, Matrix, Operator, Problem, Settings, Solution, Solutions, Status, synthetic,
+    Algorithm, Lambda, Matrix, Operator, Problem, Settings, Solution, Solutions, SolverError,
+    Status, synthetic,
 };
 use serde_json::json;
 
@@ -25,8 +26,8 @@ struct Measured {
     solutions: Solutions,
     /// Median over the repeats.
     seconds: f64,
-    /// Time that the products with A alone would take.
-    floor_seconds: f64,
+    /// Time that the products with A alone would take; only a matrix has such.
+    floor_seconds: Option<f64>,
 }
 
 /// Times the solver and prints a table.
@@ -67,8 +68,8 @@ pub(crate) fn bench(args: &BenchSolverArgs) -> anyhow::Result<()> {
     if let Some(table) = table {
         output::result(&table.to_string());
         output::result(
-            "Iterations are the median of the columns. The floor is the time of the products with A \
-             alone, at the rate above.",
+            "Iterations are the median of the columns, those of the polish included. The floor is the \
+             time of the products with A alone, at the rate above.",
         );
     }
     Ok(())
@@ -117,18 +118,25 @@ fn compare(
                 ..Settings::default()
             };
             let start = Instant::now();
-            let solutions = problem.solve(&settings)?;
-            runs.push((start.elapsed().as_secs_f64(), solutions));
+            match problem.solve(&settings) {
+                Ok(solutions) => runs.push((start.elapsed().as_secs_f64(), solutions)),
+                // Beside others, an algorithm that cannot do it has no row.
+                Err(SolverError::Unsuitable { .. } | SolverError::Tolerance { .. })
+                    if args.compare => {}
+                Err(error) => return Err(error.into()),
+            }
         }
     }
     let (m, n) = (problem.coefficients(), problem.rows());
     let size = Size { m, n, columns: problem.columns_per_group() };
     Ok(runs
         .into_iter()
+        .filter(|runs| !runs.is_empty())
         .map(|mut runs| {
             runs.sort_by(|a, b| a.0.total_cmp(&b.0));
             let (seconds, solutions) = runs.swap_remove(runs.len() / 2);
-            let floor_seconds = rates.floor_seconds(&solutions, size);
+            let floor_seconds = (args.operator == OperatorKind::Gaussian)
+                .then(|| rates.floor_seconds(&solutions, size));
             Measured { size, solutions, seconds, floor_seconds }
         })
         .collect())
@@ -160,7 +168,7 @@ impl Measured {
             self.median_iterations().to_string(),
             format!("{:.1e}", self.solutions.relative_gap()),
             format!("{} of {columns}", self.converged()),
-            format!("{:.1}", self.seconds / self.floor_seconds),
+            self.floor_seconds.map_or("–".into(), |floor| format!("{:.1}", self.seconds / floor)),
         ]
     }
 

@@ -42,7 +42,7 @@ pub(crate) fn solve(args: &SolveArgs) -> anyhow::Result<ExitCode> {
             let start = Instant::now();
             let solutions = problem.solve(&settings(args))?;
             let seconds = start.elapsed().as_secs_f64();
-            write(args, &solutions, &y, double)?;
+            write(args, &problem, &solutions, (&y, double))?;
             (solutions, Some(seconds))
         }
     };
@@ -74,16 +74,23 @@ fn check(problem: &Problem, file: &Path, tolerance: f64) -> anyhow::Result<Solut
 }
 
 /// Writes x and ν in the shape of y: `[columns, m]` and `[columns, n]`, or without columns.
-fn write(args: &SolveArgs, solutions: &Solutions, y: &Array, double: bool) -> anyhow::Result<()> {
-    let stack = |part: fn(&Solution) -> &[f64]| {
-        let columns = solutions.columns();
+fn write(
+    args: &SolveArgs,
+    problem: &Problem,
+    solutions: &Solutions,
+    (y, double): (&Array, bool),
+) -> anyhow::Result<()> {
+    let stack = |part: fn(&Solution) -> &[f64], length: usize| {
         let mut shape = y.shape.clone();
-        if let (Some(last), Some(first)) = (shape.last_mut(), columns.first()) {
-            *last = part(first).len();
+        if let Some(last) = shape.last_mut() {
+            *last = length;
         }
-        Array { shape, values: columns.iter().flat_map(part).copied().collect(), double }
+        let values = solutions.columns().iter().flat_map(part).copied().collect();
+        Array { shape, values, double }
     };
-    arrays::write(&args.out, &[("x", &stack(Solution::x)), ("nu", &stack(Solution::nu))])
+    let x = stack(Solution::x, problem.coefficients());
+    let nu = stack(Solution::nu, problem.rows());
+    arrays::write(&args.out, &[("x", &x), ("nu", &nu)])
 }
 
 fn print_table(problem: &Problem, solutions: &Solutions, seconds: Option<f64>) {
