@@ -26,7 +26,7 @@ fn on_a_device(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("f32, 1000 iterations");
     group.sample_size(10);
     for algorithm in [Algorithm::Fista, Algorithm::Halpern] {
-        let settings = Settings { algorithm, max_iterations: 1000, tolerance: 1e-6, polish: false };
+        let settings = Settings { algorithm, max_iterations: 1000, tolerance: 1e-5, polish: false };
         for (name, device) in [("flex", Device::flex()), ("ndarray", Device::ndarray())] {
             for (m, n, columns) in [(512, 51, 2), (512, 51, 64)] {
                 let problem = gaussian_dct(m, n, columns, 1).expect("extents are large enough");

@@ -40,6 +40,8 @@ struct Case {
     /// Timings of the solver, of which the median counts.
     repeats: u32,
     peers: &'static [Peer],
+    /// CPU seconds of a problem at most.
+    cpu_seconds: Option<f64>,
 }
 
 struct Peer {
@@ -62,24 +64,28 @@ const CASES: [Case; 7] = [
         size: "",
         repeats: 5,
         peers: &[against("cvxpy_scs", 30.0), against("lars_path", 5.0), peer("clarabel")],
+        cpu_seconds: None,
     },
     Case {
         name: "512×51, 1 column",
         size: "512x51x1",
         repeats: 9,
         peers: &[against("lars_path", 5.0), peer("numpy_ssnal")],
+        cpu_seconds: None,
     },
     Case {
         name: "512×51, 64 columns",
         size: "512x51x64",
         repeats: 5,
         peers: &[against("lars_path", 10.0)],
+        cpu_seconds: None,
     },
     Case {
         name: "512×51, 1024 columns",
         size: "512x51x1024",
         repeats: 3,
         peers: &[against("lars_path", 10.0)],
+        cpu_seconds: None,
     },
     Case {
         name: "512×256, 64 columns",
@@ -92,24 +98,29 @@ const CASES: [Case; 7] = [
             against("clarabel", 5.0),
             peer("numpy_ssnal"),
         ],
+        cpu_seconds: None,
     },
     Case {
         name: "4096×409, 8 columns",
         size: "4096x409x8",
         repeats: 3,
         peers: &[against("scs", 10.0), against("numpy_ssnal", 2.0), peer("lars_path")],
+        cpu_seconds: Some(0.5),
     },
     Case {
         name: "16384×1638, 2 columns",
         size: "16384x1638x2",
         repeats: 1,
         peers: &[against("lars_path", 2.0)],
+        cpu_seconds: None,
     },
 ];
 
 /// What one solver did with a case.
 struct Score {
     milliseconds: f64,
+    /// CPU seconds of a problem; of our own an upper bound, all cores all the time.
+    cpu_seconds: f64,
     solved: usize,
     columns: usize,
     gap: f64,
@@ -129,6 +140,7 @@ pub(crate) fn bench(args: &PeersArgs) -> anyhow::Result<()> {
         "case",
         "solver",
         "ms a problem",
+        "CPU-s a problem",
         "solved",
         "largest gap",
         "objective − optimum",
@@ -169,7 +181,11 @@ fn compare(
     }
     own.sort_by(|a, b| a.milliseconds.total_cmp(&b.milliseconds));
     let own = own.swap_remove(own.len() / 2);
-    table.add_row(own.row(case.name, "rayclip", String::new(), String::new()));
+    let target = case.cpu_seconds.map_or(String::new(), |most| {
+        let verdict = if own.cpu_seconds <= most { "met" } else { "missed" };
+        format!("{most} CPU-s: {verdict}")
+    });
+    table.add_row(own.row(case.name, "rayclip", String::new(), target));
     for (peer, score) in others {
         let factor = score.milliseconds / own.milliseconds;
         let target = peer.target.map_or(String::new(), |target| {
@@ -182,11 +198,12 @@ fn compare(
 }
 
 impl Score {
-    fn row(&self, case: &str, solver: &str, factor: String, target: String) -> [String; 8] {
+    fn row(&self, case: &str, solver: &str, factor: String, target: String) -> [String; 9] {
         [
             case.to_owned(),
             solver.to_owned(),
             format!("{:.3}", self.milliseconds),
+            format!("{:.4}", self.cpu_seconds),
             format!("{} of {}", self.solved, self.columns),
             format!("{:.0e}", self.gap),
             format!("{:.0e}", self.excess),
@@ -246,6 +263,7 @@ impl Tools {
         let gap = gaps.fold(0.0, f64::max);
         Ok(Score {
             milliseconds: 1e3 * sum("seconds") / sum("columns"),
+            cpu_seconds: cores() * sum("seconds") / sum("columns"),
             solved: sum("converged") as usize,
             columns: sum("columns") as usize,
             gap,
@@ -267,11 +285,12 @@ impl Tools {
         command.arg(self.scripts.join("run.py")).args(["--peer", name, "--cases"]).args(files);
         command.arg("--out").arg(&out).args(["--limit", &limit.to_string()]);
         ensure!(command.stderr(Stdio::null()).status()?.success(), "the peer {name} failed");
-        let mut seconds = Vec::new();
+        let (mut seconds, mut cpu_seconds) = (Vec::new(), Vec::new());
         let mut columns = Vec::new();
         for file in files {
             let answers = out.join(file.file_name().context("a case has a name")?);
-            seconds.extend(finite_seconds(&answers)?);
+            seconds.extend(finite(&answers, "seconds")?);
+            cpu_seconds.extend(finite(&answers, "cpu_seconds")?);
             let mut command = Command::new(&self.binary);
             command.arg("solve").arg(file).args(["--lambda", LAMBDA, "--json", "--check"]);
             columns.extend(json_lines(command.arg(&answers))?);
@@ -283,7 +302,8 @@ impl Tools {
         let (gap, excess) =
             certified.fold((0.0_f64, 0.0_f64), |(gap, excess), (g, e)| (gap.max(g), excess.max(e)));
         Ok(Score {
-            milliseconds: 1e3 * seconds.iter().sum::<f64>() / seconds.len() as f64,
+            milliseconds: 1e3 * mean(&seconds),
+            cpu_seconds: mean(&cpu_seconds),
             solved: seconds.len(),
             columns: columns.len(),
             gap,
@@ -292,7 +312,7 @@ impl Tools {
     }
 
     /// The large problem without a matrix, with its peak memory.
-    fn matrix_free(&self) -> anyhow::Result<[String; 8]> {
+    fn matrix_free(&self) -> anyhow::Result<[String; 9]> {
         let mut command = Command::new(&self.binary);
         command.args(["bench", "solver", "--operator", "dct", "--sizes", "16384x1638x2"]);
         command.args(["--device", "flex", "--repeats", "1", "--json"]);
@@ -303,6 +323,7 @@ impl Tools {
         let number = |key: &str| line[key].as_f64().with_context(|| format!("no {key}"));
         let score = Score {
             milliseconds: 1e3 * number("seconds")? / number("columns")?,
+            cpu_seconds: cores() * number("seconds")? / number("columns")?,
             solved: number("converged")? as usize,
             columns: number("columns")? as usize,
             gap: number("relative_gap")?,
@@ -343,11 +364,19 @@ fn json_lines(command: &mut Command) -> anyhow::Result<Vec<Value>> {
     Ok(stdout.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
 }
 
-/// Seconds of the problems that were solved.
-fn finite_seconds(answers: &Path) -> anyhow::Result<Vec<f64>> {
+/// A tensor's values for the problems that were solved.
+fn finite(answers: &Path, name: &str) -> anyhow::Result<Vec<f64>> {
     let bytes = fs::read(answers)?;
     let tensors = SafeTensors::deserialize(&bytes)?;
-    let seconds = tensors.tensor("seconds")?;
-    let words = seconds.data().as_chunks::<8>().0.iter();
+    let tensor = tensors.tensor(name)?;
+    let words = tensor.data().as_chunks::<8>().0.iter();
     Ok(words.map(|word| f64::from_le_bytes(*word)).filter(|value| value.is_finite()).collect())
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+fn cores() -> f64 {
+    std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64)
 }

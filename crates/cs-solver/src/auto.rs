@@ -5,8 +5,13 @@
 //! | operator without entries in memory | Halpern, f64 | no column of A is formed |
 //! | CPU, n ≤ 1024 | homotopy | exact, and the fastest of all there |
 //! | CPU, n > 1024 | SSNAL | its cost grows with the support, not with the path |
-//! | GPU, λ/λ_max ≥ 1e-2 | FISTA | few iterations, no factorisation |
+//! | GPU, `λ/λ_max` ≥ 1e-2 | FISTA | few iterations, no factorisation |
 //! | GPU, else | Halpern | ten times fewer iterations than FISTA |
+//!
+//! A GPU that the caller names is used, whatever the size; its two rules are from the iterations that
+//! both need, and no time on a real GPU has been measured yet. On a CPU, few columns on two cores solve
+//! faster by homotopy than a GPU takes to launch the iterations (about 2 ms at 512×51): leave the device
+//! away there.
 //!
 //! The switch-over points on a CPU were measured with `rayclip bench solver --compare`; at 4096×409
 //! the homotopy is 4 times faster than SSNAL, at 16384×1638 it is 0.7 times as fast.

@@ -146,7 +146,9 @@ mod tests {
         let (a, x, nu) = example();
         let (good, _) = certify(&a, &Y, 0.3, &x, &nu);
         let mut rounded = x.clone();
-        rounded.iter_mut().for_each(|value| *value *= 1.0 + 1e-6);
+        for value in &mut rounded {
+            *value *= 1.0 + 1e-6;
+        }
         let (with_nu, _) = certify(&a, &Y, 0.3, &rounded, &nu);
         for corrupt in [[f64::NAN; 3], [0.0; 3], [-1.0, 3.0, 1e300]] {
             let (bad, _) = certify(&a, &Y, 0.3, &rounded, &corrupt);

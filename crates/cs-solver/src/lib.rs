@@ -40,7 +40,7 @@
 //! | [`ssnal`] | f64 | host | n above that |
 //! | [`halpern`] | f32 | any Burn device, the whole batch at once | large batches on a GPU |
 //! | | f64 | host | operators without entries in memory |
-//! | [`fista`] | f32 | any Burn device, the whole batch at once | λ not far below λ_max |
+//! | [`fista`] | f32 | any Burn device, the whole batch at once | λ not far below `λ_max` |
 //!
 //! [`auto`] says which of them is taken. Whatever the algorithm, the answer's [`certificate`] is
 //! computed in f64 on the host, and a column that misses the tolerance is polished there.

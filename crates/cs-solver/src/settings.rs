@@ -60,7 +60,7 @@ impl FromStr for Algorithm {
 /// | name | default | purpose | range |
 /// |---|---|---|---|
 /// | `algorithm` | `Auto` | how | |
-/// | `tolerance` | 1e-4 | certified relative gap at which a column is converged | 1e-12 to 1; 1e-6 to 1 for an algorithm in f32 without polish |
+/// | `tolerance` | 1e-4 | certified relative gap at which a column is converged | 1e-12 to 1; 1e-5 to 1 for an algorithm in f32 without polish |
 /// | `max_iterations` | 20 000 | of Halpern and FISTA; the exact methods end by themselves | at least 1 |
 /// | `polish` | `true` | a column that misses the tolerance is followed to the exact solution in f64 | |
 #[derive(Debug, Clone, Copy, PartialEq)]

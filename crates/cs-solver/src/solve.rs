@@ -14,7 +14,7 @@ use crate::{
 /// Smallest gap that a certificate in f64 can show.
 const LEAST_TOLERANCE: f64 = 1e-12;
 /// Smallest gap that an iteration in f32 reaches by itself.
-const LEAST_TOLERANCE_F32: f64 = 1e-6;
+const LEAST_TOLERANCE_F32: f64 = 1e-5;
 
 impl Problem {
     /// Solves every column.

@@ -176,7 +176,9 @@ impl<'a> State<'a> {
         } else {
             let factor = regularised_gram(columns, self.sigma.recip())?;
             factor.solve_in_place(ColMut::from_slice_mut(&mut direction).as_mat_mut());
-            direction.iter_mut().for_each(|value| *value /= self.sigma);
+            for value in &mut direction {
+                *value /= self.sigma;
+            }
         }
         Some(direction)
     }

@@ -17,7 +17,7 @@ pub enum Status {
     /// There was no progress any more, or the algorithm held itself for converged and the
     /// certificate says otherwise.
     Stalled,
-    /// A value became NaN or infinite; the answer is useless.
+    /// A value became NaN or infinite, or left the range of f32, and nothing finished it.
     NonFinite,
 }
 

@@ -1,5 +1,10 @@
 //! The few loops over vectors that no library has, compiled for the vector units at hand.
 
+#![expect(
+    clippy::inline_always,
+    reason = "what is not inlined is not compiled for the vector unit"
+)]
+
 use pulp::Arch;
 
 /// Values that are worked on at once.
@@ -60,7 +65,7 @@ pub(crate) fn max_norm(values: &[f64]) -> f64 {
 }
 
 /// `sign(v) · max(|v| − threshold, 0)`.
-#[inline(always)]
+#[inline]
 pub(crate) fn soft_threshold(value: f64, threshold: f64) -> f64 {
     // Within the threshold this is an exact zero without a sign.
     value - value.clamp(-threshold, threshold)

@@ -66,9 +66,8 @@ pub(crate) fn problem(a: Array, y: &Array, lambda: Lambda) -> anyhow::Result<Pro
     let &[n, m] = a.shape.as_slice() else {
         bail!("a has shape {:?}; expected [n, m]", a.shape);
     };
-    let rows_of_y = match *y.shape.as_slice() {
-        [rows] | [_, rows] => rows,
-        _ => bail!("y has shape {:?}; expected [n] or [columns, n]", y.shape),
+    let (&[rows_of_y] | &[_, rows_of_y]) = y.shape.as_slice() else {
+        bail!("y has shape {:?}; expected [n] or [columns, n]", y.shape);
     };
     if rows_of_y != n {
         bail!("y has shape {:?}, a has shape {:?}: y needs {n} numbers a column", y.shape, a.shape);

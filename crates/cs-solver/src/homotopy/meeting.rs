@@ -1,5 +1,10 @@
 //! Where the correlations of the columns next meet their bounds: the widest loop of a path.
 
+#![expect(
+    clippy::inline_always,
+    reason = "what is not inlined is not compiled for the vector unit"
+)]
+
 use crate::vector::vectorised;
 
 /// Columns that are worked on at once.
@@ -10,7 +15,6 @@ const LANES: usize = 8;
 ///
 /// A column that depends on the active ones moves along with its bound: what is left of its approach is
 /// rounding, less than `least`.
-#[expect(clippy::too_many_arguments, reason = "all of them are numbers of one formula")]
 #[inline(always)]
 pub(super) fn meeting(
     correlation: f64,

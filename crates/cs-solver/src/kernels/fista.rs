@@ -77,7 +77,7 @@ pub(crate) fn fista_kernel(
         }
         let against = workgroup_sum(against, &mut partial, &mut adders);
 
-        let t_next = (1.0f32 + (1.0f32 + 4.0f32 * t * t).sqrt()) / 2.0f32;
+        let t_next = 0.5f32 + (0.25f32 + t * t).sqrt();
         let mut momentum = (t - 1.0f32) / t_next;
         t = t_next;
         if against > 0.0f32 {

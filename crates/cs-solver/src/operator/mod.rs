@@ -34,7 +34,8 @@ pub trait Operator: std::fmt::Debug + Send + Sync {
     /// `entries`: `[ids, n]`, overwritten.
     fn select(&self, ids: &[usize], entries: &mut [f64]);
 
-    /// `c`, where `A Aᵀ = c·I`; no factorisation is needed then.
+    /// `c`, where `A Aᵀ = c·I`; no factorisation is needed then. Without it, and without entries, Halpern
+    /// forms `A Aᵀ` once by way of the `n m` entries.
     fn row_norm_squared(&self) -> Option<f64> {
         None
     }

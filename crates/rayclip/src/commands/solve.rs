@@ -33,18 +33,17 @@ pub(crate) fn solve(args: &SolveArgs) -> anyhow::Result<ExitCode> {
         (None, None) => bail!("give --lambda or --lambda-ratio"),
     };
     let problem = arrays::problem(a, &y, lambda)?;
-    let (solutions, seconds) = match &args.check {
-        Some(file) => (check(&problem, file, args.solver.tolerance)?, None),
-        None => {
-            let chosen = device::choose_for_solver(args.solver.device)?;
-            output::note(&format!("device: {} — {}", chosen.name, chosen.reason));
-            let problem = problem.clone().on(&chosen.device);
-            let start = Instant::now();
-            let solutions = problem.solve(&settings(args))?;
-            let seconds = start.elapsed().as_secs_f64();
-            write(args, &problem, &solutions, (&y, double))?;
-            (solutions, Some(seconds))
-        }
+    let (solutions, seconds) = if let Some(file) = &args.check {
+        (check(&problem, file, args.solver.tolerance)?, None)
+    } else {
+        let chosen = device::choose_for_solver(args.solver.device)?;
+        output::note(&format!("device: {} — {}", chosen.name, chosen.reason));
+        let problem = problem.clone().on(&chosen.device);
+        let start = Instant::now();
+        let solutions = problem.solve(&settings(args))?;
+        let seconds = start.elapsed().as_secs_f64();
+        write(args, &problem, &solutions, (&y, double))?;
+        (solutions, Some(seconds))
     };
     if args.json {
         print_json(&problem, &solutions, seconds);
