@@ -503,13 +503,16 @@ fn an_operator_without_entries_is_solved_without_forming_any() {
     let implicit = Problem::new(a, &y, Lambda::Ratio(0.02)).unwrap();
     let dense = Problem::new(Matrix::from_rows(40, 200, rows).unwrap(), &y, Lambda::Ratio(0.02));
     let settings = Settings { tolerance: 1e-8, ..Settings::default() };
-    let (implicit_x, dense_x) =
-        (implicit.solve(&settings).unwrap(), dense.unwrap().solve(&settings).unwrap());
-    assert_eq!(implicit_x.algorithm(), Algorithm::Halpern);
-    for (a, b) in implicit_x.columns().iter().zip(dense_x.columns()) {
-        assert_eq!(a.status(), Status::Converged);
-        assert!(distance(a.x(), b.x()) < 1e-4);
+    let dense = dense.unwrap().solve(&settings).unwrap();
+    for algorithm in [Algorithm::Auto, Algorithm::Halpern, Algorithm::Homotopy, Algorithm::Ssnal] {
+        let solutions = implicit.solve(&Settings { algorithm, ..settings }).unwrap();
+        for (a, b) in solutions.columns().iter().zip(dense.columns()) {
+            assert_eq!(a.status(), Status::Converged, "{algorithm}");
+            assert!(distance(a.x(), b.x()) < 1e-4, "{algorithm}");
+        }
     }
+    let large = cs_solver::synthetic::subsampled_dct(600, 513, 1, 1).unwrap();
+    assert_eq!(cs_solver::auto::choose(&large), Algorithm::Halpern);
     let fista = Settings { algorithm: Algorithm::Fista, ..settings };
     assert!(matches!(implicit.solve(&fista), Err(SolverError::Unsuitable { .. })));
 }

@@ -2,9 +2,9 @@
 //!
 //! | where | what | why |
 //! |---|---|---|
-//! | operator without entries in memory | Halpern, f64 | no column of A is formed |
 //! | CPU, n ≤ 1024 | homotopy | exact, and the fastest of all there |
 //! | CPU, n > 1024 | SSNAL | its cost grows with the support, not with the path |
+//! | operator without entries in memory, n > 512 | Halpern, f64 | no factor, no column of A is formed |
 //! | GPU, `λ/λ_max` ≥ 1e-2 | FISTA | few iterations, no factorisation |
 //! | GPU, else | Halpern | ten times fewer iterations than FISTA |
 //!
@@ -13,20 +13,25 @@
 //! faster by homotopy than a GPU takes to launch the iterations (about 2 ms at 512×51): leave the device
 //! away there.
 //!
-//! The switch-over points on a CPU were measured with `rayclip bench solver --compare`; at 4096×409
-//! the homotopy is 4 times faster than SSNAL, at 16384×1638 it is 0.7 times as fast.
+//! The switch-over points on a CPU were measured with `rayclip bench solver --compare` on two cores, λ = 0.3:
+//! at 4096×409 the homotopy is 4 times as fast as SSNAL, at 16384×1638 0.7 times. With a subsampled DCT
+//! it is 3 times as fast as Halpern (to a gap of 1e-4) at 4096×409, 0.8 times at 2048×409, as fast at
+//! 8192×819, 0.1 times at 4096×1024.
 
 use crate::{Algorithm, Problem};
 
 /// Rows from which on SSNAL is faster than the homotopy.
 const SSNAL_FROM: usize = 1025;
+/// Rows from which on Halpern is faster than the homotopy for an operator without entries.
+const HALPERN_FROM: usize = 513;
 /// Smallest `λ/λ_max` of a batch from which on FISTA needs fewer iterations than Halpern.
 const FISTA_FROM: f64 = 1e-2;
 
 /// The algorithm for a problem; never `Auto`.
 pub fn choose(problem: &Problem) -> Algorithm {
     if problem.operators().iter().any(|a| a.as_matrix().is_none()) {
-        return Algorithm::Halpern;
+        let large = problem.rows() >= HALPERN_FROM;
+        return if large { Algorithm::Halpern } else { Algorithm::Homotopy };
     }
     let gpu = problem.device().is_some_and(|device| device.identity().is_some());
     if !gpu {

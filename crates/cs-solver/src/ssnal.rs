@@ -18,6 +18,7 @@
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::solvers::{Llt, Solve};
 use faer::{Accum, ColMut, Mat, MatRef, Par, Side};
+use rayon::prelude::*;
 
 use crate::Status;
 use crate::answer::{Answer, Column};
@@ -39,12 +40,20 @@ const INEXACT: f64 = 0.2;
 const ROUNDING: f64 = 1e-13;
 /// Sufficient decrease of the line search.
 const ARMIJO: f64 = 1e-4;
+/// Entries of A from which on threads share the linear algebra of a column.
+const SHARED_FROM: usize = 1 << 20;
 /// Halvings of a Newton step at most.
 const MAX_HALVINGS: usize = 30;
 
-/// Solves the columns one after the other; the linear algebra of each runs on all threads.
+/// Solves the columns: small ones side by side, large ones one after the other with the linear algebra
+/// of each on all threads.
 pub(crate) fn solve(a: &dyn Operator, columns: &[Column<'_>], tolerance: f64) -> Vec<Answer> {
-    columns.iter().map(|column| State::begin(a, column).run(tolerance)).collect()
+    let solve = |column| State::begin(a, column).run(tolerance);
+    if a.rows() * a.columns() < SHARED_FROM {
+        columns.par_iter().map(solve).collect()
+    } else {
+        columns.iter().map(solve).collect()
+    }
 }
 
 struct State<'a> {

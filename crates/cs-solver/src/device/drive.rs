@@ -7,9 +7,9 @@ use crate::problem::read;
 use crate::{Settings, SolverError, Status};
 
 /// Blocks without progress after which a column has stalled.
-const PATIENCE: f32 = 20.0;
+const PATIENCE: f32 = 40.0;
 /// Progress is a fall of the merit or of the gap by this fraction.
-const PROGRESS: f64 = 1e-3;
+const PROGRESS: f64 = 2e-2;
 
 /// Where a batch stands.
 pub(crate) struct Points {

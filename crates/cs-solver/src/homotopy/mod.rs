@@ -71,3 +71,40 @@ fn follow(a: &dyn Operator, columns: &[Column<'_>], parallel: bool) -> Vec<Answe
     }
     paths.into_iter().map(Path::finish).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Matrix;
+    use crate::answer::Start;
+    use crate::certificate::certify;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn every_path_ends_at_the_optimum_wherever_it_begins(
+            n in 1_usize..12,
+            m in 1_usize..42,
+            entries in proptest::collection::vec(-3.0..3.0, 12 * 42 + 12),
+            start in proptest::collection::vec(-1.0..1.0, 42),
+            exponent in -5.0..1.0,
+        ) {
+            let a = Matrix::from_rows(n, m, &entries[..n * m]).unwrap();
+            let y = &entries[n * m..n * m + n];
+            let lambda = 10_f64.powf(exponent);
+            // about half of the entries, with whatever signs
+            let x: Vec<f64> = start[..m].iter().map(|x: &f64| if x.abs() < 0.5 { 0.0 } else { *x }).collect();
+            for start in [None, Some(Start { x: x.clone(), nu: vec![0.0; n] })] {
+                let answer =
+                    solve(&a, &[Column { y, lambda, scale: 1.0, start }]).pop().unwrap();
+                prop_assert_eq!(answer.status, crate::Status::Converged);
+                prop_assert!(answer.x.iter().filter(|x| **x != 0.0).count() <= n);
+                let (certificate, _) = certify(&a, y, lambda, &answer.x, &answer.nu);
+                prop_assert!(certificate.relative_gap < 1e-7, "{:?}", certificate);
+            }
+        }
+    }
+}
