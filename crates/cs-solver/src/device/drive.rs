@@ -6,11 +6,6 @@ use crate::answer::{Answer, Column};
 use crate::problem::read;
 use crate::{Settings, SolverError, Status};
 
-/// Blocks without progress after which a column has stalled.
-const PATIENCE: f32 = 40.0;
-/// Progress is a fall of the merit or of the gap by this fraction.
-const PROGRESS: f64 = 2e-2;
-
 /// Where a batch stands.
 pub(crate) struct Points {
     /// `[group, column, m]`, exactly zero off the support.
@@ -27,6 +22,10 @@ pub(crate) struct Points {
 pub(crate) trait Iteration {
     /// Iterations between two looks.
     const BLOCK: usize;
+    /// Progress is a fall of the merit by this fraction.
+    const PROGRESS: f64;
+    /// Blocks without progress after which a column has stalled.
+    const PATIENCE: f32;
 
     /// Goes on for `iterations`; columns whose `open`, `[group, column, 1]`, is 0 may stand still (those
     /// of a kernel do, in tensor operations they move along).
@@ -52,28 +51,34 @@ struct Best {
     stale: Tensor<3>,
     /// Iterations at the best point, `[group, column, 1]`.
     reached: Tensor<3>,
+    stall: Stall,
+}
+
+/// When a column has stalled.
+#[derive(Clone, Copy)]
+struct Stall {
+    progress: f64,
+    patience: f32,
 }
 
 impl Best {
     /// Nothing yet, in the shapes of `points`.
-    fn start(points: &Points) -> Self {
+    fn start(points: &Points, stall: Stall) -> Self {
         let stale = points.gap.zeros_like();
         // The largest number, not infinity: GPU compilers may assume that there is none.
         let nothing = stale.clone().add_scalar(f32::MAX);
         let (x, nu) = (points.x.zeros_like(), points.nu.zeros_like());
         let points = Points { x, nu, gap: nothing.clone(), merit: nothing };
-        Self { points, reached: stale.clone(), stale }
+        Self { points, reached: stale.clone(), stale, stall }
     }
 
     fn offer(&mut self, offered: Points, iterations: usize, settled: bool) {
-        let best = &mut self.points;
+        let (best, stall) = (&mut self.points, self.stall);
         // Comparisons with NaN are false: such a point is not taken. Where a compiler thinks otherwise,
         // the certificate does not.
         let better = offered.merit.clone().lower(best.merit.clone());
-        let falls = |offered: &Tensor<3>, best: &Tensor<3>| {
-            offered.clone().lower(best.clone().mul_scalar(1.0 - PROGRESS))
-        };
-        let progress = falls(&offered.merit, &best.merit).bool_or(falls(&offered.gap, &best.gap));
+        let least = best.merit.clone().mul_scalar(1.0 - stall.progress);
+        let progress = offered.merit.clone().lower(least);
         let wide = |extent: usize| {
             let [groups, columns, _] = better.dims();
             better.clone().expand([groups, columns, extent])
@@ -107,7 +112,7 @@ impl Best {
     /// Columns that are not converged and still make progress, as 0 and 1.
     fn alive(&self, tolerance: f64) -> Tensor<3> {
         let open = self.points.gap.clone().greater_elem(tolerance);
-        open.bool_and(self.stale.clone().lower_elem(PATIENCE)).float()
+        open.bool_and(self.stale.clone().lower_elem(self.stall.patience)).float()
     }
 
     /// Their count: the one number that is read after every block.
@@ -144,7 +149,7 @@ impl Returned {
                 Status::NonFinite
             } else if gaps[at] <= tolerance {
                 Status::Converged
-            } else if stale[at] >= f64::from(PATIENCE) {
+            } else if stale[at] >= f64::from(best.stall.patience) {
                 Status::Stalled
             } else {
                 Status::MaxIterations
@@ -193,7 +198,7 @@ pub(crate) fn drive<I: Iteration>(
     // The device's own gap is a little off; the certificate decides.
     let tolerance = 0.5 * settings.tolerance;
     let first = iteration.points();
-    let mut best = Best::start(&first);
+    let mut best = Best::start(&first, Stall { progress: I::PROGRESS, patience: I::PATIENCE });
     let mut iterations = 0;
     best.offer(first, iterations, false);
     let [groups, width, _] = best.points.x.dims();

@@ -129,6 +129,9 @@ impl Batch {
 
 impl Iteration for Batch {
     const BLOCK: usize = BLOCK;
+    // Of the objective, which is near its optimum long before the gap is small.
+    const PROGRESS: f64 = 1e-6;
+    const PATIENCE: f32 = 10.0;
 
     fn advance(&mut self, iterations: usize, open: Tensor<3>) {
         let weight = self.lambda.clone().mul_scalar(2_f64.powi(self.stage));

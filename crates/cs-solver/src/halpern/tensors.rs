@@ -203,6 +203,9 @@ impl Batch {
 
 impl Iteration for Batch {
     const BLOCK: usize = BLOCK;
+    // Of the gap, which stands still between two restarts.
+    const PROGRESS: f64 = 2e-2;
+    const PATIENCE: f32 = 40.0;
 
     fn advance(&mut self, iterations: usize, open: Tensor<3>) {
         match self.kernel {

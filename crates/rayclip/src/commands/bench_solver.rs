@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, bail};
-use burn::tensor::{Device, Distribution, Tensor};
+use anyhow::{Context, anyhow, bail, ensure};
+use burn::tensor::{Device, Tensor};
 use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use cs_solver::{
@@ -213,11 +213,14 @@ impl Rates {
             a.apply_transposed(&entries, &mut product);
             Ok(())
         })?;
-        let a = Tensor::<2>::random([SQUARE, SQUARE], Distribution::Default, device);
+        let a = Tensor::<2>::ones([SQUARE, SQUARE], device);
         let device = fastest(|| {
-            // Reading one number waits for the product.
-            let corner = a.clone().matmul(a.clone()).slice([0..1, 0..1]);
-            corner.try_into_data().map(|_| ()).map_err(|error| anyhow::anyhow!("{error}"))
+            // Reading the sum waits for the product.
+            let sum = a.clone().matmul(a.clone()).sum().try_into_vec_as::<f32>();
+            let sum = sum.map_err(|error| anyhow!("multiplying matrices: {error}"))?;
+            let right = (SQUARE * SQUARE * SQUARE) as f32;
+            ensure!(sum == [right], "the device multiplies wrongly: {sum:?} is not {right}");
+            Ok(())
         })?;
         Ok(Self { host: operations / host, device: operations / device })
     }
