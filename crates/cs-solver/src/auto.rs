@@ -14,9 +14,11 @@
 //! away there.
 //!
 //! The switch-over points on a CPU were measured with `rayclip bench solver --compare` on two cores, λ = 0.3:
-//! at 4096×409 the homotopy is 4 times as fast as SSNAL, at 16384×1638 0.7 times. With a subsampled DCT
-//! it is 3 times as fast as Halpern (to a gap of 1e-4) at 4096×409, 0.8 times at 2048×409, as fast at
-//! 8192×819, 0.1 times at 4096×1024.
+//! at 4096×409 the homotopy is 4 times as fast as SSNAL, at 8192×1638 as fast, at 16384×1638 0.7 times.
+//! Neither the batch nor `λ/λ_max` moves them: at 8192×1638 six columns cost 0.9 times as much each as two,
+//! and at 8192×1200 the homotopy takes 0.8 to 1.5 times as long as SSNAL from `λ/λ_max` = 1e-3 to 0.5
+//! (0.4 to 0.8 times at 4096×409). With a subsampled DCT the homotopy is 3 times as fast as Halpern (to a
+//! gap of 1e-4) at 4096×409, 0.8 times at 2048×409, as fast at 8192×819, 0.1 times at 4096×1024.
 
 use crate::{Algorithm, Problem};
 
