@@ -55,7 +55,7 @@ fn a_folder_without_data_is_named() {
 fn a_wrong_configuration_is_named() {
     let folder = tempfile::tempdir().unwrap();
     small_data(folder.path());
-    let cases: [(&[&str], &[&str]); 11] = [
+    let cases: [(&[&str], &[&str]); 12] = [
         (&["--hidden", "0"], &["network.hidden", "at least 1"]),
         (&["--hidden", "40,0"], &["network.hidden"]),
         (&["--hidden", "10"], &["nothing to compress", "min_width"]),
@@ -65,6 +65,7 @@ fn a_wrong_configuration_is_named() {
         (&["--set", "training.bach_size=5"], &["training.bach_size", "training.batch_size"]),
         (&["--set", "training.batch_size=five"], &["training.batch_size", "five"]),
         (&["--set", "training.learning_rate=-1"], &["learning_rate", "positive"]),
+        (&["--set", "solver.tolerance=1e-15"], &["solver.tolerance", "1e-12"]),
         (&["--set", "nonsense"], &["key=value"]),
         (&["--replicas", "0"], &["replicas", "at least 1"]),
     ];

@@ -75,6 +75,11 @@ pub struct Settings {
     pub polish: bool,
 }
 
+impl Settings {
+    /// Smallest relative gap that a certificate in f64 can show.
+    pub const LEAST_TOLERANCE: f64 = 1e-12;
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self { algorithm: Algorithm::Auto, tolerance: 1e-4, max_iterations: 20_000, polish: true }

@@ -11,8 +11,6 @@ use crate::{
     Algorithm, Lambda, Problem, Settings, SolverError, auto, device, halpern, homotopy, ssnal,
 };
 
-/// Smallest gap that a certificate in f64 can show.
-const LEAST_TOLERANCE: f64 = 1e-12;
 /// Smallest gap that an iteration in f32 reaches by itself.
 const LEAST_TOLERANCE_F32: f64 = 1e-5;
 
@@ -84,7 +82,7 @@ impl Problem {
     pub fn certify(&self, x: &[f64], tolerance: f64) -> Result<Solutions, SolverError> {
         let m = self.coefficients();
         SolverError::check_extent("entries of x", self.lambdas().len() * m, x.len())?;
-        SolverError::check_tolerance(tolerance, LEAST_TOLERANCE, "in f64")?;
+        SolverError::check_tolerance(tolerance, Settings::LEAST_TOLERANCE, "in f64")?;
         let a_group = self.columns_per_group();
         let columns: Vec<Column<'_>> =
             (0..self.groups()).flat_map(|group| self.group(group)).collect();
@@ -130,7 +128,7 @@ impl Problem {
         let (least, why) = if single && !settings.polish {
             (LEAST_TOLERANCE_F32, "in f32 without polish")
         } else {
-            (LEAST_TOLERANCE, "in f64")
+            (Settings::LEAST_TOLERANCE, "in f64")
         };
         SolverError::check_tolerance(settings.tolerance, least, why)?;
         SolverError::check_at_least("iterations at most", 1, settings.max_iterations)?;

@@ -300,10 +300,13 @@ impl RunConfig {
         let fractions = [
             ("compression.keep", self.compression.keep),
             ("measurement.ratio", self.measurement.ratio),
-            ("solver.tolerance", self.solver.tolerance),
         ];
         if let Some((key, value)) = fractions.into_iter().find(|(_, v)| !(*v > 0.0 && *v < 1.0)) {
             return refuse(key, &value, "between 0 and 1");
+        }
+        let least = cs_solver::Settings::LEAST_TOLERANCE;
+        if !(least..1.0).contains(&self.solver.tolerance) {
+            return refuse("solver.tolerance", &self.solver.tolerance, "between 1e-12 and 1");
         }
         if !self.data.mean.is_finite() {
             return refuse("data.mean", &self.data.mean, "a finite number");
