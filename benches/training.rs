@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rayclip_data::digits::{DigitsConfig, draw};
 use rayclip_trainer::presets::{Layers, Setting, resolve};
-use rayclip_trainer::{Event, Observer, RunDir, run};
+use rayclip_trainer::{Backend, Event, Observer, RunDir, run};
 
 const BATCHES: u64 = 20;
 
@@ -36,7 +36,13 @@ fn steps(criterion: &mut Criterion) {
                     let folder = tempfile::tempdir().expect("there is a place for a folder");
                     let path = folder.path().join("run");
                     let folder = RunDir::create(&path, &config).expect("the folder is new");
-                    run(&config, data.clone(), (&device, name), &folder, &mut Silent)
+                    run(
+                        &config,
+                        data.clone(),
+                        Backend { device: &device, name, at_once: None },
+                        &folder,
+                        &mut Silent,
+                    )
                 });
             });
         }

@@ -59,7 +59,7 @@ fn a_wrong_configuration_is_named() {
         (&["--hidden", "0"], &["network.hidden", "at least 1"]),
         (&["--hidden", "40,0"], &["network.hidden"]),
         (&["--hidden", "10"], &["nothing to compress", "min_width"]),
-        (&["--method", "dtcc"], &["compression.method", "dtcc", "dtc"]),
+        (&["--method", "dtcc"], &["compression.methods", "dtcc", "dtc"]),
         (&["--preset", "papper"], &["papper", "corrected, paper, supplement"]),
         (&["--device", "gpu"], &["device", "gpu", "wgpu"]),
         (&["--set", "training.bach_size=5"], &["training.bach_size", "training.batch_size"]),
@@ -104,7 +104,7 @@ fn a_loss_that_is_not_finite_ends_the_run_and_keeps_its_folder() {
     small_data(folder.path());
     let flags = ["--out", "run", "--set", "training.learning_rate=1e30"];
     let message = refused_run(folder.path(), &flags);
-    assert_parts(&message, &["training loss of replica 0", "learning_rate"]);
+    assert_parts(&message, &["training loss is NaN", "learning_rate"]);
     let summary = fs::read_to_string(folder.path().join("run/summary.json")).unwrap();
     assert!(summary.contains("\"failed\""), "{summary}");
 }

@@ -56,7 +56,7 @@ fn a_run_goes_down_the_ladder_and_leaves_everything_in_its_folder() {
     for (cycle, width) in widths.iter().enumerate() {
         let text = fs::read(out.join(format!("kept/cycle_{cycle:02}.json"))).unwrap();
         let kept: Value = serde_json::from_slice(&text).unwrap();
-        let ids: Vec<u64> = kept["layers"][0][0]
+        let ids: Vec<u64> = kept["replicas"][0]["layers"][0]
             .as_array()
             .unwrap()
             .iter()

@@ -94,7 +94,9 @@ fn run_once(binary: &Path, flags: &[String], device: &str) -> anyhow::Result<Mea
         seconds,
         compress_share: compressing / (training + compressing),
         peak_mebibytes,
-        accuracy: summary["accuracy_after"][0].as_f64().context("no accuracy in summary")?,
+        accuracy: summary["replicas"][0]["accuracy_after"]
+            .as_f64()
+            .context("no accuracy in summary")?,
     })
 }
 

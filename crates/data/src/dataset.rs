@@ -1,6 +1,12 @@
 //! A data set: a training and a test split of byte images with labels.
 
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use sha2::{Digest, Sha256};
+
 use crate::DataError;
+use crate::mnist::hex;
 
 /// Images and their labels, in the order of the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +26,15 @@ impl Split {
     /// Whether there is no image.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
+    }
+
+    /// The images numbered `ids`, of `pixels` each.
+    fn pick(&self, ids: &[usize], pixels: usize) -> Self {
+        let image = |id: &usize| self.images[id * pixels..(id + 1) * pixels].iter().copied();
+        Self {
+            images: ids.iter().flat_map(image).collect(),
+            labels: ids.iter().map(|id| self.labels[*id]).collect(),
+        }
     }
 }
 
@@ -89,6 +104,43 @@ impl Dataset {
         self.image_shape.iter().product()
     }
 
+    /// Takes `fraction` of the training images (one at least) away and returns them, to choose settings
+    /// by without a look at the test images. Which ones depends on their number and `fraction` alone.
+    ///
+    /// # Errors
+    /// No training image would be left.
+    pub fn hold_out(&mut self, fraction: f64) -> Result<Split, DataError> {
+        let all = self.train.len();
+        let count = ((fraction * all as f64).round() as usize).max(1);
+        if count >= all {
+            let reason = format!("holding out {fraction} of {all} training images leaves none");
+            return Err(DataError::Inconsistent { name: self.name.clone(), reason });
+        }
+        let mut order: Vec<usize> = (0..all).collect();
+        order.shuffle(&mut ChaCha8Rng::seed_from_u64(0));
+        let (held_out, kept) = order.split_at_mut(count);
+        held_out.sort_unstable();
+        kept.sort_unstable();
+        let pixels = self.pixels();
+        let validation = self.train.pick(held_out, pixels);
+        self.train = self.train.pick(kept, pixels);
+        Ok(validation)
+    }
+
+    /// SHA-256 of shape, images and labels, in hexadecimal: equal for equal data, whatever its name.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        for extent in &self.image_shape {
+            hash.update((*extent as u64).to_le_bytes());
+        }
+        for split in [&self.train, &self.test] {
+            hash.update((split.len() as u64).to_le_bytes());
+            hash.update(&split.images);
+            hash.update(&split.labels);
+        }
+        hex(&hash.finalize())
+    }
+
     /// Mean and standard deviation of the training pixels, as fractions of 255.
     ///
     /// A constant data set has the deviation 1, so that normalising never divides by zero.
@@ -139,6 +191,33 @@ mod tests {
         assert!(reason(new(good(), split(&[0; 2], &[7]))).contains("label 7 of image 0"));
         assert!(reason(new(split(&[0; 2], &[0]), good())).contains("two classes"));
         assert!(reason(Dataset::new("d", vec![0, 2], good(), good())).contains("no pixel"));
+    }
+
+    #[test]
+    fn what_is_held_out_is_not_trained_on() {
+        let images: Vec<u8> = (0..20).collect();
+        let labels: Vec<u8> = (0..20).map(|i| i % 2).collect();
+        let whole = Dataset::new("d", vec![1], split(&images, &labels), split(&[0], &[1])).unwrap();
+        let mut rest = whole.clone();
+        let validation = rest.hold_out(0.25).unwrap();
+        assert_eq!((validation.len(), rest.train.len()), (5, 15));
+        let mut all = [validation.images.clone(), rest.train.images.clone()].concat();
+        all.sort_unstable();
+        assert_eq!(all, images);
+        assert!(validation.images.iter().zip(&validation.labels).all(|(i, l)| i % 2 == *l));
+        assert_ne!(validation.images, [0, 1, 2, 3, 4]);
+        assert_eq!(rest.test, whole.test);
+        assert!(whole.clone().hold_out(0.99).unwrap_err().to_string().contains("leaves none"));
+    }
+
+    #[test]
+    fn equal_data_has_an_equal_digest() {
+        let data = |name: &str, pixel: u8| {
+            Dataset::new(name, vec![1], split(&[0, pixel], &[0, 1]), split(&[0], &[1])).unwrap()
+        };
+        assert_eq!(data("a", 7).digest(), data("b", 7).digest());
+        assert_ne!(data("a", 7).digest(), data("a", 8).digest());
+        assert_eq!(data("a", 7).digest().len(), 64);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! LeCun, Cortes, Burges, *The MNIST database of handwritten digits* (1998).
 
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use crate::folder::{self, Parts};
-use crate::{DataError, Dataset, Progress};
+use crate::{DataError, Dataset, Progress, write_whole};
 
 /// The variable that names another cache folder than the system's.
 pub const CACHE_VARIABLE: &str = "RAYCLIP_CACHE";
@@ -99,7 +99,8 @@ fn fetch(
     for mirror in MIRRORS {
         match download(&format!("{mirror}/{name}.gz")) {
             Ok(bytes) if sha256_of_content(&bytes, length).as_deref() == Some(digest) => {
-                write_whole(&gzipped, &bytes)?;
+                write_whole(&gzipped, &bytes)
+                    .map_err(|source| DataError::io("write", &gzipped, source))?;
                 return Ok(gzipped);
             }
             Ok(_) => reason = format!("{mirror}: the file has another SHA-256 than {digest}"),
@@ -132,22 +133,15 @@ fn sha256_of_content(bytes: &[u8], length: u64) -> Option<String> {
     Some(hex(&Sha256::digest(&content)))
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
-}
-
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
-    let failed = |source| DataError::io("write", path, source);
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     #[test]

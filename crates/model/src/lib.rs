@@ -31,4 +31,4 @@ pub use disk::{Description, load, save};
 pub use error::ModelError;
 pub use mlp::{Layer, Mlp};
 pub use shape::MlpShape;
-pub use surgery::select;
+pub use surgery::{select, select_replicas};

@@ -18,7 +18,7 @@ pub struct Layer {
 
 impl Layer {
     /// `x W + b`, `[replica, image, fan_in] → [replica, image, fan_out]`.
-    fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+    pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
         let product = input.matmul(self.weight.val());
         match &self.bias {
             Some(bias) => product + bias.val(),
@@ -70,8 +70,26 @@ impl Mlp {
     /// # Shapes
     /// `[replica, image, input] → [replica, image, class]`.
     pub fn forward(&self, images: Tensor<3>) -> Tensor<3> {
-        let (last, hidden) = self.layers.split_last().expect("a network has an output layer");
-        last.forward(hidden.iter().fold(images, |input, layer| relu(layer.forward(input))))
+        self.forward_from(0, images)
+    }
+
+    /// Logits from the input of layer `first`: the images for 0, the activations of hidden layer
+    /// `first − 1` after that.
+    ///
+    /// # Shapes
+    /// `[replica, image, fan_in] → [replica, image, class]`.
+    pub fn forward_from(&self, first: usize, input: Tensor<3>) -> Tensor<3> {
+        let (last, hidden) = self.layers[first..].split_last().expect("there is an output layer");
+        last.forward(hidden.iter().fold(input, |input, layer| relu(layer.forward(input))))
+    }
+
+    /// Activations of hidden layer `hidden`, after the rectifier.
+    ///
+    /// # Shapes
+    /// `[replica, image, input] → [replica, image, m]`.
+    pub fn activations(&self, hidden: usize, images: Tensor<3>) -> Tensor<3> {
+        let layers = &self.layers[..=hidden];
+        layers.iter().fold(images, |input, layer| relu(layer.forward(input)))
     }
 
     /// The same network with every parameter a leaf of a new autodiff graph.
@@ -86,6 +104,23 @@ impl Mlp {
             .map(|layer| Layer { weight: leaf(layer.weight), bias: layer.bias.map(leaf) })
             .collect();
         Self { layers }
+    }
+
+    /// Whether all parameters of a replica are finite, for every replica.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub fn finite(&self) -> Result<Vec<bool>, ModelError> {
+        let parameters = self
+            .layers
+            .iter()
+            .flat_map(|layer| std::iter::once(&layer.weight).chain(&layer.bias).map(Param::val));
+        let sums = parameters.map(|parameter| parameter.abs().sum_dim(2).sum_dim(1));
+        let sums: Vec<f32> =
+            Tensor::cat(sums.collect(), 2).sum_dim(2).try_into_vec_as().map_err(|error| {
+                ModelError::Device { what: "the weights".into(), reason: error.to_string() }
+            })?;
+        Ok(sums.into_iter().map(f32::is_finite).collect())
     }
 
     /// The extents as they are now.
@@ -122,6 +157,20 @@ mod tests {
         let third = Mlp::init(&alone, &device, |_, layer| seeded(2, layer)).unwrap();
         let images = Tensor::<3>::ones([1, 6, 5], &device);
         let of_three = three.forward(images.clone().repeat_dim(0, 3)).narrow(0, 2, 1);
-        of_three.into_data().assert_eq(&third.forward(images).into_data(), true);
+        of_three.into_data().assert_eq(&third.forward(images.clone()).into_data(), true);
+
+        let hidden = third.activations(1, images.clone());
+        assert_eq!(hidden.dims(), [1, 6, 4]);
+        let logits = third.forward_from(2, hidden).into_data();
+        logits.assert_eq(&third.forward(images.clone()).into_data(), true);
+        let kept = three.keep_replicas(&[0, 2]);
+        assert_eq!(kept.finite().unwrap(), [true, true]);
+        let mut broken = kept.clone();
+        let weight = broken.layers[1].weight.val();
+        let spoiled = Tensor::<3>::from_data([[[1.0]], [[f32::NAN]]], &device);
+        broken.layers[1].weight = Param::from_tensor(weight * spoiled);
+        assert_eq!(broken.finite().unwrap(), [true, false]);
+        let last = kept.forward(images.repeat_dim(0, 2)).narrow(0, 1, 1);
+        last.into_data().assert_eq(&logits, true);
     }
 }

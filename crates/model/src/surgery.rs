@@ -3,7 +3,7 @@
 use burn::module::Param;
 use burn::tensor::{Int, Tensor, TensorData};
 
-use crate::Mlp;
+use crate::{Layer, Mlp};
 
 /// Keeps, in replica `r`, the entries `kept[r]` along `dimension`; on the device.
 ///
@@ -44,6 +44,52 @@ impl Mlp {
     }
 }
 
+impl Mlp {
+    /// The network of some replicas.
+    ///
+    /// # Panics
+    /// If there is no such replica.
+    #[must_use]
+    pub fn keep_replicas(&self, replicas: &[usize]) -> Self {
+        let cut = |parameter: &Param<Tensor<3>>| {
+            Param::initialized(parameter.id, select_replicas(&parameter.val(), replicas))
+        };
+        let layers = self.layers.iter();
+        let layers = layers
+            .map(|layer| Layer { weight: cut(&layer.weight), bias: layer.bias.as_ref().map(cut) })
+            .collect();
+        Self { layers }
+    }
+
+    /// The replicas of several networks of one shape, one network after the other.
+    ///
+    /// # Panics
+    /// If there is none, or the shapes differ in more than the replicas.
+    #[must_use]
+    pub fn cat(networks: &[Self]) -> Self {
+        let join = |parameter: &dyn Fn(&Self) -> Tensor<3>| {
+            Param::from_tensor(Tensor::cat(networks.iter().map(parameter).collect(), 0))
+        };
+        let layers = networks[0].layers.iter().enumerate().map(|(index, layer)| Layer {
+            weight: join(&|network| network.layers[index].weight.val()),
+            bias: layer.bias.as_ref().map(|_| {
+                join(&|network| {
+                    let bias = network.layers[index].bias.as_ref();
+                    bias.expect("networks of one shape all have biases, or none").val()
+                })
+            }),
+        });
+        Self { layers: layers.collect() }
+    }
+}
+
+/// Keeps some replicas of a tensor, on the device.
+pub fn select_replicas(tensor: &Tensor<3>, replicas: &[usize]) -> Tensor<3> {
+    let ids: Vec<i32> = replicas.iter().map(|&id| id as i32).collect();
+    let ids = TensorData::new(ids, [replicas.len()]);
+    tensor.clone().select(0, Tensor::<1, Int>::from_data(ids, &tensor.device()))
+}
+
 #[cfg(test)]
 mod tests {
     use burn::tensor::{Device, Distribution, Tolerance};
@@ -75,6 +121,9 @@ mod tests {
         let mut silenced = network;
         let leaving = silenced.layers[1].weight.val() * mask;
         silenced.layers[1].weight = Param::from_tensor(leaving);
+        let both = Mlp::cat(&[smaller.keep_replicas(&[1]), smaller.keep_replicas(&[0])]);
+        let swapped = both.keep_replicas(&[1, 0]).layers[1].weight.val().into_data();
+        swapped.assert_eq(&smaller.layers[1].weight.val().into_data(), true);
         let images = Tensor::random([2, 11, 6], Distribution::Default, &device);
         let expected = silenced.forward(images.clone()).into_data();
         smaller

@@ -21,6 +21,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Train a network, clipping its hidden layers after every cycle, until they are small
     Run(Box<RunArgs>),
+    /// Train with several methods and seeds at once, and say what can be told apart
+    Compare(Box<CompareArgs>),
     /// Solve min ‖A x − y‖² + λ‖x‖₁ for matrices from files, with a certificate for every column
     Solve(Box<SolveArgs>),
     /// Measure how fast this machine is
@@ -37,42 +39,134 @@ impl Default for Command {
 
 #[derive(Debug, Default, Args)]
 pub(crate) struct RunArgs {
-    /// Defaults to start from: corrected, paper or supplement [default: corrected]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) preset: Option<String>,
-    /// What neurons are ranked by: dtc, magnitude, l2 or random
+    /// What neurons are ranked by: dtc, magnitude, l1, l2, random, taylor, activation, data-lasso; or
+    /// scratch
     #[arg(long, value_name = "NAME")]
     pub(crate) method: Option<String>,
-    /// digits (built in), mnist (downloaded once), or a folder with four IDX files
-    #[arg(long, value_name = "NAME|DIR")]
-    pub(crate) data: Option<String>,
-    /// Neurons of every hidden layer, for example 512,256
-    #[arg(long, value_name = "WIDTHS", value_delimiter = ',', overrides_with = "hidden")]
-    pub(crate) hidden: Vec<usize>,
     /// Seed of the first replica
     #[arg(long, value_name = "SEED", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(crate) seed: Option<u64>,
     /// Networks that train at once, with seeds SEED, SEED+1, …
     #[arg(long, value_name = "COUNT")]
     pub(crate) replicas: Option<usize>,
-    /// auto, wgpu, ndarray, flex or cuda
-    #[arg(long, value_name = "NAME")]
-    pub(crate) device: Option<String>,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
     /// Run folder to make; it must not exist [default: a new one in runs/]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// Folders of finished runs to compare, instead of running
+    #[arg(value_name = "RUN", conflicts_with_all = ["methods", "seeds", "config_args", "at_once", "out", "quiet"])]
+    pub(crate) runs: Vec<PathBuf>,
+    /// What neurons are ranked by, each method with the same seeds; dtc has variants such as
+    /// dtc-coefficient or dtc-l2 [default: dtc,magnitude,random]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', overrides_with = "methods")]
+    pub(crate) methods: Vec<String>,
+    /// Seeds of every method, for example 0..20 (0 to 19) [default: 0..5]
+    #[arg(long, value_name = "RANGE", value_parser = Seeds::from_str)]
+    pub(crate) seeds: Option<Seeds>,
+    /// The method that the others are compared with [default: the first]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) baseline: Option<String>,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Run folder to make; it must not exist [default: a new one in runs/]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+}
+
+/// What a configuration is put together from.
+#[derive(Debug, Default, Args)]
+#[group(id = "config_args", multiple = true)]
+pub(crate) struct ConfigArgs {
+    /// Defaults to start from: corrected, paper or supplement [default: corrected]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) preset: Option<String>,
+    /// digits (built in), mnist (downloaded once), or a folder with four IDX files
+    #[arg(long, value_name = "NAME|DIR")]
+    pub(crate) data: Option<String>,
+    /// Neurons of every hidden layer, for example 512,256
+    #[arg(long, value_name = "WIDTHS", value_delimiter = ',', overrides_with = "hidden")]
+    pub(crate) hidden: Vec<usize>,
+    /// Adam's moments across a clip: carry those of kept neurons, or reset
+    #[arg(long, value_name = "NAME")]
+    pub(crate) moments: Option<String>,
+    /// Refit the weights that leave a clipped layer by least squares
+    #[arg(long)]
+    pub(crate) compensate: bool,
+    /// Give all seeds the same measurement matrices
+    #[arg(long)]
+    pub(crate) shared_measurements: bool,
+    /// Fraction of the training images to hold out, to choose settings by
+    #[arg(long, value_name = "FRACTION")]
+    pub(crate) validation: Option<f64>,
+    /// auto, wgpu, ndarray, flex or cuda
+    #[arg(long, value_name = "NAME")]
+    pub(crate) device: Option<String>,
     /// Configuration file over the preset, for example the config.toml of a run folder
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Set any key of the configuration, for example `training.batch_size=256` (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) settings: Vec<String>,
+    /// Networks that train at once, at most [default: as many as memory takes]
+    #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
+    pub(crate) at_once: Option<usize>,
+}
+
+/// How much is printed.
+#[derive(Debug, Default, Args)]
+pub(crate) struct ShowArgs {
     /// Print nothing but the path of the run folder
     #[arg(long, short, conflicts_with = "json")]
     pub(crate) quiet: bool,
     /// Print one JSON object a line on stdout
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// A range of seeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seeds {
+    pub(crate) first: u64,
+    pub(crate) count: usize,
+}
+
+impl FromStr for Seeds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| {
+            let seed = text.trim().parse::<u64>().ok().filter(|seed| i64::try_from(*seed).is_ok());
+            seed.ok_or_else(|| "expected a range of seeds such as 0..20".to_owned())
+        };
+        let (first, end) = match text.split_once("..") {
+            None => (number(text)?, number(text)? + 1),
+            Some((first, last)) => match last.strip_prefix('=') {
+                Some(last) => (number(first)?, number(last)? + 1),
+                None => (number(first)?, number(last)?),
+            },
+        };
+        match usize::try_from(end.saturating_sub(first)) {
+            Ok(count @ 1..=100_000) => Ok(Self { first, count }),
+            Ok(0) => Err(format!("the range holds no seed: {first}..{end} ends before it begins")),
+            _ => Err("the range holds more than 100000 seeds".into()),
+        }
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..) => Ok(count),
+        _ => Err("expected a number, at least 1".into()),
+    }
 }
 
 #[derive(Debug, Args)]
@@ -202,4 +296,27 @@ pub(crate) struct DevicesArgs {
     /// Print one JSON object a line on stdout
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn seeds_are_a_range() {
+        let seeds = |text: &str| text.parse::<Seeds>().map(|seeds| (seeds.first, seeds.count));
+        assert_eq!(seeds("0..20"), Ok((0, 20)));
+        assert_eq!(seeds("3..=5"), Ok((3, 3)));
+        assert_eq!(seeds("7"), Ok((7, 1)));
+        assert!(seeds("5..5").unwrap_err().contains("no seed"));
+        assert!(seeds("5..2").unwrap_err().contains("no seed"));
+        assert!(seeds("a..b").unwrap_err().contains("0..20"));
+    }
 }

@@ -1,7 +1,8 @@
 //! The command line of rayclip: arguments in, a run folder and a few lines out.
 //!
-//! Results go to stdout, all else to stderr. Exit codes: 0 done, 1 done but a tolerance was missed, 2 could not be done (with the chain
-//! of causes), 130 ended by Ctrl-C with a valid run folder.
+//! Results go to stdout, all else to stderr. Exit codes: 0 done, 1 done but a tolerance was missed or a
+//! replica diverged, 2 could not be done (with the chain of causes), 130 ended by Ctrl-C with a valid run
+//! folder.
 
 mod args;
 mod arrays;
@@ -48,6 +49,7 @@ pub fn main() -> ExitCode {
         .init();
     let done = match cli.command.unwrap_or_default() {
         Command::Run(args) => commands::run::run(&args),
+        Command::Compare(args) => commands::compare::compare(&args),
         Command::Solve(args) => commands::solve::solve(&args),
         Command::Bench(BenchArgs { what: Bench::Solver(args) }) => {
             commands::bench_solver::bench(&args).map(|()| ExitCode::SUCCESS)

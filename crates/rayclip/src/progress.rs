@@ -28,14 +28,17 @@ pub(crate) struct Progress {
     bars: MultiProgress,
     training: ProgressBar,
     solving: ProgressBar,
-    batches_per_cycle: usize,
     clips: usize,
+    /// The methods of the run; with several, a line shows their accuracies side by side.
+    methods: Vec<String>,
+    /// What the training bar says.
+    message: String,
     /// Hidden neurons before the first clip.
     neurons: usize,
 }
 
 impl Progress {
-    pub(crate) fn new(mode: Mode, interrupt: Interrupt) -> Self {
+    pub(crate) fn new(mode: Mode, interrupt: Interrupt, methods: Vec<String>) -> Self {
         let bars = MultiProgress::new();
         Self {
             mode,
@@ -43,8 +46,9 @@ impl Progress {
             bars,
             training: ProgressBar::hidden(),
             solving: ProgressBar::hidden(),
-            batches_per_cycle: 0,
             clips: 0,
+            methods,
+            message: String::new(),
             neurons: 0,
         }
     }
@@ -91,27 +95,42 @@ impl Progress {
 impl Observer for Progress {
     fn notify(&mut self, event: &Event<'_>) {
         match event {
-            Event::Started { clips, batches_per_cycle, widths } => {
+            Event::Started { clips, batches, widths } => {
                 self.neurons = widths.iter().sum();
-                self.batches_per_cycle = *batches_per_cycle;
                 self.clips = *clips;
-                let batches = ((clips + 1) * batches_per_cycle) as u64;
-                self.training = self.bar("training", batches, "batches");
-                if self.mode == Mode::Lines {
-                    self.line(HEADER);
+                self.training = self.bar("training", *batches as u64, "batches");
+                match self.mode {
+                    Mode::Lines if self.methods.len() == 1 => self.line(HEADER),
+                    Mode::Lines => self.line(&methods_header(&self.methods)),
+                    Mode::Json => {
+                        let event = json!({ "event": "started", "clips": clips });
+                        self.line(&event.to_string());
+                    }
+                    Mode::Quiet => {}
                 }
+            }
+            Event::Chunked { replicas, at_once, reason } if self.mode != Mode::Quiet => {
+                let text = format!("{replicas} replicas, {at_once} at once: {reason}");
+                self.bars.suspend(|| output::note(&text));
+            }
+            Event::Batch { cycle, widths } => {
+                self.training.inc(1);
+                let message = format!("cycle {cycle} of {}, {widths:?} neurons", self.clips);
+                if message != self.message {
+                    self.training.set_message(message.clone());
+                    self.message = message;
+                }
+            }
+            Event::Diverged(divergence) => {
                 if self.mode == Mode::Json {
-                    self.line(&json!({ "event": "started", "clips": clips }).to_string());
+                    let mut value = json!({ "event": "diverged" });
+                    merge(&mut value, json!(divergence));
+                    self.line(&value.to_string());
                 }
+                let text = format!("frozen: {divergence}; the others go on");
+                self.bars.suspend(|| output::note(&text));
             }
-            Event::Batch { cycle, done, widths } => {
-                self.training.set_position((cycle * self.batches_per_cycle + done) as u64);
-                if *done == 1 {
-                    let message = format!("cycle {cycle} of {}, {widths:?} neurons", self.clips);
-                    self.training.set_message(message);
-                }
-            }
-            Event::Scoring { done, total, .. } => {
+            Event::Scoring { done, total } => {
                 if *done == 0 {
                     self.solving = self.bar("solving", *total as u64, "layers");
                 }
@@ -121,7 +140,11 @@ impl Observer for Progress {
                 }
             }
             Event::Cycle { rows, widths } if self.mode == Mode::Lines => {
-                self.line(&cycle_line(rows, widths, self.neurons));
+                let line = match self.methods.len() {
+                    1 => cycle_line(rows, widths, self.neurons),
+                    _ => methods_line(rows, widths, self.neurons, &self.methods),
+                };
+                self.line(&line);
             }
             Event::Cycle { rows, .. } if self.mode == Mode::Json => {
                 for row in *rows {
@@ -139,7 +162,8 @@ impl Observer for Progress {
     }
 }
 
-fn merge(into: &mut serde_json::Value, from: serde_json::Value) {
+/// Adds the fields of one object to another.
+pub(crate) fn merge(into: &mut serde_json::Value, from: serde_json::Value) {
     if let (Some(into), serde_json::Value::Object(from)) = (into.as_object_mut(), from) {
         into.extend(from);
     }
@@ -184,5 +208,37 @@ fn cycle_line(rows: &[CycleRow], widths: &[usize], neurons: usize) -> String {
         first.parameters,
         first.train_seconds,
         first.compress_seconds,
+    )
+}
+
+/// The header over [`methods_line`].
+fn methods_header(methods: &[String]) -> String {
+    let columns: Vec<String> = methods.iter().map(|name| format!("  {name:>COLUMN$}")).collect();
+    let columns = columns.concat();
+    let what = "test accuracy after the training that follows the clip, mean over the seeds:";
+    format!("{what}\ncycle         neurons  sparsity{columns}  train s  compress s")
+}
+
+/// Width of a method's column; longer names take more.
+const COLUMN: usize = 9;
+
+/// One line for all rows of a cycle, a column a method.
+fn methods_line(rows: &[CycleRow], widths: &[usize], neurons: usize, methods: &[String]) -> String {
+    let sparsity = 1.0 - widths.iter().sum::<usize>() as f64 / neurons as f64;
+    let widths: Vec<String> = widths.iter().map(ToString::to_string).collect();
+    let column = |method: &String| {
+        let of_method = rows.iter().filter(|row| row.method == *method);
+        let values: Vec<f64> = of_method.filter_map(|row| row.accuracy_after_training).collect();
+        let mean = match values.len() {
+            0 => String::new(),
+            count => format!("{:.4}", values.iter().sum::<f64>() / count as f64),
+        };
+        format!("  {mean:>width$}", width = COLUMN.max(method.len()))
+    };
+    let columns: String = methods.iter().map(column).collect();
+    let CycleRow { cycle, train_seconds, compress_seconds, .. } = &rows[0];
+    let widths = widths.join(" × ");
+    format!(
+        "{cycle:>5}  {widths:>14}  {sparsity:>8.4}{columns}  {train_seconds:>7.2}  {compress_seconds:>10.3}"
     )
 }

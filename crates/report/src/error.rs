@@ -22,4 +22,40 @@ pub enum ReportError {
         /// What is wrong with it.
         reason: String,
     },
+    /// No run was named.
+    #[error("there is no run to compare")]
+    Nothing,
+    /// Two runs have not the same data or ladder.
+    #[error(
+        "{} and {} do not compare, their {what} differ: {of_first} | {of_second}",
+        first.display(), second.display()
+    )]
+    NotComparable {
+        /// What differs.
+        what: &'static str,
+        /// A run folder.
+        first: PathBuf,
+        /// What it has.
+        of_first: String,
+        /// Another run folder.
+        second: PathBuf,
+        /// What that one has.
+        of_second: String,
+    },
+    /// No method has this name.
+    #[error("no method is named `{name}` here; there are {known}")]
+    UnknownMethod {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 
+use crate::ladder::{joined, milestones, rungs};
+use crate::statistics::Estimate;
 use crate::{Clip, Run};
 
 /// The first clip, those at which the hidden neurons had halved again, and the last.
@@ -14,42 +16,35 @@ pub fn closing_table(run: &Run) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
     table.set_header(["neurons", "sparsity", "parameters", "after the clip", "after training"]);
-    for column in table.column_iter_mut() {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    let mut widths = run.widths_before.clone();
+    align_right(&mut table);
+    let widths = &run.widths_before;
     let all: usize = widths.iter().sum();
-    let accuracies: Vec<_> = per_replica(run, 0, |clip| Some(clip.accuracy_before_clip));
+    let accuracies: Vec<_> = per_replica(run, 0, |clip| clip.accuracy_before_clip);
     table.add_row([
-        joined(&widths),
+        joined(widths),
         "0.0000".into(),
         run.parameters_before.to_string(),
         String::new(),
         mean_and_deviation(&accuracies),
     ]);
-    let mut milestone = all;
-    for cycle in 0..run.cycles() {
-        let parameters = run.cycle(cycle).map(|clip| clip.parameters).next().unwrap_or_default();
-        for clip in run.cycle(cycle) {
-            widths[clip.layer] = clip.width_after;
-        }
-        let left: usize = widths.iter().sum();
-        if cycle == 0 || 2 * left <= milestone || cycle + 1 == run.cycles() {
-            milestone = if 2 * left <= milestone { left } else { milestone };
-            table.add_row([
-                joined(&widths),
-                format!("{:.4}", 1.0 - left as f64 / all as f64),
-                parameters.to_string(),
-                mean_and_deviation(&per_replica(run, cycle, |c| Some(c.accuracy_after_clip))),
-                mean_and_deviation(&per_replica(run, cycle, |c| c.accuracy_after_training)),
-            ]);
-        }
+    let rungs = rungs(run);
+    for rung in milestones(rungs.values(), all) {
+        table.add_row([
+            rung.label(),
+            format!("{:.4}", rung.sparsity),
+            rung.parameters.to_string(),
+            mean_and_deviation(&per_replica(run, rung.cycle, |c| Some(c.accuracy_after_clip))),
+            mean_and_deviation(&per_replica(run, rung.cycle, |c| c.accuracy_after_training)),
+        ]);
     }
     table
 }
 
-fn joined(widths: &[usize]) -> String {
-    widths.iter().map(ToString::to_string).collect::<Vec<_>>().join(" × ")
+/// Numbers stand under each other.
+pub(crate) fn align_right(table: &mut Table) {
+    for column in table.column_iter_mut() {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
 }
 
 /// One value a replica from a cycle's clips; layers of a replica agree on it.
@@ -60,34 +55,56 @@ fn per_replica(run: &Run, cycle: usize, value: impl Fn(&Clip) -> Option<f64>) ->
 }
 
 fn mean_and_deviation(values: &[f64]) -> String {
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    match values {
-        [] => "–".into(),
-        [one] => format!("{one:.4}"),
-        _ => {
-            let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-            format!("{mean:.4} ± {:.4}", (squares / (count - 1.0)).sqrt())
+    match Estimate::of(values) {
+        None => "–".into(),
+        Some(Estimate { mean, deviation: None, .. }) => format!("{mean:.4}"),
+        Some(Estimate { mean, deviation: Some(deviation), .. }) => {
+            format!("{mean:.4} ± {deviation:.4}")
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::Data;
 
-    fn clip(replica: usize, cycle: usize, before: usize, after: usize, accuracy: f64) -> Clip {
+    pub(crate) fn clip(
+        replica: usize,
+        cycle: usize,
+        before: usize,
+        after: usize,
+        accuracy: f64,
+    ) -> Clip {
         Clip {
             replica,
+            method: "dtc".into(),
+            seed: replica as u64,
             cycle,
             layer: 0,
             width_before: before,
             width_after: after,
             sparsity: 0.0,
-            accuracy_before_clip: 0.9,
+            accuracy_before_clip: Some(0.9),
             accuracy_after_clip: accuracy,
             accuracy_after_training: (cycle < 2).then_some(0.8),
+            validation_after_clip: None,
+            validation_after_training: None,
             parameters: after * 10,
+        }
+    }
+
+    /// A run of some clips of a layer of 100 neurons.
+    pub(crate) fn run_of(clips: Vec<Clip>) -> Run {
+        let data = Data { name: "d".into(), digest: "0".into(), test: 1, validation: 0 };
+        Run {
+            folder: "run".into(),
+            config: toml::Table::new(),
+            clips,
+            widths_before: vec![100],
+            parameters_before: 1000,
+            data,
+            missing: vec![],
         }
     }
 
@@ -100,7 +117,7 @@ mod tests {
                 [(0, 0.6), (1, 0.8)].map(|(replica, a)| clip(replica, cycle, before, after, a))
             })
             .collect();
-        let run = Run { clips, widths_before: vec![100], parameters_before: 1000 };
+        let run = run_of(clips);
         let text = closing_table(&run).to_string();
         let neurons: Vec<&str> = text
             .lines()

@@ -46,6 +46,16 @@ impl BatchOrder {
         }
     }
 
+    /// Goes on with some of the replicas.
+    pub(crate) fn keep_replicas(&mut self, replicas: &[usize]) {
+        self.seeds = replicas.iter().map(|replica| self.seeds[*replica]).collect();
+        if self.epoch.is_some() {
+            let kept =
+                replicas.iter().map(|replica| std::mem::take(&mut self.permutations[*replica]));
+            self.permutations = kept.collect();
+        }
+    }
+
     fn shuffle_for(&mut self, epoch: usize) {
         if self.epoch == Some(epoch) {
             return;
@@ -81,6 +91,17 @@ mod tests {
         }
         assert_ne!(first[0][0], first[0][1]);
         assert_ne!(order.batch(1, 2, 1), first[0]);
+    }
+
+    #[test]
+    fn the_replicas_that_are_left_see_what_they_would_have_seen() {
+        let mut three = BatchOrder::new(OrderKind::Shuffled, &[3, 4, 5], 10, 4);
+        let mut two = BatchOrder::new(OrderKind::Shuffled, &[3, 5], 10, 4);
+        three.batch(0, 9, 0);
+        three.keep_replicas(&[0, 2]);
+        for batch in 0..9 {
+            assert_eq!(three.batch(0, 9, batch), two.batch(0, 9, batch));
+        }
     }
 
     #[test]

@@ -1,17 +1,9 @@
-//! How many neurons are kept, and which.
+//! Which neurons are kept.
 
 use rand::Rng;
 use rand::seq::SliceRandom;
 
 use crate::config::Side;
-
-/// Neurons that a clip of `m` keeps: `max(1, ceil(keep · (m − 1)))`.
-///
-/// That is how many lie strictly below a linearly interpolated `keep`-quantile of `m` distinct
-/// scores. For `m ≥ 2` it is less than `m`.
-pub fn kept_count(m: usize, keep: f64) -> usize {
-    ((keep * (m - 1) as f64).ceil() as usize).max(1)
-}
 
 /// The `count` neurons to keep, in ascending order, when the `side` of the ranking is clipped.
 ///
@@ -31,25 +23,8 @@ pub(crate) fn keep(scores: &[f64], count: usize, side: Side, ties: &mut impl Rng
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
     use crate::streams::{Purpose, stream};
-
-    #[test]
-    fn the_ladder_is_the_papers() {
-        let ladder: Vec<usize> = std::iter::successors(Some(512), |m| Some(kept_count(*m, 0.9)))
-            .skip(1)
-            .take(34)
-            .collect();
-        assert_eq!(
-            ladder,
-            [
-                460, 414, 372, 334, 300, 270, 243, 218, 196, 176, 158, 142, 127, 114, 102, 91, 81,
-                72, 64, 57, 51, 45, 40, 36, 32, 28, 25, 22, 19, 17, 15, 13, 11, 9
-            ]
-        );
-    }
 
     #[test]
     fn either_side_can_be_clipped() {
@@ -69,13 +44,5 @@ mod tests {
         (0..400).for_each(|seed| kept(seed).iter().for_each(|id| times[*id] += 1));
         assert_eq!(times[0], 400);
         assert!(times[1..].iter().all(|count| (60..140).contains(count)), "{times:?}");
-    }
-
-    proptest! {
-        #[test]
-        fn a_clip_always_shrinks_and_never_empties(m in 2_usize..5000, keep in 0.001..0.999) {
-            let count = kept_count(m, keep);
-            prop_assert!(count >= 1 && count < m);
-        }
     }
 }

@@ -4,9 +4,11 @@
 //! what each key means; [`presets`](crate::presets) reads and merges them.
 
 pub use cs_solver::Algorithm;
+use cs_solver::Settings;
 use serde::{Deserialize, Serialize};
 
-use crate::TrainerError;
+pub use crate::method::Method;
+use crate::{TrainerError, ladder};
 
 /// Everything that a run's result depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,7 +18,7 @@ pub struct RunConfig {
     pub preset: String,
     /// Seed of the first replica; replica `r` has `seed + r`.
     pub seed: u64,
-    /// Independent networks that train at once.
+    /// Independent networks of every method.
     pub replicas: usize,
     /// The backend that was asked for.
     pub device: DeviceChoice,
@@ -64,6 +66,8 @@ pub struct DataConfig {
     pub mean: f64,
     /// Standard deviation, likewise.
     pub deviation: f64,
+    /// Fraction of the training images that is held out, to choose settings by.
+    pub validation: f64,
 }
 
 /// What pixels are normalised with.
@@ -138,8 +142,8 @@ pub enum Moments {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CompressionConfig {
-    /// What neurons are ranked by.
-    pub method: Method,
+    /// What neurons are ranked by; replicas of every method train side by side.
+    pub methods: Vec<Method>,
     /// Fraction of the neurons that a clip keeps, between 0 and 1.
     pub keep: f64,
     /// A layer is clipped until it has at most this many neurons.
@@ -148,34 +152,16 @@ pub struct CompressionConfig {
     pub clip: Side,
     /// What `dtc` ranks.
     pub domain: Domain,
+    /// What `dtc` measures of a neuron's weights.
+    pub reduction: Reduction,
     /// Weight of the ℓ₁ norm in the reconstruction.
     pub lambda: f64,
-}
-
-/// What neurons are ranked by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Method {
-    /// The sum of the two weight rays.
-    Dtc,
-    /// The sum of all weights of a neuron.
-    Magnitude,
-    /// Norm of the incoming times norm of the outgoing weights.
-    L2,
-    /// A seeded draw.
-    Random,
-}
-
-impl Method {
-    /// The name that the configuration uses.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Dtc => "dtc",
-            Self::Magnitude => "magnitude",
-            Self::L2 => "l2",
-            Self::Random => "random",
-        }
-    }
+    /// Whether the weights that leave a clipped layer are refitted.
+    pub compensate: bool,
+    /// Batches of training images for the criteria that look at activations, and for the refit.
+    pub calibration_batches: usize,
+    /// Clips at which `scratch` trains a network.
+    pub scratch_at: ScratchAt,
 }
 
 /// A side of a ranking.
@@ -198,6 +184,38 @@ pub enum Domain {
     Coefficient,
 }
 
+/// What a neuron's weights on one side are reduced to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reduction {
+    /// Their sum.
+    Signed,
+    /// The sum of their absolute values.
+    L1,
+    /// The root of the sum of their squares.
+    L2,
+}
+
+/// Clips at which `scratch` trains a network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected \"halvings\", \"all\" or numbers of hidden neurons")]
+pub enum ScratchAt {
+    /// By rule.
+    Rule(ScratchRule),
+    /// Those after which a network has one of these numbers of hidden neurons.
+    Neurons(Vec<usize>),
+}
+
+/// A rule for [`ScratchAt`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScratchRule {
+    /// The first, those at which the hidden neurons have halved again, and the last.
+    Halvings,
+    /// All.
+    All,
+}
+
 /// See the preset files.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -216,6 +234,8 @@ pub struct MeasurementConfig {
 pub enum MatrixKind {
     /// Own stream for every seed, cycle and layer.
     Keyed,
+    /// Own stream for every cycle and layer, the same for all seeds.
+    Shared,
     /// NumPy's legacy generator, seeded with 42424242 at every solve.
     Numpy,
 }
@@ -261,11 +281,6 @@ pub enum AccuracyKind {
 }
 
 impl RunConfig {
-    /// Seeds of the replicas.
-    pub fn seeds(&self) -> Vec<u64> {
-        (0..self.replicas as u64).map(|replica| self.seed.wrapping_add(replica)).collect()
-    }
-
     /// Refuses values that no run can be made with.
     ///
     /// # Errors
@@ -282,6 +297,7 @@ impl RunConfig {
             ("training.batch_size", self.training.batch_size),
             ("training.batches_per_cycle", self.training.batches_per_cycle),
             ("compression.min_width", self.compression.min_width),
+            ("compression.calibration_batches", self.compression.calibration_batches),
             ("solver.max_iterations", self.solver.max_iterations),
         ];
         if let Some((key, value)) = counts.into_iter().find(|(_, value)| *value == 0) {
@@ -304,14 +320,29 @@ impl RunConfig {
         if let Some((key, value)) = fractions.into_iter().find(|(_, v)| !(*v > 0.0 && *v < 1.0)) {
             return refuse(key, &value, "between 0 and 1");
         }
-        let least = cs_solver::Settings::LEAST_TOLERANCE;
+        let least = Settings::LEAST_TOLERANCE;
         if !(least..1.0).contains(&self.solver.tolerance) {
             return refuse("solver.tolerance", &self.solver.tolerance, "between 1e-12 and 1");
+        }
+        if !(0.0..1.0).contains(&self.data.validation) {
+            return refuse("data.validation", &self.data.validation, "at least 0 and below 1");
         }
         if !self.data.mean.is_finite() {
             return refuse("data.mean", &self.data.mean, "a finite number");
         }
+        self.validate_methods()?;
         self.validate_widths()
+    }
+
+    fn validate_methods(&self) -> Result<(), TrainerError> {
+        let methods = &self.compression.methods;
+        let twice = methods.iter().enumerate().find(|(place, m)| methods[..*place].contains(m));
+        let reason = match twice {
+            _ if methods.is_empty() => "there is none; name one at least".to_owned(),
+            Some((_, method)) => format!("{method} is named twice"),
+            None => return Ok(()),
+        };
+        Err(TrainerError::Value { key: "compression.methods".into(), reason })
     }
 
     fn validate_widths(&self) -> Result<(), TrainerError> {
@@ -328,8 +359,11 @@ impl RunConfig {
                  {min_width} neurons"
             ));
         }
+        if let Err(reason) = ladder::scratch_clips(self) {
+            return Err(TrainerError::Value { key: "compression.scratch_at".into(), reason });
+        }
         let smallest = min_width + 1;
-        if self.compression.method == Method::Dtc
+        if self.compression.methods.iter().any(|method| method.is_dtc())
             && self.measurement.count(smallest, self.compression.keep) == 0
         {
             return Err(TrainerError::Value {
@@ -341,6 +375,14 @@ impl RunConfig {
             });
         }
         Ok(())
+    }
+}
+
+impl SolverConfig {
+    /// What the solver is asked for.
+    pub(crate) fn settings(&self) -> Settings {
+        let Self { algorithm, tolerance, max_iterations } = *self;
+        Settings { algorithm, tolerance, max_iterations, ..Settings::default() }
     }
 }
 

@@ -7,329 +7,363 @@
 //!     score all layers that have more; keep the best of each; rebuild; measure
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use burn::tensor::Device;
-use rayclip_data::Dataset;
-use rayclip_model::{Description, Mlp, MlpShape};
+use rayclip_model::{Mlp, MlpShape};
 
 use crate::batches::BatchOrder;
-use crate::clip::{keep, kept_count};
-use crate::config::{Moments, Normalization};
+use crate::calibration::Calibration;
+use crate::clip::keep;
+use crate::compensate::refit;
+use crate::config::Moments;
 use crate::criteria::{Context, LayerWeights, SolveInfo, criterion};
-use crate::evaluate::accuracy;
-use crate::events::{CycleRow, Event, Observer, Outcome, Summary};
-use crate::images::{DeviceImages, PixelScale};
+use crate::evaluate::{Accuracy, accuracies};
+use crate::events::{CycleRow, Event, Observer, Outcome};
+use crate::images::Splits;
+use crate::ladder::{clipped_layers, kept_count};
 use crate::optimizer::Optimizer;
+use crate::rebuild::rebuild;
+use crate::record::Record;
+use crate::replica::{Replica, by_method, seeds};
+use crate::run_dir::Kept;
 use crate::streams::{Purpose, stream};
 use crate::train::train;
-use crate::{RunConfig, RunDir, TrainerError};
+use crate::{RunConfig, TrainerError};
 
-/// Runs `config` on `device` and writes everything into `folder`; `device_name` is for the summary.
-///
-/// # Errors
-/// A loss or score is not finite, a file cannot be written, or the device fails. What was finished
-/// before is in the folder, with a summary that names the error.
-pub fn run(
-    config: &RunConfig,
-    dataset: Dataset,
-    (device, device_name): (&Device, &str),
-    folder: &RunDir,
-    observer: &mut dyn Observer,
-) -> Result<Summary, TrainerError> {
-    let mut run = Run::start(config, dataset, device, folder, observer)?;
-    let began = Instant::now();
-    let result = run.cycle_until_small();
-    let network = run.write_network();
-    let mut summary = run.summary(device_name);
-    summary.seconds = began.elapsed().as_secs_f64();
-    match result {
-        Ok(outcome) => {
-            summary.outcome = outcome;
-            folder.write_summary(&summary)?;
-            network.map(|()| summary)
-        }
-        Err(error) => {
-            summary.error = Some(error.to_string());
-            folder.write_summary(&summary)?;
-            Err(error)
-        }
-    }
-}
+/// Training images on which a rebuilt network is compared with the larger one.
+const PROBE: usize = 32;
 
-struct Run<'a> {
-    config: &'a RunConfig,
-    seeds: Vec<u64>,
-    folder: &'a RunDir,
-    observer: &'a mut dyn Observer,
-    train_images: DeviceImages,
-    test_images: DeviceImages,
-    order: BatchOrder,
-    /// Image shape and pixel scale of the network's description; its shape is the first one.
-    description: Description,
-    network: Mlp,
+/// Replicas that train at once.
+pub(crate) struct Chunk<'a> {
+    pub(crate) config: &'a RunConfig,
+    splits: &'a Splits,
+    /// Those that have not diverged.
+    pub(crate) replicas: Vec<Replica>,
+    pub(crate) network: Mlp,
     optimizer: Optimizer,
-    /// First numbers of the live neurons, `[layer][replica][neuron]`.
+    order: BatchOrder,
+    /// First numbers of the live neurons, `[replica][layer][neuron]`.
     lineage: Vec<Vec<Vec<usize>>>,
-    /// All rows; those of the last clip lack the accuracy after the next training.
-    rows: Vec<CycleRow>,
-    rows_complete: usize,
-    clips: usize,
-    accuracy_before: Vec<f64>,
-    accuracy_after: Vec<f64>,
-    train_seconds: f64,
-    compress_seconds: f64,
 }
 
-/// What training a cycle showed.
-struct Measured {
-    losses: Vec<f64>,
-    accuracies: Vec<f64>,
-    train_seconds: f64,
+/// What training a cycle showed, of the replicas that are left.
+pub(crate) struct Trained {
+    pub(crate) losses: Vec<f64>,
+    pub(crate) seconds: f64,
 }
 
-impl<'a> Run<'a> {
-    fn start(
+/// Scores `[replica][m]` of every layer of a clip, and how the rays of every replica went.
+struct Scored {
+    scores: BTreeMap<usize, Vec<Vec<f64>>>,
+    solves: BTreeMap<usize, Vec<Option<SolveInfo>>>,
+}
+
+impl<'a> Chunk<'a> {
+    /// Fresh networks of `shape`, one a replica.
+    ///
+    /// # Errors
+    /// An extent of the shape is zero.
+    pub(crate) fn start(
         config: &'a RunConfig,
-        dataset: Dataset,
+        splits: &'a Splits,
+        replicas: &[Replica],
+        shape: &MlpShape,
         device: &Device,
-        folder: &'a RunDir,
-        observer: &'a mut dyn Observer,
     ) -> Result<Self, TrainerError> {
-        let seeds = config.seeds();
-        let (mean, deviation) = match config.data.normalization {
-            Normalization::Fixed => (config.data.mean, config.data.deviation),
-            Normalization::TrainingPixels => dataset.pixel_statistics(),
-        };
-        let pixels = dataset.pixels();
-        let shape = MlpShape {
-            replicas: seeds.len(),
-            inputs: pixels,
-            hidden: config.network.hidden.clone(),
-            outputs: dataset.classes,
-            bias: config.network.bias,
-        };
-        let network = Mlp::init(&shape, device, |replica, layer| {
-            stream(seeds[replica], Purpose::Weights, [layer, 0])
+        let shape = MlpShape { replicas: replicas.len(), ..shape.clone() };
+        let network = Mlp::init(&shape, device, |place, layer| {
+            stream(replicas[place].seed, Purpose::Weights, [layer, 0])
         })?;
-        let scale = PixelScale { mean, deviation };
-        let order = BatchOrder::new(
-            config.training.order,
-            &seeds,
-            dataset.train.len(),
-            config.training.batch_size,
-        );
-        let lineage = shape.hidden.iter().map(|m| vec![(0..*m).collect(); seeds.len()]).collect();
+        let training = &config.training;
+        let neurons = shape.hidden.iter().map(|m| (0..*m).collect()).collect();
         Ok(Self {
-            train_images: DeviceImages::upload(dataset.train, pixels, scale, device),
-            test_images: DeviceImages::upload(dataset.test, pixels, scale, device),
-            optimizer: Optimizer::new(config.training.learning_rate, network.layers.len()),
-            description: Description { shape, image_shape: dataset.image_shape, mean, deviation },
             config,
-            seeds,
-            folder,
-            observer,
-            order,
+            splits,
+            optimizer: Optimizer::new(training.learning_rate, network.layers.len()),
+            order: BatchOrder::new(
+                training.order,
+                &seeds(replicas),
+                splits.train.len(),
+                training.batch_size,
+            ),
             network,
-            lineage,
-            rows: vec![],
-            rows_complete: 0,
-            clips: 0,
-            accuracy_before: vec![],
-            accuracy_after: vec![],
-            train_seconds: 0.0,
-            compress_seconds: 0.0,
+            lineage: vec![neurons; replicas.len()],
+            replicas: replicas.to_vec(),
         })
     }
 
-    fn cycle_until_small(&mut self) -> Result<Outcome, TrainerError> {
-        let clips = clips_needed(&self.config.network.hidden, self.config);
-        let batches_per_cycle = self.config.training.batches_per_cycle;
-        let widths = &self.config.network.hidden;
-        self.observer.notify(&Event::Started { clips, batches_per_cycle, widths });
+    /// Trains and clips until every layer is small enough, or no replica is left.
+    ///
+    /// # Errors
+    /// A problem is refused, a file cannot be written, or the device fails.
+    pub(crate) fn cycle_until_small(
+        mut self,
+        record: &mut Record<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<Outcome, TrainerError> {
         for cycle in 0.. {
-            let Some(measured) = self.train(cycle)? else {
-                self.complete_rows(None)?;
+            let trained = self.train(cycle, record, observer)?;
+            if self.replicas.is_empty() {
+                return Ok(Outcome::Diverged);
+            }
+            let accuracies = trained.as_ref().map(|_| self.accuracies()).transpose()?;
+            if let Some(clip) = cycle.checked_sub(1) {
+                let widths = &self.network.shape().hidden;
+                let accuracies = accuracies.as_deref();
+                record.after_training((clip, widths), &self.replicas, accuracies, observer)?;
+            }
+            let (Some(trained), Some(accuracies)) = (trained, accuracies) else {
+                record.unfinished(&self.replicas, self.network);
                 return Ok(Outcome::Interrupted);
             };
-            self.complete_rows(Some(&measured.accuracies))?;
-            if self.layers_to_clip().is_empty() {
-                break;
+            if cycle == 0 {
+                record.before(&self.replicas, &accuracies);
             }
-            self.compress(cycle, &measured)?;
+            if self.layers_to_clip().is_empty() {
+                record.finished(&self.replicas, self.network, &accuracies);
+                return Ok(Outcome::Finished);
+            }
+            self.compress(cycle, (&trained, &accuracies), record, observer)?;
+            if self.replicas.is_empty() {
+                return Ok(Outcome::Diverged);
+            }
         }
-        Ok(Outcome::Finished)
+        unreachable!("every clip shrinks a layer")
     }
 
-    /// Trains a cycle and measures it; nothing if it was interrupted.
-    fn train(&mut self, cycle: usize) -> Result<Option<Measured>, TrainerError> {
+    /// Trains a cycle; nothing if it was interrupted, or no replica is left.
+    pub(crate) fn train(
+        &mut self,
+        cycle: usize,
+        record: &mut Record<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<Trained>, TrainerError> {
+        let training = &self.config.training;
         let trained = train(
             self.network.clone(),
             &mut self.optimizer,
-            &self.train_images,
+            &self.splits.train,
             &mut self.order,
-            (cycle, &self.config.training),
-            self.observer,
+            (cycle, training),
+            observer,
         )?;
-        self.train_seconds += trained.seconds;
-        if let Some(replica) = trained.losses.iter().position(|loss| !loss.is_finite()) {
-            return Err(TrainerError::NonFiniteLoss {
-                replica,
-                seed: self.seeds[replica],
-                cycle,
-                loss: trained.losses[replica],
-                learning_rate: self.config.training.learning_rate,
-            });
-        }
+        record.spent(trained.seconds, 0.0);
         self.network = trained.network;
-        if trained.interrupted {
-            // What the accuracy was measured of is not the network any more.
-            self.accuracy_after.clear();
+        let finite = self.network.finite()?;
+        let reason = |place: usize| match trained.losses.get(place) {
+            Some(loss) if !loss.is_finite() => Some(format!("the training loss is {loss}")),
+            _ if !finite[place] => Some("a weight is not finite".to_owned()),
+            _ => None,
+        };
+        let reasons: Vec<_> = (0..self.replicas.len()).map(reason).collect();
+        let alive = self.freeze(cycle, reasons, record, observer);
+        if trained.interrupted || self.replicas.is_empty() {
             return Ok(None);
         }
-        let accuracies = self.accuracy()?;
-        if self.accuracy_before.is_empty() {
-            self.accuracy_before.clone_from(&accuracies);
+        let losses = alive.into_iter().map(|place| trained.losses[place]).collect();
+        Ok(Some(Trained { losses, seconds: trained.seconds }))
+    }
+
+    /// Takes the replicas with a reason out of the chunk; the places of those that are left.
+    ///
+    /// Replicas share nothing but the tensors they lie in: the others go on as they would without.
+    fn freeze(
+        &mut self,
+        cycle: usize,
+        reasons: Vec<Option<String>>,
+        record: &mut Record<'_>,
+        observer: &mut dyn Observer,
+    ) -> Vec<usize> {
+        let alive: Vec<usize> =
+            (0..reasons.len()).filter(|place| reasons[*place].is_none()).collect();
+        if alive.len() == reasons.len() {
+            return alive;
         }
-        self.accuracy_after.clone_from(&accuracies);
-        let (losses, train_seconds) = (trained.losses, trained.seconds);
-        Ok(Some(Measured { losses, accuracies, train_seconds }))
+        for (replica, reason) in self.replicas.iter().zip(reasons) {
+            if let Some(reason) = reason {
+                record.diverged(*replica, cycle, reason, observer);
+            }
+        }
+        self.replicas = alive.iter().map(|place| self.replicas[*place]).collect();
+        self.lineage = alive.iter().map(|place| self.lineage[*place].clone()).collect();
+        if !alive.is_empty() {
+            self.network = self.network.keep_replicas(&alive);
+            self.optimizer.keep_replicas(&alive);
+            self.order.keep_replicas(&alive);
+        }
+        alive
     }
 
     /// Scores, clips and rebuilds all layers that are too wide, and measures what is left.
-    fn compress(&mut self, cycle: usize, measured: &Measured) -> Result<(), TrainerError> {
+    fn compress(
+        &mut self,
+        cycle: usize,
+        (trained, before_clip): (&Trained, &[Accuracy]),
+        record: &mut Record<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<(), TrainerError> {
         let began = Instant::now();
-        let before = self.network.shape().hidden;
-        let solves = self.clip_and_rebuild(cycle)?;
+        let before = self.network.shape();
+        let mut scored = self.score(cycle, observer)?;
+        let not_finite = |place: usize| {
+            let mut scores = scored.scores.iter();
+            let layer = scores.find(|(_, scores)| scores[place].iter().any(|v| !v.is_finite()));
+            layer.map(|(layer, _)| format!("the scores of hidden layer {layer} are not finite"))
+        };
+        let reasons: Vec<_> = (0..self.replicas.len()).map(not_finite).collect();
+        let alive = self.freeze(cycle, reasons, record, observer);
+        if self.replicas.is_empty() {
+            return Ok(());
+        }
+        scored.keep_replicas(&alive);
+        self.clip_and_rebuild(cycle, &scored.scores)?;
         self.sync()?;
         let compress_seconds = began.elapsed().as_secs_f64();
-        self.compress_seconds += compress_seconds;
-        self.clips += 1;
-        self.folder.write_kept(cycle, &self.lineage)?;
+        record.spent(0.0, compress_seconds);
+        record.kept(cycle, self.kept())?;
 
-        let accuracies = self.accuracy()?;
+        let after_clip = self.accuracies()?;
         let shape = self.network.shape();
-        for (replica, seed) in self.seeds.iter().enumerate() {
-            for (&layer, solve) in &solves {
-                let first = self.config.network.hidden[layer] as f64;
-                self.rows.push(CycleRow {
-                    replica,
-                    method: self.config.compression.method.name(),
-                    seed: *seed,
-                    cycle,
-                    layer,
-                    width_before: before[layer],
-                    width_after: shape.hidden[layer],
-                    sparsity: 1.0 - shape.hidden[layer] as f64 / first,
-                    accuracy_before_clip: measured.accuracies[replica],
-                    accuracy_after_clip: accuracies[replica],
-                    accuracy_after_training: None,
-                    train_loss: measured.losses[replica],
-                    parameters: shape.parameters(),
-                    train_seconds: measured.train_seconds,
+        let mut rows = Vec::new();
+        for (place, was) in alive.into_iter().enumerate() {
+            for layer in clipped_layers(&before.hidden, &shape.hidden) {
+                let row = CycleRow {
+                    width_before: before.hidden[layer],
+                    accuracy_before_clip: Some(before_clip[was].test),
+                    train_loss: trained.losses[was],
+                    train_seconds: trained.seconds,
                     compress_seconds,
+                    ..self.row((cycle, layer), place, after_clip[place])
+                };
+                let solve = scored.solves[&layer][place];
+                rows.push(CycleRow {
                     solver: solve.map_or("", |solve| solve.algorithm),
                     solver_iterations: solve.map(|solve| solve.iterations),
                     solver_status: solve.map(|solve| solve.status),
+                    ..row
                 });
             }
         }
-        self.accuracy_after = accuracies;
-        self.folder.write_cycles(&self.rows)
+        record.clip(rows)
     }
 
-    /// Clips every layer that is too wide, all by the weights before the clip; returns them with how
-    /// their rays were reconstructed.
+    /// What is known of the replica at `place` after clip `cycle`, without the numbers of its training.
+    pub(crate) fn row(
+        &self,
+        (cycle, layer): (usize, usize),
+        place: usize,
+        after_clip: Accuracy,
+    ) -> CycleRow {
+        let (shape, replica) = (self.network.shape(), self.replicas[place]);
+        let first = self.config.network.hidden[layer] as f64;
+        CycleRow {
+            replica: replica.number,
+            method: replica.method.to_string(),
+            seed: replica.seed,
+            cycle,
+            layer,
+            width_after: shape.hidden[layer],
+            sparsity: 1.0 - shape.hidden[layer] as f64 / first,
+            accuracy_after_clip: after_clip.test,
+            validation_after_clip: after_clip.validation,
+            parameters: shape.parameters(),
+            ..CycleRow::default()
+        }
+    }
+
+    /// Scores every layer that is too wide, all by the weights before the clip.
+    fn score(&self, cycle: usize, observer: &mut dyn Observer) -> Result<Scored, TrainerError> {
+        let layers = self.layers_to_clip();
+        let widths = self.network.shape().hidden;
+        let distinct: BTreeSet<usize> = layers.iter().map(|layer| widths[*layer]).collect();
+        let (mut done, total) = (0, layers.len() * self.replicas.len());
+        let mut scored = Scored { scores: BTreeMap::new(), solves: BTreeMap::new() };
+        for (method, places) in by_method(&self.replicas) {
+            let replicas = &self.replicas[places.clone()];
+            let network = self.network.keep_replicas(&places.collect::<Vec<_>>());
+            let calibration = self.calibration(network, replicas, cycle);
+            let context =
+                Context { config: self.config, replicas, cycle, calibration: &calibration };
+            for width in &distinct {
+                observer.notify(&Event::Scoring { done, total });
+                let of_width = layers.iter().filter(|layer| widths[**layer] == *width);
+                let weights = |&layer: &usize| {
+                    let [incoming, outgoing] = [layer, layer + 1]
+                        .map(|index| calibration.network.layers[index].weight.val());
+                    LayerWeights { layer, incoming, outgoing }
+                };
+                let group: Vec<LayerWeights> = of_width.map(weights).collect();
+                let scores = criterion(method).score(&group, &context)?;
+                for (LayerWeights { layer, .. }, of_layer) in group.iter().zip(scores.layers) {
+                    let solves = scored.solves.entry(*layer).or_default();
+                    solves.extend(std::iter::repeat_n(scores.solve, of_layer.len()));
+                    scored.scores.entry(*layer).or_default().extend(of_layer);
+                }
+                done += group.len() * replicas.len();
+            }
+        }
+        observer.notify(&Event::Scoring { done, total });
+        Ok(scored)
+    }
+
+    /// Keeps the best neurons of every scored layer, in the network, the moments and the lineage.
     fn clip_and_rebuild(
         &mut self,
         cycle: usize,
-    ) -> Result<BTreeMap<usize, Option<SolveInfo>>, TrainerError> {
+        scores: &BTreeMap<usize, Vec<Vec<f64>>>,
+    ) -> Result<(), TrainerError> {
         let compression = &self.config.compression;
-        let layers = self.layers_to_clip();
-        let total = layers.len() * self.seeds.len();
-        let mut by_width: BTreeMap<usize, Vec<LayerWeights>> = BTreeMap::new();
-        for layer in layers {
-            let [incoming, outgoing] =
-                [layer, layer + 1].map(|index| self.network.layers[index].weight.val());
-            let [_, _, m] = incoming.dims();
-            by_width.entry(m).or_default().push(LayerWeights { layer, incoming, outgoing });
-        }
-        let (mut done, mut solves) = (0, BTreeMap::new());
-        for (m, group) in by_width {
-            self.observer.notify(&Event::Scoring { cycle, done, total });
-            let context = Context { config: self.config, seeds: &self.seeds, cycle };
-            let scores = criterion(compression.method).score(&group, &context)?;
-            let count = kept_count(m, compression.keep);
-            for (LayerWeights { layer, .. }, scores_of_layer) in group.iter().zip(&scores.layers) {
-                let kept = self.choose(cycle, *layer, scores_of_layer, count)?;
-                self.rebuild(*layer, &kept);
-                solves.insert(*layer, scores.solve);
+        let probe = (0..PROBE.min(self.splits.train.len())).collect();
+        let probe = self.splits.train.batch(&[probe]).images;
+        let calibration = compression
+            .compensate
+            .then(|| self.calibration(self.network.clone(), &self.replicas, cycle));
+        for (&layer, scores) in scores {
+            let count = kept_count(scores[0].len(), compression.keep);
+            let choose = |(scores, replica): (&Vec<f64>, &Replica)| {
+                let mut ties = stream(replica.seed, Purpose::Ties, [cycle, layer]);
+                keep(scores, count, compression.clip, &mut ties)
+            };
+            let kept: Vec<Vec<usize>> = scores.iter().zip(&self.replicas).map(choose).collect();
+            let network = self.network.clone();
+            self.network = rebuild(network, &mut self.optimizer, (cycle, layer), &kept, &probe)?;
+            for (lineage, kept) in self.lineage.iter_mut().zip(&kept) {
+                lineage[layer] = kept.iter().map(|place| lineage[layer][*place]).collect();
             }
-            done += group.len() * self.seeds.len();
+            if let Some(calibration) = &calibration {
+                self.network = refit(self.network.clone(), layer, calibration);
+            }
         }
-        self.observer.notify(&Event::Scoring { cycle, done, total });
         if self.config.training.moments == Moments::Reset {
             self.optimizer.reset();
         }
-        Ok(solves)
+        Ok(())
     }
 
-    /// The neurons that every replica keeps of one layer.
-    fn choose(
-        &self,
-        cycle: usize,
-        layer: usize,
-        scores: &[Vec<f64>],
-        count: usize,
-    ) -> Result<Vec<Vec<usize>>, TrainerError> {
-        if let Some(replica) = scores.iter().position(|s| s.iter().any(|v| !v.is_finite())) {
-            return Err(TrainerError::NonFiniteScore { layer, replica, cycle });
-        }
-        let side = self.config.compression.clip;
-        Ok(scores
-            .iter()
-            .zip(&self.seeds)
-            .map(|(scores, seed)| {
-                keep(scores, count, side, &mut stream(*seed, Purpose::Ties, [cycle, layer]))
-            })
-            .collect())
+    fn calibration(&self, network: Mlp, replicas: &[Replica], cycle: usize) -> Calibration<'a> {
+        Calibration::draw(&self.splits.train, network, replicas, cycle, self.config)
     }
 
-    /// Cuts the network, the optimizer's moments and the lineage.
-    fn rebuild(&mut self, layer: usize, kept: &[Vec<usize>]) {
-        self.network = self.network.clone().keep_neurons(layer, kept);
-        self.optimizer.keep_neurons(layer, kept);
-        for (ids, kept) in self.lineage[layer].iter_mut().zip(kept) {
-            *ids = kept.iter().map(|&position| ids[position]).collect();
-        }
-    }
-
-    /// Adds what the training after a clip gave to the clip's rows, and hands them out.
-    fn complete_rows(&mut self, accuracies: Option<&[f64]>) -> Result<(), TrainerError> {
-        let new = &mut self.rows[self.rows_complete..];
-        if new.is_empty() {
-            return Ok(());
-        }
-        for row in &mut *new {
-            row.accuracy_after_training = accuracies.map(|accuracies| accuracies[row.replica]);
-        }
-        let widths = &self.network.shape().hidden;
-        self.observer.notify(&Event::Cycle { rows: new, widths });
-        self.rows_complete = self.rows.len();
-        self.folder.write_cycles(&self.rows)
+    fn kept(&self) -> Vec<Kept> {
+        let kept = |(replica, layers): (&Replica, &Vec<Vec<usize>>)| Kept {
+            replica: replica.number,
+            method: replica.method,
+            seed: replica.seed,
+            layers: layers.clone(),
+        };
+        self.replicas.iter().zip(&self.lineage).map(kept).collect()
     }
 
     fn layers_to_clip(&self) -> Vec<usize> {
         let widths = self.network.shape().hidden;
-        (0..widths.len())
-            .filter(|layer| widths[*layer] > self.config.compression.min_width)
-            .collect()
+        let min_width = self.config.compression.min_width;
+        (0..widths.len()).filter(|layer| widths[*layer] > min_width).collect()
     }
 
-    fn accuracy(&self) -> Result<Vec<f64>, TrainerError> {
-        let kind = self.config.evaluation.accuracy;
-        accuracy(&self.network, &self.test_images, &self.config.training, kind)
+    pub(crate) fn accuracies(&self) -> Result<Vec<Accuracy>, TrainerError> {
+        accuracies(&self.network, self.splits, self.config)
     }
 
     fn sync(&self) -> Result<(), TrainerError> {
@@ -339,41 +373,15 @@ impl<'a> Run<'a> {
             reason: error.to_string(),
         })
     }
-
-    fn write_network(&self) -> Result<(), TrainerError> {
-        let shape = self.network.shape();
-        let description = Description { shape, ..self.description.clone() };
-        self.folder.write_network(&self.network, &description)
-    }
-
-    fn summary(&self, device: &str) -> Summary {
-        let shape = self.network.shape();
-        Summary {
-            version: env!("CARGO_PKG_VERSION"),
-            outcome: Outcome::Failed,
-            error: None,
-            device: device.to_owned(),
-            clips: self.clips,
-            widths_before: self.description.shape.hidden.clone(),
-            parameters_before: self.description.shape.parameters(),
-            parameters_after: shape.parameters(),
-            widths: shape.hidden,
-            accuracy_before: self.accuracy_before.clone(),
-            accuracy_after: self.accuracy_after.clone(),
-            train_seconds: self.train_seconds,
-            compress_seconds: self.compress_seconds,
-            seconds: 0.0,
-        }
-    }
 }
 
-/// Clips until every layer has at most `min_width` neurons.
-fn clips_needed(hidden: &[usize], config: &RunConfig) -> usize {
-    let compression = &config.compression;
-    let clips_of = |m: usize| {
-        std::iter::successors(Some(m), |m| Some(kept_count(*m, compression.keep)))
-            .take_while(|m| *m > compression.min_width)
-            .count()
-    };
-    hidden.iter().map(|m| clips_of(*m)).max().unwrap_or(0)
+impl Scored {
+    fn keep_replicas(&mut self, alive: &[usize]) {
+        for scores in self.scores.values_mut() {
+            *scores = alive.iter().map(|place| scores[*place].clone()).collect();
+        }
+        for solves in self.solves.values_mut() {
+            *solves = alive.iter().map(|place| solves[*place]).collect();
+        }
+    }
 }

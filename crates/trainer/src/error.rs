@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use cs_solver::SolverError;
 use rayclip_model::ModelError;
 
+use crate::Divergence;
+
 /// Why a run could not begin or go on. Every message names the key, file or replica.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -60,33 +62,36 @@ pub enum TrainerError {
         /// The folder.
         path: PathBuf,
     },
-    /// The loss of a replica is NaN or infinite.
+    /// No replica is left.
     #[error(
-        "the training loss of replica {replica} (seed {seed}) is {loss} in cycle {cycle}; a smaller \
-         training.learning_rate than {learning_rate} may help"
+        "{} diverged{}: {first}; a smaller training.learning_rate than {learning_rate} may help",
+        if *replicas == 1 { "the network" } else { "every replica" },
+        if *replicas == 1 { String::new() } else { format!(" ({replicas} of {replicas})") }
     )]
-    NonFiniteLoss {
-        /// The replica.
-        replica: usize,
-        /// Its seed.
-        seed: u64,
-        /// The cycle.
-        cycle: usize,
-        /// The mean loss over the cycle.
-        loss: f64,
+    AllDiverged {
+        /// How many there were.
+        replicas: usize,
+        /// The first of them, and what happened to it.
+        first: Divergence,
         /// What was configured.
         learning_rate: f64,
     },
-    /// A ray or another score is NaN or infinite.
-    #[error("the scores of layer {layer} of replica {replica} are not finite in cycle {cycle}")]
-    NonFiniteScore {
+    /// A rebuilt network is not the larger one without the clipped neurons.
+    #[error(
+        "rebuilding hidden layer {layer} in cycle {cycle} changed more than the clipped neurons: \
+         {reason}; nothing was trained on it. This is a fault of the device or of rayclip"
+    )]
+    Rebuild {
         /// The hidden layer.
         layer: usize,
-        /// The replica.
-        replica: usize,
         /// The cycle.
         cycle: usize,
+        /// What differs.
+        reason: String,
     },
+    /// The data set cannot be split as configured.
+    #[error(transparent)]
+    Data(#[from] rayclip_data::DataError),
     /// The network could not be built or saved.
     #[error(transparent)]
     Model(#[from] ModelError),

@@ -1,19 +1,43 @@
-//! Accuracy on the test images, counted on the device.
+//! Accuracy on the test images and those held out, counted on the device.
 
 use burn::tensor::Tensor;
 use rayclip_model::Mlp;
 
-use crate::TrainerError;
 use crate::config::{AccuracyKind, TrainingConfig};
 use crate::device::read;
-use crate::images::DeviceImages;
+use crate::images::{DeviceImages, Splits};
 use crate::loss::class_scores;
+use crate::{RunConfig, TrainerError};
 
-/// Accuracy of every replica.
+/// Accuracies of one replica.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Accuracy {
+    /// Reported; nothing is chosen by it.
+    pub(crate) test: f64,
+    /// What settings are chosen by, where images are held out.
+    pub(crate) validation: Option<f64>,
+}
+
+/// Accuracies of every replica.
 ///
 /// # Errors
 /// The device fails.
-pub(crate) fn accuracy(
+pub(crate) fn accuracies(
+    network: &Mlp,
+    splits: &Splits,
+    config: &RunConfig,
+) -> Result<Vec<Accuracy>, TrainerError> {
+    let of = |split| accuracy(network, split, &config.training, config.evaluation.accuracy);
+    let validation = splits.validation.as_ref().map(of).transpose()?;
+    let accuracy = |(replica, test)| {
+        let validation = validation.as_ref().map(|validation| validation[replica]);
+        Accuracy { test, validation }
+    };
+    Ok(of(&splits.test)?.into_iter().enumerate().map(accuracy).collect())
+}
+
+/// Accuracy of every replica on one split.
+fn accuracy(
     network: &Mlp,
     test: &DeviceImages,
     training: &TrainingConfig,

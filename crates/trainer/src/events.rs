@@ -1,5 +1,7 @@
 //! What happens in a run, for whoever shows or records it.
 
+use std::fmt;
+
 use cs_solver::Status;
 use serde::Serialize;
 
@@ -11,36 +13,43 @@ pub enum Event<'a> {
     Started {
         /// Clips until every layer is small enough.
         clips: usize,
-        /// Batches before each clip, and after the last.
-        batches_per_cycle: usize,
+        /// Batches of the whole run, each trained on by a chunk of replicas.
+        batches: usize,
         /// Neurons of every hidden layer before the first clip.
         widths: &'a [usize],
+    },
+    /// Not all replicas train at once.
+    Chunked {
+        /// All replicas.
+        replicas: usize,
+        /// Replicas that train at once, at most.
+        at_once: usize,
+        /// Why not more.
+        reason: &'a str,
     },
     /// A batch was trained on (or, on a GPU, queued).
     Batch {
         /// The cycle.
         cycle: usize,
-        /// Batches of this cycle so far.
-        done: usize,
         /// Neurons of every hidden layer.
         widths: &'a [usize],
     },
     /// Rays or other scores of a clip are being computed.
     Scoring {
-        /// The cycle.
-        cycle: usize,
         /// Hidden layers times replicas scored so far.
         done: usize,
         /// Hidden layers times replicas of this clip.
         total: usize,
     },
-    /// All that is to be known of a cycle is known.
+    /// All that is to be known of a cycle of a chunk is known.
     Cycle {
         /// One row a clipped layer and replica.
         rows: &'a [CycleRow],
         /// Neurons of every hidden layer after the clip.
         widths: &'a [usize],
     },
+    /// A replica is frozen; the others go on.
+    Diverged(&'a Divergence),
 }
 
 /// Is told what happens, and asked whether to go on.
@@ -60,7 +69,7 @@ pub struct CycleRow {
     /// The replica.
     pub replica: usize,
     /// What its neurons were ranked by.
-    pub method: &'static str,
+    pub method: String,
     /// Its seed.
     pub seed: u64,
     /// The cycle.
@@ -73,19 +82,23 @@ pub struct CycleRow {
     pub width_after: usize,
     /// Fraction of the layer's first width that is gone.
     pub sparsity: f64,
-    /// Test accuracy before the clip, after this cycle's training.
-    pub accuracy_before_clip: f64,
-    /// Right after the clip of all layers.
+    /// Test accuracy before the clip, after this cycle's training; none for `scratch`.
+    pub accuracy_before_clip: Option<f64>,
+    /// Right after the clip of all layers; for `scratch`, after the budget spent so far.
     pub accuracy_after_clip: f64,
     /// After the training that follows the clip; none if the run ended before.
     pub accuracy_after_training: Option<f64>,
+    /// As `accuracy_after_clip`, on the images held out; none without such.
+    pub validation_after_clip: Option<f64>,
+    /// As `accuracy_after_training`, likewise.
+    pub validation_after_training: Option<f64>,
     /// Mean training loss over this cycle's batches.
     pub train_loss: f64,
     /// Weights and biases of the replica after the clip of all layers.
     pub parameters: usize,
-    /// Seconds of this cycle's training, of all replicas together.
+    /// Seconds of this cycle's training, of all replicas of the chunk together.
     pub train_seconds: f64,
-    /// Seconds of scoring, clipping and rebuilding, of all replicas and layers together.
+    /// Seconds of scoring, clipping and rebuilding, likewise.
     pub compress_seconds: f64,
     /// What reconstructed the rays; empty for criteria without a solver.
     pub solver: &'static str,
@@ -105,6 +118,66 @@ pub enum Outcome {
     Interrupted,
     /// An error ended it.
     Failed,
+    /// Of a replica: its loss, weights or scores were not finite any more.
+    Diverged,
+}
+
+/// A replica that could not go on.
+#[derive(Debug, Clone, Serialize)]
+pub struct Divergence {
+    /// The replica.
+    pub replica: usize,
+    /// What its neurons were ranked by.
+    pub method: String,
+    /// Its seed.
+    pub seed: u64,
+    /// The cycle.
+    pub cycle: usize,
+    /// What was not finite.
+    pub reason: String,
+}
+
+impl fmt::Display for Divergence {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { replica, method, seed, cycle, reason } = self;
+        write!(formatter, "replica {replica} ({method}, seed {seed}) in cycle {cycle}: {reason}")
+    }
+}
+
+/// What became of a replica.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReplicaSummary {
+    /// The replica.
+    pub replica: usize,
+    /// What its neurons were ranked by.
+    pub method: String,
+    /// Its seed.
+    pub seed: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Where it diverged.
+    pub divergence: Option<Divergence>,
+    /// Test accuracy before the first clip.
+    pub accuracy_before: Option<f64>,
+    /// And of the final network; none where the run ended in the middle of training.
+    pub accuracy_after: Option<f64>,
+    /// Its place along the first axis of `network.safetensors`.
+    pub network: Option<usize>,
+}
+
+/// The images of a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct DataSummary {
+    /// The name that they were asked for by.
+    pub name: String,
+    /// SHA-256 of shape, images and labels.
+    pub digest: String,
+    /// Images trained on.
+    pub train: usize,
+    /// Images held out to choose settings by.
+    pub validation: usize,
+    /// Images that accuracies are of.
+    pub test: usize,
 }
 
 /// The whole run in a few numbers: `summary.json`.
@@ -118,7 +191,7 @@ pub struct Summary {
     pub error: Option<String>,
     /// The backend and adapter that it ran on.
     pub device: String,
-    /// Clips made.
+    /// Clips until every layer was small enough, of a replica that got so far.
     pub clips: usize,
     /// Neurons of every hidden layer before the first clip.
     pub widths_before: Vec<usize>,
@@ -128,10 +201,10 @@ pub struct Summary {
     pub parameters_before: usize,
     /// And at the end.
     pub parameters_after: usize,
-    /// Test accuracy of every replica before the first clip.
-    pub accuracy_before: Vec<f64>,
-    /// And of the final network; empty where the run ended in the middle of training.
-    pub accuracy_after: Vec<f64>,
+    /// The images.
+    pub data: DataSummary,
+    /// All replicas.
+    pub replicas: Vec<ReplicaSummary>,
     /// Seconds of all training.
     pub train_seconds: f64,
     /// Seconds of all scoring, clipping and rebuilding.

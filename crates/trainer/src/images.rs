@@ -1,4 +1,4 @@
-//! A split of the data set on the device, and batches cut from it there.
+//! The splits of the data set on the device, and batches cut from them there.
 //!
 //! On a GPU four pixels are packed into one 32-bit word and unpacked in the batch: as f32, MNIST
 //! alone is 188 MB, more than the 128 MiB that many adapters let a buffer have. On a CPU the bytes
@@ -8,6 +8,13 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rayclip_data::Split;
 
 use crate::device::is_host;
+
+/// All images of a run.
+pub(crate) struct Splits {
+    pub(crate) train: DeviceImages,
+    pub(crate) validation: Option<DeviceImages>,
+    pub(crate) test: DeviceImages,
+}
 
 /// `(pixel / 255 − mean) / deviation`.
 #[derive(Debug, Clone, Copy)]

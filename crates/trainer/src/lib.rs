@@ -1,11 +1,14 @@
 //! The train-compress cycle: train, rays, solve, clip, rebuild, measure — until the network is small.
 //!
-//! One file is one stage; [`run`] is the loop that a paper would draw as an algorithm box. The
+//! One file is one stage; `cycle.rs` is the loop that a paper would draw as an algorithm box. The
 //! network and the data stay on the device for the whole run; what comes to the host in a cycle are
 //! scores and metrics.
 
 mod batches;
+mod calibration;
+mod chunks;
 mod clip;
+mod compensate;
 pub mod config;
 mod criteria;
 mod cycle;
@@ -14,18 +17,28 @@ mod error;
 mod evaluate;
 mod events;
 mod images;
+mod ladder;
 mod loss;
 mod measurement;
+mod method;
 mod optimizer;
 pub mod presets;
 mod rays;
+mod rebuild;
+mod record;
+mod replica;
+mod run;
 mod run_dir;
+mod scratch;
 mod streams;
 mod train;
 
-pub use clip::kept_count;
 pub use config::RunConfig;
-pub use cycle::run;
 pub use error::TrainerError;
-pub use events::{CycleRow, Event, Observer, Outcome, Summary};
+pub use events::{
+    CycleRow, DataSummary, Divergence, Event, Observer, Outcome, ReplicaSummary, Summary,
+};
+pub use ladder::kept_count;
+pub use replica::Replica;
+pub use run::{Backend, run};
 pub use run_dir::RunDir;

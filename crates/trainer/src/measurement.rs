@@ -8,6 +8,9 @@ use crate::streams::{Purpose, stream};
 /// Seed of the supplement's generator.
 const SUPPLEMENT_SEED: u32 = 42_424_242;
 
+/// Seed of the matrices that all replicas share; no replica has it before 2⁶⁴ − 1 others.
+const SHARED_SEED: u64 = u64::MAX;
+
 /// The matrices of one layer of one replica, row-major.
 pub(crate) struct Measurement {
     /// Number of measurements, `n`.
@@ -32,7 +35,8 @@ impl Measurement {
     ) -> Result<Self, SolverError> {
         let n = config.count(m, keep);
         let phi = match config.matrix {
-            MatrixKind::Keyed => {
+            MatrixKind::Keyed | MatrixKind::Shared => {
+                let seed = if config.matrix == MatrixKind::Keyed { seed } else { SHARED_SEED };
                 let mut rng = stream(seed, Purpose::Measurement, position);
                 gaussian::standard_normal(n * m, &mut rng)
             }

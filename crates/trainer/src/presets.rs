@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_resolved_configuration_resolves_to_itself() {
-        let config = with(&["network.hidden=[64, 32]", "compression.method=l2"]).unwrap();
+        let config = with(&["network.hidden=[64, 32]", "compression.methods=['l2']"]).unwrap();
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), toml::to_string(&config).unwrap()).unwrap();
         let again = resolve(&Layers { file: Some(file.path()), ..Layers::default() }).unwrap();

@@ -10,9 +10,10 @@
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
-use cs_solver::{Lambda, Matrix, Operator, Problem, Settings};
+use cs_solver::{Lambda, Matrix, Operator, Problem};
 
 use crate::TrainerError;
+use crate::config::Reduction;
 use crate::criteria::{Context, LayerWeights, SolveInfo};
 use crate::device::read;
 use crate::measurement::Measurement;
@@ -33,15 +34,17 @@ pub(crate) struct RaySums {
 /// A problem is refused, or the device fails.
 pub(crate) fn ray_sums(
     layers: &[LayerWeights],
+    reduction: Reduction,
     context: &Context<'_>,
 ) -> Result<RaySums, TrainerError> {
-    let totals = Tensor::cat(layers.iter().map(total_weights).collect(), 0);
+    let totals = layers.iter().map(|layer| total_weights(layer, reduction)).collect();
+    let totals = Tensor::cat(totals, 0);
     let ([_, _, m], device) = (totals.dims(), totals.device());
     let totals = read(totals, "reading the weight sums")?;
     let config = context.config;
     let measurements = layers
         .iter()
-        .flat_map(|layer| context.seeds.iter().map(|seed| (*seed, layer.layer)))
+        .flat_map(|layer| context.replicas.iter().map(|replica| (replica.seed, layer.layer)))
         .map(|(seed, layer)| {
             let position = [context.cycle, layer];
             Measurement::draw(&config.measurement, config.compression.keep, m, seed, position)
@@ -60,29 +63,22 @@ pub(crate) fn ray_sums(
         .collect::<Result<Vec<_>, _>>()?;
     let lambda = Lambda::Fixed(config.compression.lambda);
     let problem = Problem::grouped(operators, &y, lambda)?.on(&device);
-    let settings = Settings {
-        algorithm: config.solver.algorithm,
-        tolerance: config.solver.tolerance,
-        max_iterations: config.solver.max_iterations,
-        ..Settings::default()
-    };
-    let rays = problem.solve(&settings)?;
+    let rays = problem.solve(&config.solver.settings())?;
     let sum = |pair: &[cs_solver::Solution]| {
         pair[0].x().iter().zip(pair[1].x()).map(|(a, b)| a + b).collect()
     };
-    Ok(RaySums {
-        sums: rays.columns().chunks(2).map(sum).collect(),
-        info: SolveInfo {
-            algorithm: rays.algorithm().name(),
-            iterations: rays.iterations(),
-            status: rays.status(),
-        },
-    })
+    Ok(RaySums { sums: rays.columns().chunks(2).map(sum).collect(), info: SolveInfo::of(&rays) })
 }
 
 /// `w_prev` and `w_next`, `[replica, 2, m]`.
-pub(crate) fn total_weights(layer: &LayerWeights) -> Tensor<3> {
-    let incoming = layer.incoming.clone().sum_dim(1);
-    let outgoing = layer.outgoing.clone().sum_dim(2).swap_dims(1, 2);
-    Tensor::cat(vec![incoming, outgoing], 1)
+///
+/// Paper: they are signed sums, in which weights cancel; norms are offered beside them.
+pub(crate) fn total_weights(layer: &LayerWeights, reduction: Reduction) -> Tensor<3> {
+    let reduce = |weights: &Tensor<3>, dimension| match reduction {
+        Reduction::Signed => weights.clone().sum_dim(dimension),
+        Reduction::L1 => weights.clone().abs().sum_dim(dimension),
+        Reduction::L2 => weights.clone().square().sum_dim(dimension).sqrt(),
+    };
+    let outgoing = reduce(&layer.outgoing, 2).swap_dims(1, 2);
+    Tensor::cat(vec![reduce(&layer.incoming, 1), outgoing], 1)
 }

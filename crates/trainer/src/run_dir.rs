@@ -5,19 +5,29 @@
 //! | `config.toml` | the resolved configuration; written first |
 //! | `cycles.csv` | one row a clip, layer and replica |
 //! | `kept/cycle_NN.json` | kept neurons after clip NN, in their first numbering |
-//! | `network.safetensors`, `network.json` | the final network and its shape |
+//! | `network.safetensors`, `network.json` | the final networks and their shape |
 //! | `summary.json` | how the run ended; written last |
 //!
 //! Every file is written beside its place, synced and renamed, so none is ever half there.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use rayclip_model::{Description, Mlp};
 use serde::Serialize;
 
+use crate::method::Method;
 use crate::{CycleRow, RunConfig, Summary, TrainerError};
+
+/// The live neurons of a replica.
+#[derive(Debug, Serialize)]
+pub(crate) struct Kept {
+    pub(crate) replica: usize,
+    pub(crate) method: Method,
+    pub(crate) seed: u64,
+    /// `[layer][neuron]`
+    pub(crate) layers: Vec<Vec<usize>>,
+}
 
 /// A run folder that this run has made.
 #[derive(Debug)]
@@ -73,8 +83,8 @@ impl RunDir {
     }
 
     /// Writes all rows so far.
-    pub(crate) fn write_cycles(&self, rows: &[CycleRow]) -> Result<(), TrainerError> {
-        let table = |rows: &[CycleRow]| {
+    pub(crate) fn write_cycles(&self, rows: &[&CycleRow]) -> Result<(), TrainerError> {
+        let table = |rows: &[&CycleRow]| {
             let mut writer = csv::Writer::from_writer(Vec::new());
             for row in rows {
                 writer.serialize(row).expect("a row is plain data and memory takes it");
@@ -83,7 +93,7 @@ impl RunDir {
         };
         // The header comes with the first row: without any, it is that of an empty one.
         let bytes = if rows.is_empty() {
-            let mut bytes = table(&[CycleRow::default()]);
+            let mut bytes = table(&[&CycleRow::default()]);
             bytes.truncate(bytes.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1));
             bytes
         } else {
@@ -92,19 +102,14 @@ impl RunDir {
         self.write("cycles.csv", &bytes)
     }
 
-    /// Writes the kept neurons after a clip, `[layer][replica][neuron]`, in their first numbering.
-    pub(crate) fn write_kept(
-        &self,
-        cycle: usize,
-        kept: &[Vec<Vec<usize>>],
-    ) -> Result<(), TrainerError> {
+    /// Writes the kept neurons after a clip, in their first numbering.
+    pub(crate) fn write_kept(&self, cycle: usize, replicas: &[&Kept]) -> Result<(), TrainerError> {
         #[derive(Serialize)]
-        struct Kept<'a> {
+        struct File<'a> {
             cycle: usize,
-            /// `[layer][replica][neuron]`
-            layers: &'a [Vec<Vec<usize>>],
+            replicas: &'a [&'a Kept],
         }
-        let json = serde_json::to_vec(&Kept { cycle, layers: kept }).expect("plain data");
+        let json = serde_json::to_vec(&File { cycle, replicas }).expect("plain data");
         self.write(&format!("kept/cycle_{cycle:02}.json"), &json)
     }
 
@@ -127,23 +132,8 @@ impl RunDir {
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), TrainerError> {
         let path = self.path.join(name);
-        let folder = path.parent().unwrap_or(&self.path);
-        let failed = |source| io("write", &path, source);
-        fs::create_dir_all(folder).map_err(failed)?;
-        let mut file = temporary().tempfile_in(folder).map_err(failed)?;
-        file.write_all(bytes).map_err(failed)?;
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist(&path).map_err(|error| failed(error.error))?;
-        Ok(())
+        rayclip_data::write_whole(&path, bytes).map_err(|source| io("write", &path, source))
     }
-}
-
-/// A temporary file with the permissions of any new file, not for its owner alone.
-fn temporary() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder
 }
 
 fn io(action: &'static str, path: &Path, source: std::io::Error) -> TrainerError {

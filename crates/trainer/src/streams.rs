@@ -23,6 +23,8 @@ pub(crate) enum Purpose {
     Ties = 4,
     /// Scores of the random criterion; position: cycle, layer.
     RandomScores = 5,
+    /// Images that criteria look at; position: cycle, batch.
+    Calibration = 6,
 }
 
 /// The stream of a replica for a purpose at a position.

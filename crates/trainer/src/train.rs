@@ -53,7 +53,7 @@ pub(crate) fn train(
             None => losses,
         });
         done += 1;
-        observer.notify(&Event::Batch { cycle, done, widths: &widths });
+        observer.notify(&Event::Batch { cycle, widths: &widths });
     }
     let sums = total.map(|total| read(total, "training")).transpose()?.unwrap_or_default();
     Ok(Trained {

@@ -4,11 +4,16 @@ use cs_solver::dct;
 
 use super::{Context, Criterion, LayerWeights, Scores};
 use crate::TrainerError;
-use crate::config::Domain;
+use crate::config::{Domain, Reduction};
 use crate::rays;
 
 /// `|r|` with `r = w_r(prev) + w_r(next)`, or `|Ψ r|` in the neuron domain.
-pub(super) struct Dtc;
+pub(super) struct Dtc {
+    /// What is ranked; `None` stands for what the configuration says.
+    pub(super) domain: Option<Domain>,
+    /// What is measured of a neuron's weights, likewise.
+    pub(super) reduction: Option<Reduction>,
+}
 
 impl Criterion for Dtc {
     fn score(
@@ -16,12 +21,15 @@ impl Criterion for Dtc {
         layers: &[LayerWeights],
         context: &Context<'_>,
     ) -> Result<Scores, TrainerError> {
-        let rays = rays::ray_sums(layers, context)?;
+        let compression = &context.config.compression;
+        let reduction = self.reduction.unwrap_or(compression.reduction);
+        let domain = self.domain.unwrap_or(compression.domain);
+        let rays = rays::ray_sums(layers, reduction, context)?;
         let mut scores = rays.sums;
         for sum in &mut scores {
             // Paper: entry j of a ray is a coefficient of frequency j, though the supplement takes
             // it for neuron j; Ψ leads back to the neurons.
-            if context.config.compression.domain == Domain::Neuron {
+            if domain == Domain::Neuron {
                 let m = sum.len();
                 dct::transform_rows(sum, m)?;
             }
@@ -29,7 +37,7 @@ impl Criterion for Dtc {
                 *value = value.abs();
             }
         }
-        let layers = scores.chunks(context.seeds.len()).map(<[Vec<f64>]>::to_vec).collect();
+        let layers = scores.chunks(context.replicas.len()).map(<[Vec<f64>]>::to_vec).collect();
         Ok(Scores { layers, solve: Some(rays.info) })
     }
 }
@@ -38,8 +46,12 @@ impl Criterion for Dtc {
 mod tests {
     use burn::tensor::{Device, Tensor, TensorData};
     use rand::RngExt;
+    use rayclip_data::Split;
+    use rayclip_model::Mlp;
 
     use super::*;
+    use crate::calibration::Calibration;
+    use crate::images::{DeviceImages, PixelScale};
     use crate::presets::{Layers, Setting, resolve};
     use crate::streams::{Purpose, stream};
 
@@ -60,10 +72,16 @@ mod tests {
     fn scores(settings: &[&str], device: &Device) -> Vec<Vec<Vec<f64>>> {
         let settings = settings.iter().map(|text| Setting::parse(text).unwrap()).collect();
         let config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
-        let seeds = config.seeds();
-        let context = Context { config: &config, seeds: &seeds, cycle: 3 };
-        let layers = [0, 1].map(|number| layer(number, seeds.len(), device));
-        Dtc.score(&layers, &context).unwrap().layers
+        let replicas = config.all_replicas();
+        let split = Split { images: vec![0], labels: vec![0] };
+        let scale = PixelScale { mean: 0.0, deviation: 1.0 };
+        let images = DeviceImages::upload(split, 1, scale, device);
+        let network = Mlp { layers: vec![] };
+        let calibration = Calibration::draw(&images, network, &replicas, 3, &config);
+        let context =
+            Context { config: &config, replicas: &replicas, cycle: 3, calibration: &calibration };
+        let layers = [0, 1].map(|number| layer(number, replicas.len(), device));
+        Dtc { domain: None, reduction: None }.score(&layers, &context).unwrap().layers
     }
 
     #[expect(deprecated, reason = "Burn 0.23 drops the backend; until then it is one of ours")]

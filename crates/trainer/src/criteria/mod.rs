@@ -1,15 +1,21 @@
 //! What neurons are ranked by. One criterion a file, behind one trait.
 
+mod activation;
+mod data_lasso;
 mod dtc;
+mod l1;
 mod l2;
 mod magnitude;
 mod random;
+mod taylor;
 
 use burn::tensor::Tensor;
-use cs_solver::Status;
+use cs_solver::{Solutions, Status};
 
-use crate::config::Method;
+use crate::calibration::Calibration;
 use crate::device::read;
+use crate::method::Method;
+use crate::replica::Replica;
 use crate::{RunConfig, TrainerError};
 
 /// The weights around one hidden layer, on the device.
@@ -25,9 +31,11 @@ pub(crate) struct LayerWeights {
 /// What a criterion may use besides the weights.
 pub(crate) struct Context<'a> {
     pub(crate) config: &'a RunConfig,
-    /// Seeds of the replicas.
-    pub(crate) seeds: &'a [u64],
+    /// The replicas that the weights are of.
+    pub(crate) replicas: &'a [Replica],
     pub(crate) cycle: usize,
+    /// Their networks and training images, for criteria that look at activations.
+    pub(crate) calibration: &'a Calibration<'a>,
 }
 
 /// How a reconstruction went.
@@ -38,6 +46,23 @@ pub(crate) struct SolveInfo {
     pub(crate) iterations: usize,
     /// Of the column that is worst off.
     pub(crate) status: Status,
+}
+
+impl SolveInfo {
+    pub(crate) fn of(solutions: &Solutions) -> Self {
+        Self {
+            algorithm: solutions.algorithm().name(),
+            iterations: solutions.iterations(),
+            status: solutions.status(),
+        }
+    }
+
+    /// This solve and an earlier one together.
+    pub(crate) fn worse_of(self, earlier: Option<Self>) -> Self {
+        let Some(earlier) = earlier else { return self };
+        let iterations = self.iterations.max(earlier.iterations);
+        Self { iterations, status: self.status.max(earlier.status), ..self }
+    }
 }
 
 /// Scores of layers of one width.
@@ -56,12 +81,20 @@ pub(crate) trait Criterion {
 }
 
 /// The criterion of a method.
-pub(crate) fn criterion(method: Method) -> &'static dyn Criterion {
+///
+/// # Panics
+/// For `scratch`, which ranks nothing.
+pub(crate) fn criterion(method: Method) -> Box<dyn Criterion> {
     match method {
-        Method::Dtc => &dtc::Dtc,
-        Method::Magnitude => &magnitude::Magnitude,
-        Method::L2 => &l2::L2,
-        Method::Random => &random::Random,
+        Method::Dtc(domain, reduction) => Box::new(dtc::Dtc { domain, reduction }),
+        Method::Magnitude => Box::new(magnitude::Magnitude),
+        Method::L1 => Box::new(l1::L1),
+        Method::L2 => Box::new(l2::L2),
+        Method::Random => Box::new(random::Random),
+        Method::Taylor => Box::new(taylor::Taylor),
+        Method::Activation => Box::new(activation::Activation),
+        Method::DataLasso => Box::new(data_lasso::DataLasso),
+        Method::Scratch => unreachable!("scratch trains fresh networks and clips none"),
     }
 }
 
@@ -84,28 +117,75 @@ fn scores_of(
 
 #[cfg(test)]
 mod tests {
+    use burn::module::Param;
     use burn::tensor::Device;
+    use rayclip_data::Split;
+    use rayclip_model::{Layer, Mlp};
 
     use super::*;
-    use crate::presets::{Layers, resolve};
+    use crate::images::{DeviceImages, PixelScale};
+    use crate::presets::{Layers, Setting, resolve};
+
+    /// Scores of the hidden layer of `[images, 2] → incoming → relu → outgoing`, one replica.
+    fn scores(
+        method: Method,
+        [incoming, outgoing]: [Tensor<3>; 2],
+        images: (&[u8], &[u8]),
+    ) -> Vec<f64> {
+        let settings = ["compression.calibration_batches=1", "training.batch_size=4"];
+        let settings = settings.map(|text| Setting::parse(text).unwrap()).to_vec();
+        let config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
+        let device = Device::flex();
+        let split = Split { images: images.0.to_vec(), labels: images.1.to_vec() };
+        let scale = PixelScale { mean: 0.0, deviation: 1.0 };
+        let images = DeviceImages::upload(split, 2, scale, &device);
+        let replicas = [Replica { number: 0, method, seed: 1 }];
+        let layers = [incoming.clone(), outgoing.clone()]
+            .map(|weight| Layer { weight: Param::from_tensor(weight), bias: None });
+        let network = Mlp { layers: layers.to_vec() };
+        let calibration = Calibration::draw(&images, network, &replicas, 0, &config);
+        let context =
+            Context { config: &config, replicas: &replicas, cycle: 0, calibration: &calibration };
+        let layer = LayerWeights { layer: 0, incoming, outgoing };
+        criterion(method).score(&[layer], &context).unwrap().layers.remove(0).remove(0)
+    }
+
+    fn weights<const D: usize>(rows: [[[f32; D]; 2]; 1]) -> Tensor<3> {
+        Tensor::from_data(rows, &Device::flex())
+    }
+
+    fn close(got: &[f64], expected: &[f64]) {
+        let near = got.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5);
+        assert!(near && got.len() == expected.len(), "{got:?} {expected:?}");
+    }
 
     #[test]
-    fn scores_follow_their_formulas() {
-        let device = Device::flex();
-        let layer = LayerWeights {
-            layer: 0,
-            incoming: Tensor::from_data([[[3.0, 1.0], [-4.0, 1.0]]], &device),
-            outgoing: Tensor::from_data([[[1.0, 0.0, 1.0], [-2.0, -1.0, -2.0]]], &device),
-        };
-        let config = resolve(&Layers::default()).unwrap();
-        let context = Context { config: &config, seeds: &[1], cycle: 0 };
-        let of = |method| criterion(method).score(std::slice::from_ref(&layer), &context).unwrap();
-        assert_eq!(of(Method::Magnitude).layers[0][0], [1.0, 3.0]);
-        let l2 = &of(Method::L2).layers[0][0];
-        assert!((l2[0] - 5.0 * 2_f64.sqrt()).abs() < 1e-5, "{l2:?}");
-        assert!((l2[1] - 2_f64.sqrt() * 3.0).abs() < 1e-5, "{l2:?}");
-        let random = &of(Method::Random).layers[0][0];
+    fn scores_of_weights_follow_their_formulas() {
+        let incoming = weights([[[3.0, 1.0], [-4.0, 1.0]]]);
+        let outgoing = weights([[[1.0, 0.0, 1.0], [-2.0, -1.0, -2.0]]]);
+        let of =
+            |method| scores(method, [incoming.clone(), outgoing.clone()], (&[0, 0, 0, 0], &[0, 1]));
+        close(&of(Method::Magnitude), &[1.0, 3.0]);
+        close(&of(Method::L1), &[9.0, 7.0]);
+        close(&of(Method::L2), &[5.0 * 2_f64.sqrt(), 2_f64.sqrt() * 3.0]);
+        let random = of(Method::Random);
         assert!(random[0] != random[1]);
-        assert_eq!(&of(Method::Random).layers[0][0], random);
+        assert_eq!(of(Method::Random), random);
+    }
+
+    #[test]
+    fn scores_of_activations_follow_their_formulas() {
+        // Neuron 0 sees the first pixel, neuron 1 minus the second: it never fires.
+        let incoming = weights([[[1.0, 0.0], [0.0, -1.0]]]);
+        let outgoing = weights([[[2.0, 0.0], [5.0, 5.0]]]);
+        let images: (&[u8], &[u8]) = (&[255, 255, 51, 255, 0, 255, 0, 0], &[0, 1, 0, 1]);
+        let of = |method| scores(method, [incoming.clone(), outgoing.clone()], images);
+        close(&of(Method::Activation), &[(1.0 + 0.2) / 4.0, 0.0]);
+        // a ∂L/∂a of an image with logits (2a, 0): 2a (p₀ − t₀) / 4.
+        let p = |a: f64| 1.0 / (1.0 + (-2.0 * a).exp());
+        let taylor = (2.0 * (1.0 - p(1.0)) + 0.4 * p(0.2)) / 4.0;
+        close(&of(Method::Taylor), &[taylor, 0.0]);
+        let lasso = of(Method::DataLasso);
+        assert!(lasso[0] > 0.0 && lasso[1].abs() < 1e-9, "{lasso:?}");
     }
 }

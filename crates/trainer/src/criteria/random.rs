@@ -22,7 +22,7 @@ impl Criterion for Random {
         };
         let layers = layers
             .iter()
-            .map(|layer| context.seeds.iter().map(|seed| draw(layer, *seed)).collect())
+            .map(|layer| context.replicas.iter().map(|replica| draw(layer, replica.seed)).collect())
             .collect();
         Ok(Scores { layers, solve: None })
     }

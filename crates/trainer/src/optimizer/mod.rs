@@ -8,7 +8,7 @@ mod flex;
 use burn::module::Param;
 use burn::optim::{Adam, AdamConfig, AdamState, Optimizer as _};
 use burn::tensor::{Device, Gradients, Tensor};
-use rayclip_model::{Layer, Mlp, select};
+use rayclip_model::{Layer, Mlp, select, select_replicas};
 
 // PyTorch's, as in the published runs; Burn's own epsilon is 1e-5.
 const BETA_1: f32 = 0.9;
@@ -85,6 +85,41 @@ impl Optimizer {
     }
 }
 
+impl Optimizer {
+    /// Keeps the moments of some replicas.
+    pub(crate) fn keep_replicas(&mut self, replicas: &[usize]) {
+        let states = self.layers.iter_mut().flat_map(|layer| [&mut layer.weight, &mut layer.bias]);
+        for AdamState { momentum } in states.flatten() {
+            momentum.moment_1 = select_replicas(&momentum.moment_1, replicas);
+            momentum.moment_2 = select_replicas(&momentum.moment_2, replicas);
+        }
+    }
+
+    /// Says what is wrong where the moments are not exactly those of the network's parameters.
+    pub(crate) fn check(&self, network: &Mlp) -> Result<(), String> {
+        if self.layers.len() != network.layers.len() {
+            let layers = network.layers.len();
+            return Err(format!("moments of {} layers, but {layers} layers", self.layers.len()));
+        }
+        for (index, (state, layer)) in self.layers.iter().zip(&network.layers).enumerate() {
+            let check = |name: &str, state: &State, parameter: Option<&Param<Tensor<3>>>| {
+                let Some(AdamState { momentum }) = state else { return Ok(()) };
+                let extents = parameter.map(|parameter| parameter.val().dims());
+                let moments = [momentum.moment_1.dims(), momentum.moment_2.dims()];
+                match extents {
+                    Some(extents) if moments == [extents; 2] => Ok(()),
+                    _ => Err(format!(
+                        "the moments of the {name} of layer {index} are {moments:?}, itself {extents:?}"
+                    )),
+                }
+            };
+            check("weight", &state.weight, Some(&layer.weight))?;
+            check("bias", &state.bias, layer.bias.as_ref())?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use burn::tensor::{Distribution, Tolerance};
@@ -144,7 +179,9 @@ mod tests {
         let whole: Vec<f32> = moment(&optimizer, 0).into_data().try_to_vec().unwrap();
         let kept = [vec![1, 4], vec![0, 5]];
         optimizer.keep_neurons(0, &kept);
+        assert!(optimizer.check(&network).unwrap_err().contains("weight of layer 0"));
         network = network.keep_neurons(0, &kept);
+        assert_eq!(optimizer.check(&network), Ok(()));
         let cut: Vec<f32> = moment(&optimizer, 0).into_data().try_to_vec().unwrap();
         for (replica, ids) in kept.iter().enumerate() {
             for row in 0..4 {
@@ -155,6 +192,10 @@ mod tests {
             }
         }
         assert_eq!(moment(&optimizer, 1).dims(), [2, 2, 3]);
+        optimizer.keep_replicas(&[1]);
+        let last: Vec<f32> = moment(&optimizer, 0).into_data().try_to_vec().unwrap();
+        assert_eq!(last, cut[4 * 2..]);
+        let network = network.keep_replicas(&[1]);
         assert_eq!(stepped(&mut optimizer, network).shape().hidden, [2]);
     }
 

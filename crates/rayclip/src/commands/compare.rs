@@ -1,0 +1,149 @@
+//! `rayclip compare`: several methods with the same seeds at once, or finished runs, with statistics.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use rayclip_report::{
+    Comparison, Measure, Run, differences_table, estimates_table, table_1, verdict_sentence,
+    write_comparison,
+};
+use rayclip_trainer::Outcome;
+use serde::Serialize;
+use serde_json::json;
+use toml::Value;
+
+use super::configure::{flag, resolve};
+use super::train::{exit_code, train};
+use crate::args::{CompareArgs, Seeds};
+use crate::output;
+use crate::progress::{Mode, merge};
+
+/// The methods of the paper.
+const METHODS: [&str; 3] = ["dtc", "magnitude", "random"];
+
+/// Five seeds: what the README's tables have.
+const SEEDS: Seeds = Seeds { first: 0, count: 5 };
+
+/// Runs or reads what is to be compared, and prints what can be told apart.
+pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
+    if !args.runs.is_empty() {
+        let comparison = read(&args.runs)?;
+        let baseline = baseline(&comparison, args.baseline.as_deref())?;
+        show(&comparison, baseline, args.show.mode());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let config = resolve(&args.config, settings(args))?;
+    if let Some(name) = &args.baseline {
+        let methods: Vec<String> =
+            config.compression.methods.iter().map(ToString::to_string).collect();
+        anyhow::ensure!(
+            methods.contains(name),
+            "--baseline {name} is not among the methods {}",
+            methods.join(", ")
+        );
+    }
+    let mode = args.show.mode();
+    let what = format!("compare-{}", config.preset);
+    let (summary, folder) =
+        train(&config, args.config.at_once, (args.out.as_deref(), &what), mode)?;
+    let run = Run::read(&folder)?;
+    if run.clips.is_empty() && summary.outcome == Outcome::Interrupted {
+        output::note("interrupted before the first clip: there is nothing to compare");
+        return Ok(exit_code(&summary));
+    }
+    let comparison = Comparison::of(&[run])?;
+    write_comparison(&comparison, &folder)?;
+    let baseline = baseline(&comparison, args.baseline.as_deref());
+    show(&comparison, baseline.unwrap_or(0), mode);
+    match mode {
+        Mode::Json => {}
+        Mode::Quiet => output::result(&folder.display().to_string()),
+        Mode::Lines => output::result(&format!(
+            "training {:.1} s, compressing {:.2} s; run folder: {}",
+            summary.train_seconds,
+            summary.compress_seconds,
+            folder.display()
+        )),
+    }
+    Ok(exit_code(&summary))
+}
+
+/// What the flags of the command set; without them, what a file sets stays.
+fn settings(args: &CompareArgs) -> Vec<rayclip_trainer::presets::Setting> {
+    let names = |names: &[String]| {
+        Value::Array(names.iter().map(|name| Value::String(name.trim().to_owned())).collect())
+    };
+    let mut settings = Vec::new();
+    if !args.methods.is_empty() {
+        settings.push(flag("methods", "compression.methods", names(&args.methods)));
+    } else if args.config.config.is_none() {
+        settings.push(flag("methods", "compression.methods", names(&METHODS.map(str::to_owned))));
+    }
+    let default = args.config.config.is_none().then_some(SEEDS);
+    if let Some(Seeds { first, count }) = args.seeds.or(default) {
+        settings.push(flag("seeds", "seed", first as i64));
+        settings.push(flag("seeds", "replicas", count as i64));
+    }
+    settings
+}
+
+fn read(folders: &[PathBuf]) -> anyhow::Result<Comparison> {
+    let runs: Vec<Run> = folders
+        .iter()
+        .map(|folder| {
+            Run::read(folder).with_context(|| format!("{} is not a finished run", folder.display()))
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Comparison::of(&runs)?)
+}
+
+fn baseline(comparison: &Comparison, name: Option<&str>) -> anyhow::Result<usize> {
+    Ok(name.map_or(Ok(0), |name| comparison.method(name))?)
+}
+
+/// Prints the tables, or their rows as JSON.
+pub(crate) fn show(comparison: &Comparison, baseline: usize, mode: Mode) {
+    match mode {
+        Mode::Quiet => {}
+        Mode::Json => {
+            json_lines("statistic", &comparison.statistics());
+            json_lines("difference", &comparison.differences());
+        }
+        Mode::Lines => show_tables(comparison, baseline),
+    }
+}
+
+fn show_tables(comparison: &Comparison, baseline: usize) {
+    for text in &comparison.missing {
+        output::note(&format!("missing: {text}"));
+    }
+    for text in &comparison.differing {
+        output::note(&format!("the runs differ in {text}"));
+    }
+    let measures = [
+        (Measure::AccuracyAfterClip, "right after the clip"),
+        (Measure::AccuracyAfterTraining, "after the training that follows"),
+    ];
+    for (measure, when) in measures {
+        output::result(&format!("\ntest accuracy {when}, mean ± half the 95 % interval"));
+        output::result(&estimates_table(comparison, measure).to_string());
+        if comparison.methods.len() > 1 {
+            output::result(&format!("differences, paired by seed, {when}"));
+            output::result(&differences_table(comparison, measure, baseline).to_string());
+            output::result(&verdict_sentence(comparison, measure));
+        }
+    }
+    if let Some(table) = table_1(comparison, None) {
+        output::result("\nTable I of the paper, smoothed right after the clip: published | here");
+        output::result(&table.to_string());
+    }
+}
+
+fn json_lines(event: &str, rows: &[impl Serialize]) {
+    for row in rows {
+        let mut value = json!({ "event": event });
+        merge(&mut value, json!(row));
+        output::result(&value.to_string());
+    }
+}

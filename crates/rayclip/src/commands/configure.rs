@@ -1,0 +1,52 @@
+//! From flags to a configuration.
+
+use rayclip_trainer::RunConfig;
+use rayclip_trainer::presets::{self, Layers, Setting};
+use toml::Value;
+
+use crate::args::ConfigArgs;
+
+/// One flag that sets a key.
+pub(crate) fn flag(name: &str, key: &str, value: impl Into<Value>) -> Setting {
+    Setting { key: key.to_owned(), value: value.into(), origin: format!("--{name}") }
+}
+
+/// The configuration that the arguments and the `more` settings of a command ask for.
+///
+/// # Errors
+/// As [`presets::resolve`], or a `--set` is not of the form key=value.
+pub(crate) fn resolve(args: &ConfigArgs, more: Vec<Setting>) -> anyhow::Result<RunConfig> {
+    let layers = Layers {
+        preset: args.preset.as_deref(),
+        file: args.config.as_deref(),
+        settings: settings(args, more)?,
+    };
+    Ok(presets::resolve(&layers)?)
+}
+
+/// The keys that the arguments set, `--set` before the flags with names of their own.
+pub(crate) fn settings(args: &ConfigArgs, more: Vec<Setting>) -> anyhow::Result<Vec<Setting>> {
+    let mut settings = Vec::new();
+    for text in &args.settings {
+        settings.push(Setting::parse(text).map_err(|reason| anyhow::anyhow!("--set: {reason}"))?);
+    }
+    let text = |name: &str, key: &str, value: &Option<String>| {
+        value.clone().map(|value| flag(name, key, value))
+    };
+    settings.extend(text("data", "data.source", &args.data));
+    settings.extend(text("device", "device", &args.device));
+    settings.extend(text("moments", "training.moments", &args.moments));
+    if !args.hidden.is_empty() {
+        let widths: Vec<Value> = args.hidden.iter().map(|m| Value::Integer(*m as i64)).collect();
+        settings.push(flag("hidden", "network.hidden", widths));
+    }
+    if args.compensate {
+        settings.push(flag("compensate", "compression.compensate", true));
+    }
+    if args.shared_measurements {
+        settings.push(flag("shared-measurements", "measurement.matrix", "shared"));
+    }
+    settings.extend(args.validation.map(|f| flag("validation", "data.validation", f)));
+    settings.extend(more);
+    Ok(settings)
+}

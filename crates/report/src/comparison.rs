@@ -1,0 +1,476 @@
+//! Several methods with the same seeds: means, intervals, and what can be told apart.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::ladder::{Rung, milestones, rungs};
+use crate::statistics::{Estimate, holm};
+use crate::{Clip, ReportError, Run};
+
+/// Verdicts are held to this probability of a false one among all pairs of methods at one width.
+pub const SIGNIFICANCE: f64 = 0.05;
+
+/// What is compared; named as the column of `cycles.csv`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    /// Test accuracy right after the clip.
+    AccuracyAfterClip,
+    /// Test accuracy after the training that follows.
+    AccuracyAfterTraining,
+    /// Accuracy on the images held out, right after the clip.
+    ValidationAfterClip,
+    /// And after the training that follows.
+    ValidationAfterTraining,
+}
+
+impl Measure {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::AccuracyAfterClip,
+        Self::AccuracyAfterTraining,
+        Self::ValidationAfterClip,
+        Self::ValidationAfterTraining,
+    ];
+
+    fn of(self, clip: &Clip) -> Option<f64> {
+        match self {
+            Self::AccuracyAfterClip => Some(clip.accuracy_after_clip),
+            Self::AccuracyAfterTraining => clip.accuracy_after_training,
+            Self::ValidationAfterClip => clip.validation_after_clip,
+            Self::ValidationAfterTraining => clip.validation_after_training,
+        }
+    }
+}
+
+/// Whether two methods can be told apart at one width.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The first is higher.
+    Higher,
+    /// The first is lower.
+    Lower,
+    /// The difference lies within what seeds alone make.
+    NotDistinguishable,
+    /// Fewer than two seeds have both.
+    TooFewSeeds,
+}
+
+impl Verdict {
+    /// In words.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Higher => "higher",
+            Self::Lower => "lower",
+            Self::NotDistinguishable => "not distinguishable",
+            Self::TooFewSeeds => "too few seeds",
+        }
+    }
+}
+
+/// A line of `statistics.csv`: one method at one width.
+#[derive(Debug, Clone, Serialize)]
+pub struct Statistic {
+    /// What is measured.
+    pub measure: Measure,
+    /// The method.
+    pub method: String,
+    /// The clip's cycle.
+    pub cycle: usize,
+    /// Hidden neurons after it.
+    pub neurons: usize,
+    /// Fraction of the first hidden neurons that is gone.
+    pub sparsity: f64,
+    /// Seeds.
+    pub n: usize,
+    /// Mean over the seeds.
+    pub mean: f64,
+    /// Standard deviation (n − 1).
+    pub deviation: Option<f64>,
+    /// Ends of the 95 % interval of the mean.
+    pub low: Option<f64>,
+    /// See `low`.
+    pub high: Option<f64>,
+}
+
+/// A line of `differences.csv`: two methods at one width, paired by seed.
+#[derive(Debug, Clone, Serialize)]
+pub struct Difference {
+    /// What is measured.
+    pub measure: Measure,
+    /// The first method.
+    pub method: String,
+    /// The one that is subtracted.
+    pub baseline: String,
+    /// The clip's cycle.
+    pub cycle: usize,
+    /// Hidden neurons after it.
+    pub neurons: usize,
+    /// Fraction of the first hidden neurons that is gone.
+    pub sparsity: f64,
+    /// Seeds that have both.
+    pub n: usize,
+    /// Mean difference.
+    pub mean: f64,
+    /// Standard deviation of the differences (n − 1).
+    pub deviation: Option<f64>,
+    /// Ends of the 95 % interval of the mean difference.
+    pub low: Option<f64>,
+    /// See `low`.
+    pub high: Option<f64>,
+    /// p-value of the paired t-test.
+    pub p: Option<f64>,
+    /// The same after Holm's adjustment over all pairs of methods at this width.
+    pub p_holm: Option<f64>,
+    /// What follows, at 5 %.
+    pub verdict: Verdict,
+}
+
+/// Methods that went down the same ladder with the same data.
+#[derive(Debug, Clone)]
+pub struct Comparison {
+    /// Their names, in the order of the replicas.
+    pub methods: Vec<String>,
+    /// The ladder.
+    pub rungs: BTreeMap<usize, Rung>,
+    /// Hidden neurons before the first clip.
+    pub neurons_before: usize,
+    /// Replicas that did not get to the end, and why.
+    pub missing: Vec<String>,
+    /// Settings, other than methods and seeds, in which the runs differ: `key: a | b`.
+    pub differing: Vec<String>,
+    /// By measure, cycle and method: values by seed.
+    values: BTreeMap<(Measure, usize, usize), BTreeMap<u64, f64>>,
+}
+
+impl Comparison {
+    /// Brings runs together.
+    ///
+    /// # Errors
+    /// There is none, one has no row, or two have other data or another ladder; the message names them.
+    pub fn of(runs: &[Run]) -> Result<Self, ReportError> {
+        let first = runs.first().ok_or(ReportError::Nothing)?;
+        let mut ladder = BTreeMap::new();
+        for run in runs {
+            if run.clips.is_empty() {
+                let reason = "it has no row: no clip was made".to_owned();
+                return Err(ReportError::Format { path: run.folder.join("cycles.csv"), reason });
+            }
+            check_same(first, run, &mut ladder)?;
+        }
+        let ambiguous = is_ambiguous(runs);
+        let mut methods: Vec<String> = Vec::new();
+        let mut values: BTreeMap<(Measure, usize, usize), BTreeMap<u64, f64>> = BTreeMap::new();
+        for run in runs {
+            let label = |method: &str| {
+                let folder =
+                    if ambiguous { format!(" ({})", run.folder.display()) } else { String::new() };
+                format!("{method}{folder}")
+            };
+            for method in run.methods() {
+                if !methods.contains(&label(method)) {
+                    methods.push(label(method));
+                }
+            }
+            for clip in &run.clips {
+                let name = label(&clip.method);
+                let method = methods.iter().position(|method| *method == name);
+                let method = method.expect("all methods of the run are in the list");
+                for measure in Measure::ALL {
+                    if let Some(value) = measure.of(clip) {
+                        let at = values.entry((measure, clip.cycle, method)).or_default();
+                        at.insert(clip.seed, value);
+                    }
+                }
+            }
+        }
+        Ok(Self {
+            methods,
+            rungs: ladder,
+            neurons_before: first.widths_before.iter().sum(),
+            missing: runs.iter().flat_map(|run| run.missing.clone()).collect(),
+            differing: differing(runs),
+            values,
+        })
+    }
+
+    /// The number of a method.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    pub fn method(&self, name: &str) -> Result<usize, ReportError> {
+        self.methods.iter().position(|method| method == name).ok_or_else(|| {
+            ReportError::UnknownMethod { name: name.to_owned(), known: self.methods.join(", ") }
+        })
+    }
+
+    /// Values by seed of a method at a rung.
+    pub fn values(&self, measure: Measure, cycle: usize, method: usize) -> BTreeMap<u64, f64> {
+        self.values.get(&(measure, cycle, method)).cloned().unwrap_or_default()
+    }
+
+    /// The estimate of a method at a rung; nothing where it has no value.
+    pub fn estimate(&self, measure: Measure, cycle: usize, method: usize) -> Option<Estimate> {
+        let values = self.values(measure, cycle, method);
+        Estimate::of(&values.into_values().collect::<Vec<_>>())
+    }
+
+    /// All estimates.
+    pub fn statistics(&self) -> Vec<Statistic> {
+        let keys = self.values.keys().filter_map(|&(measure, cycle, method)| {
+            let Estimate { n, mean, deviation, low, high } =
+                self.estimate(measure, cycle, method)?;
+            let rung = &self.rungs[&cycle];
+            Some(Statistic {
+                measure,
+                method: self.methods[method].clone(),
+                cycle,
+                neurons: rung.neurons(),
+                sparsity: rung.sparsity,
+                n,
+                mean,
+                deviation,
+                low,
+                high,
+            })
+        });
+        keys.collect()
+    }
+
+    /// All pairs of methods at all widths.
+    pub fn differences(&self) -> Vec<Difference> {
+        let measured: BTreeSet<(Measure, usize)> =
+            self.values.keys().map(|(measure, cycle, _)| (*measure, *cycle)).collect();
+        measured.into_iter().flat_map(|(m, cycle)| self.differences_at(m, cycle)).collect()
+    }
+
+    /// All pairs of methods at one width: a family of Holm's adjustment.
+    pub fn differences_at(&self, measure: Measure, cycle: usize) -> Vec<Difference> {
+        let rung = &self.rungs[&cycle];
+        let mut family = Vec::new();
+        for first in 0..self.methods.len() {
+            for second in first + 1..self.methods.len() {
+                let subtracted = self.values(measure, cycle, second);
+                let of_first = self.values(measure, cycle, first);
+                let pairs = of_first.iter().filter_map(|(seed, a)| Some(a - subtracted.get(seed)?));
+                let Some(estimate) = Estimate::of(&pairs.collect::<Vec<_>>()) else { continue };
+                family.push(Difference {
+                    measure,
+                    method: self.methods[first].clone(),
+                    baseline: self.methods[second].clone(),
+                    cycle,
+                    neurons: rung.neurons(),
+                    sparsity: rung.sparsity,
+                    n: estimate.n,
+                    mean: estimate.mean,
+                    deviation: estimate.deviation,
+                    low: estimate.low,
+                    high: estimate.high,
+                    p: estimate.p_of_zero(),
+                    p_holm: None,
+                    verdict: Verdict::TooFewSeeds,
+                });
+            }
+        }
+        let p: Vec<f64> = family.iter().filter_map(|difference| difference.p).collect();
+        let mut adjusted = holm(&p).into_iter();
+        for difference in family.iter_mut().filter(|difference| difference.p.is_some()) {
+            difference.p_holm = adjusted.next();
+            difference.verdict = match difference.p_holm {
+                Some(p) if p < SIGNIFICANCE && difference.mean > 0.0 => Verdict::Higher,
+                Some(p) if p < SIGNIFICANCE => Verdict::Lower,
+                _ => Verdict::NotDistinguishable,
+            };
+        }
+        family
+    }
+
+    /// The rungs worth a line: those that every method has, where they are few (`scratch` trains at some
+    /// clips only), else their milestones.
+    pub fn shown(&self) -> Vec<&Rung> {
+        const FEW: usize = 10;
+        let has = |cycle: usize, method: usize| {
+            self.values.contains_key(&(Measure::AccuracyAfterClip, cycle, method))
+        };
+        let common = self
+            .rungs
+            .values()
+            .filter(|rung| (0..self.methods.len()).all(|method| has(rung.cycle, method)));
+        let common: Vec<&Rung> = common.collect();
+        match common.len() {
+            0 => milestones(self.rungs.values(), self.neurons_before),
+            1..=FEW => common,
+            _ => milestones(common, self.neurons_before),
+        }
+    }
+}
+
+/// Refuses another run with other data or another ladder; adds what its ladder has more.
+fn check_same(
+    first: &Run,
+    run: &Run,
+    ladder: &mut BTreeMap<usize, Rung>,
+) -> Result<(), ReportError> {
+    let differ = |what: &'static str, of_first: String, of_second: String| {
+        Err(ReportError::NotComparable {
+            what,
+            first: first.folder.clone(),
+            of_first,
+            second: run.folder.clone(),
+            of_second,
+        })
+    };
+    let data = |run: &Run| {
+        format!("{} ({}…)", run.data.name, run.data.digest.chars().take(8).collect::<String>())
+    };
+    if first.data.digest != run.data.digest {
+        return differ("data", data(first), data(run));
+    }
+    let held_out = |run: &Run| format!("{} images held out", run.data.validation);
+    if first.data.validation != run.data.validation {
+        return differ("data", held_out(first), held_out(run));
+    }
+    let accuracy = |run: &Run| setting(&run.config, "evaluation.accuracy").unwrap_or_default();
+    if accuracy(first) != accuracy(run) {
+        return differ("measure of accuracy", accuracy(first), accuracy(run));
+    }
+    let begin = |run: &Run| format!("{:?} neurons at first", run.widths_before);
+    if first.widths_before != run.widths_before {
+        return differ("ladders", begin(first), begin(run));
+    }
+    for (cycle, rung) in rungs(run) {
+        let known = ladder.entry(cycle).or_insert_with(|| rung.clone());
+        if known.widths != rung.widths {
+            let after = |rung: &Rung| format!("{:?} neurons after clip {cycle}", rung.widths);
+            return differ("ladders", after(known), after(&rung));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a method and a seed are in two runs.
+fn is_ambiguous(runs: &[Run]) -> bool {
+    let mut seen = BTreeSet::new();
+    runs.iter().any(|run| {
+        let own: BTreeSet<(&str, u64)> =
+            run.clips.iter().map(|clip| (clip.method.as_str(), clip.seed)).collect();
+        let again = own.iter().any(|replica| seen.contains(replica));
+        seen.extend(own);
+        again
+    })
+}
+
+fn setting(config: &toml::Table, key: &str) -> Option<String> {
+    let (section, name) = key.split_once('.')?;
+    Some(config.get(section)?.get(name)?.to_string())
+}
+
+/// Settings that differ between runs and are not what is compared anyway.
+fn differing(runs: &[Run]) -> Vec<String> {
+    const EXPECTED: [&str; 6] =
+        ["seed", "replicas", "preset", "device", "compression.methods", "compression.scratch_at"];
+    let flat = |run: &Run| -> BTreeMap<String, String> {
+        let sections = run.config.iter().flat_map(|(key, value)| match value {
+            toml::Value::Table(inner) => {
+                inner.iter().map(|(name, v)| (format!("{key}.{name}"), v.to_string())).collect()
+            }
+            value => vec![(key.clone(), value.to_string())],
+        });
+        sections.filter(|(key, _)| !EXPECTED.contains(&key.as_str())).collect()
+    };
+    let all: Vec<BTreeMap<String, String>> = runs.iter().map(flat).collect();
+    let keys: BTreeSet<&String> = all.iter().flat_map(BTreeMap::keys).collect();
+    let values = |key: &String| -> Vec<&str> {
+        all.iter().map(|run| run.get(key).map_or("–", String::as_str)).collect()
+    };
+    keys.into_iter()
+        .filter(|key| values(key).windows(2).any(|pair| pair[0] != pair[1]))
+        .map(|key| format!("{key}: {}", values(key).join(" | ")))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::tests::{clip, run_of};
+
+    /// Two clips of one layer, `accuracies[seed]` after the first.
+    fn run(method: &str, accuracies: &[f64]) -> Run {
+        let clips = accuracies.iter().enumerate().flat_map(|(seed, accuracy)| {
+            [clip(seed, 0, 100, 50, *accuracy), clip(seed, 1, 50, 25, *accuracy)]
+                .map(|clip| Clip { method: method.into(), ..clip })
+        });
+        run_of(clips.collect())
+    }
+
+    #[test]
+    fn pairs_by_seed_and_holds_verdicts_to_holm() {
+        let base = [0.90, 0.80, 0.70, 0.60];
+        let shifted = base.map(|accuracy| accuracy + 0.01 + 0.001 * accuracy);
+        let runs =
+            [run("dtc", &shifted), run("random", &base), run("l2", &[0.9, 0.7, 0.8, 0.6, 0.5])];
+        let comparison = Comparison::of(&runs).unwrap();
+        assert_eq!(comparison.methods, ["dtc", "random", "l2"]);
+        let family = comparison.differences_at(Measure::AccuracyAfterClip, 0);
+        let verdicts: Vec<_> = family.iter().map(|d| (d.n, d.verdict)).collect();
+        assert_eq!(
+            verdicts,
+            [
+                (4, Verdict::Higher),
+                (4, Verdict::NotDistinguishable),
+                (4, Verdict::NotDistinguishable)
+            ]
+        );
+        assert!(family[0].p_holm.unwrap() >= 2.9 * family[0].p.unwrap());
+        let statistics = comparison.statistics();
+        let l2 = statistics.iter().find(|s| s.method == "l2" && s.cycle == 1).unwrap();
+        assert_eq!((l2.n, l2.neurons, l2.sparsity), (5, 25, 0.75));
+    }
+
+    #[test]
+    fn one_seed_proves_nothing() {
+        let comparison = Comparison::of(&[run("dtc", &[0.9]), run("l2", &[0.1])]).unwrap();
+        let family = comparison.differences_at(Measure::AccuracyAfterClip, 0);
+        assert_eq!((family[0].verdict, family[0].p), (Verdict::TooFewSeeds, None));
+    }
+
+    #[test]
+    fn the_same_method_twice_is_told_apart_by_folder() {
+        let mut second = run("dtc", &[0.8]);
+        second.folder = "other".into();
+        let comparison = Comparison::of(&[run("dtc", &[0.9]), second]).unwrap();
+        assert_eq!(comparison.methods, ["dtc (run)", "dtc (other)"]);
+        assert!(comparison.method("dtc").unwrap_err().to_string().contains("dtc (other)"));
+    }
+
+    #[test]
+    fn runs_that_do_not_compare_are_named() {
+        let refused = |change: fn(&mut Run)| {
+            let mut other = run("l2", &[0.9]);
+            other.folder = "other".into();
+            change(&mut other);
+            Comparison::of(&[run("dtc", &[0.9]), other]).unwrap_err().to_string()
+        };
+        let message = refused(|run| run.data.digest = "123456789".into());
+        assert!(message.contains("other") && message.contains("12345678…"), "{message}");
+        let message = refused(|run| run.clips[1].width_after = 24);
+        assert!(message.contains("ladder") && message.contains("[24]"), "{message}");
+        let message = refused(|run| run.widths_before = vec![90]);
+        assert!(message.contains("[90]"), "{message}");
+        assert!(refused(|run| run.clips.clear()).contains("no clip"));
+    }
+
+    #[test]
+    fn settings_that_differ_are_listed() {
+        let with = |lambda: &str| Run {
+            config: format!("seed = 1\n[compression]\nlambda = {lambda}\nkeep = 0.9")
+                .parse()
+                .unwrap(),
+            ..run("dtc", &[0.9])
+        };
+        assert_eq!(differing(&[with("0.3"), with("0.4")]), ["compression.lambda: 0.3 | 0.4"]);
+        assert_eq!(differing(&[with("0.3"), with("0.3")]), [""; 0]);
+    }
+}

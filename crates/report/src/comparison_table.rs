@@ -1,0 +1,139 @@
+//! A comparison in the terminal.
+
+use comfy_table::Table;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+
+use crate::comparison::{Comparison, Difference, Measure, Verdict};
+use crate::statistics::Estimate;
+use crate::table::align_right;
+
+/// Mean and half the 95 % interval of every method.
+pub fn estimates_table(comparison: &Comparison, measure: Measure) -> Table {
+    let mut table = table(comparison.methods.iter().map(String::as_str));
+    for rung in comparison.shown() {
+        let cells = (0..comparison.methods.len())
+            .map(|method| estimate_cell(comparison.estimate(measure, rung.cycle, method)));
+        add_row(&mut table, [rung.label(), format!("{:.4}", rung.sparsity)], cells);
+    }
+    table
+}
+
+/// What every other method differs from `baseline` by, and whether that can be told from nothing.
+pub fn differences_table(comparison: &Comparison, measure: Measure, baseline: usize) -> Table {
+    let name = &comparison.methods[baseline];
+    let others: Vec<&String> = comparison.methods.iter().filter(|m| *m != name).collect();
+    let headers: Vec<String> = others.iter().map(|method| format!("{method} − {name}")).collect();
+    let mut table = table(headers.iter().map(String::as_str));
+    for rung in comparison.shown() {
+        let family = comparison.differences_at(measure, rung.cycle);
+        let cells = others.iter().map(|method| {
+            let found = family.iter().find_map(|d| oriented(d, method, name));
+            found.map_or_else(
+                || "–".to_owned(),
+                |(estimate, verdict)| format!("{}\n{}", signed(&estimate), verdict.text()),
+            )
+        });
+        add_row(&mut table, [rung.label(), format!("{:.4}", rung.sparsity)], cells);
+    }
+    table
+}
+
+/// How many of the comparisons that are shown are distinguishable, in a sentence.
+pub fn verdict_sentence(comparison: &Comparison, measure: Measure) -> String {
+    let families = comparison.shown().into_iter();
+    let all: Vec<Difference> =
+        families.flat_map(|rung| comparison.differences_at(measure, rung.cycle)).collect();
+    let found = |d: &&Difference| matches!(d.verdict, Verdict::Higher | Verdict::Lower);
+    format!(
+        "{} of {} pairs of methods at these widths can be told apart (paired t-tests, Holm over the \
+         pairs of a width, 5 %)",
+        all.iter().filter(found).count(),
+        all.len()
+    )
+}
+
+/// The difference as `method − baseline`, whichever way round it was computed.
+fn oriented(difference: &Difference, method: &str, baseline: &str) -> Option<(Estimate, Verdict)> {
+    let Difference { n, mean, deviation, low, high, verdict, .. } = *difference;
+    if difference.method == method && difference.baseline == baseline {
+        return Some((Estimate { n, mean, deviation, low, high }, verdict));
+    }
+    if difference.method != baseline || difference.baseline != method {
+        return None;
+    }
+    let (low, high) = (high.map(|high| -high), low.map(|low| -low));
+    let verdict = match verdict {
+        Verdict::Higher => Verdict::Lower,
+        Verdict::Lower => Verdict::Higher,
+        other => other,
+    };
+    Some((Estimate { n, mean: -mean, deviation, low, high }, verdict))
+}
+
+fn table<'a>(columns: impl Iterator<Item = &'a str>) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED);
+    table.set_header(["neurons", "sparsity"].into_iter().chain(columns));
+    align_right(&mut table);
+    table
+}
+
+fn add_row(table: &mut Table, first: [String; 2], cells: impl Iterator<Item = String>) {
+    table.add_row(first.into_iter().chain(cells));
+}
+
+fn estimate_cell(estimate: Option<Estimate>) -> String {
+    match estimate {
+        None => "–".into(),
+        Some(estimate) => match estimate.half_width() {
+            Some(half) => format!("{:.4} ± {half:.4}", estimate.mean),
+            None => format!("{:.4}", estimate.mean),
+        },
+    }
+}
+
+fn signed(estimate: &Estimate) -> String {
+    match estimate.half_width() {
+        Some(half) => format!("{:+.4} ± {half:.4}", estimate.mean),
+        None => format!("{:+.4}", estimate.mean),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::tests::{clip, run_of};
+    use crate::{Clip, Run};
+
+    fn run(method: &str, offset: f64) -> Run {
+        let accuracies = [0.90, 0.80, 0.70, 0.60];
+        let clips = accuracies.iter().enumerate().map(|(seed, accuracy)| Clip {
+            method: method.into(),
+            ..clip(seed, 0, 100, 50, accuracy + offset + 0.001 * accuracy * offset)
+        });
+        run_of(clips.collect())
+    }
+
+    #[test]
+    fn differences_are_from_the_baseline_whichever_way_round() {
+        let comparison = Comparison::of(&[run("dtc", 0.05), run("l2", 0.0)]).unwrap();
+        let measure = Measure::AccuracyAfterClip;
+        let from_first = differences_table(&comparison, measure, 0).to_string();
+        assert!(from_first.contains("l2 − dtc") && from_first.contains("lower"), "{from_first}");
+        assert!(from_first.contains("-0.0500"), "{from_first}");
+        let from_last = differences_table(&comparison, measure, 1).to_string();
+        assert!(from_last.contains("dtc − l2") && from_last.contains("higher"), "{from_last}");
+        assert!(verdict_sentence(&comparison, measure).starts_with("1 of 1"));
+        let estimates = estimates_table(&comparison, measure).to_string();
+        assert!(estimates.contains("0.7500 ± 0.2054"), "{estimates}");
+    }
+
+    #[test]
+    fn what_was_not_measured_is_a_gap() {
+        let mut scratch = run("scratch", 0.0);
+        scratch.clips.iter_mut().for_each(|clip| clip.accuracy_after_training = None);
+        let comparison = Comparison::of(&[run("dtc", 0.0), scratch]).unwrap();
+        let text = estimates_table(&comparison, Measure::AccuracyAfterTraining).to_string();
+        assert!(text.contains('–'), "{text}");
+    }
+}

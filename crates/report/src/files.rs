@@ -1,0 +1,54 @@
+//! What a comparison leaves in its folder.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::arrow::arrow_of_csv;
+use crate::{Comparison, ReportError};
+
+/// Writes `statistics.csv` and `differences.csv`, and every table of the folder as an Arrow file too.
+///
+/// # Errors
+/// A file cannot be read or written.
+pub fn write_comparison(comparison: &Comparison, folder: &Path) -> Result<(), ReportError> {
+    let cycles = folder.join("cycles.csv");
+    let rows = std::fs::read(&cycles)
+        .map_err(|source| ReportError::Io { path: cycles.clone(), source })?;
+    write_arrow(&rows, &cycles)?;
+    write_table(&comparison.statistics(), &folder.join("statistics.csv"))?;
+    write_table(&comparison.differences(), &folder.join("differences.csv"))
+}
+
+/// Writes rows as the CSV file `path`, and beside it as an Arrow file.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn write_table(rows: &[impl Serialize], path: &Path) -> Result<(), ReportError> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.serialize(row).expect("a row is plain data and memory takes it");
+    }
+    let bytes = writer.into_inner().expect("memory takes every row");
+    write_csv(&bytes, path)
+}
+
+/// Writes a table as the CSV file `path`, and beside it as an Arrow file.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn write_csv(csv: &[u8], path: &Path) -> Result<(), ReportError> {
+    write(path, csv)?;
+    write_arrow(csv, path)
+}
+
+fn write_arrow(csv: &[u8], path: &Path) -> Result<(), ReportError> {
+    let damaged = |reason: String| ReportError::Format { path: path.to_path_buf(), reason };
+    let bytes = arrow_of_csv(csv).map_err(|error| damaged(error.to_string()))?;
+    write(&path.with_extension("arrow"), &bytes)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
+    rayclip_data::write_whole(path, bytes)
+        .map_err(|source| ReportError::Write { path: path.to_path_buf(), source })
+}

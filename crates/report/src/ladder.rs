@@ -1,0 +1,69 @@
+//! The widths that a run's clips led through.
+
+use std::collections::BTreeMap;
+
+use crate::Run;
+
+/// The network after a clip.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rung {
+    /// The clip's cycle.
+    pub cycle: usize,
+    /// Neurons of every hidden layer.
+    pub widths: Vec<usize>,
+    /// Fraction of the first hidden neurons that is gone.
+    pub sparsity: f64,
+    /// Weights and biases.
+    pub parameters: usize,
+}
+
+impl Rung {
+    /// Hidden neurons.
+    pub fn neurons(&self) -> usize {
+        self.widths.iter().sum()
+    }
+
+    /// The widths as they are shown, `460` or `460 × 230`.
+    pub fn label(&self) -> String {
+        joined(&self.widths)
+    }
+}
+
+/// Widths as they are shown.
+pub(crate) fn joined(widths: &[usize]) -> String {
+    widths.iter().map(ToString::to_string).collect::<Vec<_>>().join(" × ")
+}
+
+/// The rungs that a run has rows of, by cycle.
+pub fn rungs(run: &Run) -> BTreeMap<usize, Rung> {
+    let first: usize = run.widths_before.iter().sum();
+    let mut widths = run.widths_before.clone();
+    let mut rungs = BTreeMap::new();
+    for cycle in 0..run.cycles() {
+        let mut parameters = None;
+        for clip in run.cycle(cycle) {
+            widths[clip.layer] = clip.width_after;
+            parameters = Some(clip.parameters);
+        }
+        if let Some(parameters) = parameters {
+            let sparsity = 1.0 - widths.iter().sum::<usize>() as f64 / first as f64;
+            rungs.insert(cycle, Rung { cycle, widths: widths.clone(), sparsity, parameters });
+        }
+    }
+    rungs
+}
+
+/// The first of some rungs, those at which the hidden neurons have halved again, and the last.
+pub fn milestones<'a>(
+    rungs: impl IntoIterator<Item = &'a Rung>,
+    neurons_before: usize,
+) -> Vec<&'a Rung> {
+    let all: Vec<&Rung> = rungs.into_iter().collect();
+    let mut milestone = neurons_before;
+    let mut is_one = |place: usize, rung: &Rung| {
+        let halved = 2 * rung.neurons() <= milestone;
+        milestone = if halved { rung.neurons() } else { milestone };
+        halved || place == 0 || place + 1 == all.len()
+    };
+    all.iter().enumerate().filter(|(place, rung)| is_one(*place, rung)).map(|(_, r)| *r).collect()
+}

@@ -1,0 +1,220 @@
+//! The paper's Table I beside what was measured here.
+//!
+//! Table I is a LOWESS curve over the sparsity; so is what stands beside it, of every seed, with the mean
+//! over the seeds.
+
+use std::fs;
+use std::path::Path;
+
+use comfy_table::Table;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use serde::Deserialize;
+
+use crate::comparison::{Comparison, Measure};
+use crate::statistics::Estimate;
+use crate::table::align_right;
+use crate::{ReportError, lowess};
+
+/// The paper's smoothing: fraction of the points in a line, robust passes.
+const FRACTION: f64 = 0.3;
+const PASSES: usize = 3;
+
+/// Sparsities that agree to this are the same clip; the paper prints four digits.
+const SAME_SPARSITY: f64 = 1e-4;
+
+/// The methods of the paper, as [`Published`] and [`Recorded`] hold them.
+pub const METHODS: [&str; 3] = ["magnitude", "random", "dtc"];
+
+/// Test accuracy after each clip by sparsity, one series a method of [`METHODS`].
+#[derive(Debug, Clone)]
+pub struct Series {
+    /// Ascending.
+    sparsities: Vec<f64>,
+    /// `[method][clip]`
+    accuracies: [Vec<f64>; 3],
+}
+
+impl Series {
+    /// Table I of the paper.
+    pub fn published() -> Self {
+        #[derive(Deserialize)]
+        struct File {
+            rows: Vec<[f64; 4]>,
+        }
+        let text = include_str!("../../../assets/published/table_1.toml");
+        let File { rows } = toml::from_str(text).expect("a test reads the published table");
+        let column = |place: usize| rows.iter().map(|row| row[place]).collect::<Vec<f64>>();
+        Self { sparsities: column(0), accuracies: [1, 2, 3].map(column) }
+    }
+
+    /// One recorded run a method, from a CSV file with the columns `sparsity`, `magnitude`, `random` and
+    /// `dtc`; smoothed as the paper smooths.
+    ///
+    /// # Errors
+    /// The file cannot be read or lacks a column.
+    pub fn recorded(path: &Path) -> Result<Self, ReportError> {
+        #[derive(Deserialize)]
+        struct Row {
+            sparsity: f64,
+            magnitude: f64,
+            random: f64,
+            dtc: f64,
+        }
+        let bytes = fs::read(path)
+            .map_err(|source| ReportError::Io { path: path.to_path_buf(), source })?;
+        let mut rows = csv::Reader::from_reader(bytes.as_slice())
+            .deserialize()
+            .collect::<Result<Vec<Row>, _>>()
+            .map_err(|error| damaged(path, error.to_string()))?;
+        if rows.is_empty() {
+            return Err(damaged(path, "there is no row".into()));
+        }
+        rows.sort_by(|a, b| a.sparsity.total_cmp(&b.sparsity));
+        let sparsities: Vec<f64> = rows.iter().map(|row| row.sparsity).collect();
+        let smooth = |of: fn(&Row) -> f64| {
+            lowess(&sparsities, &rows.iter().map(of).collect::<Vec<_>>(), FRACTION, PASSES)
+        };
+        let accuracies = [smooth(|row| row.magnitude), smooth(|r| r.random), smooth(|r| r.dtc)];
+        Ok(Self { sparsities, accuracies })
+    }
+
+    /// The accuracy of a method of [`METHODS`] at a sparsity, where there is one.
+    pub fn at(&self, sparsity: f64, method: usize) -> Option<f64> {
+        let near = |known: &f64| (known - sparsity).abs() < SAME_SPARSITY;
+        Some(self.accuracies[method][self.sparsities.iter().position(near)?])
+    }
+}
+
+fn damaged(path: &Path, reason: String) -> ReportError {
+    ReportError::Format { path: path.to_path_buf(), reason }
+}
+
+/// A smoothed accuracy right after the clip: its estimate over the seeds.
+pub fn smoothed(comparison: &Comparison, method: usize) -> Vec<(f64, Estimate)> {
+    let measure = Measure::AccuracyAfterClip;
+    let rungs: Vec<_> = comparison
+        .rungs
+        .values()
+        .map(|rung| (rung.sparsity, comparison.values(measure, rung.cycle, method)))
+        .filter(|(_, values)| !values.is_empty())
+        .collect();
+    let Some((_, first)) = rungs.first() else { return vec![] };
+    // A seed that lacks a clip has another curve: only whole ones are averaged.
+    let whole = first.keys().filter(|seed| rungs.iter().all(|(_, v)| v.contains_key(seed)));
+    let sparsities: Vec<f64> = rungs.iter().map(|(sparsity, _)| *sparsity).collect();
+    let curves: Vec<Vec<f64>> = whole
+        .map(|seed| {
+            let accuracies: Vec<f64> = rungs.iter().map(|(_, values)| values[seed]).collect();
+            lowess(&sparsities, &accuracies, FRACTION, PASSES)
+        })
+        .collect();
+    let at =
+        |clip: usize| Estimate::of(&curves.iter().map(|curve| curve[clip]).collect::<Vec<_>>());
+    sparsities.iter().enumerate().filter_map(|(clip, s)| Some((*s, at(clip)?))).collect()
+}
+
+/// Table I: published, recorded where it is given, and ours with half the 95 % interval over the seeds.
+/// Nothing where the ladder is not the paper's or no method is.
+pub fn table_1(comparison: &Comparison, recorded: Option<&Series>) -> Option<Table> {
+    let published = Series::published();
+    let methods: Vec<(usize, usize)> = METHODS
+        .iter()
+        .enumerate()
+        .filter_map(|(theirs, name)| Some((theirs, comparison.method(name).ok()?)))
+        .collect();
+    let ours: Vec<Vec<(f64, Estimate)>> =
+        methods.iter().map(|(_, method)| smoothed(comparison, *method)).collect();
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED);
+    let names = methods.iter().map(|(theirs, _)| METHODS[*theirs].to_owned());
+    table.set_header(std::iter::once("sparsity".to_owned()).chain(names));
+    align_right(&mut table);
+    let mut rows = 0;
+    for &sparsity in &published.sparsities {
+        let cells: Vec<Option<String>> = methods
+            .iter()
+            .zip(&ours)
+            .map(|((theirs, _), ours)| {
+                let near = |(known, _): &&(f64, Estimate)| (known - sparsity).abs() < SAME_SPARSITY;
+                let (_, estimate) = ours.iter().find(near)?;
+                let half = estimate.half_width().map(|half| format!(" ± {half:.4}"));
+                let theirs = [Some(&published), recorded]
+                    .into_iter()
+                    .flatten()
+                    .map(|series| series.at(sparsity, *theirs).map_or("–".into(), four_digits));
+                let theirs: Vec<String> = theirs.collect();
+                let ours = format!("{:.4}{}", estimate.mean, half.unwrap_or_default());
+                Some(format!("{} | {ours}", theirs.join(" | ")))
+            })
+            .collect();
+        if cells.iter().any(Option::is_some) {
+            rows += 1;
+            let cells = cells.into_iter().map(|cell| cell.unwrap_or_else(|| "–".into()));
+            table.add_row(std::iter::once(format!("{sparsity:.4}")).chain(cells));
+        }
+    }
+    // Any ladder may meet one of the sparsities by chance.
+    (2 * rows > published.sparsities.len()).then_some(table)
+}
+
+fn four_digits(accuracy: f64) -> String {
+    format!("{accuracy:.4}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::tests::{clip, run_of};
+    use crate::{Clip, Run};
+
+    #[test]
+    fn the_published_table_is_ascending_and_found_by_sparsity() {
+        let published = Series::published();
+        assert!(published.sparsities.is_sorted());
+        assert_eq!(published.at(1.0 - 460.0 / 512.0, 2), Some(0.9663));
+        assert_eq!(published.at(0.5, 2), None);
+    }
+
+    #[test]
+    fn a_recorded_run_is_smoothed_and_a_damaged_one_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("accuracy.csv");
+        let message = || Series::recorded(&path).unwrap_err().to_string();
+        assert!(message().contains("accuracy.csv"));
+        fs::write(&path, "sparsity,magnitude\n0.1,0.9\n").unwrap();
+        assert!(message().contains("random"), "{}", message());
+        let rows: Vec<String> =
+            (0..20).map(|i| format!("{},{},0.5,0.25", f64::from(i) / 20.0, f64::from(i))).collect();
+        fs::write(&path, format!("sparsity,magnitude,random,dtc\n{}\n", rows.join("\n"))).unwrap();
+        let recorded = Series::recorded(&path).unwrap();
+        assert!((recorded.at(0.5, 0).unwrap() - 10.0).abs() < 1e-9);
+        assert_eq!(recorded.at(0.5, 2), Some(0.25));
+    }
+
+    /// The paper's ladder, from 512 neurons.
+    fn paper_run(method: &str) -> Run {
+        let widths: Vec<usize> =
+            std::iter::successors(Some(512), |m| Some((0.9 * (m - 1) as f64).ceil() as usize))
+                .take(35)
+                .collect();
+        let clips = widths.windows(2).enumerate().flat_map(|(cycle, pair)| {
+            let sparsity = 1.0 - pair[1] as f64 / 512.0;
+            [0, 1].map(|seed| Clip {
+                method: method.into(),
+                sparsity,
+                ..clip(seed, cycle, pair[0], pair[1], 0.9 + 0.01 * seed as f64)
+            })
+        });
+        Run { widths_before: vec![512], ..run_of(clips.collect()) }
+    }
+
+    #[test]
+    fn stands_beside_a_run_down_the_papers_ladder_only() {
+        let comparison = Comparison::of(&[paper_run("dtc"), paper_run("l2")]).unwrap();
+        let table = table_1(&comparison, None).unwrap().to_string();
+        assert!(table.contains("0.9663 | 0.9050 ± 0.0635"), "{table}");
+        assert!(!table.contains("l2"), "{table}");
+        let short = run_of(vec![clip(0, 0, 100, 90, 0.9)]);
+        assert!(table_1(&Comparison::of(&[short]).unwrap(), None).is_none());
+    }
+}

@@ -1,0 +1,125 @@
+//! How many replicas train at once: as many as memory takes.
+
+use burn::backend::DispatchDevice;
+use burn::tensor::Device;
+use rayclip_model::MlpShape;
+
+use crate::device::is_host;
+
+/// Bytes that a chunk may take on a GPU, whose free memory no graphics API tells.
+const GPU_BYTES: usize = 4 << 30;
+
+/// Replicas in a chunk, and what keeps it from more.
+#[derive(Debug)]
+pub(crate) struct ChunkSize {
+    pub(crate) replicas: usize,
+    pub(crate) reason: String,
+}
+
+/// The largest chunk for networks of `shape`; `asked` for by the user, it is only kept within what
+/// the device can bind.
+pub(crate) fn chunk_size(
+    shape: &MlpShape,
+    batch_size: usize,
+    device: &Device,
+    asked: Option<usize>,
+) -> ChunkSize {
+    let mebibytes = |bytes: usize| bytes.div_ceil(1 << 20);
+    let wanted = if let Some(replicas) = asked {
+        ChunkSize { replicas, reason: "as asked for".into() }
+    } else {
+        let (budget, of_what) = if is_host(device) {
+            (free_bytes() / 2, "half of the free memory")
+        } else {
+            (GPU_BYTES, "taken of a GPU without --at-once")
+        };
+        let one = replica_bytes(shape, batch_size);
+        let reason = format!(
+            "a replica takes about {} MiB, of {} MiB that are {of_what}",
+            mebibytes(one),
+            mebibytes(budget)
+        );
+        ChunkSize { replicas: budget / one, reason }
+    };
+    let tensor = largest_tensor_bytes(shape, batch_size);
+    let bound = largest_buffer(device).map_or(usize::MAX, |bytes| bytes / tensor);
+    if bound < wanted.replicas {
+        let buffer = mebibytes(bound.saturating_mul(tensor));
+        let reason = format!("the device cannot bind more than {buffer} MiB as one tensor");
+        return ChunkSize { replicas: bound.max(1), reason };
+    }
+    ChunkSize { replicas: wanted.replicas.max(1), reason: wanted.reason }
+}
+
+/// Splits `replicas` into chunks of nearly the same size, none larger than `size`.
+pub(crate) fn split<T>(replicas: &[T], size: usize) -> impl Iterator<Item = &[T]> {
+    let chunks = replicas.len().div_ceil(size).max(1);
+    replicas.chunks(replicas.len().div_ceil(chunks).max(1))
+}
+
+/// Bytes that training takes a replica: its parameters with gradients, moments and the copies that an
+/// update makes, and a batch on its way through the layers and back.
+fn replica_bytes(shape: &MlpShape, batch_size: usize) -> usize {
+    let hidden: usize = shape.hidden.iter().sum();
+    let a_row = 2 * shape.inputs + 4 * hidden + 8 * shape.outputs;
+    size_of::<f32>() * (6 * shape.parameters() + batch_size * a_row)
+}
+
+/// Bytes of the largest tensor, a replica.
+fn largest_tensor_bytes(shape: &MlpShape, batch_size: usize) -> usize {
+    let extents = shape.layers().flat_map(|(fan_in, fan_out)| {
+        [fan_in * fan_out, fan_in * batch_size, fan_out * batch_size]
+    });
+    size_of::<f32>() * extents.max().unwrap_or(1)
+}
+
+/// Bytes that the device can bind as one buffer; `None` where host memory is the limit.
+fn largest_buffer(device: &Device) -> Option<usize> {
+    match device.as_dispatch() {
+        DispatchDevice::Cube(device) => {
+            Some(device.client().properties().memory.max_page_size as usize)
+        }
+        _ => None,
+    }
+}
+
+fn free_bytes() -> usize {
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    // Within a container less may be free than the machine has.
+    let of_group = system.cgroup_limits().map_or(u64::MAX, |limits| limits.free_memory);
+    system.available_memory().min(of_group) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_even_and_none_is_too_large() {
+        let sizes = |count: usize, size| {
+            let replicas: Vec<usize> = (0..count).collect();
+            split(&replicas, size).map(<[usize]>::len).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(10, 4), [4, 4, 2]);
+        assert_eq!(sizes(9, 8), [5, 4]);
+        assert_eq!(sizes(3, 100), [3]);
+        assert_eq!(sizes(0, 4), [0; 0]);
+    }
+
+    #[test]
+    fn memory_bounds_a_chunk_unless_the_user_does() {
+        let shape = MlpShape {
+            replicas: 1,
+            inputs: 1 << 20,
+            hidden: vec![1 << 20],
+            outputs: 10,
+            bias: false,
+        };
+        let device = Device::flex();
+        let of_memory = chunk_size(&shape, 512, &device, None);
+        assert_eq!(of_memory.replicas, 1, "{of_memory:?}");
+        assert!(of_memory.reason.contains("free memory"), "{of_memory:?}");
+        assert_eq!(chunk_size(&shape, 512, &device, Some(7)).replicas, 7);
+    }
+}

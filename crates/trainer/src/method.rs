@@ -1,0 +1,146 @@
+//! The names of what neurons are ranked by.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Domain, Reduction};
+
+/// What neurons are ranked by, or how else a network of that width comes about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Method {
+    /// The sum of the two weight rays; `None` stands for what the configuration says.
+    Dtc(Option<Domain>, Option<Reduction>),
+    /// The sum of all weights of a neuron.
+    Magnitude,
+    /// Sum of the absolute weights of a neuron.
+    L1,
+    /// Norm of the incoming times norm of the outgoing weights.
+    L2,
+    /// A seeded draw.
+    Random,
+    /// First-order change of the loss without the neuron.
+    Taylor,
+    /// Mean activation.
+    Activation,
+    /// Selection of neurons that together reproduce the next layer's input, by a LASSO.
+    DataLasso,
+    /// No ranking: a fresh network of that width, trained with the budget spent so far.
+    Scratch,
+}
+
+impl Method {
+    /// All without a variant.
+    const PLAIN: [Self; 9] = [
+        Self::Dtc(None, None),
+        Self::Magnitude,
+        Self::L1,
+        Self::L2,
+        Self::Random,
+        Self::Taylor,
+        Self::Activation,
+        Self::DataLasso,
+        Self::Scratch,
+    ];
+
+    /// All, the variants of `dtc` included.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let domains = [None, Some(Domain::Neuron), Some(Domain::Coefficient)];
+        let reductions = [None, Some(Reduction::Signed), Some(Reduction::L1), Some(Reduction::L2)];
+        let variants = domains.into_iter().flat_map(move |domain| {
+            reductions.into_iter().map(move |reduction| Self::Dtc(domain, reduction))
+        });
+        Self::PLAIN.into_iter().chain(variants.skip(1))
+    }
+
+    /// Whether it measures weights and reconstructs them.
+    pub fn is_dtc(self) -> bool {
+        matches!(self, Self::Dtc(..))
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Dtc(domain, reduction) => {
+                let domain = match domain {
+                    None => "",
+                    Some(Domain::Neuron) => "-neuron",
+                    Some(Domain::Coefficient) => "-coefficient",
+                };
+                let reduction = match reduction {
+                    None => "",
+                    Some(Reduction::Signed) => "-signed",
+                    Some(Reduction::L1) => "-l1",
+                    Some(Reduction::L2) => "-l2",
+                };
+                return formatter.pad(&format!("dtc{domain}{reduction}"));
+            }
+            Self::Magnitude => "magnitude",
+            Self::L1 => "l1",
+            Self::L2 => "l2",
+            Self::Random => "random",
+            Self::Taylor => "taylor",
+            Self::Activation => "activation",
+            Self::DataLasso => "data-lasso",
+            Self::Scratch => "scratch",
+        };
+        formatter.pad(name)
+    }
+}
+
+impl FromStr for Method {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::all().find(|method| method.to_string() == name).ok_or_else(|| {
+            let names = Self::PLAIN.map(|method| method.to_string()).join(", ");
+            format!(
+                "no method is named `{name}`; there are {names}, and variants of dtc such as \
+                 dtc-coefficient, dtc-l1 or dtc-neuron-l2"
+            )
+        })
+    }
+}
+
+impl TryFrom<String> for Method {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        name.parse()
+    }
+}
+
+impl From<Method> for String {
+    fn from(method: Method) -> Self {
+        method.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_method_has_a_name_of_its_own_that_leads_back_to_it() {
+        let names: BTreeSet<String> = Method::all().map(|method| method.to_string()).collect();
+        assert_eq!(names.len(), 9 + 11);
+        for method in Method::all() {
+            assert_eq!(method.to_string().parse(), Ok(method));
+        }
+        assert_eq!(
+            "dtc-coefficient-l2".parse::<Method>().unwrap().to_string(),
+            "dtc-coefficient-l2"
+        );
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_known_ones() {
+        let message = "dtcc".parse::<Method>().unwrap_err();
+        assert!(message.contains("dtcc") && message.contains("data-lasso"), "{message}");
+    }
+}

@@ -1,0 +1,193 @@
+//! A run: all replicas of all methods, chunk after chunk, into one folder.
+
+use std::time::Instant;
+
+use burn::tensor::Device;
+use rayclip_data::Dataset;
+use rayclip_model::{Description, MlpShape};
+
+use crate::chunks::{ChunkSize, chunk_size, split};
+use crate::config::{Method, Normalization};
+use crate::cycle::Chunk;
+use crate::events::{DataSummary, Event, Observer, Outcome, Summary};
+use crate::images::{DeviceImages, PixelScale, Splits};
+use crate::ladder::{ladder, scratch_clips};
+use crate::record::Record;
+use crate::replica::Replica;
+use crate::scratch::{Rung, train_to_budget};
+use crate::{RunConfig, RunDir, TrainerError};
+
+/// Where a run computes.
+#[derive(Debug, Clone, Copy)]
+pub struct Backend<'a> {
+    /// The device.
+    pub device: &'a Device,
+    /// Backend and adapter, for the record.
+    pub name: &'a str,
+    /// Replicas that train at once, at most; as many as memory takes where it is not given. On the CPU
+    /// backends no result depends on it.
+    pub at_once: Option<usize>,
+}
+
+/// Runs `config` on `backend` and writes everything into `folder`.
+///
+/// Methods and seeds train side by side as replicas of one batched network; on the CPU backends each
+/// ends, to the bit, as it does alone. A replica that diverges is frozen, reported and left behind.
+///
+/// # Errors
+/// No replica is left, a file cannot be written, or the device fails. What was finished before is in
+/// the folder, with a summary that names the error.
+pub fn run(
+    config: &RunConfig,
+    dataset: Dataset,
+    backend: Backend<'_>,
+    folder: &RunDir,
+    observer: &mut dyn Observer,
+) -> Result<Summary, TrainerError> {
+    let Images { splits, description, summary: data } = upload(config, dataset, backend.device)?;
+    let plan = Plan::of(config, &description.shape, backend);
+    let mut record = Record::new(config, folder, description.clone());
+    plan.announce(config, observer);
+    let began = Instant::now();
+    let result =
+        plan.run(config, &splits, (&description.shape, backend.device), &mut record, observer);
+    let result = match record.all_diverged() {
+        Some(first) => Err(TrainerError::AllDiverged {
+            replicas: config.all_replicas().len(),
+            first,
+            learning_rate: config.training.learning_rate,
+        }),
+        None => result,
+    };
+    let written = record.write_network();
+    let mut summary = record.summary(backend.name, data);
+    summary.seconds = began.elapsed().as_secs_f64();
+    match &result {
+        Ok(outcome) => summary.outcome = *outcome,
+        Err(error) => summary.error = Some(error.to_string()),
+    }
+    folder.write_summary(&summary)?;
+    result.and(written).map(|()| summary)
+}
+
+struct Images {
+    splits: Splits,
+    description: Description,
+    summary: DataSummary,
+}
+
+/// Holds images out, uploads the splits, and describes the network that they ask for.
+fn upload(
+    config: &RunConfig,
+    mut dataset: Dataset,
+    device: &Device,
+) -> Result<Images, TrainerError> {
+    let digest = dataset.digest();
+    let fraction = config.data.validation;
+    let validation = (fraction > 0.0).then(|| dataset.hold_out(fraction)).transpose()?;
+    let summary = DataSummary {
+        name: dataset.name.clone(),
+        digest,
+        train: dataset.train.len(),
+        validation: validation.as_ref().map_or(0, rayclip_data::Split::len),
+        test: dataset.test.len(),
+    };
+    let (mean, deviation) = match config.data.normalization {
+        Normalization::Fixed => (config.data.mean, config.data.deviation),
+        Normalization::TrainingPixels => dataset.pixel_statistics(),
+    };
+    let inputs = dataset.pixels();
+    let shape = MlpShape {
+        replicas: 1,
+        inputs,
+        hidden: config.network.hidden.clone(),
+        outputs: dataset.classes,
+        bias: config.network.bias,
+    };
+    let scale = PixelScale { mean, deviation };
+    let upload = |split| DeviceImages::upload(split, inputs, scale, device);
+    let splits = Splits {
+        train: upload(dataset.train),
+        validation: validation.map(upload),
+        test: upload(dataset.test),
+    };
+    let image_shape = dataset.image_shape;
+    Ok(Images { splits, description: Description { shape, image_shape, mean, deviation }, summary })
+}
+
+/// What trains when.
+struct Plan {
+    /// Chunks of replicas that are clipped.
+    clipped: Vec<Vec<Replica>>,
+    /// Chunks of replicas that train from scratch at every clip of `scratch_clips`.
+    scratch: Vec<Vec<Replica>>,
+    scratch_clips: Vec<usize>,
+    ladder: Vec<Vec<usize>>,
+    size: ChunkSize,
+}
+
+impl Plan {
+    fn of(config: &RunConfig, shape: &MlpShape, backend: Backend<'_>) -> Self {
+        let Backend { device, at_once, .. } = backend;
+        let size = chunk_size(shape, config.training.batch_size, device, at_once);
+        let (scratch, clipped): (Vec<Replica>, Vec<Replica>) =
+            config.all_replicas().into_iter().partition(|r| r.method == Method::Scratch);
+        let chunks = |replicas: &[Replica]| {
+            split(replicas, size.replicas).map(<[Replica]>::to_vec).collect()
+        };
+        let scratch_clips = scratch_clips(config).expect("validate() has asked for them too");
+        let (clipped, scratch) = (chunks(&clipped), chunks(&scratch));
+        Self { clipped, scratch, scratch_clips, ladder: ladder(config), size }
+    }
+
+    fn announce(&self, config: &RunConfig, observer: &mut dyn Observer) {
+        let cycles = self.clipped.len() * (self.ladder.len() + 1)
+            + self.scratch.len() * self.scratch_clips.iter().map(|clip| clip + 2).sum::<usize>();
+        observer.notify(&Event::Started {
+            clips: self.ladder.len(),
+            batches: cycles * config.training.batches_per_cycle,
+            widths: &config.network.hidden,
+        });
+        if self.clipped.len() > 1 || self.scratch.len() > 1 {
+            observer.notify(&Event::Chunked {
+                replicas: config.all_replicas().len(),
+                at_once: self.clipped.iter().chain(&self.scratch).map(Vec::len).max().unwrap_or(0),
+                reason: &self.size.reason,
+            });
+        }
+    }
+
+    /// All chunks, one after the other, until one is interrupted.
+    fn run(
+        &self,
+        config: &RunConfig,
+        splits: &Splits,
+        (shape, device): (&MlpShape, &Device),
+        record: &mut Record<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<Outcome, TrainerError> {
+        for replicas in &self.clipped {
+            let chunk = Chunk::start(config, splits, replicas, shape, device)?;
+            if chunk.cycle_until_small(record, observer)? == Outcome::Interrupted {
+                return Ok(Outcome::Interrupted);
+            }
+        }
+        for replicas in &self.scratch {
+            for &clip in &self.scratch_clips {
+                let rung = self.rung(config, clip);
+                let shape = MlpShape { hidden: rung.after.to_vec(), ..shape.clone() };
+                let chunk = Chunk::start(config, splits, replicas, &shape, device)?;
+                if train_to_budget(chunk, &rung, record, observer)? == Outcome::Interrupted {
+                    return Ok(Outcome::Interrupted);
+                }
+            }
+            record.done(replicas);
+        }
+        Ok(Outcome::Finished)
+    }
+
+    fn rung<'a>(&'a self, config: &'a RunConfig, clip: usize) -> Rung<'a> {
+        let before = if clip == 0 { &config.network.hidden } else { &self.ladder[clip - 1] };
+        Rung { clip, before, after: &self.ladder[clip], last: clip + 1 == self.ladder.len() }
+    }
+}
