@@ -3,10 +3,9 @@
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use sha2::{Digest, Sha256};
 
 use crate::DataError;
-use crate::mnist::hex;
+use crate::digest::sha256;
 
 /// Images and their labels, in the order of the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,16 +128,14 @@ impl Dataset {
 
     /// SHA-256 of shape, images and labels, in hexadecimal: equal for equal data, whatever its name.
     pub fn digest(&self) -> String {
-        let mut hash = Sha256::new();
-        for extent in &self.image_shape {
-            hash.update((*extent as u64).to_le_bytes());
-        }
-        for split in [&self.train, &self.test] {
-            hash.update((split.len() as u64).to_le_bytes());
-            hash.update(&split.images);
-            hash.update(&split.labels);
-        }
-        hex(&hash.finalize())
+        let extents = |values: &[usize]| -> Vec<u8> {
+            values.iter().flat_map(|value| (*value as u64).to_le_bytes()).collect()
+        };
+        let counts = [self.train.len(), self.test.len()];
+        let (shape, counts) = (extents(&self.image_shape), extents(&counts));
+        let splits = [&self.train, &self.test];
+        let images = splits.into_iter().flat_map(|split| [&split.images[..], &split.labels[..]]);
+        sha256([&shape[..], &counts[..]].into_iter().chain(images))
     }
 
     /// Mean and standard deviation of the training pixels, as fractions of 255.

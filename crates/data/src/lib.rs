@@ -2,6 +2,7 @@
 //! time. No tensor library is involved; images are bytes, normalised later on the device.
 
 mod dataset;
+mod digest;
 pub mod digits;
 mod error;
 pub mod folder;
@@ -11,6 +12,7 @@ mod source;
 mod write;
 
 pub use dataset::{Dataset, Split};
+pub use digest::sha256;
 pub use error::DataError;
 pub use source::Source;
 pub use write::write_whole;

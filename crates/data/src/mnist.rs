@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
-use sha2::{Digest, Sha256};
 
+use crate::digest::sha256;
 use crate::folder::{self, Parts};
 use crate::{DataError, Dataset, Progress, write_whole};
 
@@ -130,12 +130,7 @@ fn sha256_of_content(bytes: &[u8], length: u64) -> Option<String> {
     } else {
         bytes.take(limit).read_to_end(&mut content).ok()?;
     }
-    Some(hex(&Sha256::digest(&content)))
-}
-
-/// Bytes as hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    Some(sha256([content.as_slice()]))
 }
 
 #[cfg(test)]

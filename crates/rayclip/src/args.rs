@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cs_solver::{Algorithm, Settings};
 use rayclip_trainer::config::DeviceChoice;
+use rayclip_trainer::presets::Setting;
 
 /// Trains neural networks and makes them smaller while they train.
 ///
@@ -23,6 +24,10 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// Train with several methods and seeds at once, and say what can be told apart
     Compare(Box<CompareArgs>),
+    /// Run every combination of a grid of settings; finished ones are kept, failed ones tried again
+    Sweep(Box<SweepArgs>),
+    /// Run the paper's three methods with the three presets beside what was published
+    Reproduce(Box<ReproduceArgs>),
     /// Solve min ‖A x − y‖² + λ‖x‖₁ for matrices from files, with a certificate for every column
     Solve(Box<SolveArgs>),
     /// Measure how fast this machine is
@@ -82,6 +87,54 @@ pub(crate) struct CompareArgs {
     pub(crate) show: ShowArgs,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct SweepArgs {
+    /// A configuration file with a section [grid] that gives keys lists of values
+    #[arg(value_name = "GRID")]
+    pub(crate) grid: PathBuf,
+    /// Choose among networks of at most so many hidden neurons [default: the last of each cell]
+    #[arg(long, value_name = "NEURONS", value_parser = at_least_one)]
+    pub(crate) at: Option<usize>,
+    /// What neurons are ranked by, in every cell
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', overrides_with = "methods")]
+    pub(crate) methods: Vec<String>,
+    /// Seeds of every cell, for example 0..3
+    #[arg(long, value_name = "RANGE", value_parser = Seeds::from_str)]
+    pub(crate) seeds: Option<Seeds>,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Sweep folder, to make or to go on with [default: runs/ and the name of GRID]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReproduceArgs {
+    /// mnist (downloaded once), or a folder with four IDX files
+    #[arg(long, value_name = "NAME|DIR", default_value = "mnist")]
+    pub(crate) data: String,
+    /// Seeds of every method and preset
+    #[arg(long, value_name = "RANGE", value_parser = Seeds::from_str, default_value = "0..5")]
+    pub(crate) seeds: Seeds,
+    /// The author's recorded accuracies: a CSV file with sparsity, magnitude, random and dtc
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recorded: Option<PathBuf>,
+    /// auto, wgpu, ndarray, flex or cuda
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = device_choice)]
+    pub(crate) device: DeviceChoice,
+    /// Set any key of the configuration (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) settings: Vec<String>,
+    /// Networks that train at once, at most [default: as many as memory takes]
+    #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
+    pub(crate) at_once: Option<usize>,
+    /// Folder, to make or to go on with
+    #[arg(long, value_name = "DIR", default_value = "runs/reproduce")]
+    pub(crate) out: PathBuf,
+}
+
 /// What a configuration is put together from.
 #[derive(Debug, Default, Args)]
 #[group(id = "config_args", multiple = true)]
@@ -137,6 +190,18 @@ pub(crate) struct ShowArgs {
 pub(crate) struct Seeds {
     pub(crate) first: u64,
     pub(crate) count: usize,
+}
+
+impl Seeds {
+    /// The keys that it sets.
+    pub(crate) fn settings(self) -> [Setting; 2] {
+        let setting = |key: &str, value: i64| Setting {
+            key: key.to_owned(),
+            value: value.into(),
+            origin: "--seeds".into(),
+        };
+        [setting("seed", self.first as i64), setting("replicas", self.count as i64)]
+    }
 }
 
 impl FromStr for Seeds {

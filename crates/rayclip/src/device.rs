@@ -18,6 +18,16 @@ pub(crate) struct Chosen {
     pub(crate) reason: String,
 }
 
+impl Chosen {
+    /// The choice that takes this device again: `auto` becomes `flex` where that was taken.
+    pub(crate) fn resolved(&self, choice: DeviceChoice) -> DeviceChoice {
+        match choice {
+            DeviceChoice::Auto if self.device == Device::flex() => DeviceChoice::Flex,
+            choice => choice,
+        }
+    }
+}
+
 /// An adapter as the graphics drivers report it.
 pub(crate) struct Adapter {
     pub(crate) info: AdapterInfo,
@@ -87,15 +97,16 @@ pub(crate) fn choose(choice: DeviceChoice) -> anyhow::Result<Chosen> {
     }
 }
 
-/// The device for iterations of the solver: as [`choose`], but the faster CPU backend where `auto`
-/// finds no GPU.
+/// As [`choose`], but the faster CPU backend where `auto` finds no GPU: for the solver, and for runs of
+/// many replicas.
 ///
 /// # Errors
 /// As [`choose`].
-pub(crate) fn choose_for_solver(choice: DeviceChoice) -> anyhow::Result<Chosen> {
+pub(crate) fn choose_fast(choice: DeviceChoice) -> anyhow::Result<Chosen> {
     let chosen = choose(choice)?;
     if choice == DeviceChoice::Auto && chosen.device.identity().is_none() {
-        return Ok(Chosen { device: Device::flex(), name: "flex".into(), ..chosen });
+        let reason = "there is no GPU that works; the faster CPU backend".into();
+        return Ok(Chosen { device: Device::flex(), name: "flex".into(), reason });
     }
     Ok(chosen)
 }

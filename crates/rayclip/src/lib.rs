@@ -50,6 +50,8 @@ pub fn main() -> ExitCode {
     let done = match cli.command.unwrap_or_default() {
         Command::Run(args) => commands::run::run(&args),
         Command::Compare(args) => commands::compare::compare(&args),
+        Command::Sweep(args) => commands::sweep::sweep(&args),
+        Command::Reproduce(args) => commands::reproduce::reproduce(&args),
         Command::Solve(args) => commands::solve::solve(&args),
         Command::Bench(BenchArgs { what: Bench::Solver(args) }) => {
             commands::bench_solver::bench(&args).map(|()| ExitCode::SUCCESS)

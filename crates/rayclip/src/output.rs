@@ -17,6 +17,11 @@ pub(crate) fn note(line: &str) {
 
 /// An error with its causes.
 pub(crate) fn error(error: &anyhow::Error) {
-    let causes: Vec<String> = error.chain().skip(1).map(|cause| format!(": {cause}")).collect();
-    note(&format!("error: {error}{}", causes.concat()));
+    note(&format!("error: {}", chain(error)));
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn chain(error: &anyhow::Error) -> String {
+    let texts: Vec<String> = error.chain().map(ToString::to_string).collect();
+    texts.join(": ")
 }

@@ -17,6 +17,8 @@ pub(crate) enum Mode {
     Lines,
     /// One JSON object an event on stdout.
     Json,
+    /// The bars alone.
+    Bars,
     /// Nothing.
     Quiet,
 }
@@ -55,7 +57,7 @@ impl Progress {
 
     /// A bar of `unit`s; hidden unless lines are shown and stderr is a terminal.
     fn bar(&self, name: &'static str, total: u64, unit: &str) -> ProgressBar {
-        if self.mode != Mode::Lines {
+        if !matches!(self.mode, Mode::Lines | Mode::Bars) {
             return ProgressBar::hidden();
         }
         let template =
@@ -106,10 +108,12 @@ impl Observer for Progress {
                         let event = json!({ "event": "started", "clips": clips });
                         self.line(&event.to_string());
                     }
-                    Mode::Quiet => {}
+                    Mode::Bars | Mode::Quiet => {}
                 }
             }
-            Event::Chunked { replicas, at_once, reason } if self.mode != Mode::Quiet => {
+            Event::Chunked { replicas, at_once, reason }
+                if !matches!(self.mode, Mode::Bars | Mode::Quiet) =>
+            {
                 let text = format!("{replicas} replicas, {at_once} at once: {reason}");
                 self.bars.suspend(|| output::note(&text));
             }

@@ -82,7 +82,7 @@ fn add_row(table: &mut Table, first: [String; 2], cells: impl Iterator<Item = St
     table.add_row(first.into_iter().chain(cells));
 }
 
-fn estimate_cell(estimate: Option<Estimate>) -> String {
+pub(crate) fn estimate_cell(estimate: Option<Estimate>) -> String {
     match estimate {
         None => "–".into(),
         Some(estimate) => match estimate.half_width() {

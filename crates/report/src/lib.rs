@@ -10,6 +10,7 @@ mod lowess;
 mod published;
 mod run;
 mod statistics;
+mod sweep;
 mod table;
 
 pub use arrow::arrow_of_csv;
@@ -22,4 +23,5 @@ pub use lowess::lowess;
 pub use published::{METHODS, Series, smoothed, table_1};
 pub use run::{Clip, Data, Run};
 pub use statistics::{CONFIDENCE, Estimate, holm};
+pub use sweep::{SweepCell, SweepResult, sweep_results, sweep_table, write_sweep};
 pub use table::closing_table;

@@ -9,6 +9,10 @@ use crate::device::is_host;
 /// Bytes that a chunk may take on a GPU, whose free memory no graphics API tells.
 const GPU_BYTES: usize = 4 << 30;
 
+/// Replicas that train at once on a CPU: with more, weights and moments leave its caches. Of 1, 2, 3, 6
+/// and 12 at widths from 15 to 512, six take the least time a replica (`flex`, two cores).
+const HOST_REPLICAS: usize = 6;
+
 /// Replicas in a chunk, and what keeps it from more.
 #[derive(Debug)]
 pub(crate) struct ChunkSize {
@@ -39,7 +43,12 @@ pub(crate) fn chunk_size(
             mebibytes(one),
             mebibytes(budget)
         );
-        ChunkSize { replicas: budget / one, reason }
+        if is_host(device) && budget / one > HOST_REPLICAS {
+            let reason = "more take longer each on a CPU".into();
+            ChunkSize { replicas: HOST_REPLICAS, reason }
+        } else {
+            ChunkSize { replicas: budget / one, reason }
+        }
     };
     let tensor = largest_tensor_bytes(shape, batch_size);
     let bound = largest_buffer(device).map_or(usize::MAX, |bytes| bytes / tensor);
@@ -121,5 +130,7 @@ mod tests {
         assert_eq!(of_memory.replicas, 1, "{of_memory:?}");
         assert!(of_memory.reason.contains("free memory"), "{of_memory:?}");
         assert_eq!(chunk_size(&shape, 512, &device, Some(7)).replicas, 7);
+        let small = MlpShape { inputs: 8, hidden: vec![8], ..shape };
+        assert_eq!(chunk_size(&small, 8, &device, None).replicas, HOST_REPLICAS);
     }
 }

@@ -62,6 +62,12 @@ pub enum TrainerError {
         /// The folder.
         path: PathBuf,
     },
+    /// A folder holds another run than the one that is to be made again.
+    #[error("{} holds another run, or none; nothing was touched: name another folder with --out", path.display())]
+    OtherRun {
+        /// The folder.
+        path: PathBuf,
+    },
     /// No replica is left.
     #[error(
         "{} diverged{}: {first}; a smaller training.learning_rate than {learning_rate} may help",

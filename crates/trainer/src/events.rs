@@ -3,7 +3,7 @@
 use std::fmt;
 
 use cs_solver::Status;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Something that happened.
 #[derive(Debug)]
@@ -109,7 +109,7 @@ pub struct CycleRow {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// Every layer is small enough, and trained after its last clip.

@@ -87,7 +87,7 @@ mod tests {
         let config = config(&["network.hidden=[13, 9, 20]"]);
         let ladder = ladder(&config);
         assert_eq!(ladder[..2], [[11, 9, 18], [9, 9, 16]]);
-        assert_eq!(ladder.last().unwrap(), &[9, 9, 9]);
+        assert_eq!(ladder.last().unwrap(), &[9, 9, 10]);
         assert_eq!(clipped_layers(&[13, 9, 20], &ladder[0]), [0, 2]);
     }
 

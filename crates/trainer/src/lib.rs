@@ -31,6 +31,7 @@ mod run;
 mod run_dir;
 mod scratch;
 mod streams;
+pub mod sweep;
 mod train;
 
 pub use config::RunConfig;

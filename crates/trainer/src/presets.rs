@@ -63,9 +63,19 @@ impl Setting {
 /// A file that cannot be read, an unknown preset or key (with the nearest known one), a value of the
 /// wrong type or out of range.
 pub fn resolve(layers: &Layers<'_>) -> Result<RunConfig, TrainerError> {
-    let mut file = layers.file.map(read_table).transpose()?.unwrap_or_default();
+    let file = layers.file.map(read_table).transpose()?.unwrap_or_default();
+    let origin = layers.file.map(|path| path.display().to_string()).unwrap_or_default();
+    resolve_table(layers.preset, (file, &origin), &layers.settings)
+}
+
+/// As [`resolve`], with the content of a file; `origin` is what messages call it.
+pub(crate) fn resolve_table(
+    preset: Option<&str>,
+    (mut file, origin): (Table, &str),
+    settings: &[Setting],
+) -> Result<RunConfig, TrainerError> {
     let preset_of_file = file.remove("preset");
-    let name = match (layers.preset, &preset_of_file) {
+    let name = match (preset, &preset_of_file) {
         (Some(name), Some(Value::String(of_file))) if name != of_file => {
             // A run folder's file holds every key: its values would win over the preset's.
             let reason =
@@ -81,11 +91,10 @@ pub fn resolve(layers: &Layers<'_>) -> Result<RunConfig, TrainerError> {
         (None, None) => PRESETS[0].0,
     };
     let mut table = preset_table(name)?;
-    let origin = layers.file.map(|path| path.display().to_string()).unwrap_or_default();
     for (key, value) in leaves(&file) {
-        insert(&mut table, &Setting { key, value, origin: origin.clone() })?;
+        insert(&mut table, &Setting { key, value, origin: origin.to_owned() })?;
     }
-    for setting in &layers.settings {
+    for setting in settings {
         if setting.key == "preset" {
             let reason = format!("{} cannot change it; --preset or a file can", setting.origin);
             return Err(TrainerError::Value { key: "preset".into(), reason });
@@ -111,7 +120,7 @@ fn preset_table(name: &str) -> Result<Table, TrainerError> {
     Ok(text.parse().expect("presets are valid TOML: a test reads them all"))
 }
 
-fn read_table(path: &Path) -> Result<Table, TrainerError> {
+pub(crate) fn read_table(path: &Path) -> Result<Table, TrainerError> {
     let text = std::fs::read_to_string(path).map_err(|source| TrainerError::Io {
         action: "read the configuration",
         path: path.to_path_buf(),
@@ -124,7 +133,7 @@ fn read_table(path: &Path) -> Result<Table, TrainerError> {
 }
 
 /// Dotted keys and values of a table.
-fn leaves(table: &Table) -> Vec<(String, Value)> {
+pub(crate) fn leaves(table: &Table) -> Vec<(String, Value)> {
     table
         .iter()
         .flat_map(|(key, value)| match value {

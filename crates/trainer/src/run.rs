@@ -132,11 +132,19 @@ impl Plan {
         let size = chunk_size(shape, config.training.batch_size, device, at_once);
         let (scratch, clipped): (Vec<Replica>, Vec<Replica>) =
             config.all_replicas().into_iter().partition(|r| r.method == Method::Scratch);
-        let chunks = |replicas: &[Replica]| {
-            split(replicas, size.replicas).map(<[Replica]>::to_vec).collect()
+        // Seed by seed, so that a run that is interrupted has all methods of the seeds it has.
+        let chunks = |mut replicas: Vec<Replica>| -> Vec<Vec<Replica>> {
+            replicas
+                .sort_by_key(|replica| (replica.seed.wrapping_sub(config.seed), replica.number));
+            let mut chunks: Vec<_> =
+                split(&replicas, size.replicas).map(<[Replica]>::to_vec).collect();
+            for chunk in &mut chunks {
+                chunk.sort_by_key(|replica| replica.number);
+            }
+            chunks
         };
         let scratch_clips = scratch_clips(config).expect("validate() has asked for them too");
-        let (clipped, scratch) = (chunks(&clipped), chunks(&scratch));
+        let (clipped, scratch) = (chunks(clipped), chunks(scratch));
         Self { clipped, scratch, scratch_clips, ladder: ladder(config), size }
     }
 

@@ -11,13 +11,14 @@
 //! Every file is written beside its place, synced and renamed, so none is ever half there.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rayclip_model::{Description, Mlp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::method::Method;
-use crate::{CycleRow, RunConfig, Summary, TrainerError};
+use crate::{CycleRow, Outcome, RunConfig, Summary, TrainerError};
 
 /// The live neurons of a replica.
 #[derive(Debug, Serialize)]
@@ -46,9 +47,7 @@ impl RunDir {
                 .map_err(|source| io("create the run folder's parent", parent, source))?;
         }
         fs::create_dir(path).map_err(|source| match source.kind() {
-            std::io::ErrorKind::AlreadyExists => {
-                TrainerError::RunFolderExists { path: path.to_path_buf() }
-            }
+            ErrorKind::AlreadyExists => TrainerError::RunFolderExists { path: path.to_path_buf() },
             _ => io("create the run folder", path, source),
         })?;
         let run = Self { path: path.to_path_buf() };
@@ -75,6 +74,44 @@ impl RunDir {
             }
         }
         unreachable!("there are more numbers than folders")
+    }
+
+    /// Whether the folder `path` holds `config` run to its end; an error where it holds another one.
+    ///
+    /// # Errors
+    /// There is something else, or it cannot be read.
+    pub fn is_finished(path: &Path, config: &RunConfig) -> Result<bool, TrainerError> {
+        #[derive(Deserialize)]
+        struct Ended {
+            outcome: Outcome,
+        }
+        let read = |name: &str| match fs::read(path.join(name)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(io("read", &path.join(name), source)),
+        };
+        if !path.exists() {
+            return Ok(false);
+        }
+        let text = toml::to_string(config).expect("a configuration is plain data");
+        if read("config.toml")?.is_none_or(|bytes| bytes != text.as_bytes()) {
+            return Err(TrainerError::OtherRun { path: path.to_path_buf() });
+        }
+        let summary = read("summary.json")?;
+        let ended = summary.and_then(|bytes| serde_json::from_slice::<Ended>(&bytes).ok());
+        Ok(ended.is_some_and(|ended| ended.outcome == Outcome::Finished))
+    }
+
+    /// Makes the folder `path` anew for a run that did not get to its end.
+    ///
+    /// # Errors
+    /// It holds another run, or the file system refuses.
+    pub fn create_again(path: &Path, config: &RunConfig) -> Result<Self, TrainerError> {
+        if path.exists() {
+            Self::is_finished(path, config)?;
+            fs::remove_dir_all(path).map_err(|source| io("remove", path, source))?;
+        }
+        Self::create(path, config)
     }
 
     /// Where it is.
@@ -156,6 +193,24 @@ mod tests {
         assert_eq!(fs::read_to_string(first.path().join("config.toml")).unwrap(), "mine");
         let second = RunDir::create_numbered(parent.path(), "run", &config).unwrap();
         assert_eq!(second.path(), parent.path().join("run-2"));
+    }
+
+    #[test]
+    fn only_the_same_run_is_made_again() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("run");
+        let config = resolve(&Layers::default()).unwrap();
+        assert!(!RunDir::is_finished(&path, &config).unwrap());
+        RunDir::create_again(&path, &config).unwrap();
+        assert!(!RunDir::is_finished(&path, &config).unwrap());
+        fs::write(path.join("summary.json"), "{\"outcome\":\"finished\"}").unwrap();
+        assert!(RunDir::is_finished(&path, &config).unwrap());
+        let other = RunConfig { seed: 77, ..config.clone() };
+        let message = RunDir::create_again(&path, &other).unwrap_err().to_string();
+        assert!(message.contains("another run"), "{message}");
+        assert!(path.join("summary.json").exists());
+        RunDir::create_again(&path, &config).unwrap();
+        assert!(!path.join("summary.json").exists());
     }
 
     #[test]

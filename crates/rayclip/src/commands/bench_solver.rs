@@ -32,7 +32,7 @@ struct Measured {
 
 /// Times the solver and prints a table.
 pub(crate) fn bench(args: &BenchSolverArgs) -> anyhow::Result<()> {
-    let chosen = device::choose_for_solver(args.solver.device)?;
+    let chosen = device::choose_fast(args.solver.device)?;
     let rates = Rates::measure(&chosen.device)?;
     let mut table = (!args.json).then(|| {
         output::note(&format!("device: {} — {}", chosen.name, chosen.reason));

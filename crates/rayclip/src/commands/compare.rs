@@ -9,18 +9,18 @@ use rayclip_report::{
     write_comparison,
 };
 use rayclip_trainer::Outcome;
+use rayclip_trainer::presets::Setting;
 use serde::Serialize;
 use serde_json::json;
-use toml::Value;
 
-use super::configure::{flag, resolve};
+use super::configure::{methods, resolve};
 use super::train::{exit_code, train};
 use crate::args::{CompareArgs, Seeds};
-use crate::output;
 use crate::progress::{Mode, merge};
+use crate::{device, output};
 
 /// The methods of the paper.
-const METHODS: [&str; 3] = ["dtc", "magnitude", "random"];
+pub(crate) const METHODS: [&str; 3] = ["dtc", "magnitude", "random"];
 
 /// Five seeds: what the README's tables have.
 const SEEDS: Seeds = Seeds { first: 0, count: 5 };
@@ -45,8 +45,13 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     }
     let mode = args.show.mode();
     let what = format!("compare-{}", config.preset);
-    let (summary, folder) =
-        train(&config, args.config.at_once, (args.out.as_deref(), &what), mode)?;
+    let (summary, folder) = train(
+        config,
+        device::choose_fast,
+        args.config.at_once,
+        (args.out.as_deref(), &what),
+        mode,
+    )?;
     let run = Run::read(&folder)?;
     if run.clips.is_empty() && summary.outcome == Outcome::Interrupted {
         output::note("interrupted before the first clip: there is nothing to compare");
@@ -57,7 +62,7 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     let baseline = baseline(&comparison, args.baseline.as_deref());
     show(&comparison, baseline.unwrap_or(0), mode);
     match mode {
-        Mode::Json => {}
+        Mode::Json | Mode::Bars => {}
         Mode::Quiet => output::result(&folder.display().to_string()),
         Mode::Lines => output::result(&format!(
             "training {:.1} s, compressing {:.2} s; run folder: {}",
@@ -70,21 +75,16 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// What the flags of the command set; without them, what a file sets stays.
-fn settings(args: &CompareArgs) -> Vec<rayclip_trainer::presets::Setting> {
-    let names = |names: &[String]| {
-        Value::Array(names.iter().map(|name| Value::String(name.trim().to_owned())).collect())
-    };
+fn settings(args: &CompareArgs) -> Vec<Setting> {
+    let from_file = args.config.config.is_some();
     let mut settings = Vec::new();
     if !args.methods.is_empty() {
-        settings.push(flag("methods", "compression.methods", names(&args.methods)));
-    } else if args.config.config.is_none() {
-        settings.push(flag("methods", "compression.methods", names(&METHODS.map(str::to_owned))));
+        settings.push(methods(&args.methods));
+    } else if !from_file {
+        settings.push(methods(&METHODS.map(str::to_owned)));
     }
-    let default = args.config.config.is_none().then_some(SEEDS);
-    if let Some(Seeds { first, count }) = args.seeds.or(default) {
-        settings.push(flag("seeds", "seed", first as i64));
-        settings.push(flag("seeds", "replicas", count as i64));
-    }
+    let seeds = args.seeds.or((!from_file).then_some(SEEDS));
+    settings.extend(seeds.into_iter().flat_map(Seeds::settings));
     settings
 }
 
@@ -105,7 +105,7 @@ fn baseline(comparison: &Comparison, name: Option<&str>) -> anyhow::Result<usize
 /// Prints the tables, or their rows as JSON.
 pub(crate) fn show(comparison: &Comparison, baseline: usize, mode: Mode) {
     match mode {
-        Mode::Quiet => {}
+        Mode::Bars | Mode::Quiet => {}
         Mode::Json => {
             json_lines("statistic", &comparison.statistics());
             json_lines("difference", &comparison.differences());

@@ -11,6 +11,12 @@ pub(crate) fn flag(name: &str, key: &str, value: impl Into<Value>) -> Setting {
     Setting { key: key.to_owned(), value: value.into(), origin: format!("--{name}") }
 }
 
+/// The flag `--methods`.
+pub(crate) fn methods(names: &[String]) -> Setting {
+    let names = names.iter().map(|name| Value::String(name.trim().to_owned())).collect();
+    flag("methods", "compression.methods", Value::Array(names))
+}
+
 /// The configuration that the arguments and the `more` settings of a command ask for.
 ///
 /// # Errors

@@ -1,9 +1,12 @@
 //! One file a command.
 
 pub(crate) mod bench_solver;
+mod cells;
 pub(crate) mod compare;
 mod configure;
 pub(crate) mod devices;
+pub(crate) mod reproduce;
 pub(crate) mod run;
 pub(crate) mod solve;
+pub(crate) mod sweep;
 mod train;

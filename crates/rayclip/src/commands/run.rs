@@ -3,21 +3,20 @@
 use std::process::ExitCode;
 
 use rayclip_report::{Comparison, Run, closing_table};
-use toml::Value;
+use rayclip_trainer::presets::Setting;
 
 use super::compare;
-use super::configure::{flag, resolve};
+use super::configure::{flag, methods, resolve};
 use super::train::{exit_code, train};
 use crate::args::RunArgs;
-use crate::output;
 use crate::progress::Mode;
+use crate::{device, output};
 
 /// Does a run and prints how it went.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let methods = |method: &String| Value::Array(vec![Value::String(method.clone())]);
-    let method = args.method.as_ref();
+    let method = args.method.as_ref().map(|method| methods(std::slice::from_ref(method)));
     let flags = [
-        method.map(|method| flag("method", "compression.methods", methods(method))),
+        method.map(|setting| Setting { origin: "--method".into(), ..setting }),
         args.seed.map(|seed| flag("seed", "seed", seed as i64)),
         args.replicas.map(|count| flag("replicas", "replicas", count as i64)),
     ];
@@ -26,12 +25,12 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let methods: Vec<String> = config.compression.methods.iter().map(ToString::to_string).collect();
     let what = format!("{}-{}-seed{}", methods.join("-"), config.preset, config.seed);
     let (summary, folder) =
-        train(&config, args.config.at_once, (args.out.as_deref(), &what), mode)?;
+        train(config, device::choose, args.config.at_once, (args.out.as_deref(), &what), mode)?;
     match mode {
-        Mode::Json => {}
+        Mode::Json | Mode::Bars => {}
         Mode::Quiet => output::result(&folder.display().to_string()),
         Mode::Lines => {
-            match config.compression.methods.len() {
+            match methods.len() {
                 1 => output::result(&closing_table(&Run::read(&folder)?).to_string()),
                 _ => compare::show(&Comparison::of(&[Run::read(&folder)?])?, 0, mode),
             }

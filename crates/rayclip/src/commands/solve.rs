@@ -36,7 +36,7 @@ pub(crate) fn solve(args: &SolveArgs) -> anyhow::Result<ExitCode> {
     let (solutions, seconds) = if let Some(file) = &args.check {
         (check(&problem, file, args.solver.tolerance)?, None)
     } else {
-        let chosen = device::choose_for_solver(args.solver.device)?;
+        let chosen = device::choose_fast(args.solver.device)?;
         output::note(&format!("device: {} — {}", chosen.name, chosen.reason));
         let problem = problem.clone().on(&chosen.device);
         let start = Instant::now();

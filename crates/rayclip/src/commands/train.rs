@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use rayclip_data::Source;
+use rayclip_trainer::config::DeviceChoice;
 use rayclip_trainer::{Backend, Outcome, RunConfig, RunDir, Summary};
 
 use crate::args::ShowArgs;
+use crate::device::Chosen;
 use crate::interrupt::{self, Interrupt};
+use crate::output;
 use crate::progress::{Mode, Progress};
-use crate::{device, output};
 
 /// Where runs go that are not given a folder.
 const RUNS: &str = "runs";
@@ -27,7 +29,8 @@ impl ShowArgs {
 /// Trains what `config` asks for into `out`, or into a new folder named by the data and `what`; the
 /// summary and the folder.
 pub(crate) fn train(
-    config: &RunConfig,
+    mut config: RunConfig,
+    choose: impl Fn(DeviceChoice) -> anyhow::Result<Chosen>,
     at_once: Option<usize>,
     (out, what): (Option<&Path>, &str),
     mode: Mode,
@@ -36,7 +39,10 @@ pub(crate) fn train(
     let mut progress = Progress::new(mode, Interrupt::listen()?, methods);
     let source = Source::from_name(&config.data.source);
     let dataset = progress.while_loading(|report| source.load(report))?;
-    let chosen = device::choose(config.device)?;
+    let chosen = choose(config.device)?;
+    // What the folder holds repeats the run on the same backend.
+    config.device = chosen.resolved(config.device);
+    let config = &config;
     if mode != Mode::Quiet {
         output::note(&format!("device: {} — {}", chosen.name, chosen.reason));
         output::note(&format!(

@@ -1,0 +1,167 @@
+//! `rayclip sweep`: every combination of a grid, each done once, and one table of all.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use rayclip_report::{Run, SweepCell, sweep_results, sweep_table, write_sweep};
+use rayclip_trainer::presets::Setting;
+use rayclip_trainer::sweep::{Cell, Grid};
+use serde_json::json;
+
+use super::cells::{Cells, End};
+use super::configure::{methods, settings};
+use crate::args::{Seeds, SweepArgs};
+use crate::interrupt;
+use crate::output;
+use crate::progress::Mode;
+
+/// Lines of the closing table; the whole is in the files.
+const SHOWN: usize = 10;
+
+/// Runs the cells of a grid and says which is best by the images held out.
+pub(crate) fn sweep(args: &SweepArgs) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        args.config.config.is_none(),
+        "--config: the grid file {} is the configuration file of a sweep",
+        args.grid.display()
+    );
+    let grid = Grid::read(&args.grid)?;
+    let folder = args.out.clone().unwrap_or_else(|| default_folder(&args.grid));
+    let mode = args.show.mode();
+    let more = settings(&args.config, flags(args))?;
+    let preset = args.config.preset.as_deref();
+    // Every cell is looked at before the first is run.
+    let first = grid.cells(preset, &more)?.swap_remove(0).config;
+    let mut runner = Cells::new(first.device, args.config.at_once, mode)?;
+    let device = runner.device(first.device);
+    let cells = grid.cells(preset, &[more, vec![device]].concat())?;
+    prepare(&folder, &args.grid)?;
+
+    let (keys, total) = (grid.keys(), cells.len());
+    let mut ended: Vec<SweepCell> = Vec::new();
+    let mut interrupted = false;
+    for (place, cell) in cells.iter().enumerate() {
+        let path = folder.join("cells").join(&cell.id);
+        let end = runner.run(&cell.config, &path)?;
+        show_cell(&end, cell, (place + 1, total), mode);
+        let run = match end {
+            End::Interrupted => {
+                interrupted = true;
+                break;
+            }
+            End::Failed(error) => Err(error),
+            End::Kept | End::Done => Ok(Run::read(&path)?),
+        };
+        let values = cell.values.iter().map(|(_, value)| value.clone()).collect();
+        ended.push(SweepCell { id: cell.id.clone(), values, run });
+        write_sweep(&keys, &ended, &folder)?;
+    }
+    report(&keys, &ended, args, (&folder, total), mode)?;
+    let failed = ended.iter().any(|cell| cell.run.is_err());
+    Ok(match (interrupted, failed) {
+        (true, _) => ExitCode::from(interrupt::EXIT_CODE),
+        (false, true) => ExitCode::from(1),
+        (false, false) => ExitCode::SUCCESS,
+    })
+}
+
+fn flags(args: &SweepArgs) -> Vec<Setting> {
+    let methods = (!args.methods.is_empty()).then(|| methods(&args.methods));
+    let seeds = args.seeds.into_iter().flat_map(Seeds::settings);
+    methods.into_iter().chain(seeds).collect()
+}
+
+fn default_folder(grid: &Path) -> PathBuf {
+    Path::new("runs").join(grid.file_stem().unwrap_or("sweep".as_ref()))
+}
+
+/// Makes the folder, or takes one that a sweep has made; the grid goes along with it.
+fn prepare(folder: &Path, grid: &Path) -> anyhow::Result<()> {
+    let empty = || folder.read_dir().is_ok_and(|mut entries| entries.next().is_none());
+    anyhow::ensure!(
+        !folder.exists() || folder.join("cells").is_dir() || empty(),
+        "{} exists and is no sweep; nothing was touched: name another folder with --out",
+        folder.display()
+    );
+    let cells = folder.join("cells");
+    std::fs::create_dir_all(&cells).with_context(|| format!("making {}", cells.display()))?;
+    let bytes = std::fs::read(grid).with_context(|| format!("reading {}", grid.display()))?;
+    let copy = folder.join("grid.toml");
+    rayclip_data::write_whole(&copy, &bytes).with_context(|| format!("writing {}", copy.display()))
+}
+
+fn show_cell(end: &End, cell: &Cell, (number, total): (usize, usize), mode: Mode) {
+    let (word, error) = match end {
+        End::Kept => ("kept", None),
+        End::Done => ("finished", None),
+        End::Interrupted => ("interrupted", None),
+        End::Failed(error) => ("failed", Some(error)),
+    };
+    match mode {
+        Mode::Lines => {
+            let error = error.map(|error| format!(": {error}")).unwrap_or_default();
+            let Cell { id, .. } = cell;
+            output::result(&format!(
+                "{number:>4} of {total}  {id}  {}  {word}{error}",
+                cell.label()
+            ));
+        }
+        Mode::Json => {
+            let values: serde_json::Map<_, _> =
+                cell.values.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
+            let event = json!({
+                "event": "cell", "cell": cell.id, "values": values, "outcome": word, "error": error,
+            });
+            output::result(&event.to_string());
+        }
+        Mode::Bars | Mode::Quiet => {}
+    }
+}
+
+fn report(
+    keys: &[&str],
+    cells: &[SweepCell],
+    args: &SweepArgs,
+    (folder, total): (&Path, usize),
+    mode: Mode,
+) -> anyhow::Result<()> {
+    let results = sweep_results(cells, args.at)?;
+    match mode {
+        Mode::Quiet => output::result(&folder.display().to_string()),
+        Mode::Json => {
+            for (rank, result) in results.iter().enumerate() {
+                let event = json!({
+                    "event": "result", "rank": rank + 1, "cell": cells[result.cell].id,
+                    "method": result.method, "neurons": result.neurons, "batches": result.batches,
+                    "validation": result.validation, "test": result.test,
+                });
+                output::result(&event.to_string());
+            }
+        }
+        Mode::Lines | Mode::Bars => {
+            output::result(
+                "\nbest first by the images held out; of the best alone, the test accuracy \
+                 (mean ± half the 95 % interval)",
+            );
+            output::result(&sweep_table(keys, cells, &results, SHOWN).to_string());
+            for cell in cells {
+                if let Err(error) = &cell.run {
+                    output::note(&format!(
+                        "failed: {} ({}): {error}",
+                        cell.id,
+                        cell.values.join(", ")
+                    ));
+                }
+            }
+            let failed = cells.iter().filter(|cell| cell.run.is_err()).count();
+            output::result(&format!(
+                "{} of {total} cells finished, {failed} failed (the same command tries them again); \
+                 sweep.csv and sweep.arrow hold every row: {}",
+                cells.len() - failed,
+                folder.display()
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,197 @@
+//! Grids of configurations.
+//!
+//! A grid file is a configuration file with one section more: `[grid]` gives keys lists of values, and
+//! every combination of them is a cell.
+
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use crate::presets::{Setting, leaves, read_table, resolve_table};
+use crate::{RunConfig, TrainerError};
+
+/// Held out in a sweep unless something else is said: what is chosen is not chosen by the test images.
+const VALIDATION: f64 = 0.1;
+
+/// A grid file.
+#[derive(Debug, Clone)]
+pub struct Grid {
+    /// The configuration around it.
+    file: Table,
+    origin: String,
+    /// Keys and the values that each takes.
+    axes: Vec<(String, Vec<Value>)>,
+}
+
+/// One combination.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cell {
+    /// Digits that tell it from all others: the beginning of the SHA-256 of its configuration.
+    pub id: String,
+    /// The keys of the grid and its values.
+    pub values: Vec<(String, String)>,
+    /// Every setting.
+    pub config: RunConfig,
+}
+
+impl Grid {
+    /// Reads a grid file.
+    ///
+    /// # Errors
+    /// It cannot be read, is not TOML, or a key of the grid has no list of values.
+    pub fn read(path: &Path) -> Result<Self, TrainerError> {
+        let mut file = read_table(path)?;
+        let origin = path.display().to_string();
+        let refuse = |key: &str, reason: String| {
+            Err(TrainerError::Value { key: key.to_owned(), reason: format!("{origin}: {reason}") })
+        };
+        let grid = match file.remove("grid") {
+            Some(Value::Table(grid)) if !grid.is_empty() => grid,
+            _ => {
+                let example = "for example \"compression.lambda\" = [0.1, 0.3]";
+                return refuse("grid", format!("expected a section [grid] with lists, {example}"));
+            }
+        };
+        let mut axes = Vec::new();
+        for (key, value) in leaves(&grid) {
+            match value {
+                Value::Array(values) if !values.is_empty() => axes.push((key, values)),
+                Value::Array(_) => return refuse(&key, "the list of values is empty".into()),
+                other => {
+                    let reason = format!("expected a list of values, found {other}");
+                    return refuse(&key, reason);
+                }
+            }
+        }
+        if let Some((key, _)) = axes.iter().find(|(key, _)| key == "device" || key == "preset") {
+            return refuse(key, "it cannot be swept: make a sweep for each".into());
+        }
+        Ok(Self { file, origin, axes })
+    }
+
+    /// The keys that are swept.
+    pub fn keys(&self) -> Vec<&str> {
+        self.axes.iter().map(|(key, _)| key.as_str()).collect()
+    }
+
+    /// All cells, the last key changing fastest; `settings` are set in every one, below the grid's own
+    /// values.
+    ///
+    /// # Errors
+    /// A cell is not a valid configuration, or two are the same.
+    pub fn cells(
+        &self,
+        preset: Option<&str>,
+        settings: &[Setting],
+    ) -> Result<Vec<Cell>, TrainerError> {
+        let count = self.axes.iter().map(|(_, values)| values.len()).product();
+        let mut cells: Vec<Cell> = Vec::with_capacity(count);
+        for number in 0..count {
+            let cell = self.cell(number, preset, settings)?;
+            if let Some(same) = cells.iter().find(|other| other.id == cell.id) {
+                return Err(TrainerError::Value {
+                    key: "grid".into(),
+                    reason: format!("{} and {} are the same cell", same.label(), cell.label()),
+                });
+            }
+            cells.push(cell);
+        }
+        Ok(cells)
+    }
+
+    fn cell(
+        &self,
+        number: usize,
+        preset: Option<&str>,
+        settings: &[Setting],
+    ) -> Result<Cell, TrainerError> {
+        let mut rest = number;
+        let mut chosen: Vec<Setting> = Vec::new();
+        for (key, values) in self.axes.iter().rev() {
+            let value = values[rest % values.len()].clone();
+            rest /= values.len();
+            chosen.push(Setting { key: key.clone(), value, origin: self.origin.clone() });
+        }
+        chosen.reverse();
+        let values = chosen.iter().map(|s| (s.key.clone(), shown(&s.value))).collect();
+        let mut all = vec![Setting {
+            key: "data.validation".into(),
+            value: Value::Float(VALIDATION),
+            origin: "the sweep".into(),
+        }];
+        // What the file says of it stands: a file comes before all settings.
+        if self.file.get("data").and_then(|data| data.get("validation")).is_some() {
+            all.clear();
+        }
+        all.extend(settings.iter().cloned().chain(chosen));
+        let config = resolve_table(preset, (self.file.clone(), &self.origin), &all)?;
+        let text = toml::to_string(&config).expect("a configuration is plain data");
+        let mut id = rayclip_data::sha256([text.as_bytes()]);
+        id.truncate(12);
+        Ok(Cell { id, values, config })
+    }
+}
+
+impl Cell {
+    /// The cell as it is shown, `compression.lambda = 0.3, compression.keep = 0.9`.
+    pub fn label(&self) -> String {
+        let values = self.values.iter().map(|(key, value)| format!("{key} = {value}"));
+        values.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A value without the quotes of a string.
+fn shown(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Grid, TrainerError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        Grid::read(file.path())
+    }
+
+    fn cells(text: &str) -> Result<Vec<Cell>, TrainerError> {
+        read(text)?.cells(None, &[])
+    }
+
+    #[test]
+    fn every_combination_is_a_cell() {
+        let grid = "replicas = 2\n[grid]\n\"compression.lambda\" = [0.1, 1]\n[grid.compression]\n\
+                    domain = [\"neuron\", \"coefficient\"]\n";
+        let cells = cells(grid).unwrap();
+        assert_eq!(cells.len(), 4);
+        assert_eq!(cells[1].config.compression.lambda, 1.0);
+        assert_eq!(cells[0].label(), "compression.domain = neuron, compression.lambda = 0.1");
+        assert!(cells.iter().all(|cell| cell.config.replicas == 2 && cell.id.len() == 12));
+        assert!(cells.iter().all(|cell| cell.config.data.validation == VALIDATION));
+    }
+
+    #[test]
+    fn a_cell_is_known_by_its_whole_configuration() {
+        let id = |text: &str| cells(text).unwrap()[0].id.clone();
+        let grid = "[grid]\n\"seed\" = [1]\n";
+        assert_eq!(id(grid), id(&format!("preset = \"corrected\"\n{grid}")));
+        assert_ne!(id(grid), id(&format!("[data]\nvalidation = 0.0\n{grid}")));
+        assert_eq!(
+            cells(&format!("[data]\nvalidation = 0.0\n{grid}")).unwrap()[0].config.data.validation,
+            0.0
+        );
+    }
+
+    #[test]
+    fn what_is_no_grid_is_named() {
+        let message = |text: &str| cells(text).unwrap_err().to_string();
+        assert!(message("seed = 1").contains("[grid]"));
+        assert!(message("[grid]\n\"compression.lambda\" = 3").contains("list of values"));
+        assert!(message("[grid]\n\"compression.lambda\" = []").contains("empty"));
+        assert!(message("[grid]\nlamda = [1]").contains("compression.lambda"));
+        assert!(message("[grid]\n\"compression.lambda\" = [-1]").contains("positive"));
+        assert!(message("[grid]\ndevice = [\"flex\"]").contains("swept"));
+        assert!(message("[grid]\nseed = [1, 1]").contains("same cell"));
+    }
+}
