@@ -4,6 +4,7 @@
 #![expect(clippy::explicit_write, reason = "the harness captures eprintln, and skips must be seen")]
 
 mod bad_input;
+mod compare;
 mod devices;
 mod end_to_end;
 mod golden_rays;
@@ -11,3 +12,4 @@ mod golden_supplement;
 mod solve;
 mod solver;
 mod support;
+mod sweep;

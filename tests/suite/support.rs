@@ -117,3 +117,8 @@ pub(crate) fn cycles(run: &Path) -> Vec<std::collections::BTreeMap<String, Strin
         .map(Result::unwrap)
         .collect()
 }
+
+/// A run's `summary.json`.
+pub(crate) fn summary(run: &Path) -> serde_json::Value {
+    serde_json::from_slice(&fs::read(run.join("summary.json")).unwrap()).unwrap()
+}

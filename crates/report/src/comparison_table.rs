@@ -10,9 +10,10 @@ use crate::table::align_right;
 /// Mean and half the 95 % interval of every method.
 pub fn estimates_table(comparison: &Comparison, measure: Measure) -> Table {
     let mut table = table(comparison.methods.iter().map(String::as_str));
+    let most = comparison.statistics().iter().map(|statistic| statistic.n).max().unwrap_or(0);
     for rung in comparison.shown() {
         let cells = (0..comparison.methods.len())
-            .map(|method| estimate_cell(comparison.estimate(measure, rung.cycle, method)));
+            .map(|method| estimate_cell(comparison.estimate(measure, rung.cycle, method), most));
         add_row(&mut table, [rung.label(), format!("{:.4}", rung.sparsity)], cells);
     }
     table
@@ -82,14 +83,13 @@ fn add_row(table: &mut Table, first: [String; 2], cells: impl Iterator<Item = St
     table.add_row(first.into_iter().chain(cells));
 }
 
-pub(crate) fn estimate_cell(estimate: Option<Estimate>) -> String {
-    match estimate {
-        None => "–".into(),
-        Some(estimate) => match estimate.half_width() {
-            Some(half) => format!("{:.4} ± {half:.4}", estimate.mean),
-            None => format!("{:.4}", estimate.mean),
-        },
-    }
+/// An estimate, with its number of seeds where it has fewer than `most`.
+pub(crate) fn estimate_cell(estimate: Option<Estimate>, most: usize) -> String {
+    let Some(estimate) = estimate else { return "–".into() };
+    let half = estimate.half_width().map(|half| format!(" ± {half:.4}")).unwrap_or_default();
+    let seeds =
+        if estimate.n < most { format!("\n{} of {most} seeds", estimate.n) } else { String::new() };
+    format!("{:.4}{half}{seeds}", estimate.mean)
 }
 
 fn signed(estimate: &Estimate) -> String {
@@ -126,6 +126,12 @@ mod tests {
         assert!(verdict_sentence(&comparison, measure).starts_with("1 of 1"));
         let estimates = estimates_table(&comparison, measure).to_string();
         assert!(estimates.contains("0.7500 ± 0.2054"), "{estimates}");
+        assert!(!estimates.contains("seeds"), "{estimates}");
+        let mut fewer = run("l2", 0.0);
+        fewer.clips.pop();
+        let comparison = Comparison::of(&[run("dtc", 0.05), fewer]).unwrap();
+        let estimates = estimates_table(&comparison, measure).to_string();
+        assert_eq!(estimates.matches("3 of 4 seeds").count(), 1, "{estimates}");
     }
 
     #[test]

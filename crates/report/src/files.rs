@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::arrow::arrow_of_csv;
 use crate::{Comparison, ReportError};
 
-/// Writes `statistics.csv` and `differences.csv`, and every table of the folder as an Arrow file too.
+/// Writes `statistics.csv` and, of several methods, `differences.csv`, and every table of the folder as an Arrow file too.
 ///
 /// # Errors
 /// A file cannot be read or written.
@@ -17,7 +17,11 @@ pub fn write_comparison(comparison: &Comparison, folder: &Path) -> Result<(), Re
         .map_err(|source| ReportError::Io { path: cycles.clone(), source })?;
     write_arrow(&rows, &cycles)?;
     write_table(&comparison.statistics(), &folder.join("statistics.csv"))?;
-    write_table(&comparison.differences(), &folder.join("differences.csv"))
+    match comparison.differences().as_slice() {
+        // One method alone, or no seed in common.
+        [] => Ok(()),
+        differences => write_table(differences, &folder.join("differences.csv")),
+    }
 }
 
 /// Writes rows as the CSV file `path`, and beside it as an Arrow file.

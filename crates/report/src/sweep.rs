@@ -100,12 +100,12 @@ pub fn sweep_table(
     table.set_header(keys.iter().copied().chain(last));
     align_right(&mut table);
     for (rank, result) in results.iter().take(count).enumerate() {
-        let test = if rank == 0 { estimate_cell(result.test) } else { String::new() };
+        let test = if rank == 0 { estimate_cell(result.test, 0) } else { String::new() };
         let last = [
             result.method.clone(),
             result.neurons.to_string(),
             result.batches.to_string(),
-            estimate_cell(result.validation),
+            estimate_cell(result.validation, 0),
             test,
         ];
         table.add_row(cells[result.cell].values.iter().cloned().chain(last));

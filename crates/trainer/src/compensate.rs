@@ -131,7 +131,7 @@ mod tests {
         let split = Split { images, labels: vec![0; 100] };
         let scale = PixelScale { mean: 0.0, deviation: 1.0 };
         let images = DeviceImages::upload(split, 2, scale, &device);
-        let replicas = [Replica { number: 0, method: Method::Random, seed: 0 }];
+        let replicas = [Replica { number: 0, place: 0, method: Method::Random, seed: 0 }];
         let config = resolve(&Layers::default()).unwrap();
         let calibration = Calibration::draw(&images, network.clone(), &replicas, 0, &config);
         let refitted = refit(network.keep_neurons(0, &[vec![0, 1]]), 0, &calibration);

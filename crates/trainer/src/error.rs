@@ -70,7 +70,7 @@ pub enum TrainerError {
     },
     /// No replica is left.
     #[error(
-        "{} diverged{}: {first}; a smaller training.learning_rate than {learning_rate} may help",
+        "{} diverged{}: {first}; a smaller training.learning_rate than {learning_rate:?} may help",
         if *replicas == 1 { "the network" } else { "every replica" },
         if *replicas == 1 { String::new() } else { format!(" ({replicas} of {replicas})") }
     )]

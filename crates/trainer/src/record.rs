@@ -1,6 +1,6 @@
 //! What a run has shown so far, and its way into the run folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayclip_model::{Description, Mlp};
 
@@ -21,8 +21,8 @@ pub(crate) struct Record<'a> {
     /// By cycle and replica.
     kept: BTreeMap<(usize, usize), Kept>,
     replicas: Vec<ReplicaSummary>,
-    /// Networks that got to the end of the ladder.
-    finished: Vec<Mlp>,
+    /// Networks that got to the end of the ladder, with the numbers of their replicas.
+    finished: Vec<(Vec<usize>, Mlp)>,
     /// Those of a chunk that did not; kept until one does.
     unfinished: Option<Mlp>,
     train_seconds: f64,
@@ -134,14 +134,17 @@ impl<'a> Record<'a> {
 
     /// Takes the network of replicas at the end of their ladder.
     pub(crate) fn finished(&mut self, replicas: &[Replica], network: Mlp, accuracies: &[Accuracy]) {
-        let first: usize = self.finished.iter().map(|network| network.shape().replicas).sum();
-        for (place, (replica, accuracy)) in replicas.iter().zip(accuracies).enumerate() {
-            let summary = &mut self.replicas[replica.number];
-            summary.accuracy_after = Some(accuracy.test);
-            summary.network = Some(first + place);
+        for (replica, accuracy) in replicas.iter().zip(accuracies) {
+            self.replicas[replica.number].accuracy_after = Some(accuracy.test);
         }
         self.done(replicas);
-        self.finished.push(network);
+        self.finished.push((replicas.iter().map(|replica| replica.number).collect(), network));
+        // Their order in the file is that of their numbers, whatever chunk they trained in.
+        let order = self.finished.iter().flat_map(|(numbers, _)| numbers.clone());
+        let order: BTreeSet<usize> = order.collect();
+        for summary in &mut self.replicas {
+            summary.network = order.iter().position(|number| *number == summary.replica);
+        }
     }
 
     /// Marks replicas that have done all that was asked of them.
@@ -173,7 +176,13 @@ impl<'a> Record<'a> {
         let network = match (self.finished.as_slice(), &self.unfinished) {
             ([], None) => return Ok(()),
             ([], Some(network)) => network.clone(),
-            (finished, _) => Mlp::cat(finished),
+            (finished, _) => {
+                let (numbers, networks): (Vec<_>, Vec<_>) = finished.iter().cloned().unzip();
+                let numbers: Vec<usize> = numbers.concat();
+                let mut order: Vec<usize> = (0..numbers.len()).collect();
+                order.sort_by_key(|place| numbers[*place]);
+                Mlp::cat(&networks).keep_replicas(&order)
+            }
         };
         let description = Description { shape: network.shape(), ..self.description.clone() };
         self.folder.write_network(&network, &description)
@@ -182,7 +191,8 @@ impl<'a> Record<'a> {
     /// The summary, with `outcome` and `error` still to be filled in.
     pub(crate) fn summary(&self, device: &str, data: DataSummary) -> Summary {
         let before = self.description.shape.clone();
-        let network = self.finished.first().or(self.unfinished.as_ref());
+        let network =
+            self.finished.first().map(|(_, network)| network).or(self.unfinished.as_ref());
         let after = network.map_or(before.clone(), Mlp::shape);
         Summary {
             version: env!("CARGO_PKG_VERSION"),

@@ -10,6 +10,8 @@ use crate::method::Method;
 pub struct Replica {
     /// Its number in the run.
     pub number: usize,
+    /// Its place among the replicas of its method.
+    pub place: usize,
     /// What its neurons are ranked by.
     pub method: Method,
     /// Its seed.
@@ -21,12 +23,13 @@ impl RunConfig {
     pub fn all_replicas(&self) -> Vec<Replica> {
         let methods = self.compression.methods.iter();
         methods
-            .flat_map(|method| (0..self.replicas as u64).map(move |offset| (*method, offset)))
+            .flat_map(|method| (0..self.replicas).map(move |place| (*method, place)))
             .enumerate()
-            .map(|(number, (method, offset))| Replica {
+            .map(|(number, (method, place))| Replica {
                 number,
+                place,
                 method,
-                seed: self.seed.wrapping_add(offset),
+                seed: self.seed.wrapping_add(place as u64),
             })
             .collect()
     }

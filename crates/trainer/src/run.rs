@@ -13,7 +13,7 @@ use crate::events::{DataSummary, Event, Observer, Outcome, Summary};
 use crate::images::{DeviceImages, PixelScale, Splits};
 use crate::ladder::{ladder, scratch_clips};
 use crate::record::Record;
-use crate::replica::Replica;
+use crate::replica::{Replica, by_method};
 use crate::scratch::{Rung, train_to_budget};
 use crate::{RunConfig, RunDir, TrainerError};
 
@@ -132,17 +132,7 @@ impl Plan {
         let size = chunk_size(shape, config.training.batch_size, device, at_once);
         let (scratch, clipped): (Vec<Replica>, Vec<Replica>) =
             config.all_replicas().into_iter().partition(|r| r.method == Method::Scratch);
-        // Seed by seed, so that a run that is interrupted has all methods of the seeds it has.
-        let chunks = |mut replicas: Vec<Replica>| -> Vec<Vec<Replica>> {
-            replicas
-                .sort_by_key(|replica| (replica.seed.wrapping_sub(config.seed), replica.number));
-            let mut chunks: Vec<_> =
-                split(&replicas, size.replicas).map(<[Replica]>::to_vec).collect();
-            for chunk in &mut chunks {
-                chunk.sort_by_key(|replica| replica.number);
-            }
-            chunks
-        };
+        let chunks = |replicas: Vec<Replica>| chunks(replicas, size.replicas);
         let scratch_clips = scratch_clips(config).expect("validate() has asked for them too");
         let (clipped, scratch) = (chunks(clipped), chunks(scratch));
         Self { clipped, scratch, scratch_clips, ladder: ladder(config), size }
@@ -197,5 +187,44 @@ impl Plan {
     fn rung<'a>(&'a self, config: &'a RunConfig, clip: usize) -> Rung<'a> {
         let before = if clip == 0 { &config.network.hidden } else { &self.ladder[clip - 1] };
         Rung { clip, before, after: &self.ladder[clip], last: clip + 1 == self.ladder.len() }
+    }
+}
+
+/// Chunks of at most `size` replicas, seed by seed: a run that is interrupted has all methods of the
+/// seeds that it has, where a chunk holds all methods.
+fn chunks(mut replicas: Vec<Replica>, size: usize) -> Vec<Vec<Replica>> {
+    let methods = by_method(&replicas).len().max(1);
+    replicas.sort_by_key(|replica| (replica.place, replica.number));
+    let of_seed: Vec<&[Replica]> =
+        replicas.chunks(if methods <= size { methods } else { 1 }).collect();
+    let a_chunk = if methods <= size { size / methods } else { size };
+    let mut chunks: Vec<Vec<Replica>> =
+        split(&of_seed, a_chunk).map(<[&[Replica]]>::concat).collect();
+    for chunk in &mut chunks {
+        chunk.sort_by_key(|replica| replica.number);
+    }
+    chunks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presets::{Layers, Setting, resolve};
+
+    #[test]
+    fn a_chunk_has_all_methods_of_its_seeds_where_it_can() {
+        let settings = ["replicas=5", "seed=3", "compression.methods=['dtc', 'l2', 'random']"];
+        let settings = settings.map(|text| Setting::parse(text).unwrap()).to_vec();
+        let config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
+        let numbers = |size| -> Vec<Vec<usize>> {
+            let chunks = chunks(config.all_replicas(), size).into_iter();
+            chunks.map(|chunk| chunk.iter().map(|replica| replica.number).collect()).collect()
+        };
+        assert_eq!(
+            numbers(7),
+            [vec![0, 1, 5, 6, 10, 11], vec![2, 3, 7, 8, 12, 13], vec![4, 9, 14]]
+        );
+        assert_eq!(numbers(2).len(), 8);
+        assert_eq!(numbers(100), [(0..15).collect::<Vec<_>>()]);
     }
 }

@@ -142,7 +142,12 @@ impl Cell {
 
 /// A value without the quotes of a string.
 fn shown(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    match value {
+        Value::String(text) => text.clone(),
+        // Debug writes 1e30 where Display writes thirty digits.
+        Value::Float(number) => format!("{number:?}"),
+        other => other.to_string(),
+    }
 }
 
 #[cfg(test)]

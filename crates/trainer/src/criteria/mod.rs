@@ -139,7 +139,7 @@ mod tests {
         let split = Split { images: images.0.to_vec(), labels: images.1.to_vec() };
         let scale = PixelScale { mean: 0.0, deviation: 1.0 };
         let images = DeviceImages::upload(split, 2, scale, &device);
-        let replicas = [Replica { number: 0, method, seed: 1 }];
+        let replicas = [Replica { number: 0, place: 0, method, seed: 1 }];
         let layers = [incoming.clone(), outgoing.clone()]
             .map(|weight| Layer { weight: Param::from_tensor(weight), bias: None });
         let network = Mlp { layers: layers.to_vec() };
