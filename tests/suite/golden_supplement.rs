@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rayclip_report::lowess;
+use rayclip_report::{Series, lowess};
 
 use crate::support::{cycles, golden_data, succeed};
 
@@ -46,4 +46,25 @@ fn smoothed_accuracies_follow_table_1() {
             );
         }
     }
+}
+
+#[test]
+fn the_recorded_run_smooths_to_the_published_table() {
+    let Some(data) = golden_data("recorded run") else { return };
+    let recorded = Series::recorded(&data.join("dtc-reference/accuracy.csv")).unwrap();
+    let published = Series::published();
+    let mut compared = 0;
+    // The ladder from 512 neurons; the table holds fifteen of its clips.
+    let clip = |m: &usize| Some((0.9 * (m - 1) as f64).ceil() as usize);
+    for m in std::iter::successors(Some(512), clip).take(35) {
+        let sparsity = 1.0 - m as f64 / 512.0;
+        for method in 0..3 {
+            if let Some(theirs) = published.at(sparsity, method) {
+                let smoothed = recorded.at(sparsity, method).unwrap();
+                assert!((smoothed - theirs).abs() < 5.1e-5, "{m}: {smoothed} {theirs}");
+                compared += 1;
+            }
+        }
+    }
+    assert_eq!(compared, 45);
 }

@@ -1,6 +1,7 @@
 //! What runs showed, read from their folders; no device is needed.
 
 mod arrow;
+mod comparable;
 mod comparison;
 mod comparison_table;
 mod error;

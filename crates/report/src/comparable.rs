@@ -1,0 +1,126 @@
+//! Whether runs can be compared, and what else they differ in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::ladder::{Rung, rungs};
+use crate::{ReportError, Run};
+
+/// Refuses another run with other data or another ladder; adds what its ladder has more.
+pub(crate) fn check_same(
+    first: &Run,
+    run: &Run,
+    ladder: &mut BTreeMap<usize, Rung>,
+) -> Result<(), ReportError> {
+    let differ = |what: &'static str, of_first: String, of_second: String| {
+        Err(ReportError::NotComparable {
+            what,
+            first: first.folder.clone(),
+            of_first,
+            second: run.folder.clone(),
+            of_second,
+        })
+    };
+    let data = |run: &Run| {
+        format!("{} ({}…)", run.data.name, run.data.digest.chars().take(8).collect::<String>())
+    };
+    if first.data.digest != run.data.digest {
+        return differ("data", data(first), data(run));
+    }
+    let held_out = |run: &Run| format!("{} images held out", run.data.validation);
+    if first.data.validation != run.data.validation {
+        return differ("data", held_out(first), held_out(run));
+    }
+    let accuracy = |run: &Run| setting(&run.config, "evaluation.accuracy").unwrap_or_default();
+    if accuracy(first) != accuracy(run) {
+        return differ("measure of accuracy", accuracy(first), accuracy(run));
+    }
+    let begin = |run: &Run| format!("{:?} neurons at first", run.widths_before);
+    if first.widths_before != run.widths_before {
+        return differ("ladders", begin(first), begin(run));
+    }
+    for (cycle, rung) in rungs(run) {
+        let known = ladder.entry(cycle).or_insert_with(|| rung.clone());
+        if known.widths != rung.widths {
+            let after = |rung: &Rung| format!("{:?} neurons after clip {cycle}", rung.widths);
+            return differ("ladders", after(known), after(&rung));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a method and a seed are in two runs.
+pub(crate) fn is_ambiguous(runs: &[Run]) -> bool {
+    let mut seen = BTreeSet::new();
+    runs.iter().any(|run| {
+        let own: BTreeSet<(&str, u64)> =
+            run.clips.iter().map(|clip| (clip.method.as_str(), clip.seed)).collect();
+        let again = own.iter().any(|replica| seen.contains(replica));
+        seen.extend(own);
+        again
+    })
+}
+
+fn setting(config: &toml::Table, key: &str) -> Option<String> {
+    let (section, name) = key.split_once('.')?;
+    Some(config.get(section)?.get(name)?.to_string())
+}
+
+/// Settings that differ between runs and are not what is compared anyway.
+pub(crate) fn differing(runs: &[Run]) -> Vec<String> {
+    const EXPECTED: [&str; 6] =
+        ["seed", "replicas", "preset", "device", "compression.methods", "compression.scratch_at"];
+    let flat = |run: &Run| -> BTreeMap<String, String> {
+        let sections = run.config.iter().flat_map(|(key, value)| match value {
+            toml::Value::Table(inner) => {
+                inner.iter().map(|(name, v)| (format!("{key}.{name}"), v.to_string())).collect()
+            }
+            value => vec![(key.clone(), value.to_string())],
+        });
+        sections.filter(|(key, _)| !EXPECTED.contains(&key.as_str())).collect()
+    };
+    let all: Vec<BTreeMap<String, String>> = runs.iter().map(flat).collect();
+    let keys: BTreeSet<&String> = all.iter().flat_map(BTreeMap::keys).collect();
+    let values = |key: &String| -> Vec<&str> {
+        all.iter().map(|run| run.get(key).map_or("–", String::as_str)).collect()
+    };
+    keys.into_iter()
+        .filter(|key| values(key).windows(2).any(|pair| pair[0] != pair[1]))
+        .map(|key| format!("{key}: {}", values(key).join(" | ")))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Comparison;
+    use crate::comparison::tests::run;
+
+    #[test]
+    fn runs_that_do_not_compare_are_named() {
+        let refused = |change: fn(&mut Run)| {
+            let mut other = run("l2", &[0.9]);
+            other.folder = "other".into();
+            change(&mut other);
+            Comparison::of(&[run("dtc", &[0.9]), other]).unwrap_err().to_string()
+        };
+        let message = refused(|run| run.data.digest = "123456789".into());
+        assert!(message.contains("other") && message.contains("12345678…"), "{message}");
+        let message = refused(|run| run.clips[1].width_after = 24);
+        assert!(message.contains("ladder") && message.contains("[24]"), "{message}");
+        let message = refused(|run| run.widths_before = vec![90]);
+        assert!(message.contains("[90]"), "{message}");
+        assert!(refused(|run| run.clips.clear()).contains("no clip"));
+    }
+
+    #[test]
+    fn settings_that_differ_are_listed() {
+        let with = |lambda: &str| Run {
+            config: format!("seed = 1\n[compression]\nlambda = {lambda}\nkeep = 0.9")
+                .parse()
+                .unwrap(),
+            ..run("dtc", &[0.9])
+        };
+        assert_eq!(differing(&[with("0.3"), with("0.4")]), ["compression.lambda: 0.3 | 0.4"]);
+        assert_eq!(differing(&[with("0.3"), with("0.3")]), [""; 0]);
+    }
+}
