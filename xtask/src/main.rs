@@ -2,6 +2,7 @@
 
 mod peers;
 mod release;
+mod replicas;
 mod runs;
 
 use clap::{Parser, Subcommand};
@@ -18,6 +19,8 @@ enum Task {
 enum Bench {
     /// Whole runs: seconds, share of compressing, peak memory, as the README's table
     Runs(runs::RunsArgs),
+    /// What a replica costs beside others, against alone
+    Replicas(replicas::ReplicasArgs),
     /// The solver beside others on the same inputs, every answer with our certificate
     Peers(peers::PeersArgs),
 }
@@ -25,6 +28,7 @@ enum Bench {
 fn main() -> anyhow::Result<()> {
     match Task::parse() {
         Task::Bench(Bench::Runs(args)) => runs::bench(&args),
+        Task::Bench(Bench::Replicas(args)) => replicas::bench(&args),
         Task::Bench(Bench::Peers(args)) => peers::bench(&args),
     }
 }

@@ -9,7 +9,7 @@ use crate::ladder::{Rung, milestones};
 use crate::statistics::{Estimate, holm};
 use crate::{Clip, ReportError, Run};
 
-/// Verdicts are held to this probability of a false one among all pairs of methods at one width.
+/// Verdicts are held to this probability of a false one among the comparisons at one width.
 pub const SIGNIFICANCE: f64 = 0.05;
 
 /// What is compared; named as the column of `cycles.csv`.
@@ -123,7 +123,7 @@ pub struct Difference {
     pub high: Option<f64>,
     /// p-value of the paired t-test.
     pub p: Option<f64>,
-    /// The same after Holm's adjustment over all pairs of methods at this width.
+    /// The same after Holm's adjustment over the comparisons at this width.
     pub p_holm: Option<f64>,
     /// What follows, at 5 %.
     pub verdict: Verdict,
@@ -240,41 +240,58 @@ impl Comparison {
         keys.collect()
     }
 
-    /// All pairs of methods at all widths.
+    /// All pairs of methods at all widths; those of a width are a family of Holm's adjustment.
     pub fn differences(&self) -> Vec<Difference> {
         let measured: BTreeSet<(Measure, usize)> =
             self.values.keys().map(|(measure, cycle, _)| (*measure, *cycle)).collect();
-        measured.into_iter().flat_map(|(m, cycle)| self.differences_at(m, cycle)).collect()
+        let methods = self.methods.len();
+        let pairs: Vec<[usize; 2]> =
+            (0..methods).flat_map(|a| (a + 1..methods).map(move |b| [a, b])).collect();
+        measured
+            .into_iter()
+            .flat_map(|(measure, cycle)| self.family(measure, cycle, &pairs))
+            .collect()
     }
 
-    /// All pairs of methods at one width: a family of Holm's adjustment.
-    pub fn differences_at(&self, measure: Measure, cycle: usize) -> Vec<Difference> {
+    /// Every other method minus `baseline` at one width: fewer comparisons, so a difference is found
+    /// sooner than among all pairs.
+    pub fn differences_from(
+        &self,
+        baseline: usize,
+        measure: Measure,
+        cycle: usize,
+    ) -> Vec<Difference> {
+        let others = (0..self.methods.len()).filter(|method| *method != baseline);
+        let pairs: Vec<[usize; 2]> = others.map(|method| [method, baseline]).collect();
+        self.family(measure, cycle, &pairs)
+    }
+
+    /// Pairs of methods, first minus second, with Holm's adjustment over all that can be tested.
+    fn family(&self, measure: Measure, cycle: usize, pairs: &[[usize; 2]]) -> Vec<Difference> {
         let rung = &self.rungs[&cycle];
-        let mut family = Vec::new();
-        for first in 0..self.methods.len() {
-            for second in first + 1..self.methods.len() {
-                let subtracted = self.values(measure, cycle, second);
-                let of_first = self.values(measure, cycle, first);
-                let pairs = of_first.iter().filter_map(|(seed, a)| Some(a - subtracted.get(seed)?));
-                let Some(estimate) = Estimate::of(&pairs.collect::<Vec<_>>()) else { continue };
-                family.push(Difference {
-                    measure,
-                    method: self.methods[first].clone(),
-                    baseline: self.methods[second].clone(),
-                    cycle,
-                    neurons: rung.neurons(),
-                    sparsity: rung.sparsity,
-                    n: estimate.n,
-                    mean: estimate.mean,
-                    deviation: estimate.deviation,
-                    low: estimate.low,
-                    high: estimate.high,
-                    p: estimate.p_of_zero(),
-                    p_holm: None,
-                    verdict: Verdict::TooFewSeeds,
-                });
-            }
-        }
+        let difference = |&[first, second]: &[usize; 2]| {
+            let subtracted = self.values(measure, cycle, second);
+            let of_first = self.values(measure, cycle, first);
+            let pairs = of_first.iter().filter_map(|(seed, a)| Some(a - subtracted.get(seed)?));
+            let estimate = Estimate::of(&pairs.collect::<Vec<_>>())?;
+            Some(Difference {
+                measure,
+                method: self.methods[first].clone(),
+                baseline: self.methods[second].clone(),
+                cycle,
+                neurons: rung.neurons(),
+                sparsity: rung.sparsity,
+                n: estimate.n,
+                mean: estimate.mean,
+                deviation: estimate.deviation,
+                low: estimate.low,
+                high: estimate.high,
+                p: estimate.p_of_zero(),
+                p_holm: None,
+                verdict: Verdict::TooFewSeeds,
+            })
+        };
+        let mut family: Vec<Difference> = pairs.iter().filter_map(difference).collect();
         let p: Vec<f64> = family.iter().filter_map(|difference| difference.p).collect();
         let mut adjusted = holm(&p).into_iter();
         for difference in family.iter_mut().filter(|difference| difference.p.is_some()) {
@@ -330,7 +347,9 @@ pub(crate) mod tests {
             [run("dtc", &shifted), run("random", &base), run("l2", &[0.9, 0.7, 0.8, 0.6, 0.5])];
         let comparison = Comparison::of(&runs).unwrap();
         assert_eq!(comparison.methods, ["dtc", "random", "l2"]);
-        let family = comparison.differences_at(Measure::AccuracyAfterClip, 0);
+        let all = comparison.differences();
+        let at_first = |d: &&Difference| (d.measure, d.cycle) == (Measure::AccuracyAfterClip, 0);
+        let family: Vec<&Difference> = all.iter().filter(at_first).collect();
         let verdicts: Vec<_> = family.iter().map(|d| (d.n, d.verdict)).collect();
         assert_eq!(
             verdicts,
@@ -340,7 +359,14 @@ pub(crate) mod tests {
                 (4, Verdict::NotDistinguishable)
             ]
         );
-        assert!(family[0].p_holm.unwrap() >= 2.9 * family[0].p.unwrap());
+        assert!((family[0].p_holm.unwrap() / family[0].p.unwrap() - 3.0).abs() < 1e-9);
+        // From the other side, among the two comparisons with it.
+        let from = comparison.differences_from(1, Measure::AccuracyAfterClip, 0);
+        assert_eq!(
+            (from.len(), from[0].mean, from[0].verdict),
+            (2, family[0].mean, Verdict::Higher)
+        );
+        assert!((from[0].p_holm.unwrap() / family[0].p.unwrap() - 2.0).abs() < 1e-9);
         let statistics = comparison.statistics();
         let l2 = statistics.iter().find(|s| s.method == "l2" && s.cycle == 1).unwrap();
         assert_eq!((l2.n, l2.neurons, l2.sparsity), (5, 25, 0.75));
@@ -349,7 +375,7 @@ pub(crate) mod tests {
     #[test]
     fn one_seed_proves_nothing() {
         let comparison = Comparison::of(&[run("dtc", &[0.9]), run("l2", &[0.1])]).unwrap();
-        let family = comparison.differences_at(Measure::AccuracyAfterClip, 0);
+        let family = comparison.differences_from(0, Measure::AccuracyAfterClip, 0);
         assert_eq!((family[0].verdict, family[0].p), (Verdict::TooFewSeeds, None));
     }
 

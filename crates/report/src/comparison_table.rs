@@ -26,13 +26,10 @@ pub fn differences_table(comparison: &Comparison, measure: Measure, baseline: us
     let headers: Vec<String> = others.iter().map(|method| format!("{method} − {name}")).collect();
     let mut table = table(headers.iter().map(String::as_str));
     for rung in comparison.shown() {
-        let family = comparison.differences_at(measure, rung.cycle);
+        let family = comparison.differences_from(baseline, measure, rung.cycle);
         let cells = others.iter().map(|method| {
-            let found = family.iter().find_map(|d| oriented(d, method, name));
-            found.map_or_else(
-                || "–".to_owned(),
-                |(estimate, verdict)| format!("{}\n{}", signed(&estimate), verdict.text()),
-            )
+            let found = family.iter().find(|difference| difference.method == **method);
+            found.map_or_else(|| "–".to_owned(), difference_cell)
         });
         add_row(&mut table, [rung.label(), format!("{:.4}", rung.sparsity)], cells);
     }
@@ -40,35 +37,19 @@ pub fn differences_table(comparison: &Comparison, measure: Measure, baseline: us
 }
 
 /// How many of the comparisons that are shown are distinguishable, in a sentence.
-pub fn verdict_sentence(comparison: &Comparison, measure: Measure) -> String {
+pub fn verdict_sentence(comparison: &Comparison, measure: Measure, baseline: usize) -> String {
     let families = comparison.shown().into_iter();
-    let all: Vec<Difference> =
-        families.flat_map(|rung| comparison.differences_at(measure, rung.cycle)).collect();
+    let all: Vec<Difference> = families
+        .flat_map(|rung| comparison.differences_from(baseline, measure, rung.cycle))
+        .collect();
     let found = |d: &&Difference| matches!(d.verdict, Verdict::Higher | Verdict::Lower);
     format!(
-        "{} of {} pairs of methods at these widths can be told apart (paired t-tests, Holm over the \
-         pairs of a width, 5 %)",
+        "{} of {} comparisons with {} can be told from nothing (paired t-tests, Holm over those of a \
+         width, 5 %)",
         all.iter().filter(found).count(),
-        all.len()
+        all.len(),
+        comparison.methods[baseline]
     )
-}
-
-/// The difference as `method − baseline`, whichever way round it was computed.
-fn oriented(difference: &Difference, method: &str, baseline: &str) -> Option<(Estimate, Verdict)> {
-    let Difference { n, mean, deviation, low, high, verdict, .. } = *difference;
-    if difference.method == method && difference.baseline == baseline {
-        return Some((Estimate { n, mean, deviation, low, high }, verdict));
-    }
-    if difference.method != baseline || difference.baseline != method {
-        return None;
-    }
-    let (low, high) = (high.map(|high| -high), low.map(|low| -low));
-    let verdict = match verdict {
-        Verdict::Higher => Verdict::Lower,
-        Verdict::Lower => Verdict::Higher,
-        other => other,
-    };
-    Some((Estimate { n, mean: -mean, deviation, low, high }, verdict))
 }
 
 fn table<'a>(columns: impl Iterator<Item = &'a str>) -> Table {
@@ -92,11 +73,10 @@ pub(crate) fn estimate_cell(estimate: Option<Estimate>, most: usize) -> String {
     format!("{:.4}{half}{seeds}", estimate.mean)
 }
 
-fn signed(estimate: &Estimate) -> String {
-    match estimate.half_width() {
-        Some(half) => format!("{:+.4} ± {half:.4}", estimate.mean),
-        None => format!("{:+.4}", estimate.mean),
-    }
+fn difference_cell(difference: &Difference) -> String {
+    let Difference { mean, high, verdict, .. } = difference;
+    let half = high.map(|high| format!(" ± {:.4}", high - mean)).unwrap_or_default();
+    format!("{mean:+.4}{half}\n{}", verdict.text())
 }
 
 #[cfg(test)]
@@ -123,7 +103,7 @@ mod tests {
         assert!(from_first.contains("-0.0500"), "{from_first}");
         let from_last = differences_table(&comparison, measure, 1).to_string();
         assert!(from_last.contains("dtc − l2") && from_last.contains("higher"), "{from_last}");
-        assert!(verdict_sentence(&comparison, measure).starts_with("1 of 1"));
+        assert!(verdict_sentence(&comparison, measure, 0).starts_with("1 of 1"));
         let estimates = estimates_table(&comparison, measure).to_string();
         assert!(estimates.contains("0.7500 ± 0.2054"), "{estimates}");
         assert!(!estimates.contains("seeds"), "{estimates}");

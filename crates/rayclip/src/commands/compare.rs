@@ -131,7 +131,7 @@ fn show_tables(comparison: &Comparison, baseline: usize) {
         if comparison.methods.len() > 1 {
             output::result(&format!("differences, paired by seed, {when}"));
             output::result(&differences_table(comparison, measure, baseline).to_string());
-            output::result(&verdict_sentence(comparison, measure));
+            output::result(&verdict_sentence(comparison, measure, baseline));
         }
     }
     if let Some(table) = table_1(comparison, None) {

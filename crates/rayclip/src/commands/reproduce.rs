@@ -59,9 +59,10 @@ pub(crate) fn reproduce(args: &ReproduceArgs) -> anyhow::Result<ExitCode> {
             Some(table) => output::result(&table.to_string()),
             None => output::result("the ladder is not the paper's: Table I does not apply"),
         }
+        let dtc = comparison.method("dtc")?;
         output::result(&format!(
             "before smoothing, {}",
-            verdict_sentence(&comparison, Measure::AccuracyAfterClip)
+            verdict_sentence(&comparison, Measure::AccuracyAfterClip, dtc)
         ));
     }
     output::result(&format!("run folders: {}", args.out.display()));

@@ -1,0 +1,97 @@
+//! What a replica costs beside others, against alone.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, ensure};
+use clap::Args;
+use comfy_table::Table;
+use comfy_table::presets::ASCII_MARKDOWN;
+
+use crate::release;
+
+#[derive(Args)]
+pub(crate) struct ReplicasArgs {
+    /// Neurons of the hidden layer
+    #[arg(long, value_delimiter = ',', default_value = "512,300,150,80,40,15")]
+    widths: Vec<usize>,
+    /// Replicas that train at once; 1 is what the others are compared with
+    #[arg(long, value_delimiter = ',', default_value = "1,2,3,6,12")]
+    at_once: Vec<usize>,
+    /// Replicas of a run
+    #[arg(long, default_value_t = 12)]
+    replicas: usize,
+    /// Times that each run is made; the table shows the median ratio
+    #[arg(long, default_value_t = 3)]
+    times: usize,
+    /// Backend to time
+    #[arg(long, default_value = "flex")]
+    device: String,
+    /// Data to train on
+    #[arg(long, default_value = "digits")]
+    data: String,
+}
+
+pub(crate) fn bench(args: &ReplicasArgs) -> anyhow::Result<()> {
+    ensure!(args.times > 0 && !args.at_once.is_empty(), "there is nothing to time");
+    let binary = release::build()?;
+    let mut table = Table::new();
+    table.load_style(ASCII_MARKDOWN);
+    let columns = args.at_once.iter().map(|count| format!("{count} at once"));
+    let header = ["neurons".to_owned(), "alone, ms a batch".to_owned()];
+    table.set_header(header.into_iter().chain(columns));
+    for &width in &args.widths {
+        let mut alone = vec![];
+        let mut ratios = vec![vec![]; args.at_once.len()];
+        for _ in 0..args.times {
+            // One after the other, so that a machine that slows down slows all alike.
+            let one = seconds(&binary, args, width, 1)?;
+            alone.push(one);
+            for (ratios, count) in ratios.iter_mut().zip(&args.at_once) {
+                let many = if *count == 1 { one } else { seconds(&binary, args, width, *count)? };
+                ratios.push(many / one);
+            }
+        }
+        let cells = ratios.iter_mut().map(|ratios| format!("{:.2}", median(ratios)));
+        let a_batch = 1e3 * median(&mut alone) / (2 * BATCHES * args.replicas) as f64;
+        table.add_row([width.to_string(), format!("{a_batch:.2}")].into_iter().chain(cells));
+    }
+    #[expect(clippy::print_stdout, reason = "the table is what the task is for")]
+    {
+        println!("{table}");
+    }
+    Ok(())
+}
+
+/// Batches before the clip, and after it.
+const BATCHES: usize = 60;
+
+/// Seconds of training of all replicas.
+fn seconds(
+    binary: &Path,
+    args: &ReplicasArgs,
+    width: usize,
+    at_once: usize,
+) -> anyhow::Result<f64> {
+    let folder = tempfile::tempdir()?;
+    let out = folder.path().join("run");
+    let status = Command::new(binary)
+        .args(["run", "--quiet", "--method", "random", "--device", &args.device])
+        .args(["--data", &args.data, "--hidden", &width.to_string()])
+        .args(["--replicas", &args.replicas.to_string(), "--at-once", &at_once.to_string()])
+        .args(["--set", &format!("compression.min_width={}", width - 1)])
+        .args(["--set", &format!("training.batches_per_cycle={BATCHES}"), "--out"])
+        .arg(&out)
+        .stdout(Stdio::null())
+        .status()
+        .context("cannot start the release binary")?;
+    ensure!(status.success(), "a run of {width} neurons failed");
+    let summary: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(out.join("summary.json"))?)?;
+    summary["train_seconds"].as_f64().context("no train_seconds in summary")
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
