@@ -24,10 +24,8 @@ fn results(run: &Path) -> BTreeMap<[String; 3], BTreeMap<String, String>> {
     cycles(run)
         .into_iter()
         .map(|row| {
-            let kept = row.iter().filter(|(name, _)| {
-                // The iterations of a batch are those of its slowest ray.
-                !name.ends_with("seconds") && *name != "replica" && *name != "solver_iterations"
-            });
+            let kept =
+                row.iter().filter(|(name, _)| !name.ends_with("seconds") && *name != "replica");
             (key(&row), kept.map(|(name, value)| (name.clone(), value.clone())).collect())
         })
         .collect()
@@ -125,16 +123,22 @@ fn the_files_of_a_comparison_hold_what_it_prints() {
     }
     // Two measures of two methods at 11 clips, and of scratch at three.
     assert_eq!(statistics.len(), 2 * (2 * 11 + 3));
-    assert_eq!(table("differences.csv").len(), 2 * (11 + 2 * 3));
+    assert_eq!(table("differences.csv").len(), 2 * 2 * (11 + 2 * 3));
     for name in ["cycles", "statistics", "differences"] {
         let arrow = fs::read(run.join(name).with_extension("arrow")).unwrap();
         assert!(arrow.starts_with(b"ARROW1"), "{name}");
     }
+    // What is set by key is not overruled by a default of the command.
+    let quick = ["--quiet", "--set", "replicas=2", "--set", "training.batches_per_cycle=1"];
+    succeed(folder.path(), &compare(&data, "two", &quick));
+    assert_eq!(summary(&folder.path().join("two"))["replicas"].as_array().unwrap().len(), 3 * 2);
     // The folder repeats itself, and compares with others.
     succeed(folder.path(), &["run", "--config", "run/config.toml", "--out", "again", "--quiet"]);
     assert_eq!(results(&run), results(&folder.path().join("again")));
     let json = succeed(folder.path(), &["compare", "run", "--json", "--baseline", "random"]);
-    assert_eq!(json.lines().count(), statistics.len() + table("differences.csv").len());
+    let from_random = table("differences.csv");
+    let from_random = from_random.iter().filter(|row| row["baseline"] == "random").count();
+    assert_eq!(json.lines().count(), statistics.len() + from_random);
 }
 
 #[test]
@@ -183,7 +187,11 @@ fn what_cannot_be_compared_is_refused_by_name() {
         (&["--baseline", "l2"], &["--baseline l2", "magnitude"]),
         (&["--at-once", "0"], &["--at-once", "at least 1"]),
         (&["--validation", "1.5"], &["data.validation", "below 1"]),
-        (&["--set", "compression.scratch_at=[77]"], &["scratch_at", "77", "ladder"]),
+        (
+            &["--methods", "scratch", "--set", "compression.scratch_at=[77]"],
+            &["scratch_at", "77", "ladder"],
+        ),
+        (&["--methods", "scratch", "--set", "compression.scratch_at=[]"], &["list is empty"]),
         (&["--set", "compression.scratch_at=some"], &["scratch_at", "halvings"]),
     ] {
         let message = message(flags);

@@ -70,6 +70,8 @@ fn what_is_no_sweep_is_refused_and_left_alone() {
     let message = |grid: &str| refused(folder.path(), &sweep(folder.path(), &data, grid, &[]));
     assert!(message("seed = 1").contains("[grid]"), "{}", message("seed = 1"));
     assert!(message("[grid]\nlamda = [1]").contains("compression.lambda"));
+    let unchosen = format!("data.validation = 0.0\n{GRID}");
+    assert!(message(&unchosen).contains("held out"), "{}", message(&unchosen));
     assert!(!folder.path().join("sweep").exists());
     fs::create_dir(folder.path().join("sweep")).unwrap();
     fs::write(folder.path().join("sweep/mine"), "").unwrap();
@@ -91,7 +93,7 @@ fn reproduce_runs_every_preset_once() {
     let flags: Vec<&str> = flags.collect();
     let stdout = succeed(folder.path(), &flags);
     assert_eq!(stdout.matches("published | recorded | here").count(), 3, "{stdout}");
-    assert_eq!(stdout.matches("0.9663 | 0.4321 | ").count(), 3, "{stdout}");
+    assert_eq!(stdout.matches("the images are not MNIST").count(), 3, "{stdout}");
     let cycles = |preset: &str| {
         fs::metadata(folder.path().join("reproduce").join(preset).join("cycles.csv")).unwrap()
     };
@@ -101,4 +103,6 @@ fn reproduce_runs_every_preset_once() {
     let other: Vec<&str> =
         flags.iter().map(|flag| if *flag == "0..2" { "0..3" } else { flag }).collect();
     assert!(refused(folder.path(), &other).contains("holds another run"));
+    let own = [&flags[..], &["--set", "replicas=7"]].concat();
+    assert!(refused(folder.path(), &own).contains("--seeds"));
 }

@@ -51,7 +51,7 @@ pub(crate) struct RunArgs {
     /// Seed of the first replica
     #[arg(long, value_name = "SEED", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(crate) seed: Option<u64>,
-    /// Networks that train at once, with seeds SEED, SEED+1, …
+    /// Networks, with the seeds SEED, SEED+1, …
     #[arg(long, value_name = "COUNT")]
     pub(crate) replicas: Option<usize>,
     #[command(flatten)]
@@ -127,7 +127,7 @@ pub(crate) struct ReproduceArgs {
     /// Set any key of the configuration (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) settings: Vec<String>,
-    /// Networks that train at once, at most [default: as many as memory takes]
+    /// Networks that train at once, at most [default: as many as memory takes, on a CPU six]
     #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
     pub(crate) at_once: Option<usize>,
     /// Folder, to make or to go on with
@@ -169,7 +169,7 @@ pub(crate) struct ConfigArgs {
     /// Set any key of the configuration, for example `training.batch_size=256` (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) settings: Vec<String>,
-    /// Networks that train at once, at most [default: as many as memory takes]
+    /// Networks that train at once, at most [default: as many as memory takes, on a CPU six]
     #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
     pub(crate) at_once: Option<usize>,
 }

@@ -48,8 +48,14 @@ pub(crate) fn check_same(
     Ok(())
 }
 
-/// Whether a method and a seed are in two runs.
+/// Whether a method's name does not say what it was: a method and a seed are in two runs, or a method is
+/// in two runs of other settings.
 pub(crate) fn is_ambiguous(runs: &[Run]) -> bool {
+    let mut methods = BTreeSet::new();
+    let mut in_two = runs.iter().flat_map(Run::methods).filter(|method| !methods.insert(*method));
+    if in_two.next().is_some() && !differing(runs).is_empty() {
+        return true;
+    }
     let mut seen = BTreeSet::new();
     runs.iter().any(|run| {
         let own: BTreeSet<(&str, u64)> =
@@ -110,6 +116,21 @@ mod tests {
         let message = refused(|run| run.widths_before = vec![90]);
         assert!(message.contains("[90]"), "{message}");
         assert!(refused(|run| run.clips.clear()).contains("no clip"));
+    }
+
+    #[test]
+    fn seeds_of_one_method_are_pooled_only_where_the_settings_agree() {
+        let with = |folder: &str, lambda: &str, seed: u64| {
+            let mut run = run("dtc", &[0.9]);
+            run.clips.iter_mut().for_each(|clip| clip.seed = seed);
+            run.folder = folder.into();
+            run.config = format!("[compression]\nlambda = {lambda}").parse().unwrap();
+            run
+        };
+        let methods = |runs: &[Run]| Comparison::of(runs).unwrap().methods;
+        assert_eq!(methods(&[with("a", "0.3", 0), with("b", "0.3", 1)]), ["dtc"]);
+        let apart = methods(&[with("a", "0.3", 0), with("b", "0.4", 1)]);
+        assert_eq!(apart, ["dtc (a)", "dtc (b)"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::comparable::{check_same, differing, is_ambiguous};
 use crate::ladder::{Rung, milestones};
 use crate::statistics::{Estimate, holm};
-use crate::{Clip, ReportError, Run};
+use crate::{Clip, Data, ReportError, Run};
 
 /// Verdicts are held to this probability of a false one among the comparisons at one width.
 pub const SIGNIFICANCE: f64 = 0.05;
@@ -49,9 +49,9 @@ impl Measure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// The first is higher.
+    /// The method is higher than the baseline.
     Higher,
-    /// The first is lower.
+    /// It is lower.
     Lower,
     /// The difference lies within what seeds alone make.
     NotDistinguishable,
@@ -96,12 +96,13 @@ pub struct Statistic {
     pub high: Option<f64>,
 }
 
-/// A line of `differences.csv`: two methods at one width, paired by seed.
+/// A line of `differences.csv`: two methods at one width, paired by seed. Every pair has two lines, one
+/// with either as the baseline.
 #[derive(Debug, Clone, Serialize)]
 pub struct Difference {
     /// What is measured.
     pub measure: Measure,
-    /// The first method.
+    /// The method.
     pub method: String,
     /// The one that is subtracted.
     pub baseline: String,
@@ -115,7 +116,7 @@ pub struct Difference {
     pub n: usize,
     /// Mean difference.
     pub mean: f64,
-    /// Standard deviation of the differences (n − 1).
+    /// Standard deviation of the differences (n − 1), at least what rounding to whole images makes.
     pub deviation: Option<f64>,
     /// Ends of the 95 % interval of the mean difference.
     pub low: Option<f64>,
@@ -123,7 +124,7 @@ pub struct Difference {
     pub high: Option<f64>,
     /// p-value of the paired t-test.
     pub p: Option<f64>,
-    /// The same after Holm's adjustment over the comparisons at this width.
+    /// The same after Holm's adjustment over all methods that are compared with the baseline here.
     pub p_holm: Option<f64>,
     /// What follows, at 5 %.
     pub verdict: Verdict,
@@ -138,6 +139,8 @@ pub struct Comparison {
     pub rungs: BTreeMap<usize, Rung>,
     /// Hidden neurons before the first clip.
     pub neurons_before: usize,
+    /// The images.
+    pub data: Data,
     /// Replicas that did not get to the end, and why.
     pub missing: Vec<String>,
     /// Settings, other than methods and seeds, in which the runs differ: `key: a | b`.
@@ -191,6 +194,7 @@ impl Comparison {
             methods,
             rungs: ladder,
             neurons_before: first.widths_before.iter().sum(),
+            data: first.data.clone(),
             missing: runs.iter().flat_map(|run| run.missing.clone()).collect(),
             differing: differing(runs),
             values,
@@ -240,21 +244,19 @@ impl Comparison {
         keys.collect()
     }
 
-    /// All pairs of methods at all widths; those of a width are a family of Holm's adjustment.
+    /// Every method minus every other, at all widths.
     pub fn differences(&self) -> Vec<Difference> {
         let measured: BTreeSet<(Measure, usize)> =
             self.values.keys().map(|(measure, cycle, _)| (*measure, *cycle)).collect();
-        let methods = self.methods.len();
-        let pairs: Vec<[usize; 2]> =
-            (0..methods).flat_map(|a| (a + 1..methods).map(move |b| [a, b])).collect();
-        measured
-            .into_iter()
-            .flat_map(|(measure, cycle)| self.family(measure, cycle, &pairs))
+        let families = measured.into_iter().flat_map(|(measure, cycle)| {
+            (0..self.methods.len()).map(move |baseline| (baseline, measure, cycle))
+        });
+        families
+            .flat_map(|(baseline, m, cycle)| self.differences_from(baseline, m, cycle))
             .collect()
     }
 
-    /// Every other method minus `baseline` at one width: fewer comparisons, so a difference is found
-    /// sooner than among all pairs.
+    /// Every other method minus `baseline` at one width: a family of Holm's adjustment.
     pub fn differences_from(
         &self,
         baseline: usize,
@@ -262,22 +264,17 @@ impl Comparison {
         cycle: usize,
     ) -> Vec<Difference> {
         let others = (0..self.methods.len()).filter(|method| *method != baseline);
-        let pairs: Vec<[usize; 2]> = others.map(|method| [method, baseline]).collect();
-        self.family(measure, cycle, &pairs)
-    }
-
-    /// Pairs of methods, first minus second, with Holm's adjustment over all that can be tested.
-    fn family(&self, measure: Measure, cycle: usize, pairs: &[[usize; 2]]) -> Vec<Difference> {
         let rung = &self.rungs[&cycle];
-        let difference = |&[first, second]: &[usize; 2]| {
-            let subtracted = self.values(measure, cycle, second);
-            let of_first = self.values(measure, cycle, first);
-            let pairs = of_first.iter().filter_map(|(seed, a)| Some(a - subtracted.get(seed)?));
+        let subtracted = self.values(measure, cycle, baseline);
+        let difference = |method: usize| {
+            let of_method = self.values(measure, cycle, method);
+            let pairs = of_method.iter().filter_map(|(seed, a)| Some(a - subtracted.get(seed)?));
             let estimate = Estimate::of(&pairs.collect::<Vec<_>>())?;
+            let estimate = estimate.no_finer_than(self.resolution(measure));
             Some(Difference {
                 measure,
-                method: self.methods[first].clone(),
-                baseline: self.methods[second].clone(),
+                method: self.methods[method].clone(),
+                baseline: self.methods[baseline].clone(),
                 cycle,
                 neurons: rung.neurons(),
                 sparsity: rung.sparsity,
@@ -291,7 +288,7 @@ impl Comparison {
                 verdict: Verdict::TooFewSeeds,
             })
         };
-        let mut family: Vec<Difference> = pairs.iter().filter_map(difference).collect();
+        let mut family: Vec<Difference> = others.filter_map(difference).collect();
         let p: Vec<f64> = family.iter().filter_map(|difference| difference.p).collect();
         let mut adjusted = holm(&p).into_iter();
         for difference in family.iter_mut().filter(|difference| difference.p.is_some()) {
@@ -305,17 +302,26 @@ impl Comparison {
         family
     }
 
-    /// The rungs worth a line: those that every method has, where they are few (`scratch` trains at some
-    /// clips only), else their milestones.
+    /// What one image more or less makes of a measure.
+    fn resolution(&self, measure: Measure) -> f64 {
+        let images = match measure {
+            Measure::AccuracyAfterClip | Measure::AccuracyAfterTraining => self.data.test,
+            Measure::ValidationAfterClip | Measure::ValidationAfterTraining => self.data.validation,
+        };
+        1.0 / images.max(1) as f64
+    }
+
+    /// The rungs worth a line: those that every method has that got to the last one, where they are few
+    /// (`scratch` trains at some clips only), else their milestones.
     pub fn shown(&self) -> Vec<&Rung> {
         const FEW: usize = 10;
         let has = |cycle: usize, method: usize| {
             self.values.contains_key(&(Measure::AccuracyAfterClip, cycle, method))
         };
-        let common = self
-            .rungs
-            .values()
-            .filter(|rung| (0..self.methods.len()).all(|method| has(rung.cycle, method)));
+        let last = self.rungs.keys().next_back().copied().unwrap_or(0);
+        let whole: Vec<usize> = (0..self.methods.len()).filter(|m| has(last, *m)).collect();
+        let common =
+            self.rungs.values().filter(|rung| whole.iter().all(|method| has(rung.cycle, *method)));
         let common: Vec<&Rung> = common.collect();
         match common.len() {
             0 => milestones(self.rungs.values(), self.neurons_before),
@@ -347,26 +353,18 @@ pub(crate) mod tests {
             [run("dtc", &shifted), run("random", &base), run("l2", &[0.9, 0.7, 0.8, 0.6, 0.5])];
         let comparison = Comparison::of(&runs).unwrap();
         assert_eq!(comparison.methods, ["dtc", "random", "l2"]);
-        let all = comparison.differences();
-        let at_first = |d: &&Difference| (d.measure, d.cycle) == (Measure::AccuracyAfterClip, 0);
-        let family: Vec<&Difference> = all.iter().filter(at_first).collect();
-        let verdicts: Vec<_> = family.iter().map(|d| (d.n, d.verdict)).collect();
-        assert_eq!(
-            verdicts,
-            [
-                (4, Verdict::Higher),
-                (4, Verdict::NotDistinguishable),
-                (4, Verdict::NotDistinguishable)
-            ]
-        );
-        assert!((family[0].p_holm.unwrap() / family[0].p.unwrap() - 3.0).abs() < 1e-9);
-        // From the other side, among the two comparisons with it.
-        let from = comparison.differences_from(1, Measure::AccuracyAfterClip, 0);
-        assert_eq!(
-            (from.len(), from[0].mean, from[0].verdict),
-            (2, family[0].mean, Verdict::Higher)
-        );
-        assert!((from[0].p_holm.unwrap() / family[0].p.unwrap() - 2.0).abs() < 1e-9);
+        let family =
+            |baseline| comparison.differences_from(baseline, Measure::AccuracyAfterClip, 0);
+        let verdicts =
+            |baseline| family(baseline).iter().map(|d| (d.n, d.verdict)).collect::<Vec<_>>();
+        let nothing = (4, Verdict::NotDistinguishable);
+        assert_eq!(verdicts(0), [(4, Verdict::Lower), nothing]);
+        assert_eq!(verdicts(1), [(4, Verdict::Higher), nothing]);
+        assert_eq!(verdicts(2), [nothing, nothing]);
+        let dtc = &family(1)[0];
+        assert!((dtc.p_holm.unwrap() / dtc.p.unwrap() - 2.0).abs() < 1e-9);
+        // Two measures, two clips, every method against both others.
+        assert_eq!(comparison.differences().len(), 2 * 2 * 6);
         let statistics = comparison.statistics();
         let l2 = statistics.iter().find(|s| s.method == "l2" && s.cycle == 1).unwrap();
         assert_eq!((l2.n, l2.neurons, l2.sparsity), (5, 25, 0.75));

@@ -22,7 +22,7 @@ const PASSES: usize = 3;
 /// Sparsities that agree to this are the same clip; the paper prints four digits.
 const SAME_SPARSITY: f64 = 1e-4;
 
-/// The methods of the paper, as [`Published`] and [`Recorded`] hold them.
+/// The methods of the paper, in the order of a [`Series`].
 pub const METHODS: [&str; 3] = ["magnitude", "random", "dtc"];
 
 /// Test accuracy after each clip by sparsity, one series a method of [`METHODS`].
@@ -69,6 +69,12 @@ impl Series {
         if rows.is_empty() {
             return Err(damaged(path, "there is no row".into()));
         }
+        let finite = |row: &Row| {
+            [row.sparsity, row.magnitude, row.random, row.dtc].iter().all(|value| value.is_finite())
+        };
+        if let Some(row) = rows.iter().position(|row| !finite(row)) {
+            return Err(damaged(path, format!("row {} has a value that is no number", row + 1)));
+        }
         rows.sort_by(|a, b| a.sparsity.total_cmp(&b.sparsity));
         let sparsities: Vec<f64> = rows.iter().map(|row| row.sparsity).collect();
         let smooth = |of: fn(&Row) -> f64| {
@@ -114,8 +120,11 @@ pub fn smoothed(comparison: &Comparison, method: usize) -> Vec<(f64, Estimate)> 
 }
 
 /// Table I: published, recorded where it is given, and ours with half the 95 % interval over the seeds.
-/// Nothing where the ladder is not the paper's or no method is.
+/// Nothing where the images are not MNIST, the ladder is not the paper's or no method is.
 pub fn table_1(comparison: &Comparison, recorded: Option<&Series>) -> Option<Table> {
+    if comparison.data.digest != rayclip_data::mnist::DIGEST {
+        return None;
+    }
     let published = Series::published();
     let methods: Vec<(usize, usize)> = METHODS
         .iter()
@@ -165,7 +174,7 @@ fn four_digits(accuracy: f64) -> String {
 mod tests {
     use super::*;
     use crate::table::tests::{clip, run_of};
-    use crate::{Clip, Run};
+    use crate::{Clip, Data, Run};
 
     #[test]
     fn the_published_table_is_ascending_and_found_by_sparsity() {
@@ -183,6 +192,8 @@ mod tests {
         assert!(message().contains("accuracy.csv"));
         fs::write(&path, "sparsity,magnitude\n0.1,0.9\n").unwrap();
         assert!(message().contains("random"), "{}", message());
+        fs::write(&path, "sparsity,magnitude,random,dtc\nNaN,1,1,1\n").unwrap();
+        assert!(message().contains("no number"), "{}", message());
         let rows: Vec<String> =
             (0..20).map(|i| format!("{},{},0.5,0.25", f64::from(i) / 20.0, f64::from(i))).collect();
         fs::write(&path, format!("sparsity,magnitude,random,dtc\n{}\n", rows.join("\n"))).unwrap();
@@ -205,7 +216,9 @@ mod tests {
                 ..clip(seed, cycle, pair[0], pair[1], 0.9 + 0.01 * seed as f64)
             })
         });
-        Run { widths_before: vec![512], ..run_of(clips.collect()) }
+        let run = run_of(clips.collect());
+        let data = Data { digest: rayclip_data::mnist::DIGEST.into(), ..run.data };
+        Run { widths_before: vec![512], data, ..run }
     }
 
     #[test]
@@ -214,6 +227,16 @@ mod tests {
         let table = table_1(&comparison, None).unwrap().to_string();
         assert!(table.contains("0.9663 | 0.9050 ± 0.0635"), "{table}");
         assert!(!table.contains("l2"), "{table}");
+        let mut other = paper_run("dtc");
+        other.data.digest = "0".into();
+        assert!(table_1(&Comparison::of(&[other]).unwrap(), None).is_none());
+        let recorded = Series {
+            sparsities: vec![1.0 - 460.0 / 512.0],
+            accuracies: [(); 3].map(|()| vec![0.4321]),
+        };
+        let table = table_1(&comparison, Some(&recorded)).unwrap().to_string();
+        assert!(table.contains("0.9663 | 0.4321 | 0.9050"), "{table}");
+        assert!(table.contains("0.9687 | – | 0.9050"), "{table}");
         let short = run_of(vec![clip(0, 0, 100, 90, 0.9)]);
         assert!(table_1(&Comparison::of(&[short]).unwrap(), None).is_none());
     }

@@ -34,17 +34,26 @@ impl Estimate {
         let mean = values.iter().sum::<f64>() / n as f64;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
         let deviation = (n > 1).then(|| (squares / (n - 1) as f64).sqrt());
-        let half = deviation.map(|deviation| {
-            let quantile = student(n).inverse_cdf(f64::midpoint(1.0, CONFIDENCE));
-            quantile * deviation / (n as f64).sqrt()
-        });
-        Some(Self {
-            n,
-            mean,
-            deviation,
-            low: half.map(|half| mean - half),
-            high: half.map(|half| mean + half),
-        })
+        let estimate = Self { n, mean, deviation: None, low: None, high: None };
+        Some(deviation.map_or(estimate, |deviation| estimate.with_deviation(deviation)))
+    }
+
+    fn with_deviation(self, deviation: f64) -> Self {
+        let quantile = student(self.n).inverse_cdf(f64::midpoint(1.0, CONFIDENCE));
+        let half = quantile * deviation / (self.n as f64).sqrt();
+        let (low, high) = (Some(self.mean - half), Some(self.mean + half));
+        Self { deviation: Some(deviation), low, high, ..self }
+    }
+
+    /// The same with a deviation of at least what rounding makes of the difference of two values that are
+    /// multiples of `resolution`: equal differences of few values are no proof of certainty.
+    #[must_use]
+    pub fn no_finer_than(self, resolution: f64) -> Self {
+        let least = resolution / 6_f64.sqrt();
+        match self.deviation {
+            Some(deviation) if deviation < least => self.with_deviation(least),
+            _ => self,
+        }
     }
 
     /// Half the length of the interval.
@@ -113,7 +122,11 @@ mod tests {
         assert_eq!((one.mean, one.deviation, one.low, one.p_of_zero()), (0.5, None, None, None));
         assert_eq!(Estimate::of(&[]), None);
         assert_eq!(Estimate::of(&[0.0, 0.0]).unwrap().p_of_zero(), Some(1.0));
-        assert_eq!(Estimate::of(&[0.1, 0.1]).unwrap().p_of_zero(), Some(0.0));
+        let equal = Estimate::of(&[0.001, 0.001]).unwrap();
+        assert_eq!(equal.p_of_zero(), Some(0.0));
+        // Two seeds, one image of a thousand each: t = √2 · √6 with one degree of freedom.
+        let p = equal.no_finer_than(0.001).p_of_zero().unwrap();
+        close(p, 1.0 - std::f64::consts::FRAC_2_PI * 12_f64.sqrt().atan());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 
 use crate::comparison::{Comparison, Measure};
 use crate::comparison_table::estimate_cell;
+use crate::ladder::Rung;
 use crate::statistics::Estimate;
 use crate::table::align_right;
 use crate::{ReportError, Run, write_csv};
@@ -33,15 +34,18 @@ pub struct SweepResult {
     pub neurons: usize,
     /// Batches that the network was trained on.
     pub batches: usize,
+    /// Seeds that were to be run.
+    pub seeds: usize,
     /// Accuracy on the images held out, after the training that follows the clip: what to choose by.
     pub validation: Option<Estimate>,
     /// Accuracy on the test images: what to report of the chosen one.
     pub test: Option<Estimate>,
 }
 
-/// The results of all cells, best first by validation accuracy; those without one come last.
+/// The results of all cells, best first by validation accuracy; those that lack seeds come last.
 ///
-/// A cell counts with its first network of at most `neurons` hidden neurons, or its last one.
+/// A cell counts with its first network of at most `neurons` hidden neurons, or the one at the end of its
+/// ladder. A method that has none is left out.
 ///
 /// # Errors
 /// A run has no row.
@@ -53,37 +57,43 @@ pub fn sweep_results(
     for (place, cell) in cells.iter().enumerate() {
         let Ok(run) = &cell.run else { continue };
         let comparison = Comparison::of(std::slice::from_ref(run))?;
+        let number = |section: &str, key: &str| {
+            let value = run.config.get(section).and_then(|section| section.get(key));
+            value.and_then(toml::Value::as_integer).unwrap_or_default() as usize
+        };
+        let end = number("compression", "min_width");
+        let small = |rung: &&Rung| match neurons {
+            Some(neurons) => rung.neurons() <= neurons,
+            None => rung.widths.iter().all(|width| *width <= end),
+        };
+        let planned = run.config.get("replicas").and_then(toml::Value::as_integer).unwrap_or(1);
         for (method, name) in comparison.methods.iter().enumerate() {
-            let at = |measure| {
-                let small = |cycle: &&usize| {
-                    let rung = &comparison.rungs[*cycle];
-                    neurons.is_none_or(|neurons| rung.neurons() <= neurons)
-                };
-                let measured = comparison
-                    .rungs
-                    .keys()
-                    .filter(|cycle| comparison.estimate(measure, **cycle, method).is_some());
-                let cycle = match neurons {
-                    Some(_) => measured.clone().find(small),
-                    None => measured.clone().next_back(),
-                };
-                cycle.copied().and_then(|c| Some((c, comparison.estimate(measure, c, method)?)))
-            };
-            let Some((cycle, test)) = at(Measure::AccuracyAfterTraining) else { continue };
-            let batches = run.config.get("training").and_then(|t| t.get("batches_per_cycle"));
-            let batches = batches.and_then(toml::Value::as_integer).unwrap_or_default() as usize;
+            let test = |cycle| comparison.estimate(Measure::AccuracyAfterTraining, cycle, method);
+            let rung = comparison.rungs.values().filter(small).find(|r| test(r.cycle).is_some());
+            let Some(rung) = rung else { continue };
+            let validation =
+                comparison.estimate(Measure::ValidationAfterTraining, rung.cycle, method);
             results.push(SweepResult {
                 cell: place,
                 method: name.clone(),
-                neurons: comparison.rungs[&cycle].neurons(),
-                batches: batches * (cycle + 2),
-                validation: at(Measure::ValidationAfterTraining).map(|(_, estimate)| estimate),
-                test: Some(test),
+                neurons: rung.neurons(),
+                batches: number("training", "batches_per_cycle") * (rung.cycle + 2),
+                seeds: planned as usize,
+                validation,
+                test: test(rung.cycle),
             });
         }
     }
-    let key = |result: &SweepResult| result.validation.map_or(f64::NEG_INFINITY, |v| v.mean);
-    results.sort_by(|a, b| key(b).total_cmp(&key(a)));
+    // Whole ones first: survivors of a divergence are no fair sample.
+    let key = |result: &SweepResult| {
+        let whole = |estimate: &Estimate| estimate.n == result.seeds;
+        let mean = result.validation.map_or(f64::NEG_INFINITY, |estimate| estimate.mean);
+        (result.validation.as_ref().is_some_and(whole), mean)
+    };
+    results.sort_by(|a, b| {
+        let ((whole_a, mean_a), (whole_b, mean_b)) = (key(a), key(b));
+        whole_b.cmp(&whole_a).then(mean_b.total_cmp(&mean_a))
+    });
     Ok(results)
 }
 
@@ -100,12 +110,12 @@ pub fn sweep_table(
     table.set_header(keys.iter().copied().chain(last));
     align_right(&mut table);
     for (rank, result) in results.iter().take(count).enumerate() {
-        let test = if rank == 0 { estimate_cell(result.test, 0) } else { String::new() };
+        let test = if rank == 0 { estimate_cell(result.test, result.seeds) } else { String::new() };
         let last = [
             result.method.clone(),
             result.neurons.to_string(),
             result.batches.to_string(),
-            estimate_cell(result.validation, 0),
+            estimate_cell(result.validation, result.seeds),
             test,
         ];
         table.add_row(cells[result.cell].values.iter().cloned().chain(last));
@@ -125,9 +135,14 @@ pub fn write_sweep(keys: &[&str], cells: &[SweepCell], folder: &Path) -> Result<
         path: folder.join("sweep.csv"),
         reason: error.to_string(),
     };
+    // A key that is a column of cycles.csv too (`seed`).
+    let key = |key: &&str, header: &csv::StringRecord| {
+        let prefix = if header.iter().any(|name| name == *key) { "grid." } else { "" };
+        format!("{prefix}{key}")
+    };
     let own = |cell: &SweepCell| std::iter::once(cell.id.clone()).chain(cell.values.clone());
-    let head = || std::iter::once("cell").chain(keys.iter().copied());
-    ends.write_record(head().chain(["outcome", "error"])).map_err(failed)?;
+    let head = std::iter::once("cell").chain(keys.iter().copied());
+    ends.write_record(head.chain(["outcome", "error"])).map_err(failed)?;
     let mut has_header = false;
     for cell in cells {
         let end = match &cell.run {
@@ -140,7 +155,9 @@ pub fn write_sweep(keys: &[&str], cells: &[SweepCell], folder: &Path) -> Result<
         let mut reader = csv::Reader::from_path(&path).map_err(failed)?;
         if !has_header {
             let header = reader.headers().map_err(failed)?.clone();
-            rows.write_record(head().chain(header.iter())).map_err(failed)?;
+            let keys = keys.iter().map(|name| key(name, &header));
+            let head = std::iter::once("cell".to_owned()).chain(keys);
+            rows.write_record(head.chain(header.iter().map(str::to_owned))).map_err(failed)?;
             has_header = true;
         }
         for record in reader.records() {
@@ -168,7 +185,8 @@ mod tests {
             ..clip(0, cycle, before, after, 0.9)
         });
         let mut run = run_of(clips.to_vec());
-        run.config = "[training]\nbatches_per_cycle = 7".parse().unwrap();
+        let config = "[training]\nbatches_per_cycle = 7\n[compression]\nmin_width = 30";
+        run.config = config.parse().unwrap();
         SweepCell { id: id.into(), values: vec![id.to_uppercase()], run: Ok(run) }
     }
 
@@ -180,9 +198,19 @@ mod tests {
         let results = sweep_results(&cells, None).unwrap();
         let order: Vec<_> = results.iter().map(|r| (r.cell, r.neurons, r.batches)).collect();
         assert_eq!(order, [(2, 25, 21), (0, 25, 21)]);
-        assert_eq!(sweep_results(&cells, Some(60)).unwrap()[0].neurons, 50);
         let text = sweep_table(&["key"], &cells, &results, 5).to_string();
         assert_eq!(text.matches("0.5000").count(), 1, "{text}");
+        assert_eq!(sweep_results(&cells, Some(60)).unwrap()[0].neurons, 50);
+        // Of two seeds one is missing: whole cells come first. Without the last clip it is left out.
+        let mut cells = cells;
+        let run = cells[2].run.as_mut().unwrap();
+        run.config.insert("replicas".into(), toml::Value::Integer(2));
+        let results = sweep_results(&cells, None).unwrap();
+        assert_eq!(results.iter().map(|r| r.cell).collect::<Vec<_>>(), [0, 2]);
+        let text = sweep_table(&["key"], &cells, &results, 5).to_string();
+        assert!(text.contains("1 of 2 seeds"), "{text}");
+        cells[2].run.as_mut().unwrap().clips.pop();
+        assert_eq!(sweep_results(&cells, None).unwrap().len(), 1);
     }
 
     #[test]

@@ -96,7 +96,7 @@ pub(crate) mod tests {
 
     /// A run of some clips of a layer of 100 neurons.
     pub(crate) fn run_of(clips: Vec<Clip>) -> Run {
-        let data = Data { name: "d".into(), digest: "0".into(), test: 1, validation: 0 };
+        let data = Data { name: "d".into(), digest: "0".into(), test: 10_000, validation: 0 };
         Run {
             folder: "run".into(),
             config: toml::Table::new(),

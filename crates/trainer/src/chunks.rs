@@ -1,4 +1,4 @@
-//! How many replicas train at once: as many as memory takes.
+//! How many replicas train at once: as many as memory takes, and on a CPU as many as are fast.
 
 use burn::backend::DispatchDevice;
 use burn::tensor::Device;

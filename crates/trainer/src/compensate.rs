@@ -17,11 +17,13 @@ use rayclip_model::{Layer, Mlp};
 
 use crate::calibration::Calibration;
 
-/// δ, as a fraction of the mean of the diagonal of `HᵀH`: what the images do not determine stays.
+/// δ, as a fraction of the mean of the diagonal of `HᵀH` (with a column of ones for the bias): what the
+/// images do not determine stays.
 const RIDGE: f64 = 1e-2;
 
-/// Steps of conjugate gradients; with this ridge they have long converged.
-const STEPS: usize = 50;
+/// Steps of conjugate gradients. With this ridge 50 leave the fit at 512 neurons half a percent above the
+/// best one, and at fewer neurons nearer.
+const STEPS: usize = 100;
 
 /// Refits what leaves hidden layer `layer` of `network`; the network before the clip is the one of
 /// `calibration`.

@@ -359,7 +359,9 @@ impl RunConfig {
                  {min_width} neurons"
             ));
         }
-        if let Err(reason) = ladder::scratch_clips(self) {
+        if self.compression.methods.contains(&Method::Scratch)
+            && let Err(reason) = ladder::scratch_clips(self)
+        {
             return Err(TrainerError::Value { key: "compression.scratch_at".into(), reason });
         }
         let smallest = min_width + 1;

@@ -296,10 +296,13 @@ impl<'a> Chunk<'a> {
                 };
                 let group: Vec<LayerWeights> = of_width.map(weights).collect();
                 let scores = criterion(method).score(&group, &context)?;
-                for (LayerWeights { layer, .. }, of_layer) in group.iter().zip(scores.layers) {
-                    let solves = scored.solves.entry(*layer).or_default();
-                    solves.extend(std::iter::repeat_n(scores.solve, of_layer.len()));
-                    scored.scores.entry(*layer).or_default().extend(of_layer);
+                for (place, (weights, of_layer)) in group.iter().zip(scores.layers).enumerate() {
+                    let solves = scored.solves.entry(weights.layer).or_default();
+                    match scores.solves.get(place) {
+                        Some(of_layer) => solves.extend(of_layer.iter().copied().map(Some)),
+                        None => solves.extend(std::iter::repeat_n(None, of_layer.len())),
+                    }
+                    scored.scores.entry(weights.layer).or_default().extend(of_layer);
                 }
                 done += group.len() * replicas.len();
             }

@@ -68,6 +68,12 @@ pub enum TrainerError {
         /// The folder.
         path: PathBuf,
     },
+    /// A folder holds the run that is wanted, with other data.
+    #[error("{} holds this run with other data; nothing was touched: name another folder with --out", path.display())]
+    OtherData {
+        /// The folder.
+        path: PathBuf,
+    },
     /// No replica is left.
     #[error(
         "{} diverged{}: {first}; a smaller training.learning_rate than {learning_rate:?} may help",

@@ -96,15 +96,16 @@ pub struct CycleRow {
     pub train_loss: f64,
     /// Weights and biases of the replica after the clip of all layers.
     pub parameters: usize,
-    /// Seconds of this cycle's training, of all replicas of the chunk together.
+    /// Seconds of this cycle's training, of all replicas of the chunk together; for `scratch`, of all
+    /// training up to here.
     pub train_seconds: f64,
     /// Seconds of scoring, clipping and rebuilding, likewise.
     pub compress_seconds: f64,
     /// What reconstructed the rays; empty for criteria without a solver.
     pub solver: &'static str,
-    /// Most iterations of any ray of the layer's batch.
+    /// Most iterations of any of the replica's rays of the layer.
     pub solver_iterations: Option<usize>,
-    /// How the ray that is worst off ended.
+    /// How the one that is worst off ended.
     pub solver_status: Option<Status>,
 }
 

@@ -44,6 +44,9 @@ pub(crate) fn scratch_clips(config: &RunConfig) -> Result<Vec<usize>, String> {
             };
             Ok((0..neurons.len()).filter(|clip| is_one((*clip, &neurons[*clip]))).collect())
         }
+        ScratchAt::Neurons(wanted) if wanted.is_empty() => {
+            Err("the list is empty; name numbers of hidden neurons, halvings or all".into())
+        }
         ScratchAt::Neurons(wanted) => {
             let clip_of = |wanted: &usize| {
                 neurons.iter().position(|left| left == wanted).ok_or_else(|| {

@@ -23,6 +23,8 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 pub struct Layers<'a> {
     /// The preset asked for; a file's key `preset` counts where this is `None`.
     pub preset: Option<&'a str>,
+    /// What the command prefers to the preset, where neither a file nor a setting says otherwise.
+    pub defaults: Vec<Setting>,
     /// A configuration file.
     pub file: Option<&'a Path>,
     /// Single keys, `a.b = value`, later ones over earlier ones; each with where it came from.
@@ -65,12 +67,12 @@ impl Setting {
 pub fn resolve(layers: &Layers<'_>) -> Result<RunConfig, TrainerError> {
     let file = layers.file.map(read_table).transpose()?.unwrap_or_default();
     let origin = layers.file.map(|path| path.display().to_string()).unwrap_or_default();
-    resolve_table(layers.preset, (file, &origin), &layers.settings)
+    resolve_table((layers.preset, &layers.defaults), (file, &origin), &layers.settings)
 }
 
 /// As [`resolve`], with the content of a file; `origin` is what messages call it.
 pub(crate) fn resolve_table(
-    preset: Option<&str>,
+    (preset, defaults): (Option<&str>, &[Setting]),
     (mut file, origin): (Table, &str),
     settings: &[Setting],
 ) -> Result<RunConfig, TrainerError> {
@@ -91,6 +93,9 @@ pub(crate) fn resolve_table(
         (None, None) => PRESETS[0].0,
     };
     let mut table = preset_table(name)?;
+    for setting in defaults {
+        insert(&mut table, setting)?;
+    }
     for (key, value) in leaves(&file) {
         insert(&mut table, &Setting { key, value, origin: origin.to_owned() })?;
     }
@@ -213,6 +218,26 @@ mod tests {
     }
 
     #[test]
+    fn a_commands_default_yields_to_everything_but_the_preset() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let resolved = |text: &str, settings: &[&str]| {
+            std::fs::write(file.path(), text).unwrap();
+            let parse = |text: &&str| Setting::parse(text).unwrap();
+            let layers = Layers {
+                defaults: vec![parse(&"seed=5")],
+                file: Some(file.path()),
+                settings: settings.iter().map(parse).collect(),
+                ..Layers::default()
+            };
+            resolve(&layers).unwrap().seed
+        };
+        assert_eq!(
+            [resolved("", &[]), resolved("seed = 6", &[]), resolved("", &["seed=7"])],
+            [5, 6, 7]
+        );
+    }
+
+    #[test]
     fn later_layers_win() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(
@@ -221,7 +246,8 @@ mod tests {
         )
         .unwrap();
         let settings = vec![Setting::parse("seed=9").unwrap()];
-        let config = resolve(&Layers { preset: None, file: Some(file.path()), settings }).unwrap();
+        let config =
+            resolve(&Layers { file: Some(file.path()), settings, ..Layers::default() }).unwrap();
         assert_eq!((config.preset.as_str(), config.seed), ("paper", 9));
         assert_eq!(config.solver.algorithm, Algorithm::Fista);
     }
@@ -253,7 +279,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let refused = |preset, text: &str| {
             std::fs::write(file.path(), text).unwrap();
-            let layers = Layers { preset, file: Some(file.path()), settings: vec![] };
+            let layers = Layers { preset, file: Some(file.path()), ..Layers::default() };
             resolve(&layers).map(|_| ()).map_err(|error| error.to_string())
         };
         let message = refused(Some("paper"), "preset = \"supplement\"").unwrap_err();

@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
-use cs_solver::{Lambda, Matrix, Operator, Problem};
+use cs_solver::{Lambda, Matrix, Operator, Problem, Solution};
 
 use crate::TrainerError;
 use crate::config::Reduction;
@@ -22,7 +22,8 @@ use crate::measurement::Measurement;
 pub(crate) struct RaySums {
     /// `[layer · replica][m]`, cosine coefficients.
     pub(crate) sums: Vec<Vec<f64>>,
-    pub(crate) info: SolveInfo,
+    /// `[layer · replica]`
+    pub(crate) solves: Vec<SolveInfo>,
 }
 
 /// Reconstructs the rays of layers of one width, all replicas, as one batch with a Θ a group.
@@ -40,7 +41,15 @@ pub(crate) fn ray_sums(
     let totals = layers.iter().map(|layer| total_weights(layer, reduction)).collect();
     let totals = Tensor::cat(totals, 0);
     let ([_, _, m], device) = (totals.dims(), totals.device());
-    let totals = read(totals, "reading the weight sums")?;
+    let mut totals = read(totals, "reading the weight sums")?;
+    // Squares of huge weights overflow: that replica gets no scores, the others must not be held up.
+    let finite: Vec<bool> =
+        totals.chunks(2 * m).map(|pair| pair.iter().all(|total| total.is_finite())).collect();
+    for (pair, finite) in totals.chunks_mut(2 * m).zip(&finite) {
+        if !finite {
+            pair.fill(0.0);
+        }
+    }
     let config = context.config;
     let measurements = layers
         .iter()
@@ -64,10 +73,15 @@ pub(crate) fn ray_sums(
     let lambda = Lambda::Fixed(config.compression.lambda);
     let problem = Problem::grouped(operators, &y, lambda)?.on(&device);
     let rays = problem.solve(&config.solver.settings())?;
-    let sum = |pair: &[cs_solver::Solution]| {
-        pair[0].x().iter().zip(pair[1].x()).map(|(a, b)| a + b).collect()
+    let sum = |(pair, finite): (&[Solution], &bool)| -> Vec<f64> {
+        let sums = pair[0].x().iter().zip(pair[1].x()).map(|(a, b)| a + b);
+        sums.map(|sum| if *finite { sum } else { f64::NAN }).collect()
     };
-    Ok(RaySums { sums: rays.columns().chunks(2).map(sum).collect(), info: SolveInfo::of(&rays) })
+    let pairs = rays.columns().chunks(2);
+    Ok(RaySums {
+        sums: pairs.clone().zip(&finite).map(sum).collect(),
+        solves: pairs.map(|pair| SolveInfo::of(rays.algorithm(), pair)).collect(),
+    })
 }
 
 /// `w_prev` and `w_next`, `[replica, 2, m]`.

@@ -147,13 +147,15 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// Whether a replica has diverged.
+    pub(crate) fn is_frozen(&self, replica: Replica) -> bool {
+        self.replicas[replica.number].outcome == Outcome::Diverged
+    }
+
     /// Marks replicas that have done all that was asked of them.
     pub(crate) fn done(&mut self, replicas: &[Replica]) {
         for replica in replicas {
-            let outcome = &mut self.replicas[replica.number].outcome;
-            if *outcome != Outcome::Diverged {
-                *outcome = Outcome::Finished;
-            }
+            self.replicas[replica.number].outcome = Outcome::Finished;
         }
     }
 

@@ -24,7 +24,7 @@ pub struct Backend<'a> {
     pub device: &'a Device,
     /// Backend and adapter, for the record.
     pub name: &'a str,
-    /// Replicas that train at once, at most; as many as memory takes where it is not given. On the CPU
+    /// Replicas that train at once, at most; as many as memory takes (on a CPU, as are fast) where it is not given. On the CPU
     /// backends no result depends on it.
     pub at_once: Option<usize>,
 }
@@ -59,7 +59,10 @@ pub fn run(
         }),
         None => result,
     };
-    let written = record.write_network();
+    let result = match (result, record.write_network()) {
+        (Ok(outcome), written) => written.map(|()| outcome),
+        (error, _) => error,
+    };
     let mut summary = record.summary(backend.name, data);
     summary.seconds = began.elapsed().as_secs_f64();
     match &result {
@@ -67,7 +70,7 @@ pub fn run(
         Err(error) => summary.error = Some(error.to_string()),
     }
     folder.write_summary(&summary)?;
-    result.and(written).map(|()| summary)
+    result.map(|_| summary)
 }
 
 struct Images {
@@ -133,7 +136,8 @@ impl Plan {
         let (scratch, clipped): (Vec<Replica>, Vec<Replica>) =
             config.all_replicas().into_iter().partition(|r| r.method == Method::Scratch);
         let chunks = |replicas: Vec<Replica>| chunks(replicas, size.replicas);
-        let scratch_clips = scratch_clips(config).expect("validate() has asked for them too");
+        // Refused by validate() where it matters.
+        let scratch_clips = scratch_clips(config).unwrap_or_default();
         let (clipped, scratch) = (chunks(clipped), chunks(scratch));
         Self { clipped, scratch, scratch_clips, ladder: ladder(config), size }
     }
@@ -170,16 +174,21 @@ impl Plan {
                 return Ok(Outcome::Interrupted);
             }
         }
-        for replicas in &self.scratch {
+        for all in &self.scratch {
+            let mut replicas = all.clone();
             for &clip in &self.scratch_clips {
+                if replicas.is_empty() {
+                    break;
+                }
                 let rung = self.rung(config, clip);
                 let shape = MlpShape { hidden: rung.after.to_vec(), ..shape.clone() };
-                let chunk = Chunk::start(config, splits, replicas, &shape, device)?;
+                let chunk = Chunk::start(config, splits, &replicas, &shape, device)?;
                 if train_to_budget(chunk, &rung, record, observer)? == Outcome::Interrupted {
                     return Ok(Outcome::Interrupted);
                 }
+                replicas.retain(|replica| !record.is_frozen(*replica));
             }
-            record.done(replicas);
+            record.done(&replicas);
         }
         Ok(Outcome::Finished)
     }
@@ -190,8 +199,8 @@ impl Plan {
     }
 }
 
-/// Chunks of at most `size` replicas, seed by seed: a run that is interrupted has all methods of the
-/// seeds that it has, where a chunk holds all methods.
+/// Chunks of at most `size` replicas, seed by seed: a run that is interrupted has all methods (but
+/// `scratch`, which comes last) of the seeds that it has, where a chunk holds all methods.
 fn chunks(mut replicas: Vec<Replica>, size: usize) -> Vec<Vec<Replica>> {
     let methods = by_method(&replicas).len().max(1);
     replicas.sort_by_key(|replica| (replica.place, replica.number));

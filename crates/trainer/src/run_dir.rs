@@ -76,21 +76,32 @@ impl RunDir {
         unreachable!("there are more numbers than folders")
     }
 
-    /// Whether the folder `path` holds `config` run to its end; an error where it holds another one.
+    /// Whether the folder `path` holds `config` run to its end with the data of this `digest`.
     ///
     /// # Errors
-    /// There is something else, or it cannot be read.
-    pub fn is_finished(path: &Path, config: &RunConfig) -> Result<bool, TrainerError> {
+    /// There is something else, a run with other data, or it cannot be read.
+    pub fn is_finished(
+        path: &Path,
+        config: &RunConfig,
+        digest: &str,
+    ) -> Result<bool, TrainerError> {
         #[derive(Deserialize)]
         struct Ended {
             outcome: Outcome,
+            data: Data,
+        }
+        #[derive(Deserialize)]
+        struct Data {
+            digest: String,
         }
         let read = |name: &str| match fs::read(path.join(name)) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(source) => Err(io("read", &path.join(name), source)),
         };
-        if !path.exists() {
+        // A process that was killed may have left the folder alone.
+        let empty = || path.read_dir().is_ok_and(|mut entries| entries.next().is_none());
+        if !path.exists() || empty() {
             return Ok(false);
         }
         let text = toml::to_string(config).expect("a configuration is plain data");
@@ -99,16 +110,24 @@ impl RunDir {
         }
         let summary = read("summary.json")?;
         let ended = summary.and_then(|bytes| serde_json::from_slice::<Ended>(&bytes).ok());
-        Ok(ended.is_some_and(|ended| ended.outcome == Outcome::Finished))
+        let Some(Ended { outcome: Outcome::Finished, data }) = ended else { return Ok(false) };
+        if data.digest == digest {
+            return Ok(true);
+        }
+        Err(TrainerError::OtherData { path: path.to_path_buf() })
     }
 
     /// Makes the folder `path` anew for a run that did not get to its end.
     ///
     /// # Errors
-    /// It holds another run, or the file system refuses.
-    pub fn create_again(path: &Path, config: &RunConfig) -> Result<Self, TrainerError> {
+    /// It holds another run, or this one with other data, or the file system refuses.
+    pub fn create_again(
+        path: &Path,
+        config: &RunConfig,
+        digest: &str,
+    ) -> Result<Self, TrainerError> {
         if path.exists() {
-            Self::is_finished(path, config)?;
+            Self::is_finished(path, config, digest)?;
             fs::remove_dir_all(path).map_err(|source| io("remove", path, source))?;
         }
         Self::create(path, config)
@@ -200,16 +219,21 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("run");
         let config = resolve(&Layers::default()).unwrap();
-        assert!(!RunDir::is_finished(&path, &config).unwrap());
-        RunDir::create_again(&path, &config).unwrap();
-        assert!(!RunDir::is_finished(&path, &config).unwrap());
-        fs::write(path.join("summary.json"), "{\"outcome\":\"finished\"}").unwrap();
-        assert!(RunDir::is_finished(&path, &config).unwrap());
+        let is_finished = |digest| RunDir::is_finished(&path, &config, digest);
+        assert!(!is_finished("d").unwrap());
+        fs::create_dir(&path).unwrap();
+        assert!(!is_finished("d").unwrap());
+        RunDir::create_again(&path, &config, "d").unwrap();
+        assert!(!is_finished("d").unwrap());
+        let summary = r#"{"outcome":"finished","data":{"digest":"d"}}"#;
+        fs::write(path.join("summary.json"), summary).unwrap();
+        assert!(is_finished("d").unwrap());
+        assert!(is_finished("e").unwrap_err().to_string().contains("other data"));
         let other = RunConfig { seed: 77, ..config.clone() };
-        let message = RunDir::create_again(&path, &other).unwrap_err().to_string();
+        let message = RunDir::create_again(&path, &other, "d").unwrap_err().to_string();
         assert!(message.contains("another run"), "{message}");
         assert!(path.join("summary.json").exists());
-        RunDir::create_again(&path, &config).unwrap();
+        RunDir::create_again(&path, &config, "d").unwrap();
         assert!(!path.join("summary.json").exists());
     }
 

@@ -41,7 +41,7 @@ pub(crate) fn train_to_budget(
     let accuracies = chunk.accuracies()?;
     let mut rows = Vec::new();
     for (place, accuracy) in accuracies.into_iter().enumerate() {
-        for layer in clipped_layers(rung.before, rung.after) {
+        for layer in clipped_layers(&chunk.config.network.hidden, rung.after) {
             rows.push(CycleRow {
                 width_before: rung.before[layer],
                 train_loss: losses[place],

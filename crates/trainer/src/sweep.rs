@@ -88,6 +88,12 @@ impl Grid {
         let mut cells: Vec<Cell> = Vec::with_capacity(count);
         for number in 0..count {
             let cell = self.cell(number, preset, settings)?;
+            if cell.config.data.validation == 0.0 {
+                return Err(TrainerError::Value {
+                    key: "data.validation".into(),
+                    reason: "a sweep chooses by images held out: set it above 0".into(),
+                });
+            }
             if let Some(same) = cells.iter().find(|other| other.id == cell.id) {
                 return Err(TrainerError::Value {
                     key: "grid".into(),
@@ -114,19 +120,16 @@ impl Grid {
         }
         chosen.reverse();
         let values = chosen.iter().map(|s| (s.key.clone(), shown(&s.value))).collect();
-        let mut all = vec![Setting {
+        let defaults = [Setting {
             key: "data.validation".into(),
             value: Value::Float(VALIDATION),
             origin: "the sweep".into(),
         }];
-        // What the file says of it stands: a file comes before all settings.
-        if self.file.get("data").and_then(|data| data.get("validation")).is_some() {
-            all.clear();
-        }
-        all.extend(settings.iter().cloned().chain(chosen));
-        let config = resolve_table(preset, (self.file.clone(), &self.origin), &all)?;
+        let all = [settings, &chosen].concat();
+        let config = resolve_table((preset, &defaults), (self.file.clone(), &self.origin), &all)?;
         let text = toml::to_string(&config).expect("a configuration is plain data");
-        let mut id = rayclip_data::sha256([text.as_bytes()]);
+        // A letter before the digits: no table takes it for a number.
+        let mut id = format!("c{}", rayclip_data::sha256([text.as_bytes()]));
         id.truncate(12);
         Ok(Cell { id, values, config })
     }
@@ -181,11 +184,9 @@ mod tests {
         let id = |text: &str| cells(text).unwrap()[0].id.clone();
         let grid = "[grid]\n\"seed\" = [1]\n";
         assert_eq!(id(grid), id(&format!("preset = \"corrected\"\n{grid}")));
-        assert_ne!(id(grid), id(&format!("[data]\nvalidation = 0.0\n{grid}")));
-        assert_eq!(
-            cells(&format!("[data]\nvalidation = 0.0\n{grid}")).unwrap()[0].config.data.validation,
-            0.0
-        );
+        assert_ne!(id(grid), id(&format!("[data]\nvalidation = 0.2\n{grid}")));
+        let none = cells(&format!("[data]\nvalidation = 0.0\n{grid}")).unwrap_err().to_string();
+        assert!(none.contains("held out"), "{none}");
     }
 
     #[test]

@@ -82,9 +82,10 @@ fn multiply(factor: MatRef<'_, f64>, vectors: &[f64], product: &mut [f64]) {
     let (rows, columns) = factor.shape();
     let batch = vectors.len() / columns;
     assert_eq!((vectors.len(), product.len()), (batch * columns, batch * rows), "whole vectors");
-    // Within a thread of the pool the other threads have work of their own.
+    // Within a thread of the pool the other threads have work of their own. A single vector's sums would
+    // be split over the threads, and so depend on where and on how many of them it is multiplied.
     let alone = rayon::current_thread_index().is_none();
-    let large = rows * columns * batch >= PARALLEL_FROM;
+    let large = batch > 1 && rows * columns * batch >= PARALLEL_FROM;
     let parallelism = if alone && large { Par::rayon(0) } else { Par::Seq };
     matmul(
         MatMut::from_column_major_slice_mut(product, rows, batch),

@@ -1,8 +1,10 @@
 //! Runs side by side in one folder, each done once: what `sweep` and `reproduce` are made of.
 
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 
+use anyhow::Context;
 use rayclip_data::{Dataset, Source};
 use rayclip_trainer::config::DeviceChoice;
 use rayclip_trainer::presets::Setting;
@@ -21,14 +23,12 @@ pub(crate) struct Cells {
     at_once: Option<usize>,
     interrupt: Interrupt,
     mode: Mode,
-    /// By source.
-    datasets: BTreeMap<String, Dataset>,
+    /// With their digests, by source.
+    datasets: BTreeMap<String, (Dataset, String)>,
 }
 
 /// How a cell ended.
 pub(crate) enum End {
-    /// It was there already.
-    Kept,
     /// It ran to its end.
     Done,
     /// The person at the terminal ended it.
@@ -58,27 +58,38 @@ impl Cells {
         flag("device", "device", Value::try_from(taken).expect("a device has a name"))
     }
 
-    /// Runs `config` into `folder`, unless it is there.
+    /// Whether `folder` holds `config`, run to its end.
     ///
     /// # Errors
-    /// The folder holds another run, or the data cannot be had: no other cell would fare better.
+    /// It holds another run, or this one with other data.
+    pub(crate) fn is_finished(
+        &mut self,
+        config: &RunConfig,
+        folder: &Path,
+    ) -> anyhow::Result<bool> {
+        match self.load(config) {
+            Ok((_, digest)) => Ok(RunDir::is_finished(folder, config, digest)?),
+            // Running it will say what is wrong with the data.
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Runs `config` into `folder`, where what did not get to its end gives way.
+    ///
+    /// # Errors
+    /// The folder holds another run.
     pub(crate) fn run(&mut self, config: &RunConfig, folder: &Path) -> anyhow::Result<End> {
-        if RunDir::is_finished(folder, config)? {
-            return Ok(End::Kept);
+        if self.interrupt.asked() {
+            return Ok(End::Interrupted);
         }
-        let methods = config.compression.methods.iter().map(ToString::to_string).collect();
-        let mode = if self.mode == Mode::Lines { Mode::Bars } else { Mode::Quiet };
-        let mut progress = Progress::new(mode, self.interrupt.clone(), methods);
-        let name = &config.data.source;
-        if !self.datasets.contains_key(name) {
-            let source = Source::from_name(name);
-            let dataset = progress.while_loading(|report| source.load(report))?;
-            self.datasets.insert(name.clone(), dataset);
-        }
-        let dataset = self.datasets[name].clone();
+        let (dataset, digest) = match self.load(config) {
+            Ok((dataset, digest)) => (dataset.clone(), digest.clone()),
+            Err(error) => return Ok(End::Failed(output::chain(&error))),
+        };
+        let folder = RunDir::create_again(folder, config, &digest)?;
+        let mut progress = self.progress(config);
         let Chosen { device, name, .. } = &self.chosen;
         let backend = Backend { device, name, at_once: self.at_once };
-        let folder = RunDir::create_again(folder, config)?;
         match rayclip_trainer::run(config, dataset, backend, &folder, &mut progress) {
             Ok(summary) => {
                 progress.finish(&summary, folder.path());
@@ -88,6 +99,44 @@ impl Cells {
                 })
             }
             Err(error) => Ok(End::Failed(output::chain(&error.into()))),
+        }
+    }
+
+    /// The data of a cell and their digest, read once a source.
+    fn load(&mut self, config: &RunConfig) -> anyhow::Result<&(Dataset, String)> {
+        let name = &config.data.source;
+        if !self.datasets.contains_key(name) {
+            let source = Source::from_name(name);
+            let dataset = self.progress(config).while_loading(|report| source.load(report))?;
+            let digest = dataset.digest();
+            self.datasets.insert(name.clone(), (dataset, digest));
+        }
+        Ok(&self.datasets[name])
+    }
+
+    fn progress(&self, config: &RunConfig) -> Progress {
+        let methods = config.compression.methods.iter().map(ToString::to_string).collect();
+        let mode = if self.mode == Mode::Lines { Mode::Bars } else { Mode::Quiet };
+        Progress::new(mode, self.interrupt.clone(), methods)
+    }
+}
+
+/// Takes a folder for this process; another that is at work in it would lose what it writes.
+///
+/// # Errors
+/// Another process has it, or it cannot be made.
+pub(crate) fn lock(folder: &Path) -> anyhow::Result<File> {
+    let path = folder.join(".lock");
+    std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    let file = File::create(&path).with_context(|| format!("writing {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => anyhow::bail!(
+            "another rayclip is at work in {}: wait for it, or name another folder with --out",
+            folder.display()
+        ),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("locking {}", path.display()))
         }
     }
 }

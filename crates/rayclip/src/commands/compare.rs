@@ -8,8 +8,6 @@ use rayclip_report::{
     Comparison, Measure, Run, differences_table, estimates_table, table_1, verdict_sentence,
     write_comparison,
 };
-use rayclip_trainer::Outcome;
-use rayclip_trainer::presets::Setting;
 use serde::Serialize;
 use serde_json::json;
 
@@ -27,13 +25,18 @@ const SEEDS: Seeds = Seeds { first: 0, count: 5 };
 
 /// Runs or reads what is to be compared, and prints what can be told apart.
 pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
+    let mode = args.show.mode();
     if !args.runs.is_empty() {
         let comparison = read(&args.runs)?;
-        let baseline = baseline(&comparison, args.baseline.as_deref())?;
-        show(&comparison, baseline, args.show.mode());
+        let baseline = args.baseline.as_deref();
+        let baseline = baseline.map(|name| comparison.method(name)).transpose()?;
+        show(&comparison, baseline, mode);
         return Ok(ExitCode::SUCCESS);
     }
-    let config = resolve(&args.config, settings(args))?;
+    let defaults = [methods(&METHODS.map(str::to_owned))].into_iter().chain(SEEDS.settings());
+    let asked = (!args.methods.is_empty()).then(|| methods(&args.methods));
+    let asked = asked.into_iter().chain(args.seeds.into_iter().flat_map(Seeds::settings));
+    let config = resolve(&args.config, defaults.collect(), asked.collect())?;
     if let Some(name) = &args.baseline {
         let methods: Vec<String> =
             config.compression.methods.iter().map(ToString::to_string).collect();
@@ -43,7 +46,6 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
             methods.join(", ")
         );
     }
-    let mode = args.show.mode();
     let what = format!("compare-{}", config.preset);
     let (summary, folder) = train(
         config,
@@ -53,14 +55,20 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
         mode,
     )?;
     let run = Run::read(&folder)?;
-    if run.clips.is_empty() && summary.outcome == Outcome::Interrupted {
-        output::note("interrupted before the first clip: there is nothing to compare");
+    if run.clips.is_empty() {
+        output::note("there was no clip: there is nothing to compare");
         return Ok(exit_code(&summary));
     }
     let comparison = Comparison::of(&[run])?;
     write_comparison(&comparison, &folder)?;
-    let baseline = baseline(&comparison, args.baseline.as_deref());
-    show(&comparison, baseline.unwrap_or(0), mode);
+    let baseline = args.baseline.as_deref().and_then(|name| {
+        let known = comparison.method(name).ok();
+        if known.is_none() {
+            output::note(&format!("--baseline {name} has no clip; the first method is taken"));
+        }
+        known
+    });
+    show(&comparison, baseline, mode);
     match mode {
         Mode::Json | Mode::Bars => {}
         Mode::Quiet => output::result(&folder.display().to_string()),
@@ -74,20 +82,6 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     Ok(exit_code(&summary))
 }
 
-/// What the flags of the command set; without them, what a file sets stays.
-fn settings(args: &CompareArgs) -> Vec<Setting> {
-    let from_file = args.config.config.is_some();
-    let mut settings = Vec::new();
-    if !args.methods.is_empty() {
-        settings.push(methods(&args.methods));
-    } else if !from_file {
-        settings.push(methods(&METHODS.map(str::to_owned)));
-    }
-    let seeds = args.seeds.or((!from_file).then_some(SEEDS));
-    settings.extend(seeds.into_iter().flat_map(Seeds::settings));
-    settings
-}
-
 fn read(folders: &[PathBuf]) -> anyhow::Result<Comparison> {
     let runs: Vec<Run> = folders
         .iter()
@@ -98,19 +92,25 @@ fn read(folders: &[PathBuf]) -> anyhow::Result<Comparison> {
     Ok(Comparison::of(&runs)?)
 }
 
-fn baseline(comparison: &Comparison, name: Option<&str>) -> anyhow::Result<usize> {
-    Ok(name.map_or(Ok(0), |name| comparison.method(name))?)
-}
-
-/// Prints the tables, or their rows as JSON.
-pub(crate) fn show(comparison: &Comparison, baseline: usize, mode: Mode) {
+/// Prints the tables, or their rows as JSON; differences from `baseline`, or from the first method (in
+/// JSON, from every one).
+pub(crate) fn show(comparison: &Comparison, baseline: Option<usize>, mode: Mode) {
     match mode {
         Mode::Bars | Mode::Quiet => {}
         Mode::Json => {
+            let notes = [("missing", &comparison.missing), ("differing", &comparison.differing)];
+            for (event, texts) in notes {
+                for text in texts {
+                    output::result(&json!({ "event": event, "text": text }).to_string());
+                }
+            }
+            let name = baseline.map(|baseline| &comparison.methods[baseline]);
+            let mut differences = comparison.differences();
+            differences.retain(|difference| name.is_none_or(|name| difference.baseline == *name));
             json_lines("statistic", &comparison.statistics());
-            json_lines("difference", &comparison.differences());
+            json_lines("difference", &differences);
         }
-        Mode::Lines => show_tables(comparison, baseline),
+        Mode::Lines => show_tables(comparison, baseline.unwrap_or(0)),
     }
 }
 
@@ -135,7 +135,10 @@ fn show_tables(comparison: &Comparison, baseline: usize) {
         }
     }
     if let Some(table) = table_1(comparison, None) {
-        output::result("\nTable I of the paper, smoothed right after the clip: published | here");
+        output::result(
+            "\nTable I of the paper (MNIST, its author's settings), smoothed right after the clip: published \
+             | here, with the settings of this run",
+        );
         output::result(&table.to_string());
     }
 }

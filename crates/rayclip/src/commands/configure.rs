@@ -17,25 +17,38 @@ pub(crate) fn methods(names: &[String]) -> Setting {
     flag("methods", "compression.methods", Value::Array(names))
 }
 
-/// The configuration that the arguments and the `more` settings of a command ask for.
+/// The configuration that the arguments and the `more` settings of a command ask for, over the command's
+/// `defaults`.
 ///
 /// # Errors
 /// As [`presets::resolve`], or a `--set` is not of the form key=value.
-pub(crate) fn resolve(args: &ConfigArgs, more: Vec<Setting>) -> anyhow::Result<RunConfig> {
+pub(crate) fn resolve(
+    args: &ConfigArgs,
+    defaults: Vec<Setting>,
+    more: Vec<Setting>,
+) -> anyhow::Result<RunConfig> {
     let layers = Layers {
         preset: args.preset.as_deref(),
+        defaults,
         file: args.config.as_deref(),
         settings: settings(args, more)?,
     };
     Ok(presets::resolve(&layers)?)
 }
 
+/// The `--set` arguments.
+///
+/// # Errors
+/// One is not of the form key=value.
+pub(crate) fn parse_settings(texts: &[String]) -> anyhow::Result<Vec<Setting>> {
+    let parse =
+        |text: &String| Setting::parse(text).map_err(|reason| anyhow::anyhow!("--set: {reason}"));
+    texts.iter().map(parse).collect()
+}
+
 /// The keys that the arguments set, `--set` before the flags with names of their own.
 pub(crate) fn settings(args: &ConfigArgs, more: Vec<Setting>) -> anyhow::Result<Vec<Setting>> {
-    let mut settings = Vec::new();
-    for text in &args.settings {
-        settings.push(Setting::parse(text).map_err(|reason| anyhow::anyhow!("--set: {reason}"))?);
-    }
+    let mut settings = parse_settings(&args.settings)?;
     let text = |name: &str, key: &str, value: &Option<String>| {
         value.clone().map(|value| flag(name, key, value))
     };

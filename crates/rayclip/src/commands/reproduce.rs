@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use rayclip_report::{
     Comparison, Measure, Run, Series, table_1, verdict_sentence, write_comparison,
 };
-use rayclip_trainer::presets::{self, Layers, Setting};
+use rayclip_trainer::presets::{self, Layers};
 use toml::Value;
 
-use super::cells::{Cells, End};
+use super::cells::{Cells, End, lock};
 use super::compare::METHODS;
-use super::configure::{flag, methods};
+use super::configure::{flag, methods, parse_settings};
 use crate::args::ReproduceArgs;
 use crate::progress::Mode;
 use crate::{interrupt, output};
@@ -18,17 +18,23 @@ use crate::{interrupt, output};
 /// Runs what is not there yet, and prints published, recorded and own accuracies side by side.
 pub(crate) fn reproduce(args: &ReproduceArgs) -> anyhow::Result<ExitCode> {
     let recorded = args.recorded.as_deref().map(Series::recorded).transpose()?;
-    let mut runner = Cells::new(args.device, args.at_once, Mode::Lines)?;
-    let mut settings = Vec::new();
-    for text in &args.settings {
-        settings.push(Setting::parse(text).map_err(|reason| anyhow::anyhow!("--set: {reason}"))?);
+    let mut settings = parse_settings(&args.settings)?;
+    let own = ["compression.methods", "data.source", "device", "seed", "replicas"];
+    if let Some(setting) = settings.iter().find(|setting| own.contains(&setting.key.as_str())) {
+        anyhow::bail!(
+            "--set {}: reproduce has the flags --data, --device and --seeds, and its own methods",
+            setting.key
+        );
     }
+    let mut runner = Cells::new(args.device, args.at_once, Mode::Lines)?;
+    let _lock = lock(&args.out)?;
     settings.extend([
         methods(&METHODS.map(str::to_owned)),
         flag("data", "data.source", Value::String(args.data.clone())),
         runner.device(args.device),
     ]);
     settings.extend(args.seeds.settings());
+    let mut whole = true;
     let columns = match &recorded {
         Some(_) => "published | recorded | here",
         None => "published | here (--recorded FILE sets the author's recorded run beside them)",
@@ -37,27 +43,33 @@ pub(crate) fn reproduce(args: &ReproduceArgs) -> anyhow::Result<ExitCode> {
     let mut names: Vec<&str> = presets::names().collect();
     names.reverse();
     for name in names {
-        let layers = Layers { preset: Some(name), file: None, settings: settings.clone() };
+        let layers = Layers { preset: Some(name), settings: settings.clone(), ..Layers::default() };
         let config = presets::resolve(&layers)?;
         let folder = args.out.join(name);
-        match runner.run(&config, &folder)? {
-            End::Interrupted => return Ok(ExitCode::from(interrupt::EXIT_CODE)),
-            End::Failed(error) => anyhow::bail!("preset {name}: {error}"),
-            End::Kept | End::Done => {}
+        if !runner.is_finished(&config, &folder)? {
+            match runner.run(&config, &folder)? {
+                End::Interrupted => return Ok(ExitCode::from(interrupt::EXIT_CODE)),
+                End::Failed(error) => anyhow::bail!("preset {name}: {error}"),
+                End::Done => {}
+            }
         }
         let comparison = Comparison::of(&[Run::read(&folder)?])?;
         write_comparison(&comparison, &folder)?;
         for text in &comparison.missing {
             output::note(&format!("missing: {text}"));
+            whole = false;
         }
         output::result(&format!(
             "\npreset {name}, right after the clip, smoothed as in Table I: {columns}; ± is half the \
-             95 % interval over {} seeds",
+             95 % interval over the {} seeds",
             args.seeds.count
         ));
         match table_1(&comparison, recorded.as_ref()) {
             Some(table) => output::result(&table.to_string()),
-            None => output::result("the ladder is not the paper's: Table I does not apply"),
+            None => output::result(
+                "the images are not MNIST, or the ladder is not the paper's: nothing published stands \
+                 beside this run",
+            ),
         }
         let dtc = comparison.method("dtc")?;
         output::result(&format!(
@@ -66,5 +78,5 @@ pub(crate) fn reproduce(args: &ReproduceArgs) -> anyhow::Result<ExitCode> {
         ));
     }
     output::result(&format!("run folders: {}", args.out.display()));
-    Ok(ExitCode::SUCCESS)
+    Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

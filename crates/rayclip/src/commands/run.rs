@@ -20,7 +20,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         args.seed.map(|seed| flag("seed", "seed", seed as i64)),
         args.replicas.map(|count| flag("replicas", "replicas", count as i64)),
     ];
-    let config = resolve(&args.config, flags.into_iter().flatten().collect())?;
+    let config = resolve(&args.config, vec![], flags.into_iter().flatten().collect())?;
     let mode = args.show.mode();
     let methods: Vec<String> = config.compression.methods.iter().map(ToString::to_string).collect();
     let what = format!("{}-{}-seed{}", methods.join("-"), config.preset, config.seed);
@@ -30,9 +30,11 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         Mode::Json | Mode::Bars => {}
         Mode::Quiet => output::result(&folder.display().to_string()),
         Mode::Lines => {
+            let run = Run::read(&folder)?;
             match methods.len() {
-                1 => output::result(&closing_table(&Run::read(&folder)?).to_string()),
-                _ => compare::show(&Comparison::of(&[Run::read(&folder)?])?, 0, mode),
+                1 => output::result(&closing_table(&run).to_string()),
+                _ if run.clips.is_empty() => {}
+                _ => compare::show(&Comparison::of(&[run])?, None, mode),
             }
             output::result(&format!(
                 "training {:.1} s, compressing {:.2} s; run folder: {}",

@@ -1,5 +1,6 @@
 //! `rayclip sweep`: every combination of a grid, each done once, and one table of all.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,7 +10,7 @@ use rayclip_trainer::presets::Setting;
 use rayclip_trainer::sweep::{Cell, Grid};
 use serde_json::json;
 
-use super::cells::{Cells, End};
+use super::cells::{Cells, End, lock};
 use super::configure::{methods, settings};
 use crate::args::{Seeds, SweepArgs};
 use crate::interrupt;
@@ -36,33 +37,56 @@ pub(crate) fn sweep(args: &SweepArgs) -> anyhow::Result<ExitCode> {
     let mut runner = Cells::new(first.device, args.config.at_once, mode)?;
     let device = runner.device(first.device);
     let cells = grid.cells(preset, &[more, vec![device]].concat())?;
-    prepare(&folder, &args.grid)?;
+    let _lock = prepare(&folder, &args.grid)?;
 
     let (keys, total) = (grid.keys(), cells.len());
-    let mut ended: Vec<SweepCell> = Vec::new();
+    let path = |cell: &Cell| folder.join("cells").join(&cell.id);
+    let row = |cell: &Cell, run: Result<Run, String>| SweepCell {
+        id: cell.id.clone(),
+        values: cell.values.iter().map(|(_, value)| value.clone()).collect(),
+        run,
+    };
+    // What is there first: an interrupt must not take it out of the tables.
+    let mut ended: Vec<Option<SweepCell>> = Vec::new();
+    for (place, cell) in cells.iter().enumerate() {
+        let is_finished = runner.is_finished(&cell.config, &path(cell))?;
+        if is_finished {
+            show_cell("kept", None, cell, (place + 1, total), mode);
+        }
+        let kept = is_finished.then(|| Run::read(&path(cell))).transpose()?;
+        ended.push(kept.map(|run| row(cell, Ok(run))));
+    }
+    let so_far = |ended: &[Option<SweepCell>]| ended.iter().flatten().cloned().collect::<Vec<_>>();
     let mut interrupted = false;
     for (place, cell) in cells.iter().enumerate() {
-        let path = folder.join("cells").join(&cell.id);
-        let end = runner.run(&cell.config, &path)?;
-        show_cell(&end, cell, (place + 1, total), mode);
-        let run = match end {
+        if ended[place].is_some() {
+            continue;
+        }
+        let end = runner.run(&cell.config, &path(cell))?;
+        let (word, error) = match &end {
+            End::Done => ("finished", None),
+            End::Interrupted => ("interrupted", None),
+            End::Failed(error) => ("failed", Some(error.as_str())),
+        };
+        show_cell(word, error, cell, (place + 1, total), mode);
+        ended[place] = Some(match end {
             End::Interrupted => {
                 interrupted = true;
                 break;
             }
-            End::Failed(error) => Err(error),
-            End::Kept | End::Done => Ok(Run::read(&path)?),
-        };
-        let values = cell.values.iter().map(|(_, value)| value.clone()).collect();
-        ended.push(SweepCell { id: cell.id.clone(), values, run });
-        write_sweep(&keys, &ended, &folder)?;
+            End::Failed(error) => row(cell, Err(error)),
+            End::Done => row(cell, Ok(Run::read(&path(cell))?)),
+        });
+        write_sweep(&keys, &so_far(&ended), &folder)?;
     }
+    let ended = so_far(&ended);
+    write_sweep(&keys, &ended, &folder)?;
     report(&keys, &ended, args, (&folder, total), mode)?;
-    let failed = ended.iter().any(|cell| cell.run.is_err());
-    Ok(match (interrupted, failed) {
+    let whole = |cell: &SweepCell| cell.run.as_ref().is_ok_and(|run| run.missing.is_empty());
+    Ok(match (interrupted, ended.iter().all(whole)) {
         (true, _) => ExitCode::from(interrupt::EXIT_CODE),
-        (false, true) => ExitCode::from(1),
-        (false, false) => ExitCode::SUCCESS,
+        (false, true) => ExitCode::SUCCESS,
+        (false, false) => ExitCode::from(1),
     })
 }
 
@@ -76,8 +100,8 @@ fn default_folder(grid: &Path) -> PathBuf {
     Path::new("runs").join(grid.file_stem().unwrap_or("sweep".as_ref()))
 }
 
-/// Makes the folder, or takes one that a sweep has made; the grid goes along with it.
-fn prepare(folder: &Path, grid: &Path) -> anyhow::Result<()> {
+/// Makes the folder, or takes one that a sweep has made, and locks it; the grid goes along with it.
+fn prepare(folder: &Path, grid: &Path) -> anyhow::Result<File> {
     let empty = || folder.read_dir().is_ok_and(|mut entries| entries.next().is_none());
     anyhow::ensure!(
         !folder.exists() || folder.join("cells").is_dir() || empty(),
@@ -86,18 +110,21 @@ fn prepare(folder: &Path, grid: &Path) -> anyhow::Result<()> {
     );
     let cells = folder.join("cells");
     std::fs::create_dir_all(&cells).with_context(|| format!("making {}", cells.display()))?;
+    let lock = lock(folder)?;
     let bytes = std::fs::read(grid).with_context(|| format!("reading {}", grid.display()))?;
     let copy = folder.join("grid.toml");
-    rayclip_data::write_whole(&copy, &bytes).with_context(|| format!("writing {}", copy.display()))
+    rayclip_data::write_whole(&copy, &bytes)
+        .with_context(|| format!("writing {}", copy.display()))?;
+    Ok(lock)
 }
 
-fn show_cell(end: &End, cell: &Cell, (number, total): (usize, usize), mode: Mode) {
-    let (word, error) = match end {
-        End::Kept => ("kept", None),
-        End::Done => ("finished", None),
-        End::Interrupted => ("interrupted", None),
-        End::Failed(error) => ("failed", Some(error)),
-    };
+fn show_cell(
+    word: &str,
+    error: Option<&str>,
+    cell: &Cell,
+    (number, total): (usize, usize),
+    mode: Mode,
+) {
     match mode {
         Mode::Lines => {
             let error = error.map(|error| format!(": {error}")).unwrap_or_default();
@@ -131,10 +158,11 @@ fn report(
         Mode::Quiet => output::result(&folder.display().to_string()),
         Mode::Json => {
             for (rank, result) in results.iter().enumerate() {
+                let test = result.test.filter(|_| rank == 0);
                 let event = json!({
                     "event": "result", "rank": rank + 1, "cell": cells[result.cell].id,
                     "method": result.method, "neurons": result.neurons, "batches": result.batches,
-                    "validation": result.validation, "test": result.test,
+                    "seeds": result.seeds, "validation": result.validation, "test": test,
                 });
                 output::result(&event.to_string());
             }

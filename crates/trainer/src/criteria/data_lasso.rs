@@ -51,14 +51,17 @@ impl Criterion for DataLasso {
         let operators = operators.collect::<Result<_, TrainerError>>()?;
         let problem = Problem::grouped(operators, &y, Lambda::Ratio(STEP))?.on(&device);
         let count = kept_count(m, context.config.compression.keep);
-        let (weights, solve) = select(&problem, count, &context.config.solver)?;
+        let (weights, solves) = select(&problem, count, &context.config.solver)?;
         let scores: Vec<Vec<f64>> = weights
             .iter()
             .zip(&roots)
             .map(|(x, root)| x.iter().zip(&root.norms).map(|(x, norm)| x.abs() * norm).collect())
             .collect();
-        let layers = scores.chunks(context.replicas.len()).map(<[Vec<f64>]>::to_vec).collect();
-        Ok(Scores { layers, solve: Some(solve) })
+        let a_layer = context.replicas.len();
+        Ok(Scores {
+            layers: scores.chunks(a_layer).map(<[_]>::to_vec).collect(),
+            solves: solves.chunks(a_layer).map(<[_]>::to_vec).collect(),
+        })
     }
 }
 
@@ -114,33 +117,38 @@ impl Root {
     }
 }
 
-/// The weights of every column at the largest λ of the path at which `count` neurons have weight.
+/// The weights of every column at the largest λ of the path at which `count` neurons have weight, and how
+/// the path went up to there.
 fn select(
     problem: &Problem,
     count: usize,
     solver: &SolverConfig,
-) -> Result<(Vec<Vec<f64>>, SolveInfo), TrainerError> {
+) -> Result<(Vec<Vec<f64>>, Vec<SolveInfo>), TrainerError> {
     let settings = solver.settings();
-    let mut chosen: Vec<Option<Vec<f64>>> = vec![None; problem.lambdas().len()];
+    let columns = problem.lambdas().len();
+    let mut chosen: Vec<Option<Vec<f64>>> = vec![None; columns];
+    let mut solves: Vec<Option<SolveInfo>> = vec![None; columns];
     let mut last: Option<Solutions> = None;
-    let mut info = None;
     for step in 1..=STEPS {
         let problem = problem.with_lambda(Lambda::Ratio(STEP.powi(step)))?;
         let solutions = match &last {
             Some(last) => problem.solve_from(&settings, last)?,
             None => problem.solve(&settings)?,
         };
-        for (chosen, column) in chosen.iter_mut().zip(solutions.columns()) {
-            if chosen.is_none() && (column.support_size() >= count || step == STEPS) {
-                *chosen = Some(column.x().to_vec());
+        for (place, column) in solutions.columns().iter().enumerate() {
+            if chosen[place].is_some() {
+                continue;
+            }
+            let solve = SolveInfo::of(solutions.algorithm(), std::slice::from_ref(column));
+            solves[place] = Some(solve.worse_of(solves[place]));
+            if column.support_size() >= count || step == STEPS {
+                chosen[place] = Some(column.x().to_vec());
             }
         }
-        info = Some(SolveInfo::of(&solutions).worse_of(info));
         last = Some(solutions);
         if chosen.iter().all(Option::is_some) {
             break;
         }
     }
-    let chosen = chosen.into_iter().flatten().collect();
-    Ok((chosen, info.expect("the path has a step")))
+    Ok((chosen.into_iter().flatten().collect(), solves.into_iter().flatten().collect()))
 }

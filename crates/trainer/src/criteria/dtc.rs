@@ -37,8 +37,11 @@ impl Criterion for Dtc {
                 *value = value.abs();
             }
         }
-        let layers = scores.chunks(context.replicas.len()).map(<[Vec<f64>]>::to_vec).collect();
-        Ok(Scores { layers, solve: Some(rays.info) })
+        let a_layer = context.replicas.len();
+        Ok(Scores {
+            layers: scores.chunks(a_layer).map(<[_]>::to_vec).collect(),
+            solves: rays.solves.chunks(a_layer).map(<[_]>::to_vec).collect(),
+        })
     }
 }
 

@@ -10,7 +10,7 @@ mod random;
 mod taylor;
 
 use burn::tensor::Tensor;
-use cs_solver::{Solutions, Status};
+use cs_solver::{Algorithm, Solution, Status};
 
 use crate::calibration::Calibration;
 use crate::device::read;
@@ -42,18 +42,19 @@ pub(crate) struct Context<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SolveInfo {
     pub(crate) algorithm: &'static str,
-    /// Most iterations of any column.
+    /// Most iterations of any of the replica's columns.
     pub(crate) iterations: usize,
-    /// Of the column that is worst off.
+    /// Of the one that is worst off.
     pub(crate) status: Status,
 }
 
 impl SolveInfo {
-    pub(crate) fn of(solutions: &Solutions) -> Self {
+    /// How some columns of a batch went.
+    pub(crate) fn of(algorithm: Algorithm, columns: &[Solution]) -> Self {
         Self {
-            algorithm: solutions.algorithm().name(),
-            iterations: solutions.iterations(),
-            status: solutions.status(),
+            algorithm: algorithm.name(),
+            iterations: columns.iter().map(Solution::iterations).max().unwrap_or(0),
+            status: columns.iter().map(Solution::status).max().unwrap_or(Status::Converged),
         }
     }
 
@@ -69,8 +70,8 @@ impl SolveInfo {
 pub(crate) struct Scores {
     /// `[layer][replica][m]`, not negative.
     pub(crate) layers: Vec<Vec<Vec<f64>>>,
-    /// Where a solver was used.
-    pub(crate) solve: Option<SolveInfo>,
+    /// `[layer][replica]`, where a solver was used; else empty.
+    pub(crate) solves: Vec<Vec<SolveInfo>>,
 }
 
 /// Ranks the neurons of hidden layers.
@@ -112,7 +113,7 @@ fn scores_of(
             Ok(scores.chunks(m).map(<[f64]>::to_vec).collect())
         })
         .collect::<Result<_, TrainerError>>()?;
-    Ok(Scores { layers, solve: None })
+    Ok(Scores { layers, solves: vec![] })
 }
 
 #[cfg(test)]
