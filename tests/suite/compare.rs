@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::support::{cycles, output, refused, small_data, small_run, succeed, summary};
 
@@ -17,10 +17,11 @@ fn compare(data: &Path, name: &str, extra: &[&str]) -> Vec<String> {
     flags
 }
 
-/// Rows without what time and the rest of the batch have to do with, by method, seed and cycle.
-fn results(run: &Path) -> BTreeMap<[String; 3], BTreeMap<String, String>> {
-    let key =
-        |row: &BTreeMap<String, String>| ["method", "seed", "cycle"].map(|name| row[name].clone());
+/// Rows without what time and the rest of the batch have to do with, by method, seed, cycle and layer.
+fn results(run: &Path) -> BTreeMap<[String; 4], BTreeMap<String, String>> {
+    let key = |row: &BTreeMap<String, String>| {
+        ["method", "seed", "cycle", "layer"].map(|name| row[name].clone())
+    };
     cycles(run)
         .into_iter()
         .map(|row| {
@@ -35,35 +36,56 @@ fn weights(run: &Path) -> Vec<u8> {
     fs::read(run.join("network.safetensors")).unwrap()
 }
 
-#[test]
-fn every_replica_is_the_run_alone_whatever_it_trains_beside() {
+/// Seeds 3 to 5 of `methods` all at once, four at once, and seed 4 of every method alone; `rungs` are the
+/// rows that a seed of all methods has.
+fn alone_and_together(device: &str, methods: &str, rungs: usize, flags: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let data = small_data(folder.path());
-    for device in ["flex", "ndarray"] {
-        let place = |name: &str| -> PathBuf { folder.path().join(format!("{device}-{name}")) };
-        let quick = ["--device", device, "--hidden", "20", "--set", "data.validation=0.2"];
-        let together = |name: &str, at_once: &str| {
-            let own = ["--methods", METHODS, "--seeds", "3..6", "--at-once", at_once, "--quiet"];
-            let flags = compare(&data, place(name).to_str().unwrap(), &[&quick[..], &own].concat());
-            succeed(folder.path(), &flags);
-        };
-        together("all", "100");
-        together("few", "4");
-        let all = results(&place("all"));
-        // Ten methods at every clip of the ladder 18, 16, 14, 12, 10; scratch at the first and the last.
-        assert_eq!(all.len(), 3 * (10 * 5 + 2));
-        assert_eq!(all, results(&place("few")));
-        assert!(weights(&place("all")) == weights(&place("few")), "networks differ on {device}");
-        for method in METHODS.split(',') {
-            let name = place(method);
-            let own = ["--method", method, "--seed", "4", "--out", name.to_str().unwrap()];
-            succeed(folder.path(), &small_run(&data, &[&quick[..], &own].concat()));
-            let alone = results(&name);
-            let of_all = all.iter().filter(|(key, _)| key[0] == method && key[1] == "4");
-            let of_all = of_all.map(|(key, row)| (key.clone(), row.clone())).collect();
-            assert_eq!(alone, of_all, "{method} on {device}");
-        }
+    let flags = [&["--device", device, "--set", "data.validation=0.2"], flags].concat();
+    let together = |at_once: &str| {
+        let own = ["--methods", methods, "--seeds", "3..6", "--at-once", at_once, "--quiet"];
+        let out = folder.path().join(at_once);
+        let own = [&flags[..], &own].concat();
+        succeed(folder.path(), &compare(&data, out.to_str().unwrap(), &own));
+        (results(&out), weights(&out))
+    };
+    let (all, network) = together("100");
+    assert_eq!(all.len(), 3 * rungs);
+    let (few, network_of_few) = together("4");
+    assert_eq!(all, few);
+    assert!(network == network_of_few, "networks differ on {device}");
+    for method in methods.split(',') {
+        let own = ["--method", method, "--seed", "4", "--out", method];
+        succeed(folder.path(), &small_run(&data, &[&flags[..], &own].concat()));
+        let alone = results(&folder.path().join(method));
+        let of_all = all.iter().filter(|(key, _)| key[0] == method && key[1] == "4");
+        let of_all = of_all.map(|(key, row)| (key.clone(), row.clone())).collect();
+        assert_eq!(alone, of_all, "{method} on {device}");
     }
+    // Run one by one, they went down one ladder.
+    let folders: Vec<&str> = std::iter::once("compare").chain(methods.split(',')).collect();
+    succeed(folder.path(), &folders);
+}
+
+#[test]
+fn every_replica_is_the_run_alone_whatever_it_trains_beside() {
+    for device in ["flex", "ndarray"] {
+        // Ten methods at every clip of the ladder 18, 16, 14, 12, 10; scratch at the first and the last.
+        alone_and_together(device, METHODS, 10 * 5 + 2, &["--hidden", "20"]);
+    }
+}
+
+#[test]
+fn so_it_is_with_several_layers_biases_and_refits() {
+    let flags = ["--hidden", "20,14", "--compensate", "--moments", "reset"];
+    let set = ["--set", "network.bias=true", "--set", "training.order=sequential"];
+    // Five clips of 20 neurons, two of 14; scratch at the first and the last, both layers.
+    alone_and_together(
+        "flex",
+        "dtc,data-lasso,scratch",
+        2 * (5 + 2) + 2 * 2,
+        &[&flags[..], &set].concat(),
+    );
 }
 
 #[test]
@@ -76,7 +98,7 @@ fn options_change_what_they_say_and_nothing_else() {
         results(&folder.path().join(name))
     };
     let plain = run("plain", &[]);
-    let changed = |other: &BTreeMap<[String; 3], BTreeMap<String, String>>, method: &str| {
+    let changed = |other: &BTreeMap<[String; 4], BTreeMap<String, String>>, method: &str| {
         plain.iter().any(|(key, row)| key[0] == method && other[key] != *row)
     };
     let shared = run("shared", &["--shared-measurements"]);
@@ -85,7 +107,7 @@ fn options_change_what_they_say_and_nothing_else() {
     assert!(changed(&reset, "dtc") && changed(&reset, "random"));
     let refitted = run("refitted", &["--compensate", "--set", "network.bias=true"]);
     let bias = run("bias", &["--set", "network.bias=true"]);
-    let mean = |of: &BTreeMap<[String; 3], BTreeMap<String, String>>| {
+    let mean = |of: &BTreeMap<[String; 4], BTreeMap<String, String>>| {
         let values = of.values().map(|row| row["accuracy_after_clip"].parse::<f64>().unwrap());
         values.sum::<f64>() / of.len() as f64
     };

@@ -64,6 +64,22 @@ fn a_cell_that_fails_is_listed_and_tried_again() {
 }
 
 #[test]
+fn two_processes_do_not_work_in_one_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = small_data(folder.path());
+    fs::create_dir_all(folder.path().join("sweep/cells")).unwrap();
+    let lock = fs::File::create(folder.path().join("sweep/.lock")).unwrap();
+    lock.lock().unwrap();
+    let flags = sweep(folder.path(), &data, "[grid]\nseed = [1]\n", &[]);
+    assert!(refused(folder.path(), &flags).contains("another rayclip is at work in sweep"));
+    drop(lock);
+    let stdout = succeed(folder.path(), &flags);
+    assert!(stdout.contains("1 of 1 cells finished"), "{stdout}");
+    let header = fs::read_to_string(folder.path().join("sweep/sweep.csv")).unwrap();
+    assert!(header.starts_with("cell,grid.seed,replica,method,seed,"), "{header}");
+}
+
+#[test]
 fn what_is_no_sweep_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let data = small_data(folder.path());
