@@ -201,6 +201,11 @@ impl Comparison {
         })
     }
 
+    /// Seeds of the method that has most.
+    pub fn seeds(&self) -> usize {
+        self.values.values().map(BTreeMap::len).max().unwrap_or(0)
+    }
+
     /// The number of a method.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use crate::table::align_right;
 /// Mean and half the 95 % interval of every method.
 pub fn estimates_table(comparison: &Comparison, measure: Measure) -> Table {
     let mut table = table(comparison.methods.iter().map(String::as_str));
-    let most = comparison.statistics().iter().map(|statistic| statistic.n).max().unwrap_or(0);
+    let most = comparison.seeds();
     for rung in comparison.shown() {
         let cells = (0..comparison.methods.len())
             .map(|method| estimate_cell(comparison.estimate(measure, rung.cycle, method), most));

@@ -126,7 +126,9 @@ fn show_tables(comparison: &Comparison, baseline: usize) {
         (Measure::AccuracyAfterTraining, "after the training that follows"),
     ];
     for (measure, when) in measures {
-        output::result(&format!("\ntest accuracy {when}, mean ± half the 95 % interval"));
+        let seeds = comparison.seeds();
+        let what = format!("test accuracy {when}, {seeds} seeds, mean ± half the 95 % interval");
+        output::result(&format!("\n{what}"));
         output::result(&estimates_table(comparison, measure).to_string());
         if comparison.methods.len() > 1 {
             output::result(&format!("differences, paired by seed, {when}"));
