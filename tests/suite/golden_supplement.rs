@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rayclip_report::{Series, lowess};
 
-use crate::support::{cycles, golden_data, succeed};
+use crate::support::{cycles, golden_data, succeed, summary};
 
 /// Smoothed accuracies may differ by this much; below sparsity 0.90 one run is noise.
 const TOLERANCE: f64 = 0.02;
@@ -67,4 +67,18 @@ fn the_recorded_run_smooths_to_the_published_table() {
         }
     }
     assert_eq!(compared, 45);
+}
+
+#[test]
+fn table_1_stands_beside_mnist() {
+    let Some(data) = golden_data("published table") else { return };
+    let mnist = data.join("mnist");
+    let folder = tempfile::tempdir().unwrap();
+    let flags = ["compare", "--methods", "random", "--seeds", "0..2", "--out", "run"];
+    let quick = ["--device", "flex", "--set", "training.batches_per_cycle=1"];
+    let quick =
+        [&quick[..], &["--set", "training.batch_size=64", "--data", mnist.to_str().unwrap()]];
+    let stdout = succeed(folder.path(), &[&flags[..], &quick.concat()].concat());
+    assert_eq!(summary(&folder.path().join("run"))["data"]["digest"], rayclip_data::mnist::DIGEST);
+    assert!(stdout.contains("Table I of the paper") && stdout.contains("0.9637 | 0."), "{stdout}");
 }
