@@ -19,7 +19,7 @@ pub(crate) enum Mode {
     Json,
     /// The bars alone.
     Bars,
-    /// Nothing.
+    /// Nothing but what went wrong, on stderr.
     Quiet,
 }
 

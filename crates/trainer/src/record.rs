@@ -167,6 +167,15 @@ impl<'a> Record<'a> {
         self.unfinished = Some(network);
     }
 
+    /// Marks the replicas that an error kept from their end.
+    pub(crate) fn failed(&mut self) {
+        for replica in &mut self.replicas {
+            if replica.outcome == Outcome::Interrupted {
+                replica.outcome = Outcome::Failed;
+            }
+        }
+    }
+
     /// The first divergence, if no replica is left.
     pub(crate) fn all_diverged(&self) -> Option<Divergence> {
         let all = self.replicas.iter().all(|replica| replica.outcome == Outcome::Diverged);

@@ -63,6 +63,9 @@ pub fn run(
         (Ok(outcome), written) => written.map(|()| outcome),
         (error, _) => error,
     };
+    if result.is_err() {
+        record.failed();
+    }
     let mut summary = record.summary(backend.name, data);
     summary.seconds = began.elapsed().as_secs_f64();
     match &result {

@@ -2,12 +2,16 @@
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
+use rayon::prelude::*;
 
 use super::Operator;
 use crate::SolverError;
 
 /// Multiplications of a product from which on it is shared among the threads.
 const PARALLEL_FROM: usize = 1 << 20;
+
+/// Entries of a product that one task computes, of a single vector.
+const PART: usize = 128;
 
 /// A dense f64 matrix, row after row.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,10 +86,21 @@ fn multiply(factor: MatRef<'_, f64>, vectors: &[f64], product: &mut [f64]) {
     let (rows, columns) = factor.shape();
     let batch = vectors.len() / columns;
     assert_eq!((vectors.len(), product.len()), (batch * columns, batch * rows), "whole vectors");
-    // Within a thread of the pool the other threads have work of their own. A single vector's sums would
-    // be split over the threads, and so depend on where and on how many of them it is multiplied.
+    let large = rows * columns * batch >= PARALLEL_FROM;
+    if batch == 1 && large {
+        // One vector by the same parts everywhere: faer would split the sums over the threads, and the
+        // last digits would tell where and on how many of them it was multiplied.
+        let vector = MatRef::from_column_major_slice(vectors, columns, 1);
+        product.par_chunks_mut(PART).enumerate().for_each(|(part, product)| {
+            let (begin, count) = (part * PART, product.len());
+            let product = MatMut::from_column_major_slice_mut(product, count, 1);
+            let factor = factor.subrows(begin, count);
+            matmul(product, Accum::Replace, factor, vector, 1.0, Par::Seq);
+        });
+        return;
+    }
+    // Within a thread of the pool the other threads have work of their own.
     let alone = rayon::current_thread_index().is_none();
-    let large = batch > 1 && rows * columns * batch >= PARALLEL_FROM;
     let parallelism = if alone && large { Par::rayon(0) } else { Par::Seq };
     matmul(
         MatMut::from_column_major_slice_mut(product, rows, batch),
@@ -101,6 +116,27 @@ fn multiply(factor: MatRef<'_, f64>, vectors: &[f64], product: &mut [f64]) {
 mod tests {
     use super::*;
     use crate::operator::{apply, apply_transposed};
+
+    #[test]
+    fn a_large_product_is_the_same_within_the_pool_and_outside() {
+        let (n, m) = (600, 1 << 11);
+        let entry = |i: usize| ((i * 2_654_435_761 % 1000) as f64 - 500.0) / 7.0;
+        let a = Matrix::from_rows(n, m, (0..n * m).map(entry).collect::<Vec<_>>()).unwrap();
+        let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let three = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+        for batch in [1, 2, 64] {
+            let x: Vec<f64> = (0..batch * m).map(entry).collect();
+            let y: Vec<f64> = (0..batch * n).map(entry).collect();
+            let both = || {
+                let (mut image, mut back) = (vec![0.0; batch * n], vec![0.0; batch * m]);
+                a.apply(&x, &mut image);
+                a.apply_transposed(&y, &mut back);
+                (image, back)
+            };
+            assert!(both() == one.install(both), "{batch}");
+            assert!(both() == three.install(both), "{batch}");
+        }
+    }
 
     #[test]
     fn products_are_adjoint() {
