@@ -33,6 +33,7 @@ mod scratch;
 mod streams;
 pub mod sweep;
 mod train;
+mod validate;
 
 pub use config::RunConfig;
 pub use error::TrainerError;
