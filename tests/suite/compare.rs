@@ -89,6 +89,27 @@ fn so_it_is_with_several_layers_biases_and_refits() {
 }
 
 #[test]
+fn scratch_is_a_fresh_network_trained_as_long_as_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = small_data(folder.path());
+    let run = |name: &str, flags: &[&str]| {
+        let flags = [&["--out", name, "--seed", "4"], flags].concat();
+        succeed(folder.path(), &small_run(&data, &flags));
+        cycles(&folder.path().join(name))
+    };
+    // The fifth clip leaves ten of 20 neurons, after five cycles of 30 batches.
+    let scratch = run("scratch", &["--hidden", "20", "--method", "scratch"]);
+    let last = scratch.last().unwrap();
+    assert_eq!((last["cycle"].as_str(), last["width_after"].as_str()), ("4", "10"));
+    for (cycles, column) in [(5, "accuracy_after_clip"), (6, "accuracy_after_training")] {
+        let batches = format!("training.batches_per_cycle={}", 30 * cycles);
+        let whole = ["--hidden", "10", "--set", "compression.min_width=9", "--set", &batches];
+        let ten = run(column, &whole);
+        assert_eq!(last[column], ten[0]["accuracy_before_clip"], "{column}");
+    }
+}
+
+#[test]
 fn options_change_what_they_say_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let data = small_data(folder.path());

@@ -6,7 +6,6 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cs_solver::{Algorithm, Settings};
 use rayclip_trainer::config::DeviceChoice;
-use rayclip_trainer::presets::Setting;
 
 /// Trains neural networks and makes them smaller while they train.
 ///
@@ -190,18 +189,6 @@ pub(crate) struct ShowArgs {
 pub(crate) struct Seeds {
     pub(crate) first: u64,
     pub(crate) count: usize,
-}
-
-impl Seeds {
-    /// The keys that it sets.
-    pub(crate) fn settings(self) -> [Setting; 2] {
-        let setting = |key: &str, value: i64| Setting {
-            key: key.to_owned(),
-            value: value.into(),
-            origin: "--seeds".into(),
-        };
-        [setting("seed", self.first as i64), setting("replicas", self.count as i64)]
-    }
 }
 
 impl FromStr for Seeds {

@@ -93,7 +93,11 @@ pub(crate) fn choose(choice: DeviceChoice) -> anyhow::Result<Chosen> {
         DeviceChoice::Flex => Ok(on_request(Device::flex(), "flex")),
         DeviceChoice::Cuda => cuda(),
         DeviceChoice::Wgpu => wgpu_by_name(),
-        DeviceChoice::Auto => Ok(automatic()),
+        DeviceChoice::Auto => Ok(first_gpu().unwrap_or_else(|why| Chosen {
+            device: ndarray(),
+            name: "ndarray".into(),
+            reason: format!("{why}; --device flex is a faster CPU backend"),
+        })),
     }
 }
 
@@ -103,12 +107,14 @@ pub(crate) fn choose(choice: DeviceChoice) -> anyhow::Result<Chosen> {
 /// # Errors
 /// As [`choose`].
 pub(crate) fn choose_fast(choice: DeviceChoice) -> anyhow::Result<Chosen> {
-    let chosen = choose(choice)?;
-    if choice == DeviceChoice::Auto && chosen.device.identity().is_none() {
-        let reason = "there is no GPU that works; the faster CPU backend".into();
-        return Ok(Chosen { device: Device::flex(), name: "flex".into(), reason });
+    if choice != DeviceChoice::Auto {
+        return choose(choice);
     }
-    Ok(chosen)
+    Ok(first_gpu().unwrap_or_else(|why| Chosen {
+        device: Device::flex(),
+        name: "flex".into(),
+        reason: format!("{why}; it is the faster CPU backend"),
+    }))
 }
 
 #[expect(
@@ -119,7 +125,8 @@ fn ndarray() -> Device {
     Device::ndarray()
 }
 
-fn automatic() -> Chosen {
+/// The first real GPU that works; else why there is none.
+fn first_gpu() -> Result<Chosen, String> {
     let adapters = adapters();
     let gpus = adapters.iter().filter(|adapter| {
         let kind = adapter.info.device_type;
@@ -128,17 +135,17 @@ fn automatic() -> Chosen {
     let mut reasons = Vec::new();
     for gpu in gpus {
         match bring_up(gpu) {
-            Ok((device, name)) => return Chosen { device, name, reason: "the first GPU".into() },
+            Ok((device, name)) => {
+                return Ok(Chosen { device, name, reason: "the first GPU".into() });
+            }
             Err(error) => reasons.push(format!("{} does not work: {error:#}", describe(&gpu.info))),
         }
     }
-    let reason = match (reasons.is_empty(), adapters.first()) {
+    Err(match (reasons.is_empty(), adapters.first()) {
         (false, _) => reasons.join("; "),
         (true, Some(software)) => format!("there is no GPU, only {}", describe(&software.info)),
         (true, None) => "there is no GPU adapter".into(),
-    };
-    let reason = format!("{reason}; --device flex is a faster CPU backend");
-    Chosen { device: ndarray(), name: "ndarray".into(), reason }
+    })
 }
 
 fn wgpu_by_name() -> anyhow::Result<Chosen> {

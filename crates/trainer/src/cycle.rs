@@ -49,7 +49,7 @@ pub(crate) struct Chunk<'a> {
 }
 
 /// What training a cycle showed, of the replicas that are left.
-pub(crate) struct Trained {
+pub(crate) struct TrainedCycle {
     pub(crate) losses: Vec<f64>,
     pub(crate) seconds: f64,
 }
@@ -139,7 +139,7 @@ impl<'a> Chunk<'a> {
         cycle: usize,
         record: &mut Record<'_>,
         observer: &mut dyn Observer,
-    ) -> Result<Option<Trained>, TrainerError> {
+    ) -> Result<Option<TrainedCycle>, TrainerError> {
         let training = &self.config.training;
         let trained = train(
             self.network.clone(),
@@ -163,7 +163,7 @@ impl<'a> Chunk<'a> {
             return Ok(None);
         }
         let losses = alive.into_iter().map(|place| trained.losses[place]).collect();
-        Ok(Some(Trained { losses, seconds: trained.seconds }))
+        Ok(Some(TrainedCycle { losses, seconds: trained.seconds }))
     }
 
     /// Takes the replicas with a reason out of the chunk; the places of those that are left.
@@ -200,7 +200,7 @@ impl<'a> Chunk<'a> {
     fn compress(
         &mut self,
         cycle: usize,
-        (trained, before_clip): (&Trained, &[Accuracy]),
+        (trained, before_clip): (&TrainedCycle, &[Accuracy]),
         record: &mut Record<'_>,
         observer: &mut dyn Observer,
     ) -> Result<(), TrainerError> {

@@ -24,8 +24,8 @@ pub struct Backend<'a> {
     pub device: &'a Device,
     /// Backend and adapter, for the record.
     pub name: &'a str,
-    /// Replicas that train at once, at most; as many as memory takes (on a CPU, as are fast) where it is not given. On the CPU
-    /// backends no result depends on it.
+    /// Replicas that train at once, at most; as many as memory takes (on a CPU, as are fast) where it is
+    /// not given. On the CPU backends no result depends on it.
     pub at_once: Option<usize>,
 }
 
@@ -207,11 +207,10 @@ impl Plan {
 fn chunks(mut replicas: Vec<Replica>, size: usize) -> Vec<Vec<Replica>> {
     let methods = by_method(&replicas).len().max(1);
     replicas.sort_by_key(|replica| (replica.place, replica.number));
-    let of_seed: Vec<&[Replica]> =
-        replicas.chunks(if methods <= size { methods } else { 1 }).collect();
-    let a_chunk = if methods <= size { size / methods } else { size };
+    let together = if methods <= size { methods } else { 1 };
+    let units: Vec<&[Replica]> = replicas.chunks(together).collect();
     let mut chunks: Vec<Vec<Replica>> =
-        split(&of_seed, a_chunk).map(<[&[Replica]]>::concat).collect();
+        split(&units, size / together).map(<[&[Replica]]>::concat).collect();
     for chunk in &mut chunks {
         chunk.sort_by_key(|replica| replica.number);
     }

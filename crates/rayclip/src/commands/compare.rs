@@ -11,7 +11,7 @@ use rayclip_report::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::configure::{methods, resolve};
+use super::configure::{methods, resolve, seeds};
 use super::train::{exit_code, train};
 use crate::args::{CompareArgs, Seeds};
 use crate::progress::{Mode, merge};
@@ -33,9 +33,9 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
         show(&comparison, baseline, mode);
         return Ok(ExitCode::SUCCESS);
     }
-    let defaults = [methods(&METHODS.map(str::to_owned))].into_iter().chain(SEEDS.settings());
+    let defaults = [methods(&METHODS.map(str::to_owned))].into_iter().chain(seeds(SEEDS));
     let asked = (!args.methods.is_empty()).then(|| methods(&args.methods));
-    let asked = asked.into_iter().chain(args.seeds.into_iter().flat_map(Seeds::settings));
+    let asked = asked.into_iter().chain(args.seeds.into_iter().flat_map(seeds));
     let config = resolve(&args.config, defaults.collect(), asked.collect())?;
     if let Some(name) = &args.baseline {
         let methods: Vec<String> =
@@ -126,8 +126,8 @@ fn show_tables(comparison: &Comparison, baseline: usize) {
         (Measure::AccuracyAfterTraining, "after the training that follows"),
     ];
     for (measure, when) in measures {
-        let seeds = comparison.seeds();
-        let what = format!("test accuracy {when}, {seeds} seeds, mean ± half the 95 % interval");
+        let count = comparison.seeds();
+        let what = format!("test accuracy {when}, {count} seeds, mean ± half the 95 % interval");
         output::result(&format!("\n{what}"));
         output::result(&estimates_table(comparison, measure).to_string());
         if comparison.methods.len() > 1 {

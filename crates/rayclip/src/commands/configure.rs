@@ -4,7 +4,7 @@ use rayclip_trainer::RunConfig;
 use rayclip_trainer::presets::{self, Layers, Setting};
 use toml::Value;
 
-use crate::args::ConfigArgs;
+use crate::args::{ConfigArgs, Seeds};
 
 /// One flag that sets a key.
 pub(crate) fn flag(name: &str, key: &str, value: impl Into<Value>) -> Setting {
@@ -15,6 +15,11 @@ pub(crate) fn flag(name: &str, key: &str, value: impl Into<Value>) -> Setting {
 pub(crate) fn methods(names: &[String]) -> Setting {
     let names = names.iter().map(|name| Value::String(name.trim().to_owned())).collect();
     flag("methods", "compression.methods", Value::Array(names))
+}
+
+/// The flag `--seeds`.
+pub(crate) fn seeds(Seeds { first, count }: Seeds) -> [Setting; 2] {
+    [flag("seeds", "seed", first as i64), flag("seeds", "replicas", count as i64)]
 }
 
 /// The configuration that the arguments and the `more` settings of a command ask for, over the command's

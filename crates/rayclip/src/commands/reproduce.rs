@@ -10,7 +10,7 @@ use toml::Value;
 
 use super::cells::{Cells, End, lock};
 use super::compare::METHODS;
-use super::configure::{flag, methods, parse_settings};
+use super::configure::{flag, methods, parse_settings, seeds};
 use crate::args::ReproduceArgs;
 use crate::progress::Mode;
 use crate::{interrupt, output};
@@ -33,7 +33,7 @@ pub(crate) fn reproduce(args: &ReproduceArgs) -> anyhow::Result<ExitCode> {
         flag("data", "data.source", Value::String(args.data.clone())),
         runner.device(args.device),
     ]);
-    settings.extend(args.seeds.settings());
+    settings.extend(seeds(args.seeds));
     let mut whole = true;
     let columns = match &recorded {
         Some(_) => "published | recorded | here",

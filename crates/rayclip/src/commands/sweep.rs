@@ -11,8 +11,8 @@ use rayclip_trainer::sweep::{Cell, Grid};
 use serde_json::json;
 
 use super::cells::{Cells, End, lock};
-use super::configure::{methods, settings};
-use crate::args::{Seeds, SweepArgs};
+use super::configure::{methods, seeds, settings};
+use crate::args::SweepArgs;
 use crate::interrupt;
 use crate::output;
 use crate::progress::Mode;
@@ -92,7 +92,7 @@ pub(crate) fn sweep(args: &SweepArgs) -> anyhow::Result<ExitCode> {
 
 fn flags(args: &SweepArgs) -> Vec<Setting> {
     let methods = (!args.methods.is_empty()).then(|| methods(&args.methods));
-    let seeds = args.seeds.into_iter().flat_map(Seeds::settings);
+    let seeds = args.seeds.into_iter().flat_map(seeds);
     methods.into_iter().chain(seeds).collect()
 }
 

@@ -189,4 +189,18 @@ mod tests {
         let lasso = of(Method::DataLasso);
         assert!(lasso[0] > 0.0 && lasso[1].abs() < 1e-9, "{lasso:?}");
     }
+
+    #[test]
+    fn data_lasso_takes_the_neuron_that_contributes_most() {
+        // Neurons that never fire together and leave for different outputs: G = diag(2 · 2², 2 · 5²),
+        // β_j = max(0, 1 − λ / 2G_jj), and one of the two is kept: λ = 0.6 λ_max = 0.6 · 100.
+        let incoming = weights([[[1.0, 0.0], [0.0, 1.0]]]);
+        let outgoing = weights([[[2.0, 0.0], [0.0, 5.0]]]);
+        let images: (&[u8], &[u8]) = (&[255, 0, 0, 255, 255, 0, 0, 255], &[0, 1, 0, 1]);
+        let lasso = scores(Method::DataLasso, [incoming, outgoing], images);
+        assert!(
+            lasso[0].abs() < 1e-9 && (lasso[1] - 0.4 * 50_f64.sqrt()).abs() < 1e-2,
+            "{lasso:?}"
+        );
+    }
 }
