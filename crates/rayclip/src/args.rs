@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Sweep(Box<SweepArgs>),
     /// Run the paper's three methods with the three presets beside what was published
     Reproduce(Box<ReproduceArgs>),
+    /// Make a page of runs: figures, verdicts, entropy, costs and settings, and every number as CSV
+    Report(ReportArgs),
     /// Solve min ‖A x − y‖² + λ‖x‖₁ for matrices from files, with a certificate for every column
     Solve(Box<SolveArgs>),
     /// Measure how fast this machine is
@@ -132,6 +134,23 @@ pub(crate) struct ReproduceArgs {
     /// Folder, to make or to go on with
     #[arg(long, value_name = "DIR", default_value = "runs/reproduce")]
     pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// Run folders, finished or not; those that do not compare with the first are left out, and named
+    #[arg(value_name = "RUN", required_unless_present = "recorded")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// The method that the others are compared with [default: the first]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) baseline: Option<String>,
+    /// The author's recorded run: a folder with accuracy.csv and measurements.safetensors
+    #[arg(long, value_name = "DIR")]
+    pub(crate) recorded: Option<PathBuf>,
+    /// Folder to write to; a report in it is made anew [default: report/ in the run folder, or, of
+    /// several runs, here]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// What a configuration is put together from.

@@ -52,6 +52,7 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => commands::compare::compare(&args),
         Command::Sweep(args) => commands::sweep::sweep(&args),
         Command::Reproduce(args) => commands::reproduce::reproduce(&args),
+        Command::Report(args) => commands::report::report(&args),
         Command::Solve(args) => commands::solve::solve(&args),
         Command::Bench(BenchArgs { what: Bench::Solver(args) }) => {
             commands::bench_solver::bench(&args).map(|()| ExitCode::SUCCESS)

@@ -48,9 +48,18 @@ pub(crate) fn check_same(
     Ok(())
 }
 
+/// A method of a run by the name that it has beside the others.
+pub(crate) fn labels(runs: &[Run]) -> impl Fn(&Run, &str) -> String + use<> {
+    let ambiguous = is_ambiguous(runs);
+    move |run: &Run, method: &str| {
+        let folder = if ambiguous { format!(" ({})", run.folder.display()) } else { String::new() };
+        format!("{method}{folder}")
+    }
+}
+
 /// Whether a method's name does not say what it was: a method and a seed are in two runs, or a method is
 /// in two runs of other settings.
-pub(crate) fn is_ambiguous(runs: &[Run]) -> bool {
+fn is_ambiguous(runs: &[Run]) -> bool {
     let mut methods = BTreeSet::new();
     let mut in_two = runs.iter().flat_map(Run::methods).filter(|method| !methods.insert(*method));
     if in_two.next().is_some() && !differing(runs).is_empty() {
@@ -71,20 +80,26 @@ fn setting(config: &toml::Table, key: &str) -> Option<String> {
     Some(config.get(section)?.get(name)?.to_string())
 }
 
+/// All settings by their dotted keys.
+pub(crate) fn flat_settings(run: &Run) -> BTreeMap<String, String> {
+    let sections = run.config.iter().flat_map(|(key, value)| match value {
+        toml::Value::Table(inner) => {
+            inner.iter().map(|(name, v)| (format!("{key}.{name}"), v.to_string())).collect()
+        }
+        value => vec![(key.clone(), value.to_string())],
+    });
+    sections.collect()
+}
+
 /// Settings that differ between runs and are not what is compared anyway.
 pub(crate) fn differing(runs: &[Run]) -> Vec<String> {
     const EXPECTED: [&str; 6] =
         ["seed", "replicas", "preset", "device", "compression.methods", "compression.scratch_at"];
-    let flat = |run: &Run| -> BTreeMap<String, String> {
-        let sections = run.config.iter().flat_map(|(key, value)| match value {
-            toml::Value::Table(inner) => {
-                inner.iter().map(|(name, v)| (format!("{key}.{name}"), v.to_string())).collect()
-            }
-            value => vec![(key.clone(), value.to_string())],
-        });
-        sections.filter(|(key, _)| !EXPECTED.contains(&key.as_str())).collect()
+    let compared = |run: &Run| -> BTreeMap<String, String> {
+        let all = flat_settings(run).into_iter();
+        all.filter(|(key, _)| !EXPECTED.contains(&key.as_str())).collect()
     };
-    let all: Vec<BTreeMap<String, String>> = runs.iter().map(flat).collect();
+    let all: Vec<BTreeMap<String, String>> = runs.iter().map(compared).collect();
     let keys: BTreeSet<&String> = all.iter().flat_map(BTreeMap::keys).collect();
     let values = |key: &String| -> Vec<&str> {
         all.iter().map(|run| run.get(key).map_or("–", String::as_str)).collect()

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::comparable::{check_same, differing, is_ambiguous};
+use crate::comparable::{check_same, differing, labels};
 use crate::ladder::{Rung, milestones};
 use crate::statistics::{Estimate, holm};
 use crate::{Clip, Data, ReportError, Run};
@@ -164,15 +164,11 @@ impl Comparison {
             }
             check_same(first, run, &mut ladder)?;
         }
-        let ambiguous = is_ambiguous(runs);
+        let labels = labels(runs);
         let mut methods: Vec<String> = Vec::new();
         let mut values: BTreeMap<(Measure, usize, usize), BTreeMap<u64, f64>> = BTreeMap::new();
         for run in runs {
-            let label = |method: &str| {
-                let folder =
-                    if ambiguous { format!(" ({})", run.folder.display()) } else { String::new() };
-                format!("{method}{folder}")
-            };
+            let label = |method: &str| labels(run, method);
             for method in run.methods() {
                 if !methods.contains(&label(method)) {
                     methods.push(label(method));
@@ -313,7 +309,8 @@ impl Comparison {
             Measure::AccuracyAfterClip | Measure::AccuracyAfterTraining => self.data.test,
             Measure::ValidationAfterClip | Measure::ValidationAfterTraining => self.data.validation,
         };
-        1.0 / images.max(1) as f64
+        // Where it is not known, nothing is known of the rounding either.
+        if images == 0 { 0.0 } else { 1.0 / images as f64 }
     }
 
     /// The rungs worth a line: those that every method has that got to the last one, where they are few

@@ -50,6 +50,12 @@ pub enum ReportError {
         /// What there is.
         known: String,
     },
+    /// A report would be written over something else.
+    #[error("{} holds something that is no report; name another folder with --out", path.display())]
+    OtherFolder {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A file cannot be written.
     #[error("cannot write {}", path.display())]
     Write {
@@ -58,4 +64,10 @@ pub enum ReportError {
         /// The system's reason.
         source: std::io::Error,
     },
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -47,8 +47,20 @@ impl Series {
         Self { sparsities: column(0), accuracies: [1, 2, 3].map(column) }
     }
 
+    /// Table I, where it may stand beside a comparison: of MNIST, down the paper's ladder.
+    pub fn beside(comparison: &Comparison) -> Option<Self> {
+        if comparison.data.digest != rayclip_data::mnist::DIGEST {
+            return None;
+        }
+        let published = Self::published();
+        let rungs = comparison.rungs.values();
+        let met = rungs.filter(|rung| published.at(rung.sparsity, 0).is_some()).count();
+        // Any ladder may meet one of the sparsities by chance.
+        (2 * met > published.sparsities.len()).then_some(published)
+    }
+
     /// One recorded run a method, from a CSV file with the columns `sparsity`, `magnitude`, `random` and
-    /// `dtc`; smoothed as the paper smooths.
+    /// `dtc`, a row a cycle.
     ///
     /// # Errors
     /// The file cannot be read or lacks a column.
@@ -76,12 +88,21 @@ impl Series {
             return Err(damaged(path, format!("row {} has a value that is no number", row + 1)));
         }
         rows.sort_by(|a, b| a.sparsity.total_cmp(&b.sparsity));
-        let sparsities: Vec<f64> = rows.iter().map(|row| row.sparsity).collect();
-        let smooth = |of: fn(&Row) -> f64| {
-            lowess(&sparsities, &rows.iter().map(of).collect::<Vec<_>>(), FRACTION, PASSES)
-        };
-        let accuracies = [smooth(|row| row.magnitude), smooth(|r| r.random), smooth(|r| r.dtc)];
-        Ok(Self { sparsities, accuracies })
+        let column = |of: fn(&Row) -> f64| rows.iter().map(of).collect::<Vec<f64>>();
+        let accuracies = [column(|row| row.magnitude), column(|row| row.random), column(|r| r.dtc)];
+        Ok(Self { sparsities: column(|row| row.sparsity), accuracies })
+    }
+
+    /// The same, smoothed as the paper smooths.
+    #[must_use]
+    pub fn smoothed(&self) -> Self {
+        let accuracies = self.accuracies.each_ref().map(|all| smooth(&self.sparsities, all));
+        Self { sparsities: self.sparsities.clone(), accuracies }
+    }
+
+    /// Sparsity and accuracy of a method of [`METHODS`], by cycle.
+    pub fn curve(&self, method: usize) -> impl Iterator<Item = (f64, f64)> {
+        self.sparsities.iter().copied().zip(self.accuracies[method].iter().copied())
     }
 
     /// The accuracy of a method of [`METHODS`] at a sparsity, where there is one.
@@ -89,6 +110,11 @@ impl Series {
         let near = |known: &f64| (known - sparsity).abs() < SAME_SPARSITY;
         Some(self.accuracies[method][self.sparsities.iter().position(near)?])
     }
+}
+
+/// Accuracies smoothed over the sparsity as the paper smooths.
+pub(crate) fn smooth(sparsities: &[f64], accuracies: &[f64]) -> Vec<f64> {
+    lowess(sparsities, accuracies, FRACTION, PASSES)
 }
 
 fn damaged(path: &Path, reason: String) -> ReportError {
@@ -111,7 +137,7 @@ pub fn smoothed(comparison: &Comparison, method: usize) -> Vec<(f64, Estimate)> 
     let curves: Vec<Vec<f64>> = whole
         .map(|seed| {
             let accuracies: Vec<f64> = rungs.iter().map(|(_, values)| values[seed]).collect();
-            lowess(&sparsities, &accuracies, FRACTION, PASSES)
+            smooth(&sparsities, &accuracies)
         })
         .collect();
     let at =
@@ -122,10 +148,7 @@ pub fn smoothed(comparison: &Comparison, method: usize) -> Vec<(f64, Estimate)> 
 /// Table I: published, recorded where it is given, and ours with half the 95 % interval over the seeds.
 /// Nothing where the images are not MNIST, the ladder is not the paper's or no method is.
 pub fn table_1(comparison: &Comparison, recorded: Option<&Series>) -> Option<Table> {
-    if comparison.data.digest != rayclip_data::mnist::DIGEST {
-        return None;
-    }
-    let published = Series::published();
+    let published = Series::beside(comparison)?;
     let methods: Vec<(usize, usize)> = METHODS
         .iter()
         .enumerate()
@@ -138,7 +161,6 @@ pub fn table_1(comparison: &Comparison, recorded: Option<&Series>) -> Option<Tab
     let names = methods.iter().map(|(theirs, _)| METHODS[*theirs].to_owned());
     table.set_header(std::iter::once("sparsity".to_owned()).chain(names));
     align_right(&mut table);
-    let mut rows = 0;
     for &sparsity in &published.sparsities {
         let cells: Vec<Option<String>> = methods
             .iter()
@@ -157,13 +179,11 @@ pub fn table_1(comparison: &Comparison, recorded: Option<&Series>) -> Option<Tab
             })
             .collect();
         if cells.iter().any(Option::is_some) {
-            rows += 1;
             let cells = cells.into_iter().map(|cell| cell.unwrap_or_else(|| "–".into()));
             table.add_row(std::iter::once(format!("{sparsity:.4}")).chain(cells));
         }
     }
-    // Any ladder may meet one of the sparsities by chance.
-    (2 * rows > published.sparsities.len()).then_some(table)
+    (!methods.is_empty()).then_some(table)
 }
 
 fn four_digits(accuracy: f64) -> String {
@@ -197,7 +217,7 @@ mod tests {
         let rows: Vec<String> =
             (0..20).map(|i| format!("{},{},0.5,0.25", f64::from(i) / 20.0, f64::from(i))).collect();
         fs::write(&path, format!("sparsity,magnitude,random,dtc\n{}\n", rows.join("\n"))).unwrap();
-        let recorded = Series::recorded(&path).unwrap();
+        let recorded = Series::recorded(&path).unwrap().smoothed();
         assert!((recorded.at(0.5, 0).unwrap() - 10.0).abs() < 1e-9);
         assert_eq!(recorded.at(0.5, 2), Some(0.25));
     }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::ReportError;
 
@@ -36,8 +37,21 @@ pub struct Clip {
     pub validation_after_clip: Option<f64>,
     /// As `accuracy_after_training`, likewise.
     pub validation_after_training: Option<f64>,
+    /// Mean training loss over the cycle's batches.
+    pub train_loss: Option<f64>,
     /// Weights and biases of the replica after it.
     pub parameters: usize,
+    /// Seconds of the cycle's training, of all replicas that trained at once; for `scratch`, of all
+    /// training up to here.
+    pub train_seconds: Option<f64>,
+    /// Seconds of scoring, clipping and rebuilding, likewise.
+    pub compress_seconds: Option<f64>,
+    /// Replicas that trained at once.
+    pub at_once: Option<usize>,
+    /// Joules of the machine since the last clip.
+    pub joules: Option<f64>,
+    /// Floating-point operations of the layer's reconstruction.
+    pub solver_flops: Option<f64>,
 }
 
 /// A run.
@@ -52,11 +66,13 @@ pub struct Run {
     /// Neurons of every hidden layer before the first clip.
     pub widths_before: Vec<usize>,
     /// Parameters of a replica before the first clip.
-    pub parameters_before: usize,
+    pub parameters_before: Option<usize>,
     /// The images that it was trained on and measured with.
     pub data: Data,
     /// Replicas that did not get to the end, and why.
     pub missing: Vec<String>,
+    /// How far it got; nothing where `summary.json` cannot be read.
+    pub summary: Option<Summary>,
 }
 
 /// The images of a run.
@@ -64,12 +80,72 @@ pub struct Run {
 pub struct Data {
     /// The name that they were asked for by.
     pub name: String,
-    /// SHA-256 of shape, images and labels.
+    /// SHA-256 of shape, images and labels; empty where it is not known.
     pub digest: String,
-    /// Images that accuracies are of.
+    /// Images that accuracies are of; 0 where it is not known.
     pub test: usize,
     /// Images held out to choose settings by.
     pub validation: usize,
+    /// Extents of an image.
+    pub image_shape: Option<Vec<usize>>,
+    /// Classes.
+    pub classes: Option<usize>,
+}
+
+/// What `summary.json` says of the run as a whole.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Summary {
+    /// Version of the engine that wrote it.
+    pub version: String,
+    /// `running`, `finished`, `interrupted`, `failed` or `diverged`.
+    pub outcome: String,
+    /// The error, where it failed.
+    pub error: Option<String>,
+    /// Backend and adapter.
+    pub device: String,
+    /// Seconds of all training.
+    pub train_seconds: f64,
+    /// Seconds of all scoring, clipping and rebuilding.
+    pub compress_seconds: f64,
+    /// Seconds from the first batch on.
+    pub seconds: f64,
+    /// How far it is.
+    pub progress: Option<Progress>,
+    /// What it took.
+    pub energy: Option<Energy>,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Progress {
+    /// The cycle of the last batch.
+    pub cycle: usize,
+    /// Neurons of every hidden layer in it.
+    pub widths: Vec<usize>,
+    /// Batches done, each by a chunk of replicas.
+    pub batches_done: usize,
+    /// Batches of the whole run.
+    pub batches: usize,
+    /// When this was written, in seconds since 1970.
+    pub updated: f64,
+}
+
+/// What a run took.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Energy {
+    /// Joules of all sources together.
+    pub joules: f64,
+    /// The counters that they were read from.
+    pub sources: Vec<String>,
+}
+
+/// Something that is not there or cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
 }
 
 #[derive(Deserialize)]
@@ -78,6 +154,8 @@ struct SummaryFile {
     parameters_before: usize,
     data: Data,
     replicas: Vec<Replica>,
+    #[serde(flatten)]
+    summary: Summary,
 }
 
 #[derive(Deserialize)]
@@ -100,10 +178,13 @@ impl Replica {
     /// Why it did not get to the end; nothing if it did.
     fn missing(&self) -> Option<String> {
         let Self { number, method, seed, outcome, divergence } = self;
-        let what = match divergence {
-            Some(Divergence { cycle, reason }) => format!("diverged in cycle {cycle}: {reason}"),
-            None if outcome == "finished" => return None,
-            None => outcome.clone(),
+        let what = match (divergence, outcome.as_str()) {
+            (Some(Divergence { cycle, reason }), _) => {
+                format!("diverged in cycle {cycle}: {reason}")
+            }
+            (None, "finished") => return None,
+            (None, "running") => "is not at its end: the run goes on, or was killed".to_owned(),
+            (None, outcome) => format!("did not get to its end: {outcome}"),
         };
         Some(format!("replica {number} ({method}, seed {seed}) {what}"))
     }
@@ -115,38 +196,63 @@ impl Run {
     /// # Errors
     /// `config.toml`, `cycles.csv` or `summary.json` is missing or damaged.
     pub fn read(path: &Path) -> Result<Self, ReportError> {
-        let read = |file: &Path| {
-            fs::read(file).map_err(|source| ReportError::Io { path: file.to_path_buf(), source })
-        };
-        let damaged =
-            |file: &Path, reason: String| ReportError::Format { path: file.to_path_buf(), reason };
-        let cycles = path.join("cycles.csv");
-        let clips = csv::Reader::from_reader(read(&cycles)?.as_slice())
-            .deserialize()
-            .collect::<Result<Vec<Clip>, _>>()
-            .map_err(|error| damaged(&cycles, error.to_string()))?;
-        let summary = path.join("summary.json");
-        let summary_file: SummaryFile = serde_json::from_slice(&read(&summary)?)
-            .map_err(|error| damaged(&summary, error.to_string()))?;
-        let layers = summary_file.widths_before.len();
-        if let Some(clip) = clips.iter().find(|clip| clip.layer >= layers) {
-            let reason = format!("a clip of layer {}, but there are {layers}", clip.layer);
-            return Err(damaged(&cycles, reason));
+        let (run, gaps) = Self::read_what_is_there(path)?;
+        match gaps.into_iter().next() {
+            Some(Gap { path, reason }) => Err(ReportError::Format { path, reason }),
+            None => Ok(run),
         }
-        let config = path.join("config.toml");
-        let text = String::from_utf8(read(&config)?)
-            .map_err(|error| damaged(&config, error.to_string()))?;
-        Ok(Self {
+    }
+
+    /// Reads the folder `path` as far as it can be read, and says what cannot.
+    ///
+    /// # Errors
+    /// There is no `cycles.csv` with the columns that it must have.
+    pub fn read_what_is_there(path: &Path) -> Result<(Self, Vec<Gap>), ReportError> {
+        let mut gaps = vec![];
+        let clips = read_clips(&path.join("cycles.csv"), &mut gaps)?;
+        let json = |bytes: &[u8]| serde_json::from_slice(bytes).map_err(|error| error.to_string());
+        let file: Option<SummaryFile> = read_whole(&path.join("summary.json"), json, &mut gaps);
+        let toml = |bytes: &[u8]| {
+            let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+            text.parse().map_err(|error: toml::de::Error| error.message().to_owned())
+        };
+        let config = read_whole(&path.join("config.toml"), toml, &mut gaps).unwrap_or_default();
+        let mut run = Self {
             folder: path.to_path_buf(),
-            config: text
-                .parse()
-                .map_err(|error: toml::de::Error| damaged(&config, error.message().to_owned()))?,
+            widths_before: first_widths(&clips),
             clips,
-            widths_before: summary_file.widths_before,
-            parameters_before: summary_file.parameters_before,
-            data: summary_file.data,
-            missing: summary_file.replicas.iter().filter_map(Replica::missing).collect(),
-        })
+            parameters_before: None,
+            data: Data {
+                name: string(&config, "data", "source").unwrap_or_else(|| "unknown data".into()),
+                digest: String::new(),
+                test: 0,
+                validation: 0,
+                image_shape: None,
+                classes: None,
+            },
+            config,
+            missing: vec![],
+            summary: None,
+        };
+        if let Some(file) = file {
+            run.widths_before = file.widths_before;
+            run.parameters_before = Some(file.parameters_before);
+            run.data = file.data;
+            run.missing = file.replicas.iter().filter_map(Replica::missing).collect();
+            run.summary = Some(file.summary);
+        }
+        let layers = run.widths_before.len();
+        let strange = |clip: &&Clip| clip.layer >= layers;
+        if let Some(clip) = run.clips.iter().find(strange) {
+            let reason = format!("a clip of layer {}, but there are {layers}", clip.layer);
+            return Err(ReportError::Format { path: path.join("cycles.csv"), reason });
+        }
+        Ok((run, gaps))
+    }
+
+    /// A setting, `section.key`.
+    pub fn setting(&self, section: &str, key: &str) -> Option<&toml::Value> {
+        self.config.get(section)?.get(key)
     }
 
     /// The methods, in the order of the replicas.
@@ -173,6 +279,62 @@ impl Run {
     }
 }
 
+fn string(config: &toml::Table, section: &str, key: &str) -> Option<String> {
+    Some(config.get(section)?.get(key)?.as_str()?.to_owned())
+}
+
+/// The widths of all layers before their first clips; a layer that none clipped is not known.
+fn first_widths(clips: &[Clip]) -> Vec<usize> {
+    let layers = clips.iter().map(|clip| clip.layer + 1).max().unwrap_or(0);
+    let first = |layer| clips.iter().filter(move |clip| clip.layer == layer);
+    (0..layers).filter_map(|layer| first(layer).map(|clip| clip.width_before).max()).collect()
+}
+
+/// A file, as `parse` reads it; a gap where it cannot.
+fn read_whole<T>(
+    path: &Path,
+    parse: impl Fn(&[u8]) -> Result<T, String>,
+    gaps: &mut Vec<Gap>,
+) -> Option<T> {
+    let read = fs::read(path).map_err(|error| format!("cannot be read: {error}"));
+    read.and_then(|bytes| parse(&bytes))
+        .map_err(|reason| gaps.push(Gap { path: path.to_path_buf(), reason }))
+        .ok()
+}
+
+/// The rows of a CSV file that are whole; a gap for the first that is not.
+///
+/// # Errors
+/// The file cannot be read, or lacks a column.
+pub(crate) fn read_clips(path: &Path, gaps: &mut Vec<Gap>) -> Result<Vec<Clip>, ReportError> {
+    let bytes =
+        fs::read(path).map_err(|source| ReportError::Io { path: path.to_path_buf(), source })?;
+    let (rows, damaged) = rows_of(&bytes);
+    if let Some(reason) = damaged {
+        let whole = format!("{reason}; {} rows are whole", rows.len());
+        if rows.is_empty() {
+            return Err(ReportError::Format { path: path.to_path_buf(), reason });
+        }
+        gaps.push(Gap { path: path.to_path_buf(), reason: whole });
+    }
+    Ok(rows)
+}
+
+/// The rows that are whole, and what is wrong with the first that is not.
+pub(crate) fn rows_of<T: DeserializeOwned>(csv: &[u8]) -> (Vec<T>, Option<String>) {
+    let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(csv);
+    let (mut rows, mut damaged) = (vec![], None);
+    for row in reader.deserialize() {
+        match row {
+            Ok(row) => rows.push(row),
+            Err(error) => {
+                damaged.get_or_insert_with(|| error.to_string());
+            }
+        }
+    }
+    (rows, damaged)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,7 +350,8 @@ mod tests {
         assert!(message().contains("summary.json"));
         let summary = r#"{"widths_before":[4],"parameters_before":9,"replicas":[{"replica":0,"method":"dtc",
             "seed":3,"outcome":"diverged","divergence":{"cycle":1,"reason":"the loss is NaN"}}],
-            "data":{"name":"d","digest":"0","test":1,"validation":0}}"#;
+            "data":{"name":"d","digest":"0","test":1,"validation":0},"version":"0.1.0","device":"flex",
+            "outcome":"diverged","train_seconds":1,"compress_seconds":0,"seconds":1}"#;
         fs::write(folder.path().join("summary.json"), summary).unwrap();
         assert!(message().contains("config.toml"));
         fs::write(folder.path().join("config.toml"), "seed = 3").unwrap();

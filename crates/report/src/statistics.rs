@@ -93,6 +93,19 @@ pub fn holm(p: &[f64]) -> Vec<f64> {
     adjusted
 }
 
+/// Pearson's correlation; nothing of fewer than two pairs, or where one side does not vary.
+pub(crate) fn pearson(x: &[f64], y: &[f64]) -> Option<f64> {
+    let n = x.len().min(y.len()) as f64;
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / n;
+    let (mean_x, mean_y) = (mean(x), mean(y));
+    let moment = |a: &[f64], mean_a: f64, b: &[f64], mean_b: f64| {
+        a.iter().zip(b).map(|(a, b)| (a - mean_a) * (b - mean_b)).sum::<f64>()
+    };
+    let r = moment(x, mean_x, y, mean_y)
+        / (moment(x, mean_x, x, mean_x) * moment(y, mean_y, y, mean_y)).sqrt();
+    r.is_finite().then_some(r)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +127,14 @@ mod tests {
         let differences: Vec<f64> = values.iter().zip(others).map(|(a, b)| a - b).collect();
         // stats.ttest_rel(values, others).pvalue
         close(Estimate::of(&differences).unwrap().p_of_zero().unwrap(), 0.10839243802227387);
+    }
+
+    #[test]
+    fn correlation_equals_numpy() {
+        // numpy 2.3: numpy.corrcoef([1, 2, 4, 8], [2, 1, 5, 6])[0, 1]
+        close(pearson(&[1.0, 2.0, 4.0, 8.0], &[2.0, 1.0, 5.0, 6.0]).unwrap(), 0.8820459824122063);
+        assert_eq!(pearson(&[1.0, 1.0], &[2.0, 3.0]), None);
+        assert_eq!(pearson(&[1.0], &[2.0]), None);
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub fn closing_table(run: &Run) -> Table {
     table.add_row([
         joined(widths),
         "0.0000".into(),
-        run.parameters_before.to_string(),
+        run.parameters_before.map_or("–".into(), |count| count.to_string()),
         String::new(),
         mean_and_deviation(&accuracies),
     ]);
@@ -90,21 +90,35 @@ pub(crate) mod tests {
             accuracy_after_training: (cycle < 2).then_some(0.8),
             validation_after_clip: None,
             validation_after_training: None,
+            train_loss: Some(0.5),
             parameters: after * 10,
+            train_seconds: Some(2.0),
+            compress_seconds: Some(0.5),
+            at_once: Some(2),
+            joules: None,
+            solver_flops: None,
         }
     }
 
     /// A run of some clips of a layer of 100 neurons.
     pub(crate) fn run_of(clips: Vec<Clip>) -> Run {
-        let data = Data { name: "d".into(), digest: "0".into(), test: 10_000, validation: 0 };
+        let data = Data {
+            name: "d".into(),
+            digest: "0".into(),
+            test: 10_000,
+            validation: 0,
+            image_shape: Some(vec![2, 5]),
+            classes: Some(2),
+        };
         Run {
             folder: "run".into(),
             config: toml::Table::new(),
             clips,
             widths_before: vec![100],
-            parameters_before: 1000,
+            parameters_before: Some(1000),
             data,
             missing: vec![],
+            summary: None,
         }
     }
 

@@ -7,7 +7,7 @@
 //!     score all layers that have more; keep the best of each; rebuild; measure
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use burn::tensor::Device;
@@ -18,16 +18,16 @@ use crate::calibration::Calibration;
 use crate::clip::keep;
 use crate::compensate::refit;
 use crate::config::Moments;
-use crate::criteria::{Context, LayerWeights, SolveInfo, criterion};
 use crate::evaluate::{Accuracy, accuracies};
-use crate::events::{CycleRow, Event, Observer, Outcome};
+use crate::events::{CycleRow, Observer, Outcome};
 use crate::images::Splits;
 use crate::ladder::{clipped_layers, kept_count};
 use crate::optimizer::Optimizer;
 use crate::rebuild::rebuild;
 use crate::record::Record;
-use crate::replica::{Replica, by_method, seeds};
-use crate::run_dir::Kept;
+use crate::replica::{Replica, seeds};
+use crate::run_dir::{Kept, LayerRays};
+use crate::score::score;
 use crate::streams::{Purpose, stream};
 use crate::train::train;
 use crate::{RunConfig, TrainerError};
@@ -52,12 +52,6 @@ pub(crate) struct Chunk<'a> {
 pub(crate) struct TrainedCycle {
     pub(crate) losses: Vec<f64>,
     pub(crate) seconds: f64,
-}
-
-/// Scores `[replica][m]` of every layer of a clip, and how the rays of every replica went.
-struct Scored {
-    scores: BTreeMap<usize, Vec<Vec<f64>>>,
-    solves: BTreeMap<usize, Vec<Option<SolveInfo>>>,
 }
 
 impl<'a> Chunk<'a> {
@@ -147,7 +141,7 @@ impl<'a> Chunk<'a> {
             &self.splits.train,
             &mut self.order,
             (cycle, training),
-            observer,
+            &mut record.watching(observer),
         )?;
         record.spent(trained.seconds, 0.0);
         self.network = trained.network;
@@ -206,7 +200,9 @@ impl<'a> Chunk<'a> {
     ) -> Result<(), TrainerError> {
         let began = Instant::now();
         let before = self.network.shape();
-        let mut scored = self.score(cycle, observer)?;
+        let images = (self.config, &self.splits.train);
+        let layers = self.layers_to_clip();
+        let mut scored = score((&self.network, &self.replicas), &layers, images, cycle, observer)?;
         let not_finite = |place: usize| {
             let mut scores = scored.scores.iter();
             let layer = scores.find(|(_, scores)| scores[place].iter().any(|v| !v.is_finite()));
@@ -225,27 +221,38 @@ impl<'a> Chunk<'a> {
         record.kept(cycle, self.kept())?;
 
         let after_clip = self.accuracies()?;
+        let joules = record.joules();
         let shape = self.network.shape();
-        let mut rows = Vec::new();
+        let (mut rows, mut rays) = (Vec::new(), Vec::new());
         for (place, was) in alive.into_iter().enumerate() {
             for layer in clipped_layers(&before.hidden, &shape.hidden) {
+                let solve = scored.solves.get_mut(&layer).and_then(|solves| solves[place].take());
                 let row = CycleRow {
                     width_before: before.hidden[layer],
                     accuracy_before_clip: Some(before_clip[was].test),
                     train_loss: trained.losses[was],
                     train_seconds: trained.seconds,
                     compress_seconds,
+                    at_once: before.replicas,
+                    joules,
                     ..self.row((cycle, layer), place, after_clip[place])
                 };
-                let solve = scored.solves[&layer][place];
-                rows.push(CycleRow {
-                    solver: solve.map_or("", |solve| solve.algorithm),
-                    solver_iterations: solve.map(|solve| solve.iterations),
-                    solver_status: solve.map(|solve| solve.status),
-                    ..row
+                rows.push(match &solve {
+                    None => row,
+                    Some(solve) => CycleRow {
+                        solver: solve.algorithm,
+                        solver_iterations: Some(solve.iterations),
+                        solver_status: Some(solve.status),
+                        solver_flops: Some(solve.flops),
+                        ..row
+                    },
                 });
+                let replica = self.replicas[place].number;
+                let pair = solve.and_then(|solve| solve.rays);
+                rays.extend(pair.map(|rays| LayerRays { replica, layer, rays }));
             }
         }
+        record.rays(cycle, rays)?;
         record.clip(rows)
     }
 
@@ -271,44 +278,6 @@ impl<'a> Chunk<'a> {
             parameters: shape.parameters(),
             ..CycleRow::default()
         }
-    }
-
-    /// Scores every layer that is too wide, all by the weights before the clip.
-    fn score(&self, cycle: usize, observer: &mut dyn Observer) -> Result<Scored, TrainerError> {
-        let layers = self.layers_to_clip();
-        let widths = self.network.shape().hidden;
-        let distinct: BTreeSet<usize> = layers.iter().map(|layer| widths[*layer]).collect();
-        let (mut done, total) = (0, layers.len() * self.replicas.len());
-        let mut scored = Scored { scores: BTreeMap::new(), solves: BTreeMap::new() };
-        for (method, places) in by_method(&self.replicas) {
-            let replicas = &self.replicas[places.clone()];
-            let network = self.network.keep_replicas(&places.collect::<Vec<_>>());
-            let calibration = self.calibration(network, replicas, cycle);
-            let context =
-                Context { config: self.config, replicas, cycle, calibration: &calibration };
-            for width in &distinct {
-                observer.notify(&Event::Scoring { done, total });
-                let of_width = layers.iter().filter(|layer| widths[**layer] == *width);
-                let weights = |&layer: &usize| {
-                    let [incoming, outgoing] = [layer, layer + 1]
-                        .map(|index| calibration.network.layers[index].weight.val());
-                    LayerWeights { layer, incoming, outgoing }
-                };
-                let group: Vec<LayerWeights> = of_width.map(weights).collect();
-                let scores = criterion(method).score(&group, &context)?;
-                for (place, (weights, of_layer)) in group.iter().zip(scores.layers).enumerate() {
-                    let solves = scored.solves.entry(weights.layer).or_default();
-                    match scores.solves.get(place) {
-                        Some(of_layer) => solves.extend(of_layer.iter().copied().map(Some)),
-                        None => solves.extend(std::iter::repeat_n(None, of_layer.len())),
-                    }
-                    scored.scores.entry(weights.layer).or_default().extend(of_layer);
-                }
-                done += group.len() * replicas.len();
-            }
-        }
-        observer.notify(&Event::Scoring { done, total });
-        Ok(scored)
     }
 
     /// Keeps the best neurons of every scored layer, in the network, the moments and the lineage.
@@ -375,16 +344,5 @@ impl<'a> Chunk<'a> {
             doing: "rebuilding the layers",
             reason: error.to_string(),
         })
-    }
-}
-
-impl Scored {
-    fn keep_replicas(&mut self, alive: &[usize]) {
-        for scores in self.scores.values_mut() {
-            *scores = alive.iter().map(|place| scores[*place].clone()).collect();
-        }
-        for solves in self.solves.values_mut() {
-            *solves = alive.iter().map(|place| solves[*place]).collect();
-        }
     }
 }

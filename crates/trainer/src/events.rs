@@ -5,6 +5,8 @@ use std::fmt;
 use cs_solver::Status;
 use serde::{Deserialize, Serialize};
 
+use crate::Energy;
+
 /// Something that happened.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -101,18 +103,27 @@ pub struct CycleRow {
     pub train_seconds: f64,
     /// Seconds of scoring, clipping and rebuilding, likewise.
     pub compress_seconds: f64,
+    /// Replicas that trained at once, this one included.
+    pub at_once: usize,
+    /// Joules of the machine since the chunk's last clip, measuring included; none where no counter tells.
+    pub joules: Option<f64>,
     /// What reconstructed the rays; empty for criteria without a solver.
     pub solver: &'static str,
     /// Most iterations of any of the replica's rays of the layer.
     pub solver_iterations: Option<usize>,
     /// How the one that is worst off ended.
     pub solver_status: Option<Status>,
+    /// Floating-point operations of all rays of the layer: products with the matrix, factorisations left
+    /// out.
+    pub solver_flops: Option<f64>,
 }
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
+    /// It is not at its end yet, or the process was killed.
+    Running,
     /// Every layer is small enough, and trained after its last clip.
     Finished,
     /// It was asked to end early.
@@ -179,9 +190,28 @@ pub struct DataSummary {
     pub validation: usize,
     /// Images that accuracies are of.
     pub test: usize,
+    /// Extents of an image.
+    pub image_shape: Vec<usize>,
+    /// Classes.
+    pub classes: usize,
 }
 
-/// The whole run in a few numbers: `summary.json`.
+/// How far a run is.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Progress {
+    /// The cycle of the last batch.
+    pub cycle: usize,
+    /// Neurons of every hidden layer in it.
+    pub widths: Vec<usize>,
+    /// Batches done, each by a chunk of replicas.
+    pub batches_done: usize,
+    /// Batches of the whole run.
+    pub batches: usize,
+    /// When this was written, in seconds since 1970.
+    pub updated: f64,
+}
+
+/// The whole run in a few numbers: `summary.json`, which says while the run goes on how far it is.
 #[derive(Debug, Clone, Serialize)]
 pub struct Summary {
     /// Version of the engine.
@@ -190,6 +220,8 @@ pub struct Summary {
     pub outcome: Outcome,
     /// The error, where it failed.
     pub error: Option<String>,
+    /// How far it is.
+    pub progress: Progress,
     /// The backend and adapter that it ran on.
     pub device: String,
     /// Clips until every layer was small enough, of a replica that got so far.
@@ -212,4 +244,6 @@ pub struct Summary {
     pub compress_seconds: f64,
     /// Seconds from the first batch to the last measurement.
     pub seconds: f64,
+    /// What it took; nothing where the machine has no counter that can be read.
+    pub energy: Option<Energy>,
 }

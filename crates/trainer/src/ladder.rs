@@ -27,6 +27,18 @@ pub(crate) fn clipped_layers(before: &[usize], after: &[usize]) -> Vec<usize> {
     (0..before.len()).filter(|&layer| after[layer] < before[layer]).collect()
 }
 
+/// The first clip, those at which the hidden neurons have halved again, and the last.
+pub(crate) fn halvings(config: &RunConfig) -> Vec<usize> {
+    let neurons: Vec<usize> = ladder(config).iter().map(|widths| widths.iter().sum()).collect();
+    let mut milestone: usize = config.network.hidden.iter().sum();
+    let mut is_one = |(clip, left): (usize, &usize)| {
+        let halved = 2 * left <= milestone;
+        milestone = if halved { *left } else { milestone };
+        halved || clip == 0 || clip + 1 == neurons.len()
+    };
+    (0..neurons.len()).filter(|clip| is_one((*clip, &neurons[*clip]))).collect()
+}
+
 /// The clips (counted from 0) at which `scratch` trains a network.
 ///
 /// # Errors
@@ -35,15 +47,7 @@ pub(crate) fn scratch_clips(config: &RunConfig) -> Result<Vec<usize>, String> {
     let neurons: Vec<usize> = ladder(config).iter().map(|widths| widths.iter().sum()).collect();
     match &config.compression.scratch_at {
         ScratchAt::Rule(ScratchRule::All) => Ok((0..neurons.len()).collect()),
-        ScratchAt::Rule(ScratchRule::Halvings) => {
-            let mut milestone: usize = config.network.hidden.iter().sum();
-            let mut is_one = |(clip, left): (usize, &usize)| {
-                let halved = 2 * left <= milestone;
-                milestone = if halved { *left } else { milestone };
-                halved || clip == 0 || clip + 1 == neurons.len()
-            };
-            Ok((0..neurons.len()).filter(|clip| is_one((*clip, &neurons[*clip]))).collect())
-        }
+        ScratchAt::Rule(ScratchRule::Halvings) => Ok(halvings(config)),
         ScratchAt::Neurons(wanted) if wanted.is_empty() => {
             Err("the list is empty; name numbers of hidden neurons, halvings or all".into())
         }

@@ -13,11 +13,13 @@ pub mod config;
 mod criteria;
 mod cycle;
 mod device;
+mod energy;
 mod error;
 mod evaluate;
 mod events;
 mod images;
 mod ladder;
+mod latency;
 mod loss;
 mod measurement;
 mod method;
@@ -29,6 +31,7 @@ mod record;
 mod replica;
 mod run;
 mod run_dir;
+mod score;
 mod scratch;
 mod streams;
 pub mod sweep;
@@ -36,11 +39,13 @@ mod train;
 mod validate;
 
 pub use config::RunConfig;
+pub use energy::Energy;
 pub use error::TrainerError;
 pub use events::{
-    CycleRow, DataSummary, Divergence, Event, Observer, Outcome, ReplicaSummary, Summary,
+    CycleRow, DataSummary, Divergence, Event, Observer, Outcome, Progress, ReplicaSummary, Summary,
 };
 pub use ladder::kept_count;
+pub use latency::LatencyRow;
 pub use replica::Replica;
 pub use run::{Backend, run};
 pub use run_dir::RunDir;

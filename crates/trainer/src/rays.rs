@@ -18,6 +18,15 @@ use crate::criteria::{Context, LayerWeights, SolveInfo};
 use crate::device::read;
 use crate::measurement::Measurement;
 
+/// What the incoming and the outgoing weight sums of a layer were measured and reconstructed as.
+#[derive(Debug, Clone)]
+pub(crate) struct Rays {
+    /// Measurements of both, `[2][n]`.
+    pub(crate) y: [Vec<f64>; 2],
+    /// Rays of both, `[2][m]`, cosine coefficients.
+    pub(crate) x: [Vec<f64>; 2],
+}
+
 /// The sum of both rays of every layer and replica, layer after layer.
 pub(crate) struct RaySums {
     /// `[layer · replica][m]`, cosine coefficients.
@@ -64,6 +73,7 @@ pub(crate) fn ray_sums(
         .zip(totals.chunks(2 * m))
         .flat_map(|(measurement, pair)| pair.chunks(m).flat_map(|w| measurement.of(w)))
         .collect();
+    let n = measurements[0].n;
     let operators = measurements
         .into_iter()
         .map(|Measurement { n, theta, .. }| {
@@ -78,9 +88,14 @@ pub(crate) fn ray_sums(
         sums.map(|sum| if *finite { sum } else { f64::NAN }).collect()
     };
     let pairs = rays.columns().chunks(2);
+    let solve = |(pair, y): (&[Solution], &[f64])| {
+        let y = [0, 1].map(|side| y[side * n..(side + 1) * n].to_vec());
+        let x = [0, 1].map(|side| pair[side].x().to_vec());
+        SolveInfo { rays: Some(Rays { y, x }), ..SolveInfo::of(rays.algorithm(), pair, [n, m]) }
+    };
     Ok(RaySums {
         sums: pairs.clone().zip(&finite).map(sum).collect(),
-        solves: pairs.map(|pair| SolveInfo::of(rays.algorithm(), pair)).collect(),
+        solves: pairs.zip(y.chunks(2 * n)).map(solve).collect(),
     })
 }
 

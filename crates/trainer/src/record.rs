@@ -1,14 +1,19 @@
 //! What a run has shown so far, and its way into the run folder.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant, SystemTime};
 
 use rayclip_model::{Description, Mlp};
 
+use crate::energy::EnergyMeter;
 use crate::evaluate::Accuracy;
-use crate::events::{DataSummary, Event, Observer, ReplicaSummary};
+use crate::events::{DataSummary, Event, Observer, Progress, ReplicaSummary};
 use crate::replica::Replica;
-use crate::run_dir::Kept;
-use crate::{CycleRow, Divergence, Outcome, RunConfig, RunDir, Summary, TrainerError};
+use crate::run_dir::{Kept, LayerRays};
+use crate::{Backend, CycleRow, Divergence, Outcome, RunConfig, RunDir, Summary, TrainerError};
+
+/// While batches are trained on, the summary is written this often.
+const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// Rows, kept neurons, networks and ends of all replicas, whatever chunk they trained in.
 pub(crate) struct Record<'a> {
@@ -20,6 +25,8 @@ pub(crate) struct Record<'a> {
     rows: BTreeMap<(usize, usize, usize), CycleRow>,
     /// By cycle and replica.
     kept: BTreeMap<(usize, usize), Kept>,
+    /// By cycle, replica, layer.
+    rays: BTreeMap<(usize, usize, usize), LayerRays>,
     replicas: Vec<ReplicaSummary>,
     /// Networks that got to the end of the ladder, with the numbers of their replicas.
     finished: Vec<(Vec<usize>, Mlp)>,
@@ -27,15 +34,29 @@ pub(crate) struct Record<'a> {
     unfinished: Option<Mlp>,
     train_seconds: f64,
     compress_seconds: f64,
+    /// Backend and adapter.
+    device: String,
+    data: DataSummary,
+    progress: Progress,
+    began: Instant,
+    /// When the summary was last written.
+    heard: Instant,
+    energy: EnergyMeter,
 }
 
 impl<'a> Record<'a> {
-    pub(crate) fn new(config: &'a RunConfig, folder: &'a RunDir, description: Description) -> Self {
+    pub(crate) fn new(
+        config: &'a RunConfig,
+        folder: &'a RunDir,
+        description: Description,
+        backend: Backend<'_>,
+        data: DataSummary,
+    ) -> Self {
         let summary = |replica: &Replica| ReplicaSummary {
             replica: replica.number,
             method: replica.method.to_string(),
             seed: replica.seed,
-            outcome: Outcome::Interrupted,
+            outcome: Outcome::Running,
             divergence: None,
             accuracy_before: None,
             accuracy_after: None,
@@ -47,12 +68,35 @@ impl<'a> Record<'a> {
             description,
             rows: BTreeMap::new(),
             kept: BTreeMap::new(),
+            rays: BTreeMap::new(),
             replicas: config.all_replicas().iter().map(summary).collect(),
             finished: vec![],
             unfinished: None,
             train_seconds: 0.0,
             compress_seconds: 0.0,
+            device: backend.name.to_owned(),
+            data,
+            progress: Progress { widths: config.network.hidden.clone(), ..Progress::default() },
+            began: Instant::now(),
+            heard: Instant::now(),
+            energy: EnergyMeter::start(backend.device),
         }
+    }
+
+    /// Says in the folder that the run goes on, and how many batches it has.
+    pub(crate) fn started(&mut self, batches: usize) -> Result<(), TrainerError> {
+        self.progress.batches = batches;
+        self.folder.write_summary(&self.summary())
+    }
+
+    /// The observer, and this record kept up to date by what it is told.
+    pub(crate) fn watching<'r>(&'r mut self, observer: &'r mut dyn Observer) -> Watching<'r, 'a> {
+        Watching { record: self, observer }
+    }
+
+    /// Joules since this was last asked.
+    pub(crate) fn joules(&mut self) -> Option<f64> {
+        self.energy.lap()
     }
 
     /// Counts the seconds of a cycle.
@@ -72,6 +116,16 @@ impl<'a> Record<'a> {
         self.kept.extend(kept.into_iter().map(|kept| ((cycle, kept.replica), kept)));
         let of_cycle = self.kept.range((cycle, 0)..(cycle + 1, 0)).map(|(_, kept)| kept);
         self.folder.write_kept(cycle, &of_cycle.collect::<Vec<_>>())
+    }
+
+    /// Adds the rays of a clip, and writes those of all replicas.
+    pub(crate) fn rays(&mut self, cycle: usize, rays: Vec<LayerRays>) -> Result<(), TrainerError> {
+        if rays.is_empty() {
+            return Ok(());
+        }
+        self.rays.extend(rays.into_iter().map(|rays| ((cycle, rays.replica, rays.layer), rays)));
+        let of_cycle = self.rays.range((cycle, 0, 0)..(cycle + 1, 0, 0)).map(|(_, rays)| rays);
+        self.folder.write_rays(cycle, &of_cycle.collect::<Vec<_>>())
     }
 
     /// Adds what the training after clip `cycle` gave, one accuracy a replica, and hands out the rows
@@ -167,11 +221,11 @@ impl<'a> Record<'a> {
         self.unfinished = Some(network);
     }
 
-    /// Marks the replicas that an error kept from their end.
-    pub(crate) fn failed(&mut self) {
+    /// Marks the replicas that something kept from their end.
+    pub(crate) fn ended(&mut self, outcome: Outcome) {
         for replica in &mut self.replicas {
-            if replica.outcome == Outcome::Interrupted {
-                replica.outcome = Outcome::Failed;
+            if replica.outcome == Outcome::Running {
+                replica.outcome = outcome;
             }
         }
     }
@@ -199,19 +253,22 @@ impl<'a> Record<'a> {
         self.folder.write_network(&network, &description)
     }
 
-    /// The summary, with `outcome` and `error` still to be filled in.
-    pub(crate) fn summary(&self, device: &str, data: DataSummary) -> Summary {
+    /// The summary of a run that is not at its end.
+    pub(crate) fn summary(&mut self) -> Summary {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.progress.updated = now.as_secs_f64();
         let before = self.description.shape.clone();
         let network =
             self.finished.first().map(|(_, network)| network).or(self.unfinished.as_ref());
         let after = network.map_or(before.clone(), Mlp::shape);
         Summary {
             version: env!("CARGO_PKG_VERSION"),
-            outcome: Outcome::Failed,
+            outcome: Outcome::Running,
             error: None,
-            device: device.to_owned(),
+            progress: self.progress.clone(),
+            device: self.device.clone(),
             clips: self.rows.keys().map(|(cycle, ..)| cycle + 1).max().unwrap_or(0),
-            data,
+            data: self.data.clone(),
             widths_before: self.config.network.hidden.clone(),
             parameters_before: before.parameters(),
             parameters_after: after.parameters(),
@@ -219,7 +276,36 @@ impl<'a> Record<'a> {
             replicas: self.replicas.clone(),
             train_seconds: self.train_seconds,
             compress_seconds: self.compress_seconds,
-            seconds: 0.0,
+            seconds: self.began.elapsed().as_secs_f64(),
+            energy: self.energy.energy(),
         }
+    }
+}
+
+/// An observer whose run is recorded.
+pub(crate) struct Watching<'r, 'a> {
+    record: &'r mut Record<'a>,
+    observer: &'r mut dyn Observer,
+}
+
+impl Observer for Watching<'_, '_> {
+    fn notify(&mut self, event: &Event<'_>) {
+        if let Event::Batch { cycle, widths } = event {
+            let record = &mut *self.record;
+            let progress = &mut record.progress;
+            (progress.cycle, progress.widths) = (*cycle, widths.to_vec());
+            progress.batches_done += 1;
+            if record.heard.elapsed() > HEARTBEAT {
+                let summary = record.summary();
+                // A disk that is full refuses the rows of the next clip too, and that ends the run.
+                let _refused = record.folder.write_summary(&summary);
+                record.heard = Instant::now();
+            }
+        }
+        self.observer.notify(event);
+    }
+
+    fn interrupted(&self) -> bool {
+        self.observer.interrupted()
     }
 }

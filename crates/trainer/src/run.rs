@@ -1,7 +1,5 @@
 //! A run: all replicas of all methods, chunk after chunk, into one folder.
 
-use std::time::Instant;
-
 use burn::tensor::Device;
 use rayclip_data::Dataset;
 use rayclip_model::{Description, MlpShape};
@@ -11,7 +9,8 @@ use crate::config::{Method, Normalization};
 use crate::cycle::Chunk;
 use crate::events::{DataSummary, Event, Observer, Outcome, Summary};
 use crate::images::{DeviceImages, PixelScale, Splits};
-use crate::ladder::{ladder, scratch_clips};
+use crate::ladder::{halvings, ladder, scratch_clips};
+use crate::latency::{LatencyRow, latencies};
 use crate::record::Record;
 use crate::replica::{Replica, by_method};
 use crate::scratch::{Rung, train_to_budget};
@@ -46,11 +45,11 @@ pub fn run(
 ) -> Result<Summary, TrainerError> {
     let Images { splits, description, summary: data } = upload(config, dataset, backend.device)?;
     let plan = Plan::of(config, &description.shape, backend);
-    let mut record = Record::new(config, folder, description.clone());
+    let mut record = Record::new(config, folder, description.clone(), backend, data);
+    record.started(plan.batches(config))?;
     plan.announce(config, observer);
-    let began = Instant::now();
-    let result =
-        plan.run(config, &splits, (&description.shape, backend.device), &mut record, observer);
+    let on = (&description.shape, backend.device);
+    let result = plan.run(config, &splits, on, &mut record, observer);
     let result = match record.all_diverged() {
         Some(first) => Err(TrainerError::AllDiverged {
             replicas: config.all_replicas().len(),
@@ -63,15 +62,16 @@ pub fn run(
         (Ok(outcome), written) => written.map(|()| outcome),
         (error, _) => error,
     };
-    if result.is_err() {
-        record.failed();
-    }
-    let mut summary = record.summary(backend.name, data);
-    summary.seconds = began.elapsed().as_secs_f64();
-    match &result {
-        Ok(outcome) => summary.outcome = *outcome,
-        Err(error) => summary.error = Some(error.to_string()),
-    }
+    let result = result.and_then(|outcome| match outcome {
+        Outcome::Finished => {
+            folder.write_latency(&plan.latencies(config, on, &splits)?).map(|()| outcome)
+        }
+        _ => Ok(outcome),
+    });
+    let outcome = result.as_ref().copied().unwrap_or(Outcome::Failed);
+    record.ended(outcome);
+    let error = result.as_ref().err().map(ToString::to_string);
+    let summary = Summary { outcome, error, ..record.summary() };
     folder.write_summary(&summary)?;
     result.map(|_| summary)
 }
@@ -97,6 +97,8 @@ fn upload(
         train: dataset.train.len(),
         validation: validation.as_ref().map_or(0, rayclip_data::Split::len),
         test: dataset.test.len(),
+        image_shape: dataset.image_shape.clone(),
+        classes: dataset.classes,
     };
     let (mean, deviation) = match config.data.normalization {
         Normalization::Fixed => (config.data.mean, config.data.deviation),
@@ -145,12 +147,17 @@ impl Plan {
         Self { clipped, scratch, scratch_clips, ladder: ladder(config), size }
     }
 
-    fn announce(&self, config: &RunConfig, observer: &mut dyn Observer) {
+    /// Batches of the whole run, each of a chunk.
+    fn batches(&self, config: &RunConfig) -> usize {
         let cycles = self.clipped.len() * (self.ladder.len() + 1)
             + self.scratch.len() * self.scratch_clips.iter().map(|clip| clip + 2).sum::<usize>();
+        cycles * config.training.batches_per_cycle
+    }
+
+    fn announce(&self, config: &RunConfig, observer: &mut dyn Observer) {
         observer.notify(&Event::Started {
             clips: self.ladder.len(),
-            batches: cycles * config.training.batches_per_cycle,
+            batches: self.batches(config),
             widths: &config.network.hidden,
         });
         if self.clipped.len() > 1 || self.scratch.len() > 1 {
@@ -194,6 +201,19 @@ impl Plan {
             record.done(&replicas);
         }
         Ok(Outcome::Finished)
+    }
+
+    /// How long networks take at the halvings of the width.
+    fn latencies(
+        &self,
+        config: &RunConfig,
+        on: (&MlpShape, &Device),
+        splits: &Splits,
+    ) -> Result<Vec<LatencyRow>, TrainerError> {
+        let halvings = halvings(config).into_iter().map(|c| (Some(c), self.ladder[c].clone()));
+        let first = std::iter::once((None, config.network.hidden.clone()));
+        let rungs: Vec<_> = first.chain(halvings).collect();
+        latencies(&rungs, on, &splits.test, config.training.batch_size)
     }
 
     fn rung<'a>(&'a self, config: &'a RunConfig, clip: usize) -> Rung<'a> {

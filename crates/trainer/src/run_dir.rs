@@ -5,8 +5,10 @@
 //! | `config.toml` | the resolved configuration; written first |
 //! | `cycles.csv` | one row a clip, layer and replica |
 //! | `kept/cycle_NN.json` | kept neurons after clip NN, in their first numbering |
+//! | `rays/cycle_NN.safetensors` | measurements and rays of clip NN, where `dtc` takes them |
+//! | `latency.csv` | milliseconds of a classification at the halvings of the width |
 //! | `network.safetensors`, `network.json` | the final networks and their shape |
-//! | `summary.json` | how the run ended; written last |
+//! | `summary.json` | how far the run is; written last, how it ended |
 //!
 //! Every file is written beside its place, synced and renamed, so none is ever half there.
 
@@ -15,10 +17,12 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rayclip_model::{Description, Mlp};
+use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::method::Method;
-use crate::{CycleRow, Outcome, RunConfig, Summary, TrainerError};
+use crate::rays::Rays;
+use crate::{CycleRow, LatencyRow, Outcome, RunConfig, Summary, TrainerError};
 
 /// The live neurons of a replica.
 #[derive(Debug, Serialize)]
@@ -28,6 +32,13 @@ pub(crate) struct Kept {
     pub(crate) seed: u64,
     /// `[layer][neuron]`
     pub(crate) layers: Vec<Vec<usize>>,
+}
+
+/// The rays of a layer of a replica.
+pub(crate) struct LayerRays {
+    pub(crate) replica: usize,
+    pub(crate) layer: usize,
+    pub(crate) rays: Rays,
 }
 
 /// A run folder that this run has made.
@@ -140,20 +151,13 @@ impl RunDir {
 
     /// Writes all rows so far.
     pub(crate) fn write_cycles(&self, rows: &[&CycleRow]) -> Result<(), TrainerError> {
-        let table = |rows: &[&CycleRow]| {
-            let mut writer = csv::Writer::from_writer(Vec::new());
-            for row in rows {
-                writer.serialize(row).expect("a row is plain data and memory takes it");
-            }
-            writer.into_inner().expect("memory takes every row")
-        };
         // The header comes with the first row: without any, it is that of an empty one.
         let bytes = if rows.is_empty() {
-            let mut bytes = table(&[&CycleRow::default()]);
+            let mut bytes = csv_of(&[CycleRow::default()]);
             bytes.truncate(bytes.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1));
             bytes
         } else {
-            table(rows)
+            csv_of(rows)
         };
         self.write("cycles.csv", &bytes)
     }
@@ -169,6 +173,37 @@ impl RunDir {
         self.write(&format!("kept/cycle_{cycle:02}.json"), &json)
     }
 
+    /// Writes what was measured and reconstructed in a clip: `replica_R.layer_L.y_previous` and `y_next`,
+    /// `[n]`, and `ray_previous` and `ray_next`, `[m]`, all f64.
+    pub(crate) fn write_rays(
+        &self,
+        cycle: usize,
+        layers: &[&LayerRays],
+    ) -> Result<(), TrainerError> {
+        const NAMES: [[&str; 2]; 2] = [["y_previous", "y_next"], ["ray_previous", "ray_next"]];
+        let tensors = layers.iter().flat_map(|LayerRays { replica, layer, rays }| {
+            [&rays.y, &rays.x].into_iter().zip(NAMES).flat_map(move |(pair, names)| {
+                pair.iter().zip(names).map(move |(values, name)| {
+                    let name = format!("replica_{replica}.layer_{layer}.{name}");
+                    let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+                    (name, values.len(), bytes)
+                })
+            })
+        });
+        let tensors: Vec<(String, usize, Vec<u8>)> = tensors.collect();
+        let views = tensors.iter().map(|(name, extent, bytes)| {
+            let view = TensorView::new(Dtype::F64, vec![*extent], bytes);
+            (name, view.expect("eight bytes are written for every number"))
+        });
+        let bytes = safetensors::serialize(views, None).expect("names are unique");
+        self.write(&format!("rays/cycle_{cycle:02}.safetensors"), &bytes)
+    }
+
+    /// Writes how long networks of some widths take.
+    pub(crate) fn write_latency(&self, rows: &[LatencyRow]) -> Result<(), TrainerError> {
+        self.write("latency.csv", &csv_of(rows))
+    }
+
     /// Writes the network as it is now.
     pub(crate) fn write_network(
         &self,
@@ -180,7 +215,7 @@ impl RunDir {
         self.write("network.json", &json)
     }
 
-    /// Writes how the run ended.
+    /// Writes how far the run is, or how it ended.
     pub(crate) fn write_summary(&self, summary: &Summary) -> Result<(), TrainerError> {
         let json = serde_json::to_vec_pretty(summary).expect("a summary is plain data");
         self.write("summary.json", &json)
@@ -190,6 +225,14 @@ impl RunDir {
         let path = self.path.join(name);
         rayclip_data::write_whole(&path, bytes).map_err(|source| io("write", &path, source))
     }
+}
+
+fn csv_of(rows: &[impl Serialize]) -> Vec<u8> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.serialize(row).expect("a row is plain data and memory takes it");
+    }
+    writer.into_inner().expect("memory takes every row")
 }
 
 fn io(action: &'static str, path: &Path, source: std::io::Error) -> TrainerError {

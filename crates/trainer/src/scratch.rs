@@ -39,6 +39,7 @@ pub(crate) fn train_to_budget(
         losses = trained.losses;
     }
     let accuracies = chunk.accuracies()?;
+    let joules = record.joules();
     let mut rows = Vec::new();
     for (place, accuracy) in accuracies.into_iter().enumerate() {
         for layer in clipped_layers(&chunk.config.network.hidden, rung.after) {
@@ -46,6 +47,8 @@ pub(crate) fn train_to_budget(
                 width_before: rung.before[layer],
                 train_loss: losses[place],
                 train_seconds,
+                at_once: chunk.replicas.len(),
+                joules,
                 ..chunk.row((rung.clip, layer), place, accuracy)
             });
         }

@@ -18,6 +18,7 @@ use crate::{interrupt, output};
 /// Runs what is not there yet, and prints published, recorded and own accuracies side by side.
 pub(crate) fn reproduce(args: &ReproduceArgs) -> anyhow::Result<ExitCode> {
     let recorded = args.recorded.as_deref().map(Series::recorded).transpose()?;
+    let recorded = recorded.map(|series| series.smoothed());
     let mut settings = parse_settings(&args.settings)?;
     let own = ["compression.methods", "data.source", "device", "seed", "replicas"];
     if let Some(setting) = settings.iter().find(|setting| own.contains(&setting.key.as_str())) {

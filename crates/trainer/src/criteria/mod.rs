@@ -15,6 +15,7 @@ use cs_solver::{Algorithm, Solution, Status};
 use crate::calibration::Calibration;
 use crate::device::read;
 use crate::method::Method;
+use crate::rays::Rays;
 use crate::replica::Replica;
 use crate::{RunConfig, TrainerError};
 
@@ -39,22 +40,30 @@ pub(crate) struct Context<'a> {
 }
 
 /// How a reconstruction went.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct SolveInfo {
     pub(crate) algorithm: &'static str,
     /// Most iterations of any of the replica's columns.
     pub(crate) iterations: usize,
     /// Of the one that is worst off.
     pub(crate) status: Status,
+    /// Floating-point operations of all columns: two products with the matrix an iteration, and two for
+    /// the certificate. Factorisations are left out.
+    pub(crate) flops: f64,
+    /// What was measured and reconstructed, where that is a layer's weight sums.
+    pub(crate) rays: Option<Rays>,
 }
 
 impl SolveInfo {
-    /// How some columns of a batch went.
-    pub(crate) fn of(algorithm: Algorithm, columns: &[Solution]) -> Self {
+    /// How some columns of a batch went; the matrix has the extents `[n, m]`.
+    pub(crate) fn of(algorithm: Algorithm, columns: &[Solution], [n, m]: [usize; 2]) -> Self {
+        let products: usize = columns.iter().map(|column| 2 * (column.iterations() + 1)).sum();
         Self {
             algorithm: algorithm.name(),
             iterations: columns.iter().map(Solution::iterations).max().unwrap_or(0),
             status: columns.iter().map(Solution::status).max().unwrap_or(Status::Converged),
+            flops: products as f64 * 2.0 * (n * m) as f64,
+            rays: None,
         }
     }
 
@@ -62,7 +71,8 @@ impl SolveInfo {
     pub(crate) fn worse_of(self, earlier: Option<Self>) -> Self {
         let Some(earlier) = earlier else { return self };
         let iterations = self.iterations.max(earlier.iterations);
-        Self { iterations, status: self.status.max(earlier.status), ..self }
+        let (status, flops) = (self.status.max(earlier.status), self.flops + earlier.flops);
+        Self { iterations, status, flops, ..self }
     }
 }
 

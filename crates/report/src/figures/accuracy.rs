@@ -1,0 +1,144 @@
+//! Accuracy over the sparsity: Figures 1 and 2 of the paper, and what retraining makes of them.
+
+use crate::comparison::{Comparison, Measure};
+use crate::facts::Facts;
+use crate::figure::{Axis, Curve, Figure, Panel, Point, Style};
+use crate::published::{METHODS, Series, smoothed};
+
+const SPARSITY: &str = "sparsity (fraction of the hidden neurons clipped)";
+const ACCURACY: &str = "test accuracy";
+
+/// Figure 1 of the paper.
+pub(super) fn after_clip(facts: &Facts) -> Figure {
+    let title = "Test accuracy right after the clip";
+    raw_and_smoothed(facts, "accuracy", title, Axis::new(SPARSITY))
+}
+
+/// Figure 2 of the paper.
+pub(super) fn closeup(facts: &Facts) -> Figure {
+    let title = "Test accuracy right after the clip, from sparsity 0.8 on";
+    raw_and_smoothed(facts, "accuracy_closeup", title, Axis::new(SPARSITY).within(0.8, 1.0))
+}
+
+fn raw_and_smoothed(
+    facts: &Facts,
+    name: &'static str,
+    title: &str,
+    x: Axis,
+) -> Figure {
+    let Some(comparison) = &facts.comparison else { return gap(name, title) };
+    let mut curves = vec![];
+    for (colour, method) in comparison.methods.iter().enumerate() {
+        let points = raw(comparison, Measure::AccuracyAfterClip, colour);
+        let name = format!("{method}, raw");
+        curves.push(Curve { name, colour, style: Style::Dots, points });
+    }
+    for (colour, method) in comparison.methods.iter().enumerate() {
+        let points = smoothed(comparison, colour).into_iter().map(|(x, y)| Point::of(x, y));
+        let points = points.collect();
+        curves.push(Curve { name: method.clone(), colour, style: Style::Line, points });
+    }
+    let recorded = facts.recorded.as_ref().map(|recorded| recorded.accuracies.smoothed());
+    let others = [(Series::beside(comparison), "Table I"), (recorded, "recorded run")];
+    for (series, whose) in others {
+        let Some(series) = series else { continue };
+        for (place, method) in METHODS.iter().enumerate() {
+            let Ok(colour) = comparison.method(method) else { continue };
+            let points = series.curve(place).map(|(x, y)| Point::bare(x, y)).collect();
+            let name = format!("{method}, {whose}");
+            curves.push(Curve { name, colour, style: Style::Dashed, points });
+        }
+    }
+    let panel = Panel { title: String::new(), x, y: Axis::new(ACCURACY), curves };
+    Figure {
+        name,
+        title: title.into(),
+        caption: format!(
+            "Dots: means over {} seeds. Lines: the same smoothed seed by seed as in the paper (LOWESS over \
+             a third of the clips, three robust passes); the band is the 95 % interval of their mean over the \
+             seeds (Student).{}",
+            comparison.seeds(),
+            if comparison.seeds() < 2 { " One seed has no interval." } else { "" }
+        ),
+        panels: vec![panel],
+    }
+}
+
+/// What is left after the training that follows the clip.
+pub(super) fn after_training(facts: &Facts) -> Figure {
+    let (name, title) =
+        ("accuracy_after_training", "Test accuracy after the training that follows");
+    let Some(comparison) = &facts.comparison else { return gap(name, title) };
+    let curve = |(colour, method): (usize, &String)| Curve {
+        name: method.clone(),
+        colour,
+        style: Style::Line,
+        points: raw(comparison, Measure::AccuracyAfterTraining, colour),
+    };
+    let curves = comparison.methods.iter().enumerate().map(curve).collect();
+    let (x, y) = (Axis::new(SPARSITY), Axis::new(ACCURACY));
+    Figure {
+        name,
+        title: title.into(),
+        caption: "Means over the seeds with their 95 % interval, not smoothed. This is the network that one \
+                  would use at that size; scratch is a fresh one, trained as long."
+            .into(),
+        panels: vec![Panel { title: String::new(), x, y, curves }],
+    }
+}
+
+/// Every method minus the baseline.
+pub(super) fn differences(facts: &Facts) -> Figure {
+    let (name, title) = ("differences", "Differences from the baseline, paired by seed");
+    let Some(comparison) = &facts.comparison else { return gap(name, title) };
+    if comparison.methods.len() < 2 {
+        return Figure::gap(name, title, "There is one method alone: nothing to compare it with.");
+    }
+    let measures = [
+        (Measure::AccuracyAfterClip, "right after the clip"),
+        (Measure::AccuracyAfterTraining, "after the training that follows"),
+    ];
+    let panels = measures.map(|(measure, when)| {
+        let others = comparison.methods.iter().enumerate().filter(|(m, _)| *m != facts.baseline);
+        let count = others.clone().count() as f64;
+        let curve = |(place, (colour, method)): (usize, (usize, &String))| {
+            // Bars at one sparsity stand side by side.
+            let shift = (place as f64 - (count - 1.0) / 2.0) * 0.004;
+            let point = |rung: &crate::Rung| {
+                let family = comparison.differences_from(facts.baseline, measure, rung.cycle);
+                let found = family.into_iter().find(|difference| difference.method == *method)?;
+                let interval = found.low.zip(found.high);
+                Some(Point { x: rung.sparsity + shift, y: found.mean, interval, n: found.n })
+            };
+            let points = comparison.shown().into_iter().filter_map(point).collect();
+            Curve { name: method.clone(), colour, style: Style::Bars, points }
+        };
+        Panel {
+            title: when.into(),
+            x: Axis::new(SPARSITY),
+            y: Axis::new("difference of accuracy"),
+            curves: others.enumerate().map(curve).collect(),
+        }
+    });
+    Figure {
+        name,
+        title: format!("Differences from {}, paired by seed", comparison.methods[facts.baseline]),
+        caption: "Means with their 95 % interval over the seeds; bars at one sparsity are moved apart a \
+                  little. An interval that holds 0 shows no difference; one that does not may still be \
+                  chance, as there are several: the verdicts below adjust for that."
+            .into(),
+        panels: panels.into(),
+    }
+}
+
+/// Means of a measure by sparsity.
+fn raw(comparison: &Comparison, measure: Measure, method: usize) -> Vec<Point> {
+    let point = |rung: &crate::Rung| {
+        Some(Point::of(rung.sparsity, comparison.estimate(measure, rung.cycle, method)?))
+    };
+    comparison.rungs.values().filter_map(point).collect()
+}
+
+fn gap(name: &'static str, title: &str) -> Figure {
+    Figure::gap(name, title, "There is no clip to show.")
+}

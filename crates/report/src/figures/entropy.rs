@@ -1,0 +1,85 @@
+//! Gibbs entropy down the ladder and its null: Figure 5 of the paper.
+
+use std::collections::BTreeMap;
+
+use crate::Estimate;
+use crate::correlation::{EntropyRow, Side};
+use crate::entropy::PUBLISHED_WIDTH;
+use crate::facts::Facts;
+use crate::figure::{Axis, Curve, Figure, Panel, Point, Style};
+use crate::plot::GREY;
+
+/// One panel a vector and layer.
+pub(super) fn figure(facts: &Facts) -> Figure {
+    let (name, title) =
+        ("gibbs_entropy", "Gibbs entropy of the measurements, and of noise of their size");
+    let mut panels = panels(facts, &facts.entropies, "");
+    if let Some(recorded) = &facts.recorded {
+        panels.extend(self::panels(facts, &recorded.entropies, "recorded run, "));
+    }
+    if panels.is_empty() {
+        return Figure::gap(name, title, super::rays::NONE);
+    }
+    Figure {
+        name,
+        title: title.into(),
+        caption: format!(
+            "In bits, bins of width {PUBLISHED_WIDTH} within [−50, 50], as in Figure 5 of the paper: means \
+             over the seeds with their 95 % interval. Grey is the null: log₂ n, which n entries cannot \
+             exceed, and the entropy of noise that knows nothing of the network. Where the lines lie \
+             together, the entropy tells how many measurements there were, and nothing else."
+        ),
+        panels,
+    }
+}
+
+fn panels(facts: &Facts, rows: &[EntropyRow], whose: &str) -> Vec<Panel> {
+    let mut all: BTreeMap<(usize, Side), Vec<&EntropyRow>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.bin_width == PUBLISHED_WIDTH) {
+        all.entry((row.layer, row.side)).or_default().push(row);
+    }
+    let layers = all.keys().map(|(layer, _)| layer + 1).max().unwrap_or(0);
+    let panel = |((layer, side), rows): ((usize, Side), Vec<&EntropyRow>)| {
+        let of_layer = if layers > 1 { format!(", hidden layer {layer}") } else { String::new() };
+        let mut methods: Vec<&str> = rows.iter().map(|row| row.method.as_str()).collect();
+        methods.sort_unstable();
+        methods.dedup();
+        // The null depends on n alone, or nearly: that of the first method stands for all.
+        let first: Vec<&EntropyRow> =
+            rows.iter().filter(|row| row.method == methods[0]).copied().collect();
+        let null = |name: &str, style, value: fn(&EntropyRow) -> Option<f64>| Curve {
+            name: name.into(),
+            colour: GREY,
+            style,
+            points: means(&first, value),
+        };
+        let mut curves = vec![
+            null("log₂ n", Style::Line, |row| Some(row.log2_n)),
+            null("Gaussian noise of the same scale", Style::Dashed, |row| row.gaussian),
+        ];
+        curves.extend(methods.iter().map(|method| {
+            let rows: Vec<&EntropyRow> =
+                rows.iter().filter(|row| row.method == *method).copied().collect();
+            let (name, colour) = ((*method).to_owned(), facts.colour(method));
+            Curve { name, colour, style: Style::Bars, points: means(&rows, |row| row.bits) }
+        }));
+        Panel {
+            title: format!("{whose}{}{of_layer}", side.symbol()),
+            x: Axis::new("sparsity of the layer"),
+            y: Axis::new("entropy, bits"),
+            curves,
+        }
+    };
+    all.into_iter().map(panel).collect()
+}
+
+/// Means over the seeds by cycle, of those that have a value.
+fn means(rows: &[&EntropyRow], value: fn(&EntropyRow) -> Option<f64>) -> Vec<Point> {
+    let mut cycles: BTreeMap<usize, (f64, Vec<f64>)> = BTreeMap::new();
+    for row in rows {
+        let (_, values) = cycles.entry(row.cycle).or_insert((row.sparsity, vec![]));
+        values.extend(value(row));
+    }
+    let points = cycles.into_values();
+    points.filter_map(|(x, values)| Some(Point::of(x, Estimate::of(&values)?))).collect()
+}

@@ -1,0 +1,47 @@
+//! The training loss.
+
+use std::collections::BTreeMap;
+
+use crate::Estimate;
+use crate::facts::Facts;
+use crate::figure::{Axis, Curve, Figure, Panel, Point, Style};
+
+/// Mean loss over the batches of every cycle.
+pub(super) fn figure(facts: &Facts) -> Figure {
+    let (name, title) = ("loss", "Training loss");
+    // By method and cycle; the layers of a replica agree on it.
+    let mut all: BTreeMap<String, BTreeMap<usize, BTreeMap<u64, f64>>> = BTreeMap::new();
+    for (run, labels) in facts.labelled() {
+        for clip in &run.clips {
+            if let Some(loss) = clip.train_loss {
+                let cycles = all.entry(labels(&clip.method)).or_default();
+                cycles.entry(clip.cycle).or_default().insert(clip.seed, loss);
+            }
+        }
+    }
+    if all.is_empty() {
+        return Figure::gap(name, title, "The folder holds no training loss.");
+    }
+    let curve = |(method, cycles): (String, BTreeMap<usize, BTreeMap<u64, f64>>)| {
+        let point = |(cycle, seeds): (usize, BTreeMap<u64, f64>)| {
+            let estimate = Estimate::of(&seeds.into_values().collect::<Vec<_>>())?;
+            Some(Point::of(cycle as f64, estimate))
+        };
+        let points = cycles.into_iter().filter_map(point).collect();
+        Curve { colour: facts.colour(&method), name: method, style: Style::Line, points }
+    };
+    let mut curves: Vec<Curve> = all.into_iter().map(curve).collect();
+    curves.sort_by_key(|curve| curve.colour);
+    Figure {
+        name,
+        title: title.into(),
+        caption: "Mean over the batches of a cycle; means over the seeds with their 95 % interval."
+            .into(),
+        panels: vec![Panel {
+            title: String::new(),
+            x: Axis::new("cycle"),
+            y: Axis::new("training loss"),
+            curves,
+        }],
+    }
+}

@@ -1,0 +1,503 @@
+//! The page: every figure, table, verdict and setting in one file that needs no other.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::comparable::flat_settings;
+use crate::comparison::{Comparison, Difference, Measure, Verdict};
+use crate::correlation::{CorrelationRow, Side, Source};
+use crate::cost::{CostRow, WidthRow};
+use crate::entropy::PUBLISHED_WIDTH;
+use crate::facts::Facts;
+use crate::figure::Figure;
+use crate::published::{METHODS, Series, smoothed};
+use crate::{Estimate, verdict_sentence};
+
+const STYLE: &str = include_str!("../../../assets/report/page.css");
+
+/// Sections of the page: anchor and heading.
+const SECTIONS: [(&str, &str); 7] = [
+    ("accuracy", "Accuracy"),
+    ("verdicts", "What can be told apart"),
+    ("rays", "Weight rays and measurements"),
+    ("entropy", "Gibbs entropy and its null"),
+    ("cost", "What it cost"),
+    ("training", "Training"),
+    ("settings", "Settings"),
+];
+
+/// The page with its drawings, one a figure; nothing in the place of a figure that has a gap.
+pub(crate) fn page(facts: &Facts, figures: &[Figure], drawings: &[Option<String>]) -> String {
+    let figure = |name: &str| -> Markup {
+        let mut all = figures.iter().zip(drawings);
+        let (figure, drawing) =
+            all.find(|(figure, _)| figure.name == name).expect("it is one of ours");
+        draw(figure, drawing.as_deref())
+    };
+    let title = title(facts);
+    let [accuracy, verdicts, rays, entropy, cost, training, settings] =
+        SECTIONS.map(|(anchor, heading)| html! { h2 id=(anchor) { (heading) } });
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="generator" content=(concat!("rayclip ", env!("CARGO_PKG_VERSION")));
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                header {
+                    h1 { (title) }
+                    (runs(facts))
+                    nav { @for (anchor, heading) in SECTIONS { a href={ "#" (anchor) } { (heading) } } }
+                }
+                main {
+                    (gaps(facts))
+                    (shows(facts))
+                    (accuracy) (figure("accuracy")) (figure("accuracy_closeup"))
+                    (figure("accuracy_after_training"))
+                    (estimates(facts)) (table_1(facts))
+                    (verdicts) (figure("differences")) (differences(facts))
+                    (rays) (figure("weight_rays")) (figure("measurements"))
+                    (entropy) (figure("gibbs_entropy")) (correlations(facts))
+                    (cost) (figure("cost")) (costs(facts))
+                    (training) (figure("loss"))
+                    (settings) (self::settings(facts))
+                }
+            }
+        }
+    };
+    page.into_string()
+}
+
+fn title(facts: &Facts) -> String {
+    match (&facts.comparison, facts.runs.first()) {
+        (Some(comparison), Some(run)) => {
+            format!("{} on {}", comparison.methods.join(", "), run.data.name)
+        }
+        _ => "The recorded run".into(),
+    }
+}
+
+fn runs(facts: &Facts) -> Markup {
+    html! {
+        @for run in &facts.runs {
+            p.soft {
+                code { (run.folder.display()) }
+                @if let Some(summary) = &run.summary {
+                    ": " (summary.outcome) " on " (summary.device) ", rayclip " (summary.version)
+                    ", training " (format!("{:.1}", summary.train_seconds)) " s, compressing "
+                    (format!("{:.2}", summary.compress_seconds)) " s, in all "
+                    (format!("{:.1}", summary.seconds)) " s"
+                    @match &summary.energy {
+                        Some(energy) => {
+                            ", " (format!("{:.0}", energy.joules)) " J (" (energy.sources.join(", ")) ")"
+                        }
+                        None => ", energy not known: no counter of the machine could be read",
+                    }
+                    "."
+                }
+            }
+        }
+    }
+}
+
+fn draw(figure: &Figure, drawing: Option<&str>) -> Markup {
+    html! {
+        @match drawing {
+            Some(svg) => {
+                figure id={ "figure-" (figure.name) } {
+                    div role="img" aria-label=(figure.title) { (PreEscaped(svg)) }
+                    figcaption { (figure.caption) }
+                }
+            }
+            None => {
+                div.gap id={ "figure-" (figure.name) } {
+                    b { (figure.title) ": not shown. " } (figure.caption)
+                }
+            }
+        }
+    }
+}
+
+/// What is missing: in the page for as long as it is missing in the folder.
+fn gaps(facts: &Facts) -> Markup {
+    let missing = facts.comparison.iter().flat_map(|comparison| &comparison.missing);
+    let differing = facts.comparison.iter().flat_map(|comparison| &comparison.differing);
+    let lines: Vec<Markup> = facts
+        .gaps
+        .iter()
+        .map(|gap| html! { code { (gap.path.display()) } ": " (gap.reason) })
+        .chain(missing.map(|text| html! { (text) }))
+        .chain(differing.map(|text| html! { "the runs differ in " (text) }))
+        .collect();
+    html! {
+        @if !lines.is_empty() {
+            div.gap id="gaps" { b { "Not whole" } ul { @for line in lines { li { (line) } } } }
+        }
+    }
+}
+
+/// The findings in sentences.
+fn shows(facts: &Facts) -> Markup {
+    let Some(comparison) = &facts.comparison else { return html! {} };
+    let mut lines = vec![];
+    if comparison.methods.len() > 1 {
+        for (measure, when) in MEASURES {
+            let sentence = verdict_sentence(comparison, measure, facts.baseline);
+            lines.push(format!("{when}: {sentence}."));
+            for difference in found(comparison, measure, facts.baseline) {
+                lines.push(format!(
+                    "{when}, at {} neurons: {} is {} than {} by {:.4}.",
+                    difference.neurons,
+                    difference.method,
+                    difference.verdict.text(),
+                    difference.baseline,
+                    difference.mean.abs()
+                ));
+            }
+        }
+    }
+    let all = facts.correlations.iter();
+    let of_paper = |row: &&CorrelationRow| {
+        row.bin_width == PUBLISHED_WIDTH && row.smoothed && row.accuracy_of == row.method
+    };
+    for measured in all.filter(of_paper).filter(|row| row.source == Source::Measured) {
+        let null = same_vector(facts, measured).find(|row| row.source == Source::Gaussian);
+        lines.extend(null.map(|null| {
+            format!(
+                "Entropy of {} of {}{} and its smoothed accuracy: r = {:.3}; of Gaussian noise of the same \
+                 size: r = {:.3}.{}",
+                measured.side.symbol(),
+                measured.method,
+                if measured.layer > 0 { format!(", layer {}", measured.layer) } else { String::new() },
+                measured.r,
+                null.r,
+                excess_sentence(null)
+            )
+        }));
+    }
+    html! {
+        @if !lines.is_empty() {
+            div.shows id="shows" { b { "What it shows" } ul { @for line in lines { li { (line) } } } }
+        }
+    }
+}
+
+/// Whether the measured correlation is above that of the noise.
+fn excess_sentence(null: &CorrelationRow) -> &'static str {
+    match (null.excess_low, null.excess_high) {
+        (Some(low), _) if low > 0.0 => " The measured one is higher.",
+        (_, Some(high)) if high < 0.0 => " The measured one is lower.",
+        (Some(_), _) => " The two cannot be told apart.",
+        _ => " One seed cannot tell them apart.",
+    }
+}
+
+fn same_vector<'a>(
+    facts: &'a Facts,
+    of: &'a CorrelationRow,
+) -> impl Iterator<Item = &'a CorrelationRow> {
+    facts.correlations.iter().filter(move |row| {
+        (&row.method, row.layer, row.side, row.bin_width.to_bits(), &row.accuracy_of, row.smoothed)
+            == (&of.method, of.layer, of.side, of.bin_width.to_bits(), &of.accuracy_of, of.smoothed)
+    })
+}
+
+const MEASURES: [(Measure, &str); 2] = [
+    (Measure::AccuracyAfterClip, "Right after the clip"),
+    (Measure::AccuracyAfterTraining, "After the training that follows"),
+];
+
+fn found(comparison: &Comparison, measure: Measure, baseline: usize) -> Vec<Difference> {
+    let shown = comparison.shown().into_iter();
+    let all = shown.flat_map(|rung| comparison.differences_from(baseline, measure, rung.cycle));
+    all.filter(|difference| is_found(difference.verdict)).collect()
+}
+
+fn is_found(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Higher | Verdict::Lower)
+}
+
+/// A number with four digits; the cell holds all of them.
+fn cell(value: Option<f64>, half: Option<f64>) -> Markup {
+    html! {
+        @match value {
+            Some(value) => td data-value=(value) {
+                (format!("{value:.4}")) @if let Some(half) = half { " ± " (format!("{half:.4}")) }
+            },
+            None => td { "–" },
+        }
+    }
+}
+
+fn estimate(estimate: Option<Estimate>) -> Markup {
+    cell(estimate.map(|e| e.mean), estimate.and_then(|e| e.half_width()))
+}
+
+fn head(columns: &[String]) -> Markup {
+    html! { thead { tr { @for column in columns { th { (column) } } } } }
+}
+
+fn names(first: &[&str], rest: &[String]) -> Vec<String> {
+    first.iter().map(|name| (*name).to_owned()).chain(rest.iter().cloned()).collect()
+}
+
+fn estimates(facts: &Facts) -> Markup {
+    let Some(comparison) = &facts.comparison else { return html! {} };
+    html! {
+        @for (measure, when) in MEASURES {
+            h3 { (when) ": mean ± half the 95 % interval over " (comparison.seeds()) " seeds" }
+            div.wide { table {
+                (head(&names(&["neurons", "sparsity"], &comparison.methods)))
+                tbody { @for rung in comparison.shown() { tr {
+                    td { (rung.label()) } (cell(Some(rung.sparsity), None))
+                    @for method in 0..comparison.methods.len() {
+                        (estimate(comparison.estimate(measure, rung.cycle, method)))
+                    }
+                } } }
+            } }
+        }
+        p.soft { "All widths: statistics.csv." }
+    }
+}
+
+fn table_1(facts: &Facts) -> Markup {
+    let Some(comparison) = &facts.comparison else { return html! {} };
+    let Some(published) = Series::beside(comparison) else {
+        return html! {
+            p.soft {
+                "Table I of the paper does not stand here: it is of MNIST, down the ladder from 512 neurons."
+            }
+        };
+    };
+    let methods: Vec<(usize, &str, Vec<(f64, Estimate)>)> = METHODS
+        .iter()
+        .enumerate()
+        .filter_map(|(theirs, name)| {
+            let ours = comparison.method(name).ok()?;
+            Some((theirs, *name, smoothed(comparison, ours)))
+        })
+        .collect();
+    let columns: Vec<String> = methods
+        .iter()
+        .flat_map(|(_, name, _)| [format!("{name}, paper"), format!("{name}, here")])
+        .collect();
+    html! {
+        h3 { "Table I of the paper, smoothed right after the clip: published (one run) and here" }
+        div.wide { table {
+            (head(&names(&["sparsity"], &columns)))
+            tbody { @for (sparsity, _) in published.curve(0) { tr {
+                (cell(Some(sparsity), None))
+                @for (theirs, _, ours) in &methods {
+                    (cell(published.at(sparsity, *theirs), None))
+                    (estimate(ours.iter().find(|(s, _)| (s - sparsity).abs() < 1e-4).map(|(_, e)| *e)))
+                }
+            } } }
+        } }
+    }
+}
+
+fn differences(facts: &Facts) -> Markup {
+    let Some(comparison) = &facts.comparison else { return html! {} };
+    let baseline = &comparison.methods[facts.baseline];
+    let others: Vec<&String> = comparison.methods.iter().filter(|m| *m != baseline).collect();
+    let columns: Vec<String> = others.iter().map(|name| format!("{name} − {baseline}")).collect();
+    html! {
+        @if !others.is_empty() {
+            @for (measure, when) in MEASURES {
+                h3 { (when) }
+                p { (verdict_sentence(comparison, measure, facts.baseline)) "." }
+                div.wide { table {
+                    (head(&names(&["neurons"], &columns)))
+                    tbody { @for rung in comparison.shown() {
+                        @let family = comparison.differences_from(facts.baseline, measure, rung.cycle);
+                        tr {
+                            td { (rung.label()) }
+                            @for other in &others {
+                                (difference(family.iter().find(|d| d.method == **other)))
+                            }
+                        }
+                    } }
+                } }
+            }
+            p.soft { "Every method with every other, at all widths: differences.csv." }
+        }
+    }
+}
+
+fn difference(difference: Option<&Difference>) -> Markup {
+    html! {
+        @match difference {
+            Some(Difference { mean, high, p_holm, verdict, .. }) => {
+                td data-value=(mean) .found[is_found(*verdict)] {
+                    (format!("{mean:+.4}"))
+                    @if let Some(high) = high { " ± " (format!("{:.4}", high - mean)) }
+                    br; (verdict.text())
+                    @if let Some(p) = p_holm { ", p = " (format!("{p:.3}")) }
+                }
+            }
+            None => td { "–" },
+        }
+    }
+}
+
+fn correlations(facts: &Facts) -> Markup {
+    let recorded = facts.recorded.iter().map(|r| ("The recorded run", r.correlations.as_slice()));
+    let own = std::iter::once(("These runs", facts.correlations.as_slice()));
+    let groups: Vec<_> = own.chain(recorded).filter(|(_, rows)| !rows.is_empty()).collect();
+    let columns =
+        ["entropy of", "accuracy of", "bins", "cycles", "seeds"].map(str::to_owned).into_iter();
+    let columns: Vec<String> =
+        columns.chain(Source::ALL.map(|source| source.text().to_owned())).collect();
+    html! {
+        @for (whose, rows) in groups {
+            h3 { (whose) ": Pearson correlation of the entropy with the accuracy right after the clip" }
+            @for smoothed in [true, false] {
+                p { @if smoothed { "Accuracy smoothed as in the paper:" } @else { "Accuracy as it is:" } }
+                div.wide { table {
+                    (head(&columns))
+                    tbody { @for vector in vectors(rows, smoothed) { (correlation(&vector)) } }
+                } }
+            }
+            p.soft {
+                "Mean over the seeds ± half the 95 % interval; of noise, ± the deviation over the draws where \
+                 there is one seed. The accuracy falls down the ladder, and so does log₂ n, whatever is \
+                 measured: a correlation says something only where it is above those to its right. Cycles in \
+                 which no entry lies within [−50, 50] have no entropy and are left out. Other bin widths and \
+                 methods: correlations.csv."
+            }
+        }
+    }
+}
+
+/// Rows of one vector and accuracy, of all sources: what the page shows of `correlations.csv`.
+fn vectors(rows: &[CorrelationRow], smoothed: bool) -> Vec<[&CorrelationRow; 4]> {
+    let shown = |row: &&CorrelationRow| {
+        let known = row.accuracy_of == row.method || METHODS.contains(&row.accuracy_of.as_str());
+        // The published bins for all; every width for a method with its own accuracy.
+        let own = row.accuracy_of == row.method && row.side == Side::Next;
+        row.smoothed == smoothed && known && (row.bin_width == PUBLISHED_WIDTH || own)
+    };
+    let rows: Vec<&CorrelationRow> = rows.iter().filter(shown).collect();
+    // The four sources of a vector stand one after the other.
+    rows.chunks_exact(4).filter_map(|four| four.try_into().ok()).collect()
+}
+
+fn correlation(vector: &[&CorrelationRow; 4]) -> Markup {
+    let CorrelationRow { method, layer, side, bin_width, accuracy_of, cycles, seeds, .. } =
+        vector[0];
+    html! {
+        tr {
+            td { (side.symbol()) " of " (method) @if *layer > 0 { ", layer " (layer) } }
+            td { (accuracy_of) } td { (bin_width) } td { (cycles) } td { (seeds) }
+            @for row in vector {
+                (cell(Some(row.r), row.high.map(|high| high - row.r).or(row.draw_deviation)))
+            }
+        }
+    }
+}
+
+fn costs(facts: &Facts) -> Markup {
+    let Some(comparison) = &facts.comparison else { return html! {} };
+    let shown: Vec<usize> = comparison.shown().iter().map(|rung| rung.cycle).collect();
+    let widths = facts.widths.iter().filter(|row| row.cycle.is_none_or(|c| shown.contains(&c)));
+    let costs = facts.costs.iter().filter(|row| shown.contains(&row.cycle));
+    let batch = facts.widths.iter().find_map(|row| row.batch);
+    let batch = batch.map_or("ms a batch".into(), |images| format!("ms, {images} images"));
+    html! {
+        h3 { "The networks" }
+        div.wide { table {
+            (head(&names(&["neurons", "parameters", "bytes (f32)", "MACs an image", "ms, one image"], &[batch])))
+            tbody { @for row in widths { (width(row)) } }
+        } }
+        h3 { "Training them, until right after the clip" }
+        div.wide { table {
+            (head(&names(
+                &["method", "neurons", "batches", "training FLOPs", "solve FLOPs", "full width", "saved",
+                  "seconds", "full width, estimate", "joules"],
+                &[],
+            )))
+            tbody { @for row in costs { (cost(row)) } }
+        } }
+        p.soft {
+            "FLOPs are those of the matrix products. Seconds and joules are a replica's share of those that \
+             trained at once, methods in one chunk alike; the seconds of the full width are those of the first \
+             cycle for every cycle. Joules are of the whole machine, where a counter tells. scratch pays for \
+             one network of that width. All widths: widths.csv and costs.csv."
+        }
+    }
+}
+
+fn count(value: Option<usize>) -> Markup {
+    html! {
+        @match value {
+            Some(value) => td data-value=(value) { (value) },
+            None => td { "–" },
+        }
+    }
+}
+
+fn large(value: Option<f64>) -> Markup {
+    html! {
+        @match value {
+            Some(value) => td data-value=(value) { (format!("{value:.3e}")) },
+            None => td { "–" },
+        }
+    }
+}
+
+fn rounded(value: Option<f64>, digits: usize) -> Markup {
+    html! {
+        @match value {
+            Some(value) => td data-value=(value) { (format!("{value:.digits$}")) },
+            None => td { "–" },
+        }
+    }
+}
+
+fn width(row: &WidthRow) -> Markup {
+    html! {
+        tr {
+            td { (row.widths) }
+            (count(row.parameters)) (count(row.bytes)) (count(row.macs))
+            (rounded(row.latency_ms, 3)) (rounded(row.batch_latency_ms, 3))
+        }
+    }
+}
+
+fn cost(row: &CostRow) -> Markup {
+    html! {
+        tr {
+            td { (row.method) } td { (row.neurons) } (count(row.batches))
+            (large(row.training_flops)) (large(Some(row.solve_flops))) (large(row.full_width_flops))
+            (rounded(row.saved, 3)) (rounded(row.seconds, 1)) (rounded(row.full_width_seconds, 1))
+            (rounded(row.joules, 0))
+        }
+    }
+}
+
+fn settings(facts: &Facts) -> Markup {
+    let all: Vec<_> = facts.runs.iter().map(flat_settings).collect();
+    let mut keys: Vec<&String> = all.iter().flat_map(|settings| settings.keys()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let folders: Vec<String> =
+        facts.runs.iter().map(|run| run.folder.display().to_string()).collect();
+    html! {
+        @if keys.is_empty() {
+            div.gap { "No settings could be read." }
+        } @else {
+            div.wide { table.settings {
+                (head(&names(&["key"], &folders)))
+                tbody { @for key in keys { tr {
+                    td { code { (key) } }
+                    @for settings in &all {
+                        td { (settings.get(key).map_or("–", String::as_str)) }
+                    }
+                } } }
+            } }
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! A figure as SVG.
+//!
+//! The colours are attributes of the drawing, so that a file stands alone; the page's style sheet replaces
+//! them in the dark.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use crate::figure::{Curve, Figure, Panel, Point, Style};
+
+/// Extents of a drawing, in pixels of the screen.
+pub(crate) const WIDTH: u32 = 720;
+const PANEL: u32 = 300;
+const TITLE: u32 = 30;
+const LEGEND_LINE: u32 = 22;
+
+/// Colours that are told apart with any eyes. Okabe, Ito, *Color universal design* (2008).
+const PALETTE: [RGBColor; 8] = [
+    RGBColor(0x00, 0x72, 0xB2),
+    RGBColor(0xD5, 0x5E, 0x00),
+    RGBColor(0x00, 0x9E, 0x73),
+    RGBColor(0xCC, 0x79, 0xA7),
+    RGBColor(0xE6, 0x9F, 0x00),
+    RGBColor(0x56, 0xB4, 0xE9),
+    RGBColor(0x8C, 0x6D, 0x31),
+    RGBColor(0x77, 0x77, 0x77),
+];
+const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
+const GRID: RGBColor = RGBColor(0xDD, 0xDD, 0xDD);
+
+/// Number of the grey, for what stands beside the methods.
+pub(crate) const GREY: usize = PALETTE.len() - 1;
+
+type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+type Area<'b> = DrawingArea<SVGBackend<'b>, Shift>;
+type Drawn = Result<(), Box<dyn std::error::Error>>;
+
+fn colour(number: usize) -> RGBColor {
+    PALETTE[number % PALETTE.len()]
+}
+
+/// The drawing.
+pub(crate) fn svg(figure: &Figure) -> String {
+    let legend = legend(figure);
+    let lines = legend.iter().map(|entry| entry.line + 1).max().unwrap_or(0) as u32;
+    let head = TITLE + LEGEND_LINE * lines;
+    let height = head + PANEL * figure.panels.len() as u32;
+    let mut text = String::new();
+    draw(figure, &legend, (head, height), &mut text).expect("memory takes every line");
+    text
+}
+
+fn draw(
+    figure: &Figure,
+    legend: &[Entry<'_>],
+    (head, height): (u32, u32),
+    text: &mut String,
+) -> Drawn {
+    let root = SVGBackend::with_string(text, (WIDTH, height)).into_drawing_area();
+    root.fill(&WHITE)?;
+    let (top, body) = root.split_vertically(head);
+    top.draw(&Text::new(figure.title.as_str(), (10, 8), font(20)))?;
+    for entry in legend {
+        draw_entry(&top, entry)?;
+    }
+    let areas = body.split_evenly((figure.panels.len(), 1));
+    for (area, panel) in areas.iter().zip(&figure.panels) {
+        draw_panel(area, panel)?;
+    }
+    root.present()?;
+    Ok(())
+}
+
+fn font(size: u32) -> TextStyle<'static> {
+    ("sans-serif", size).into_font().color(&INK)
+}
+
+/// A curve in the legend.
+struct Entry<'a> {
+    curve: &'a Curve,
+    line: usize,
+    x: i32,
+}
+
+/// One entry a name, as many in a line as fit.
+fn legend(figure: &Figure) -> Vec<Entry<'_>> {
+    /// Of the sample, and of a letter.
+    const SAMPLE: i32 = 34;
+    const LETTER: i32 = 8;
+    let mut names = BTreeSet::new();
+    let (mut entries, mut line, mut x) = (vec![], 0, 10);
+    for curve in figure.panels.iter().flat_map(|panel| &panel.curves) {
+        if !names.insert(curve.name.as_str()) {
+            continue;
+        }
+        let width = SAMPLE + LETTER * curve.name.chars().count() as i32 + 14;
+        if x > 10 && x + width > WIDTH as i32 {
+            (line, x) = (line + 1, 10);
+        }
+        entries.push(Entry { curve, line, x });
+        x += width;
+    }
+    entries
+}
+
+fn draw_entry(area: &Area<'_>, entry: &Entry<'_>) -> Drawn {
+    let Entry { curve, line, x } = entry;
+    let y = (TITLE + LEGEND_LINE * *line as u32 + LEGEND_LINE / 2) as i32;
+    let colour = colour(curve.colour);
+    match curve.style {
+        Style::Line | Style::Steps => {
+            area.draw(&PathElement::new(vec![(*x, y), (x + 24, y)], colour.stroke_width(2)))?;
+        }
+        Style::Dashed => {
+            for begin in [*x, x + 9, x + 18] {
+                let dash = vec![(begin, y), (begin + 6, y)];
+                area.draw(&PathElement::new(dash, colour.stroke_width(2)))?;
+            }
+        }
+        Style::Dots | Style::Bars => {
+            area.draw(&Circle::new((x + 12, y), 3, colour.filled()))?;
+            if curve.style == Style::Bars {
+                let bar = vec![(x + 12, y - 8), (x + 12, y + 8)];
+                area.draw(&PathElement::new(bar, colour.stroke_width(1)))?;
+            }
+        }
+    }
+    let left = font(17).pos(Pos::new(HPos::Left, VPos::Center));
+    area.draw(&Text::new(curve.name.as_str(), (x + 30, y), left))?;
+    Ok(())
+}
+
+fn draw_panel(area: &Area<'_>, panel: &Panel) -> Drawn {
+    let (x, y) = ranges(panel);
+    let mut chart = ChartBuilder::on(area)
+        .margin(8)
+        .margin_right(20)
+        .caption(&panel.title, font(18))
+        .x_label_area_size(46)
+        .y_label_area_size(70)
+        .build_cartesian_2d(x.clone(), y.clone())?;
+    chart
+        .configure_mesh()
+        .x_desc(&panel.x.label)
+        .y_desc(&panel.y.label)
+        .x_labels(8)
+        .y_labels(6)
+        .x_label_formatter(&|value| short(*value, &x))
+        .y_label_formatter(&|value| short(*value, &y))
+        .label_style(font(16))
+        .axis_desc_style(font(17))
+        .axis_style(INK)
+        .bold_line_style(GRID)
+        .light_line_style(TRANSPARENT)
+        .draw()?;
+    for curve in &panel.curves {
+        let points: Vec<Point> = curve
+            .points
+            .iter()
+            .filter(|point| x.start <= point.x && point.x <= x.end && point.y.is_finite())
+            .copied()
+            .collect();
+        draw_curve(&mut chart, curve, &points, &y)?;
+    }
+    Ok(())
+}
+
+fn draw_curve(chart: &mut Chart<'_, '_>, curve: &Curve, points: &[Point], y: &Range<f64>) -> Drawn {
+    let colour = colour(curve.colour);
+    let middle = path(points, curve.style, |point| point.y);
+    if matches!(curve.style, Style::Line | Style::Steps | Style::Dashed) {
+        let certain: Vec<Point> = points.iter().filter(|p| p.interval.is_some()).copied().collect();
+        if certain.len() > 1 {
+            let end = |high: bool| {
+                path(&certain, curve.style, |point| {
+                    let (low, up) = point.interval.expect("the others are left out");
+                    (if high { up } else { low }).clamp(y.start, y.end)
+                })
+            };
+            let mut band = end(true);
+            band.extend(end(false).into_iter().rev());
+            chart.draw_series([Polygon::new(band, colour.mix(0.18))])?;
+        }
+    }
+    match curve.style {
+        Style::Line | Style::Steps => {
+            chart.draw_series(LineSeries::new(middle, colour.stroke_width(2)))?;
+        }
+        Style::Dashed => {
+            chart.draw_series(DashedLineSeries::new(middle, 6, 4, colour.stroke_width(2)))?;
+        }
+        Style::Dots | Style::Bars => {
+            let bars = points.iter().filter_map(|point| {
+                let (low, high) = point.interval.filter(|_| curve.style == Style::Bars)?;
+                Some(PathElement::new(
+                    vec![(point.x, low), (point.x, high)],
+                    colour.stroke_width(1),
+                ))
+            });
+            chart.draw_series(bars)?;
+            let dot = |place: &(f64, f64)| Circle::new(*place, 3, colour.filled());
+            chart.draw_series(middle.iter().map(dot))?;
+        }
+    }
+    Ok(())
+}
+
+/// The corners of a curve.
+fn path(points: &[Point], style: Style, value: impl Fn(&Point) -> f64) -> Vec<(f64, f64)> {
+    let mut corners: Vec<(f64, f64)> = vec![];
+    for point in points {
+        let last = corners.last().copied().filter(|_| style == Style::Steps);
+        corners.extend(last.map(|(_, before)| (point.x, before)));
+        corners.push((point.x, value(point)));
+    }
+    corners
+}
+
+/// The ranges of both axes: what was asked for, else that of the points and their intervals.
+fn ranges(panel: &Panel) -> (Range<f64>, Range<f64>) {
+    let points = || panel.curves.iter().flat_map(|curve| &curve.points);
+    let x = padded(panel.x.range, points().map(|point| point.x), 0.02);
+    let shown = points().filter(|point| x.start <= point.x && point.x <= x.end);
+    let ends = shown.flat_map(|point| {
+        let (low, high) = point.interval.unwrap_or((point.y, point.y));
+        [low, point.y, high]
+    });
+    let y = padded(panel.y.range, ends, 0.05);
+    (x, y)
+}
+
+fn padded(
+    asked: Option<(f64, f64)>,
+    values: impl Iterator<Item = f64>,
+    fraction: f64,
+) -> Range<f64> {
+    if let Some((low, high)) = asked {
+        return low..high;
+    }
+    let finite = values.filter(|value| value.is_finite());
+    let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+        (low.min(value), high.max(value))
+    });
+    if low > high {
+        return 0.0..1.0;
+    }
+    let room = if high > low { fraction * (high - low) } else { low.abs().max(1.0) * 0.1 };
+    low - room..high + room
+}
+
+/// A label with as many digits as the range asks for.
+fn short(value: f64, range: &Range<f64>) -> String {
+    let size = range.start.abs().max(range.end.abs());
+    if size >= 1e5 || size < 1e-3 {
+        return format!("{value:.1e}");
+    }
+    let step = (range.end - range.start) / 10.0;
+    let digits = (-step.log10()).ceil().clamp(0.0, 6.0) as usize;
+    let text = format!("{value:.digits$}");
+    if text.trim_start_matches(['-', '0', '.']).is_empty() { "0".into() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figure::Axis;
+
+    pub(crate) fn figure() -> Figure {
+        let points = |shift: f64| {
+            let point = |i: i32| Point {
+                x: f64::from(i) / 10.0,
+                y: 0.9 + shift,
+                interval: Some((0.85 + shift, 0.95 + shift)),
+                n: 3,
+            };
+            (0..10).map(point).collect::<Vec<_>>()
+        };
+        let styles = [Style::Line, Style::Dashed, Style::Steps, Style::Dots, Style::Bars];
+        let curve = |(place, style): (usize, Style)| Curve {
+            name: format!("curve <{place}>"),
+            colour: place,
+            style,
+            points: points(0.01 * place as f64),
+        };
+        let panel = |title: &str| Panel {
+            title: title.into(),
+            x: Axis::new("sparsity"),
+            y: Axis::new("accuracy").within(0.5, 1.0),
+            curves: styles.into_iter().enumerate().map(curve).collect(),
+        };
+        Figure {
+            name: "test",
+            title: "A & B".into(),
+            caption: String::new(),
+            panels: vec![panel("first"), panel("second")],
+        }
+    }
+
+    #[test]
+    fn every_curve_is_in_the_legend_once_and_text_is_escaped() {
+        let text = svg(&figure());
+        for place in 0..5 {
+            assert_eq!(text.matches(&format!("curve &lt;{place}&gt;")).count(), 1, "{text}");
+        }
+        assert!(text.contains("A &amp; B") && !text.contains("<0>"), "{text}");
+        assert!(text.contains("<polygon"), "no band");
+        assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
+    }
+
+    #[test]
+    fn a_point_alone_and_none_at_all_have_axes_too() {
+        let mut figure = figure();
+        figure.panels[0].y = Axis::new("accuracy");
+        for curve in &mut figure.panels[0].curves {
+            curve.points.truncate(1);
+        }
+        figure.panels[1].curves.clear();
+        let text = svg(&figure);
+        assert!(text.ends_with("</svg>\n") && !text.contains("NaN"), "{text}");
+        assert_eq!(padded(None, std::iter::empty(), 0.1), 0.0..1.0);
+    }
+
+    #[test]
+    fn labels_have_the_digits_that_the_range_needs() {
+        assert_eq!(short(0.5, &(0.0..1.0)), "0.5");
+        assert_eq!(short(0.965, &(0.96..0.97)), "0.965");
+        assert_eq!(short(-1e-17, &(-1.0..1.0)), "0");
+        assert_eq!(short(2.5e9, &(0.0..5e9)), "2.5e9");
+    }
+}

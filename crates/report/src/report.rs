@@ -1,0 +1,113 @@
+//! A report on disk: the page, its figures, and every number that they show.
+//!
+//! | file | content |
+//! |---|---|
+//! | `report.html` | the page; it needs no other file |
+//! | `figures/NAME.svg`, `.png` | its figures |
+//! | `figures.csv` | every point of every figure |
+//! | `statistics.csv`, `differences.csv` | estimates and verdicts at all widths |
+//! | `entropy.csv`, `correlations.csv` | entropies of the measurements and of noise, and what they go with |
+//! | `widths.csv`, `costs.csv` | the cost ledger |
+//! | `recorded_entropy.csv`, `recorded_correlations.csv` | the same of the recorded run, where it is given |
+//!
+//! Every table is an Arrow file too.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::facts::Facts;
+use crate::figures::figures;
+use crate::files::write_table;
+use crate::page::page;
+use crate::plot::svg;
+use crate::png::Renderer;
+use crate::{Gap, ReportError};
+
+/// The page.
+pub const PAGE: &str = "report.html";
+
+/// Writes the report of `facts` into `folder`; one that is there is made anew.
+///
+/// # Errors
+/// The folder holds something else, or cannot be written to.
+pub fn write_report(facts: &Facts, folder: &Path) -> Result<(), ReportError> {
+    check_is_report(folder)?;
+    let figures = figures(facts);
+    let drawings: Vec<Option<String>> =
+        figures.iter().map(|figure| (!figure.panels.is_empty()).then(|| svg(figure))).collect();
+    let renderer = Renderer::default();
+    for (figure, drawing) in figures.iter().zip(&drawings) {
+        let file = |extension| folder.join("figures").join(figure.name).with_extension(extension);
+        match drawing {
+            Some(svg) => {
+                write(&file("svg"), svg.as_bytes())?;
+                write(&file("png"), &renderer.png(svg))?;
+            }
+            // That of an earlier report would be taken for one of this.
+            None => remove(&[file("svg"), file("png")])?,
+        }
+    }
+    let points: Vec<_> = figures.iter().flat_map(|figure| figure.rows()).collect();
+    let recorded = facts.recorded.as_ref();
+    let comparison = facts.comparison.as_ref();
+    let statistics = comparison.map(|comparison| comparison.statistics()).unwrap_or_default();
+    let differences = comparison.map(|comparison| comparison.differences()).unwrap_or_default();
+    table(&points, folder, "figures")?;
+    table(&statistics, folder, "statistics")?;
+    table(&differences, folder, "differences")?;
+    table(&facts.entropies, folder, "entropy")?;
+    table(&facts.correlations, folder, "correlations")?;
+    table(&facts.widths, folder, "widths")?;
+    table(&facts.costs, folder, "costs")?;
+    let entropies = recorded.map_or(&[][..], |recorded| &recorded.entropies);
+    table(entropies, folder, "recorded_entropy")?;
+    let correlations = recorded.map_or(&[][..], |recorded| &recorded.correlations);
+    table(correlations, folder, "recorded_correlations")?;
+    write(&folder.join(PAGE), page(facts, &figures, &drawings).as_bytes())
+}
+
+/// The gaps of some facts, and those of their replicas, in lines.
+pub fn gap_lines(facts: &Facts) -> Vec<String> {
+    let line = |Gap { path, reason }: &Gap| format!("{}: {reason}", path.display());
+    facts.gaps.iter().map(line).collect()
+}
+
+fn table(rows: &[impl Serialize], folder: &Path, name: &str) -> Result<(), ReportError> {
+    let path = folder.join(name).with_extension("csv");
+    if rows.is_empty() {
+        return remove(&[path.with_extension("arrow"), path]);
+    }
+    write_table(rows, &path)
+}
+
+/// Refuses a folder that holds anything but a report.
+fn check_is_report(folder: &Path) -> Result<(), ReportError> {
+    let is_empty = match folder.read_dir() {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+        Err(source) => return Err(ReportError::Write { path: folder.to_path_buf(), source }),
+    };
+    if is_empty || folder.join(PAGE).exists() {
+        return Ok(());
+    }
+    Err(ReportError::OtherFolder { path: folder.to_path_buf() })
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
+    rayclip_data::write_whole(path, bytes)
+        .map_err(|source| ReportError::Write { path: path.to_path_buf(), source })
+}
+
+fn remove(paths: &[std::path::PathBuf]) -> Result<(), ReportError> {
+    for path in paths {
+        match fs::remove_file(path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(ReportError::Write { path: path.clone(), source });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
