@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Reproduce(Box<ReproduceArgs>),
     /// Make a page of runs: figures, verdicts, entropy, costs and settings, and every number as CSV
     Report(ReportArgs),
+    /// Show a run in the terminal, while it goes on or after
+    Watch(WatchArgs),
     /// Solve min ‖A x − y‖² + λ‖x‖₁ for matrices from files, with a certificate for every column
     Solve(Box<SolveArgs>),
     /// Measure how fast this machine is
@@ -151,6 +153,16 @@ pub(crate) struct ReportArgs {
     /// several runs, here]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    /// The run's folder; nothing but it is read
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+    /// Print one picture and end, as where stdout is no terminal
+    #[arg(long)]
+    pub(crate) once: bool,
 }
 
 /// What a configuration is put together from.

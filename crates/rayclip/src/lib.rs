@@ -9,6 +9,7 @@ mod arrays;
 mod commands;
 mod device;
 mod interrupt;
+mod live;
 mod output;
 mod progress;
 
@@ -53,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Sweep(args) => commands::sweep::sweep(&args),
         Command::Reproduce(args) => commands::reproduce::reproduce(&args),
         Command::Report(args) => commands::report::report(&args),
+        Command::Watch(args) => commands::watch::watch(&args),
         Command::Solve(args) => commands::solve::solve(&args),
         Command::Bench(BenchArgs { what: Bench::Solver(args) }) => {
             commands::bench_solver::bench(&args).map(|()| ExitCode::SUCCESS)

@@ -85,7 +85,7 @@ pub(crate) fn gibbs(y: &[f64], width: f64) -> Entropy {
 /// What noise knows nothing of the network and has the same size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Noise {
-    /// Uniform over the range of the histogram.
+    /// Uniform over the range that the histograms of all widths have.
     Uniform,
     /// Normal with the root mean square of the vector.
     Gaussian,
@@ -97,7 +97,7 @@ pub(crate) fn noise(y: &[f64], kind: Noise, seed: u64) -> Vec<Vec<f64>> {
     let scale = (y.iter().map(|value| value * value).sum::<f64>() / y.len() as f64).sqrt();
     let mut draw = || -> f64 {
         match kind {
-            Noise::Uniform => rng.random_range(-RANGE..RANGE),
+            Noise::Uniform => rng.random_range(-RANGE..RANGE - WIDTHS[WIDTHS.len() - 1]),
             Noise::Gaussian => {
                 let normal: f64 = StandardNormal.sample(&mut rng);
                 scale * normal

@@ -35,12 +35,25 @@ pub(crate) struct Axis {
     pub(crate) label: String,
     /// Ends; those of the data where it is not given.
     pub(crate) range: Option<(f64, f64)>,
+    /// Values beyond these cannot be; intervals that reach there are cut off.
+    pub(crate) limits: (f64, f64),
 }
 
 impl Axis {
     /// An axis as long as the data asks for.
     pub(crate) fn new(label: &str) -> Self {
-        Self { label: label.into(), range: None }
+        let limits = (f64::NEG_INFINITY, f64::INFINITY);
+        Self { label: label.into(), range: None, limits }
+    }
+
+    /// An axis of what is not negative.
+    pub(crate) fn positive(label: &str) -> Self {
+        Self { limits: (0.0, f64::INFINITY), ..Self::new(label) }
+    }
+
+    /// An axis of fractions.
+    pub(crate) fn fraction(label: &str) -> Self {
+        Self { limits: (0.0, 1.0), ..Self::new(label) }
     }
 
     /// An axis from `low` to `high`.

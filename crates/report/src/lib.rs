@@ -36,7 +36,7 @@ pub use files::{write_comparison, write_csv, write_table};
 pub use ladder::{Rung, milestones, rungs};
 pub use lowess::lowess;
 pub use published::{METHODS, Series, smoothed, table_1};
-pub use rays::LayerRays;
+pub use rays::{LayerRays, last_rays};
 pub use report::{PAGE, gap_lines, write_report};
 pub use run::{Clip, Data, Energy, Gap, Progress, Run, Summary};
 pub use statistics::{CONFIDENCE, Estimate, holm};

@@ -11,7 +11,7 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::figure::{Curve, Figure, Panel, Point, Style};
+use crate::figure::{Axis, Curve, Figure, Panel, Point, Style};
 
 /// Extents of a drawing, in pixels of the screen.
 pub(crate) const WIDTH: u32 = 720;
@@ -137,13 +137,12 @@ fn draw_entry(area: &Area<'_>, entry: &Entry<'_>) -> Drawn {
 
 fn draw_panel(area: &Area<'_>, panel: &Panel) -> Drawn {
     let (x, y) = ranges(panel);
-    let mut chart = ChartBuilder::on(area)
-        .margin(8)
-        .margin_right(20)
-        .caption(&panel.title, font(18))
-        .x_label_area_size(46)
-        .y_label_area_size(70)
-        .build_cartesian_2d(x.clone(), y.clone())?;
+    let mut builder = ChartBuilder::on(area);
+    builder.margin(8).margin_right(20).x_label_area_size(46).y_label_area_size(70);
+    if !panel.title.is_empty() {
+        builder.caption(&panel.title, font(18));
+    }
+    let mut chart = builder.build_cartesian_2d(x.clone(), y.clone())?;
     chart
         .configure_mesh()
         .x_desc(&panel.x.label)
@@ -197,6 +196,7 @@ fn draw_curve(chart: &mut Chart<'_, '_>, curve: &Curve, points: &[Point], y: &Ra
         Style::Dots | Style::Bars => {
             let bars = points.iter().filter_map(|point| {
                 let (low, high) = point.interval.filter(|_| curve.style == Style::Bars)?;
+                let [low, high] = [low, high].map(|end| end.clamp(y.start, y.end));
                 Some(PathElement::new(
                     vec![(point.x, low), (point.x, high)],
                     colour.stroke_width(1),
@@ -224,25 +224,22 @@ fn path(points: &[Point], style: Style, value: impl Fn(&Point) -> f64) -> Vec<(f
 /// The ranges of both axes: what was asked for, else that of the points and their intervals.
 fn ranges(panel: &Panel) -> (Range<f64>, Range<f64>) {
     let points = || panel.curves.iter().flat_map(|curve| &curve.points);
-    let x = padded(panel.x.range, points().map(|point| point.x), 0.02);
+    let x = padded(&panel.x, points().map(|point| point.x), 0.02);
     let shown = points().filter(|point| x.start <= point.x && point.x <= x.end);
     let ends = shown.flat_map(|point| {
         let (low, high) = point.interval.unwrap_or((point.y, point.y));
         [low, point.y, high]
     });
-    let y = padded(panel.y.range, ends, 0.05);
+    let y = padded(&panel.y, ends, 0.05);
     (x, y)
 }
 
-fn padded(
-    asked: Option<(f64, f64)>,
-    values: impl Iterator<Item = f64>,
-    fraction: f64,
-) -> Range<f64> {
-    if let Some((low, high)) = asked {
+fn padded(axis: &Axis, values: impl Iterator<Item = f64>, fraction: f64) -> Range<f64> {
+    if let Some((low, high)) = axis.range {
         return low..high;
     }
-    let finite = values.filter(|value| value.is_finite());
+    let (least, most) = axis.limits;
+    let finite = values.filter(|value| value.is_finite()).map(|value| value.clamp(least, most));
     let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
         (low.min(value), high.max(value))
     });
@@ -250,7 +247,7 @@ fn padded(
         return 0.0..1.0;
     }
     let room = if high > low { fraction * (high - low) } else { low.abs().max(1.0) * 0.1 };
-    low - room..high + room
+    (low - room).max(least)..(high + room).min(most)
 }
 
 /// A label with as many digits as the range asks for.
@@ -268,7 +265,6 @@ fn short(value: f64, range: &Range<f64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figure::Axis;
 
     pub(crate) fn figure() -> Figure {
         let points = |shift: f64| {
@@ -322,7 +318,9 @@ mod tests {
         figure.panels[1].curves.clear();
         let text = svg(&figure);
         assert!(text.ends_with("</svg>\n") && !text.contains("NaN"), "{text}");
-        assert_eq!(padded(None, std::iter::empty(), 0.1), 0.0..1.0);
+        assert_eq!(padded(&Axis::new(""), std::iter::empty(), 0.1), 0.0..1.0);
+        let values = [0.9, 1.3];
+        assert_eq!(padded(&Axis::fraction(""), values.into_iter(), 0.1), 0.89..1.0);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 
-use crate::{Gap, ReportError, Run};
+use crate::{Clip, Gap, ReportError, Run};
 
 /// Measurements and rays of one layer of one replica in one cycle.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,51 +42,65 @@ pub(crate) fn read_rays(
     label: impl Fn(&str) -> String,
     gaps: &mut Vec<Gap>,
 ) -> Vec<LayerRays> {
-    let mut rays = vec![];
-    for cycle in 0..run.cycles() {
-        let measured: BTreeMap<(usize, usize), _> = run
-            .cycle(cycle)
-            .filter(|clip| clip.method.starts_with("dtc"))
-            .map(|clip| ((clip.replica, clip.layer), clip))
-            .collect();
-        if measured.is_empty() {
-            continue;
+    (0..run.cycles()).flat_map(|cycle| rays_of_cycle(run, cycle, &label, gaps)).collect()
+}
+
+/// The rays of the last clip that has some.
+pub fn last_rays(run: &Run, gaps: &mut Vec<Gap>) -> Vec<LayerRays> {
+    let measured = run.clips.iter().filter(|clip| has_rays(clip)).map(|clip| clip.cycle).max();
+    measured.map_or(vec![], |cycle| rays_of_cycle(run, cycle, &str::to_owned, gaps))
+}
+
+fn has_rays(clip: &Clip) -> bool {
+    clip.method.starts_with("dtc")
+}
+
+fn rays_of_cycle(
+    run: &Run,
+    cycle: usize,
+    label: &impl Fn(&str) -> String,
+    gaps: &mut Vec<Gap>,
+) -> Vec<LayerRays> {
+    let measured: BTreeMap<(usize, usize), &Clip> = run
+        .cycle(cycle)
+        .filter(|clip| has_rays(clip))
+        .map(|clip| ((clip.replica, clip.layer), clip))
+        .collect();
+    if measured.is_empty() {
+        return vec![];
+    }
+    let path = run.folder.join(format!("rays/cycle_{cycle:02}.safetensors"));
+    let mut gap = |reason: String| gaps.push(Gap { path: path.clone(), reason });
+    let bytes = fs::read(&path).map_err(|error| format!("cannot be read: {error}"));
+    let file = bytes
+        .as_ref()
+        .map_err(Clone::clone)
+        .and_then(|bytes| SafeTensors::deserialize(bytes).map_err(|error| error.to_string()));
+    let file = match file {
+        Ok(file) => file,
+        Err(reason) => {
+            gap(reason);
+            return vec![];
         }
-        let path = run.folder.join(format!("rays/cycle_{cycle:02}.safetensors"));
-        let gap = |reason: String| Gap { path: path.clone(), reason };
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                gaps.push(gap(format!("cannot be read: {error}")));
-                continue;
-            }
+    };
+    let mut rays = vec![];
+    for ((replica, layer), clip) in measured {
+        let vector = |name: &str| vector(&file, &format!("replica_{replica}.layer_{layer}.{name}"));
+        let read = || -> Result<LayerRays, String> {
+            let [previous, next] = [vector("ray_previous")?, vector("ray_next")?];
+            Ok(LayerRays {
+                method: label(&clip.method),
+                seed: clip.seed,
+                layer,
+                cycle,
+                sparsity: clip.sparsity,
+                y: [vector("y_previous")?, vector("y_next")?],
+                ray_sum: previous.iter().zip(next).map(|(a, b)| a + b).collect(),
+            })
         };
-        let file = match SafeTensors::deserialize(&bytes) {
-            Ok(file) => file,
-            Err(error) => {
-                gaps.push(gap(error.to_string()));
-                continue;
-            }
-        };
-        for ((replica, layer), clip) in measured {
-            let vector =
-                |name: &str| vector(&file, &format!("replica_{replica}.layer_{layer}.{name}"));
-            let read = || -> Result<LayerRays, String> {
-                let [previous, next] = [vector("ray_previous")?, vector("ray_next")?];
-                Ok(LayerRays {
-                    method: label(&clip.method),
-                    seed: clip.seed,
-                    layer,
-                    cycle,
-                    sparsity: clip.sparsity,
-                    y: [vector("y_previous")?, vector("y_next")?],
-                    ray_sum: previous.iter().zip(next).map(|(a, b)| a + b).collect(),
-                })
-            };
-            match read() {
-                Ok(layer) => rays.push(layer),
-                Err(reason) => gaps.push(gap(reason)),
-            }
+        match read() {
+            Ok(layer) => rays.push(layer),
+            Err(reason) => gap(reason),
         }
     }
     rays

@@ -12,7 +12,7 @@ pub fn kept_count(m: usize, keep: f64) -> usize {
 }
 
 /// Neurons of every hidden layer after each clip, until every layer has at most `min_width`.
-pub(crate) fn ladder(config: &RunConfig) -> Vec<Vec<usize>> {
+pub fn ladder(config: &RunConfig) -> Vec<Vec<usize>> {
     let (keep, min_width) = (config.compression.keep, config.compression.min_width);
     let clip = |m: usize| if m > min_width { kept_count(m, keep) } else { m };
     let next = |widths: &Vec<usize>| {

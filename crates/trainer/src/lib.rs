@@ -44,7 +44,7 @@ pub use error::TrainerError;
 pub use events::{
     CycleRow, DataSummary, Divergence, Event, Observer, Outcome, Progress, ReplicaSummary, Summary,
 };
-pub use ladder::kept_count;
+pub use ladder::{kept_count, ladder};
 pub use latency::LatencyRow;
 pub use replica::Replica;
 pub use run::{Backend, run};

@@ -11,3 +11,4 @@ pub(crate) mod run;
 pub(crate) mod solve;
 pub(crate) mod sweep;
 mod train;
+pub(crate) mod watch;

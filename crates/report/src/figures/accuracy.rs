@@ -20,12 +20,7 @@ pub(super) fn closeup(facts: &Facts) -> Figure {
     raw_and_smoothed(facts, "accuracy_closeup", title, Axis::new(SPARSITY).within(0.8, 1.0))
 }
 
-fn raw_and_smoothed(
-    facts: &Facts,
-    name: &'static str,
-    title: &str,
-    x: Axis,
-) -> Figure {
+fn raw_and_smoothed(facts: &Facts, name: &'static str, title: &str, x: Axis) -> Figure {
     let Some(comparison) = &facts.comparison else { return gap(name, title) };
     let mut curves = vec![];
     for (colour, method) in comparison.methods.iter().enumerate() {
@@ -38,8 +33,11 @@ fn raw_and_smoothed(
         let points = points.collect();
         curves.push(Curve { name: method.clone(), colour, style: Style::Line, points });
     }
-    let recorded = facts.recorded.as_ref().map(|recorded| recorded.accuracies.smoothed());
-    let others = [(Series::beside(comparison), "Table I"), (recorded, "recorded run")];
+    // The recorded run stands where Table I does, which was made of it.
+    let published = Series::beside(comparison);
+    let recorded = facts.recorded.as_ref().filter(|_| published.is_some());
+    let recorded = recorded.map(|recorded| recorded.accuracies.smoothed());
+    let others = [(published, "Table I"), (recorded, "recorded run")];
     for (series, whose) in others {
         let Some(series) = series else { continue };
         for (place, method) in METHODS.iter().enumerate() {
@@ -49,7 +47,7 @@ fn raw_and_smoothed(
             curves.push(Curve { name, colour, style: Style::Dashed, points });
         }
     }
-    let panel = Panel { title: String::new(), x, y: Axis::new(ACCURACY), curves };
+    let panel = Panel { title: String::new(), x, y: Axis::fraction(ACCURACY), curves };
     Figure {
         name,
         title: title.into(),
@@ -76,7 +74,7 @@ pub(super) fn after_training(facts: &Facts) -> Figure {
         points: raw(comparison, Measure::AccuracyAfterTraining, colour),
     };
     let curves = comparison.methods.iter().enumerate().map(curve).collect();
-    let (x, y) = (Axis::new(SPARSITY), Axis::new(ACCURACY));
+    let (x, y) = (Axis::new(SPARSITY), Axis::fraction(ACCURACY));
     Figure {
         name,
         title: title.into(),

@@ -47,7 +47,7 @@ fn training(facts: &Facts) -> Option<Panel> {
     curves.iter().any(|curve| !curve.points.is_empty()).then(|| Panel {
         title: "training".into(),
         x: Axis::new("sparsity"),
-        y: Axis::new("floating-point operations"),
+        y: Axis::positive("floating-point operations"),
         curves,
     })
 }
@@ -63,7 +63,7 @@ fn latency(facts: &Facts) -> Option<Panel> {
     (!one.is_empty()).then(|| Panel {
         title: "a classification".into(),
         x: Axis::new("hidden neurons"),
-        y: Axis::new("milliseconds"),
+        y: Axis::positive("milliseconds"),
         curves: vec![
             curve("one image".into(), 2, one),
             curve(

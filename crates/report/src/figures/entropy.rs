@@ -66,7 +66,7 @@ fn panels(facts: &Facts, rows: &[EntropyRow], whose: &str) -> Vec<Panel> {
         Panel {
             title: format!("{whose}{}{of_layer}", side.symbol()),
             x: Axis::new("sparsity of the layer"),
-            y: Axis::new("entropy, bits"),
+            y: Axis::positive("entropy, bits"),
             curves,
         }
     };

@@ -40,7 +40,7 @@ pub(super) fn figure(facts: &Facts) -> Figure {
         panels: vec![Panel {
             title: String::new(),
             x: Axis::new("cycle"),
-            y: Axis::new("training loss"),
+            y: Axis::positive("training loss"),
             curves,
         }],
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::Estimate;
 use crate::correlation::Side;
-use crate::entropy::{PUBLISHED_WIDTH, edge, probabilities};
+use crate::entropy::{PUBLISHED_WIDTH, RANGE, edge, probabilities};
 use crate::facts::Facts;
 use crate::figure::{Axis, Curve, Figure, Panel, Point, Style};
 use crate::rays::LayerRays;
@@ -12,8 +12,10 @@ use crate::rays::LayerRays;
 /// The cycles that the paper shows.
 const PUBLISHED: [usize; 4] = [5, 10, 15, 20];
 
-/// Bins in the range of the histogram.
-const BINS: usize = 499;
+/// A bin is as wide as the first of these with which a panel has no more than so many: narrower ones hold
+/// an entry at most, and show nothing.
+const WIDTHS: [f64; 5] = [PUBLISHED_WIDTH, 0.5, 1.0, 2.0, 5.0];
+const BINS: f64 = 40.0;
 
 /// Frequencies of the bins in some cycles, one panel a vector, of the first hidden layer.
 pub(super) fn figure(facts: &Facts) -> Figure {
@@ -32,18 +34,23 @@ pub(super) fn figure(facts: &Facts) -> Figure {
         places.into_iter().map(|place| all[place]).collect()
     };
     let panel = |(place, side): (usize, Side)| {
+        let inside = rays.iter().filter(|rays| shown.contains(&rays.cycle));
+        let inside = inside.flat_map(|rays| &rays.y[place]).map(|y| y.abs());
+        let span = 2.0 * inside.filter(|y| *y <= RANGE).fold(0.0, f64::max);
+        let few = |width: &&f64| span / **width <= BINS;
+        let width = WIDTHS.iter().find(few).copied().unwrap_or(WIDTHS[WIDTHS.len() - 1]);
         let curve = |(colour, &cycle): (usize, &usize)| {
             let of_cycle: Vec<&LayerRays> =
                 rays.iter().filter(|rays| rays.cycle == cycle).copied().collect();
             let vectors: Vec<&[f64]> =
                 of_cycle.iter().map(|rays| rays.y[place].as_slice()).collect();
             let name = format!("sparsity {:.2}", of_cycle[0].sparsity);
-            Curve { name, colour, style: Style::Steps, points: frequencies(&vectors) }
+            Curve { name, colour, style: Style::Steps, points: frequencies(&vectors, width) }
         };
         Panel {
-            title: format!("{} = Φ w", side.symbol()),
+            title: format!("{}, bins of width {width}", side.symbol()),
             x: Axis::new("measurement"),
-            y: Axis::new("fraction of the entries"),
+            y: Axis::fraction("fraction of the entries"),
             curves: shown.iter().enumerate().map(curve).collect(),
         }
     };
@@ -51,9 +58,9 @@ pub(super) fn figure(facts: &Facts) -> Figure {
         name,
         title: title.into(),
         caption: format!(
-            "Fractions of the entries of a measurement vector in bins of width {PUBLISHED_WIDTH} within \
-             [−50, 50], as in Figure 4 of the paper, of {} in hidden layer {}: means over the seeds with \
-             their 95 % interval. A vector has few entries, a tenth of the neurons.",
+            "Fractions of the entries of a measurement vector that lie in bins within [−50, 50], as in Figure \
+             4 of the paper (there in bins of width {PUBLISHED_WIDTH}), of {} in hidden layer {}: means over \
+             the seeds with their 95 % interval.",
             first.method, first.layer
         ),
         panels: Side::BOTH.into_iter().enumerate().map(panel).collect(),
@@ -61,17 +68,14 @@ pub(super) fn figure(facts: &Facts) -> Figure {
 }
 
 /// Mean fractions over the seeds from the first bin that has an entry to the last.
-fn frequencies(vectors: &[&[f64]]) -> Vec<Point> {
-    let all: Vec<_> = vectors.iter().map(|y| probabilities(y, PUBLISHED_WIDTH)).collect();
+fn frequencies(vectors: &[&[f64]], width: f64) -> Vec<Point> {
+    let all: Vec<_> = vectors.iter().map(|y| probabilities(y, width)).collect();
     let bins: BTreeSet<usize> = all.iter().flat_map(|p| p.keys().copied()).collect();
     let (Some(first), Some(last)) = (bins.first(), bins.last()) else { return vec![] };
     let point = |bin: usize| {
         let fractions = all.iter().map(|p| p.get(&bin).copied().unwrap_or(0.0));
         let estimate = Estimate::of(&fractions.collect::<Vec<_>>())?;
-        let point = Point::of(edge(bin, PUBLISHED_WIDTH), estimate);
-        // A fraction is not negative, whatever a symmetric interval says.
-        let interval = point.interval.map(|(low, high)| (low.max(0.0), high));
-        Some(Point { interval, ..point })
+        Some(Point::of(edge(bin, width), estimate))
     };
-    (first.saturating_sub(1)..=(last + 1).min(BINS - 1)).filter_map(point).collect()
+    (first.saturating_sub(1)..=last + 1).filter_map(point).collect()
 }

@@ -36,7 +36,7 @@ pub(super) fn figure(facts: &Facts) -> Figure {
         Panel {
             title: if layers > 1 { format!("hidden layer {layer}") } else { String::new() },
             x: Axis::new("sparsity of the layer"),
-            y: Axis::new("mean |ray sum| / m"),
+            y: Axis::positive("mean |ray sum| / m"),
             curves: methods.into_iter().map(curve).collect(),
         }
     };

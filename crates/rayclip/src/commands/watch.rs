@@ -1,0 +1,74 @@
+//! `rayclip watch`: a run in the terminal, while it goes on or after.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyModifiers};
+
+use crate::args::WatchArgs;
+use crate::live::{Live, draw};
+use crate::output;
+
+/// The folder is read this often.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// A picture for a pipe or a file is so large.
+const SIZE: (u16, u16) = (110, 32);
+
+/// Shows the run until a key ends it; once, where nobody watches.
+pub(crate) fn watch(args: &WatchArgs) -> anyhow::Result<ExitCode> {
+    let read = || {
+        Live::read(&args.run)
+            .with_context(|| format!("{} is not the folder of a run", args.run.display()))
+    };
+    let live = read()?;
+    if args.once || !std::io::stdout().is_terminal() {
+        output::result(&picture(&live)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut terminal = ratatui::try_init().context("the terminal cannot be drawn on")?;
+    let shown = show(&mut terminal, live, &args.run);
+    ratatui::restore();
+    shown.map(|()| ExitCode::SUCCESS)
+}
+
+fn show(
+    terminal: &mut ratatui::DefaultTerminal,
+    mut live: Live,
+    folder: &Path,
+) -> anyhow::Result<()> {
+    loop {
+        terminal.draw(|frame| draw(&live, frame))?;
+        if event::poll(PERIOD)?
+            && let Event::Key(key) = event::read()?
+            && ends(key)
+        {
+            return Ok(());
+        }
+        live = Live::read(folder)
+            .with_context(|| format!("{} is not there any more", folder.display()))?;
+    }
+}
+
+fn ends(key: KeyEvent) -> bool {
+    let interrupt = key.code == KeyCode::Char('c') && key.modifiers == KeyModifiers::CONTROL;
+    interrupt || matches!(key.code, KeyCode::Char('q') | KeyCode::Esc)
+}
+
+/// The frame as text.
+fn picture(live: &Live) -> anyhow::Result<String> {
+    let mut terminal = Terminal::new(TestBackend::new(SIZE.0, SIZE.1))?;
+    terminal.draw(|frame| draw(live, frame))?;
+    let buffer = terminal.backend().buffer();
+    let width = usize::from(buffer.area.width);
+    let line = |cells: &[ratatui::buffer::Cell]| {
+        let text: String = cells.iter().map(ratatui::buffer::Cell::symbol).collect();
+        text.trim_end().to_owned()
+    };
+    Ok(buffer.content.chunks(width).map(line).collect::<Vec<_>>().join("\n"))
+}
