@@ -4,18 +4,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use crate::support::{cycles, output, refused, small_data, small_run, succeed, summary};
+use crate::support::{
+    cycles, output, refused, small_compare, small_data, small_run, succeed, summary,
+};
 
 /// All methods, and some variants of `dtc`.
 const METHODS: &str =
     "dtc,dtc-coefficient,dtc-l2,magnitude,l1,l2,random,taylor,activation,data-lasso,scratch";
-
-/// `rayclip compare` with the flags of a small run, into `folder/name`.
-fn compare(data: &Path, name: &str, extra: &[&str]) -> Vec<String> {
-    let mut flags = small_run(data, &[&["--out", name], extra].concat());
-    "compare".clone_into(&mut flags[0]);
-    flags
-}
 
 /// Rows without what time and the rest of the batch have to do with, by method, seed, cycle and layer.
 fn results(run: &Path) -> BTreeMap<[String; 4], BTreeMap<String, String>> {
@@ -25,8 +20,10 @@ fn results(run: &Path) -> BTreeMap<[String; 4], BTreeMap<String, String>> {
     cycles(run)
         .into_iter()
         .map(|row| {
-            let kept =
-                row.iter().filter(|(name, _)| !name.ends_with("seconds") && *name != "replica");
+            let beside = ["replica", "at_once", "joules"];
+            let kept = row
+                .iter()
+                .filter(|(name, _)| !name.ends_with("seconds") && !beside.contains(&name.as_str()));
             (key(&row), kept.map(|(name, value)| (name.clone(), value.clone())).collect())
         })
         .collect()
@@ -46,7 +43,7 @@ fn alone_and_together(device: &str, methods: &str, rungs: usize, flags: &[&str])
         let own = ["--methods", methods, "--seeds", "3..6", "--at-once", at_once, "--quiet"];
         let out = folder.path().join(at_once);
         let own = [&flags[..], &own].concat();
-        succeed(folder.path(), &compare(&data, out.to_str().unwrap(), &own));
+        succeed(folder.path(), &small_compare(&data, out.to_str().unwrap(), &own));
         (results(&out), weights(&out))
     };
     let (all, network) = together("100");
@@ -115,7 +112,7 @@ fn options_change_what_they_say_and_nothing_else() {
     let data = small_data(folder.path());
     let run = |name: &str, extra: &[&str]| {
         let own = ["--methods", "dtc,random", "--seeds", "0..2", "--quiet"];
-        succeed(folder.path(), &compare(&data, name, &[&own[..], extra].concat()));
+        succeed(folder.path(), &small_compare(&data, name, &[&own[..], extra].concat()));
         results(&folder.path().join(name))
     };
     let plain = run("plain", &[]);
@@ -140,7 +137,7 @@ fn the_files_of_a_comparison_hold_what_it_prints() {
     let folder = tempfile::tempdir().unwrap();
     let data = small_data(folder.path());
     let own = ["--methods", "dtc,random,scratch", "--seeds", "0..4"];
-    let stdout = succeed(folder.path(), &compare(&data, "run", &own));
+    let stdout = succeed(folder.path(), &small_compare(&data, "run", &own));
     assert!(
         stdout.contains("random − dtc") && stdout.contains("comparisons with dtc can be told"),
         "{stdout}"
@@ -173,7 +170,7 @@ fn the_files_of_a_comparison_hold_what_it_prints() {
     }
     // What is set by key is not overruled by a default of the command.
     let quick = ["--quiet", "--set", "replicas=2", "--set", "training.batches_per_cycle=1"];
-    succeed(folder.path(), &compare(&data, "two", &quick));
+    succeed(folder.path(), &small_compare(&data, "two", &quick));
     assert_eq!(summary(&folder.path().join("two"))["replicas"].as_array().unwrap().len(), 3 * 2);
     // The folder repeats itself, and compares with others.
     succeed(folder.path(), &["run", "--config", "run/config.toml", "--out", "again", "--quiet"]);
@@ -193,7 +190,7 @@ fn a_replica_that_diverges_is_frozen_and_the_others_go_on_as_alone() {
         let rate = format!("training.learning_rate={rate}");
         let name = format!("run-{attempt}");
         let own = ["--methods", "random", "--seeds", "0..12", "--set", &rate];
-        let output = output(folder.path(), &compare(&data, &name, &own));
+        let output = output(folder.path(), &small_compare(&data, &name, &own));
         let run = folder.path().join(&name);
         let replicas = summary(&run)["replicas"].as_array().unwrap().clone();
         let diverged = |replica: &&serde_json::Value| replica["outcome"] == "diverged";
@@ -221,7 +218,7 @@ fn a_replica_that_diverges_is_frozen_and_the_others_go_on_as_alone() {
 fn what_cannot_be_compared_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let data = small_data(folder.path());
-    let message = |extra: &[&str]| refused(folder.path(), &compare(&data, "refused", extra));
+    let message = |extra: &[&str]| refused(folder.path(), &small_compare(&data, "refused", extra));
     for (flags, parts) in [
         (&["--seeds", "5..5"][..], &["--seeds", "no seed"][..]),
         (&["--seeds", "many"], &["--seeds", "0..20"]),

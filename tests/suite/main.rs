@@ -4,12 +4,16 @@
 #![expect(clippy::explicit_write, reason = "the harness captures eprintln, and skips must be seen")]
 
 mod bad_input;
+mod browser;
 mod compare;
 mod devices;
 mod end_to_end;
+mod golden_entropy;
 mod golden_rays;
 mod golden_supplement;
+mod report;
 mod solve;
 mod solver;
 mod support;
 mod sweep;
+mod watch;

@@ -109,6 +109,13 @@ pub(crate) fn small_run(data: &Path, extra: &[&str]) -> Vec<String> {
         .collect()
 }
 
+/// `rayclip compare` with the flags of a small run, into `folder/name`.
+pub(crate) fn small_compare(data: &Path, name: &str, extra: &[&str]) -> Vec<String> {
+    let mut flags = small_run(data, &[&["--out", name], extra].concat());
+    "compare".clone_into(&mut flags[0]);
+    flags
+}
+
 /// Rows of a run's `cycles.csv`, as maps from column to text.
 pub(crate) fn cycles(run: &Path) -> Vec<std::collections::BTreeMap<String, String>> {
     csv::Reader::from_path(run.join("cycles.csv"))

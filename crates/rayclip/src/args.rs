@@ -59,17 +59,14 @@ pub(crate) struct RunArgs {
     pub(crate) replicas: Option<usize>,
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
-    /// Run folder to make; it must not exist [default: a new one in runs/]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) show: ShowArgs,
+    pub(crate) out: OutArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareArgs {
     /// Folders of finished runs to compare, instead of running
-    #[arg(value_name = "RUN", conflicts_with_all = ["methods", "seeds", "config_args", "at_once", "out", "quiet"])]
+    #[arg(value_name = "RUN", conflicts_with_all = ["methods", "seeds", "config_args", "at_once", "out", "tensorboard", "quiet"])]
     pub(crate) runs: Vec<PathBuf>,
     /// What neurons are ranked by, each method with the same seeds; dtc has variants such as
     /// dtc-coefficient or dtc-l2 [default: dtc,magnitude,random]
@@ -83,11 +80,8 @@ pub(crate) struct CompareArgs {
     pub(crate) baseline: Option<String>,
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
-    /// Run folder to make; it must not exist [default: a new one in runs/]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) show: ShowArgs,
+    pub(crate) out: OutArgs,
 }
 
 #[derive(Debug, Args)]
@@ -149,6 +143,9 @@ pub(crate) struct ReportArgs {
     /// The author's recorded run: a folder with accuracy.csv and measurements.safetensors
     #[arg(long, value_name = "DIR")]
     pub(crate) recorded: Option<PathBuf>,
+    /// Write TensorBoard event files too, into tensorboard/ beside the page
+    #[arg(long)]
+    pub(crate) tensorboard: bool,
     /// Folder to write to; a report in it is made anew [default: report/ in the run folder, or, of
     /// several runs, here]
     #[arg(long, value_name = "DIR")]
@@ -202,6 +199,19 @@ pub(crate) struct ConfigArgs {
     /// Networks that train at once, at most [default: as many as memory takes, on a CPU six]
     #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
     pub(crate) at_once: Option<usize>,
+}
+
+/// Where a run goes, and how it is shown.
+#[derive(Debug, Default, Args)]
+pub(crate) struct OutArgs {
+    /// Run folder to make; it must not exist [default: a new one in runs/]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write TensorBoard event files too, into tensorboard/ in the run folder
+    #[arg(long)]
+    pub(crate) tensorboard: bool,
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
 }
 
 /// How much is printed.

@@ -1,9 +1,11 @@
 //! How a run is shown: bars and lines for people, JSON lines for scripts, or nothing.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use rayclip_report::{EventFiles, Run};
 use rayclip_trainer::{CycleRow, Event, Observer, Summary};
 use serde_json::json;
 
@@ -37,6 +39,13 @@ pub(crate) struct Progress {
     message: String,
     /// Hidden neurons before the first clip.
     neurons: usize,
+    events: Option<Events>,
+}
+
+/// TensorBoard's view of a run.
+struct Events {
+    run: PathBuf,
+    files: EventFiles,
 }
 
 impl Progress {
@@ -52,6 +61,24 @@ impl Progress {
             methods,
             message: String::new(),
             neurons: 0,
+            events: None,
+        }
+    }
+
+    /// Writes TensorBoard event files into a folder of the run folder `run`.
+    pub(crate) fn with_events(self, run: &Path) -> Self {
+        let (files, run) = (EventFiles::new(&run.join("tensorboard")), run.to_path_buf());
+        Self { events: Some(Events { run, files }), ..self }
+    }
+
+    /// Brings the event files up to date; a run does not end because they cannot be written.
+    fn follow(&mut self, over: bool) {
+        let Some(Events { run, files }) = &mut self.events else { return };
+        let followed = Run::read(run).and_then(|run| files.follow(&run, over));
+        if let Err(error) = followed {
+            let text = format!("no more event files: {}", output::chain(&error.into()));
+            self.bars.suspend(|| output::note(&text));
+            self.events = None;
         }
     }
 
@@ -84,7 +111,8 @@ impl Progress {
         self.bars.suspend(|| output::result(line));
     }
 
-    pub(crate) fn finish(&self, summary: &Summary, folder: &std::path::Path) {
+    pub(crate) fn finish(&mut self, summary: &Summary, folder: &Path) {
+        self.follow(true);
         self.training.finish_and_clear();
         if self.mode == Mode::Json {
             let mut value = json!({ "event": "finished", "folder": folder });
@@ -96,6 +124,9 @@ impl Progress {
 
 impl Observer for Progress {
     fn notify(&mut self, event: &Event<'_>) {
+        if let Event::Cycle { .. } = event {
+            self.follow(false);
+        }
         match event {
             Event::Started { clips, batches, widths } => {
                 self.neurons = widths.iter().sum();

@@ -24,6 +24,7 @@ mod run;
 mod statistics;
 mod sweep;
 mod table;
+mod tensorboard;
 
 pub use arrow::arrow_of_csv;
 pub use comparison::{Comparison, Difference, Measure, SIGNIFICANCE, Statistic, Verdict};
@@ -37,8 +38,9 @@ pub use ladder::{Rung, milestones, rungs};
 pub use lowess::lowess;
 pub use published::{METHODS, Series, smoothed, table_1};
 pub use rays::{LayerRays, last_rays};
-pub use report::{PAGE, gap_lines, write_report};
+pub use report::{PAGE, missing, write_report};
 pub use run::{Clip, Data, Energy, Gap, Progress, Run, Summary};
 pub use statistics::{CONFIDENCE, Estimate, holm};
 pub use sweep::{SweepCell, SweepResult, sweep_results, sweep_table, write_sweep};
 pub use table::closing_table;
+pub use tensorboard::EventFiles;

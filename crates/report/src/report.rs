@@ -68,10 +68,11 @@ pub fn write_report(facts: &Facts, folder: &Path) -> Result<(), ReportError> {
     write(&folder.join(PAGE), page(facts, &figures, &drawings).as_bytes())
 }
 
-/// The gaps of some facts, and those of their replicas, in lines.
-pub fn gap_lines(facts: &Facts) -> Vec<String> {
+/// What a report lacks, in lines: files and folders, and replicas that did not get to their end.
+pub fn missing(facts: &Facts) -> Vec<String> {
     let line = |Gap { path, reason }: &Gap| format!("{}: {reason}", path.display());
-    facts.gaps.iter().map(line).collect()
+    let replicas = facts.comparison.iter().flat_map(|comparison| comparison.missing.clone());
+    facts.gaps.iter().map(line).chain(replicas).collect()
 }
 
 fn table(rows: &[impl Serialize], folder: &Path, name: &str) -> Result<(), ReportError> {

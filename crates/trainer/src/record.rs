@@ -150,8 +150,10 @@ impl<'a> Record<'a> {
         if complete.is_empty() {
             return Ok(());
         }
+        // Whoever is told may read the folder.
+        self.write_rows()?;
         observer.notify(&Event::Cycle { rows: &complete, widths });
-        self.write_rows()
+        Ok(())
     }
 
     fn write_rows(&self) -> Result<(), TrainerError> {

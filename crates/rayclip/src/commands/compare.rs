@@ -25,7 +25,7 @@ const SEEDS: Seeds = Seeds { first: 0, count: 5 };
 
 /// Runs or reads what is to be compared, and prints what can be told apart.
 pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
-    let mode = args.show.mode();
+    let mode = args.out.show.mode();
     if !args.runs.is_empty() {
         let comparison = read(&args.runs)?;
         let baseline = args.baseline.as_deref();
@@ -47,13 +47,8 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
         );
     }
     let what = format!("compare-{}", config.preset);
-    let (summary, folder) = train(
-        config,
-        device::choose_fast,
-        args.config.at_once,
-        (args.out.as_deref(), &what),
-        mode,
-    )?;
+    let (summary, folder) =
+        train(config, device::choose_fast, args.config.at_once, (&args.out, &what))?;
     let run = Run::read(&folder)?;
     if run.clips.is_empty() {
         output::note("there was no clip: there is nothing to compare");

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use rayclip_report::{Facts, PAGE, gap_lines, write_report};
+use rayclip_report::{EventFiles, Facts, PAGE, Run, missing, write_report};
 
 use crate::args::ReportArgs;
 use crate::output;
@@ -16,15 +16,17 @@ pub(crate) fn report(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     let facts = Facts::gather(&args.runs, args.baseline.as_deref(), args.recorded.as_deref())?;
     let out = args.out.clone().unwrap_or_else(|| default_folder(&args.runs));
     write_report(&facts, &out)?;
-    let gaps = gap_lines(&facts);
-    for line in &gaps {
+    if args.tensorboard {
+        for run in &facts.runs {
+            EventFiles::new(&out.join("tensorboard").join(name(run, &facts))).follow(run, true)?;
+        }
+    }
+    let missing = missing(&facts);
+    for line in &missing {
         output::note(&format!("missing: {line}"));
     }
-    for text in facts.comparison.iter().flat_map(|comparison| &comparison.missing) {
-        output::note(&format!("missing: {text}"));
-    }
     output::result(&out.join(PAGE).display().to_string());
-    Ok(if gaps.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 fn default_folder(runs: &[PathBuf]) -> PathBuf {
@@ -32,4 +34,10 @@ fn default_folder(runs: &[PathBuf]) -> PathBuf {
         [run] => run.join(FOLDER),
         _ => Path::new(FOLDER).to_path_buf(),
     }
+}
+
+/// The folder of a run's event files: that of all of them, where there is one.
+fn name<'a>(run: &'a Run, facts: &Facts) -> &'a Path {
+    let alone = facts.runs.len() == 1;
+    run.folder.file_name().filter(|_| !alone).map_or(Path::new(""), Path::new)
 }

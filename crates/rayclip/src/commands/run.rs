@@ -21,11 +21,10 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         args.replicas.map(|count| flag("replicas", "replicas", count as i64)),
     ];
     let config = resolve(&args.config, vec![], flags.into_iter().flatten().collect())?;
-    let mode = args.show.mode();
+    let mode = args.out.show.mode();
     let methods: Vec<String> = config.compression.methods.iter().map(ToString::to_string).collect();
     let what = format!("{}-{}-seed{}", methods.join("-"), config.preset, config.seed);
-    let (summary, folder) =
-        train(config, device::choose, args.config.at_once, (args.out.as_deref(), &what), mode)?;
+    let (summary, folder) = train(config, device::choose, args.config.at_once, (&args.out, &what))?;
     match mode {
         Mode::Json | Mode::Bars => {}
         Mode::Quiet => output::result(&folder.display().to_string()),

@@ -7,7 +7,7 @@ use rayclip_data::Source;
 use rayclip_trainer::config::DeviceChoice;
 use rayclip_trainer::{Backend, Outcome, RunConfig, RunDir, Summary};
 
-use crate::args::ShowArgs;
+use crate::args::{OutArgs, ShowArgs};
 use crate::device::Chosen;
 use crate::interrupt::{self, Interrupt};
 use crate::output;
@@ -32,11 +32,11 @@ pub(crate) fn train(
     mut config: RunConfig,
     choose: impl Fn(DeviceChoice) -> anyhow::Result<Chosen>,
     at_once: Option<usize>,
-    (out, what): (Option<&Path>, &str),
-    mode: Mode,
+    (out, what): (&OutArgs, &str),
 ) -> anyhow::Result<(Summary, PathBuf)> {
+    let mode = out.show.mode();
     let methods = config.compression.methods.iter().map(ToString::to_string).collect();
-    let mut progress = Progress::new(mode, Interrupt::listen()?, methods);
+    let progress = Progress::new(mode, Interrupt::listen()?, methods);
     let source = Source::from_name(&config.data.source);
     let dataset = progress.while_loading(|report| source.load(report))?;
     let chosen = choose(config.device)?;
@@ -54,13 +54,14 @@ pub(crate) fn train(
             dataset.classes
         ));
     }
-    let folder = if let Some(path) = out {
+    let folder = if let Some(path) = &out.out {
         RunDir::create(path, config)?
     } else {
         let stem = format!("{}-{what}", dataset.name);
         RunDir::create_numbered(Path::new(RUNS), &stem, config)?
     };
     let backend = Backend { device: &chosen.device, name: &chosen.name, at_once };
+    let mut progress = if out.tensorboard { progress.with_events(folder.path()) } else { progress };
     let summary = rayclip_trainer::run(config, dataset, backend, &folder, &mut progress)?;
     progress.finish(&summary, folder.path());
     Ok((summary, folder.path().to_path_buf()))

@@ -1,0 +1,102 @@
+//! The page in a browser: headless Chromium, where there is one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::report::copy_of_run;
+use crate::support::{skipped, succeed};
+
+/// A frame of a phone's width around the page; what is wrong with it is left in the title.
+const PROBE: &str = r#"<!DOCTYPE html><title>waiting</title>
+<iframe src="PAGE" style="width:WIDTHpx;height:800px"></iframe>
+<script>
+onload = () => {
+  const page = frames[0].document, root = page.documentElement, wrong = [];
+  if (root.scrollWidth > WIDTH) wrong.push(`wider than the screen: ${root.scrollWidth}`);
+  const drawings = [...page.querySelectorAll("figure svg")];
+  if (drawings.length !== 9) wrong.push(`${drawings.length} drawings`);
+  for (const svg of drawings) {
+    const box = svg.getBoundingClientRect();
+    if (box.width < WIDTH / 2 || box.height < 100 || box.right > WIDTH) wrong.push("a drawing is cut off");
+    if (svg.querySelectorAll("text").length < 10) wrong.push("a drawing without labels");
+  }
+  const style = frames[0].getComputedStyle(page.body);
+  const ink = frames[0].getComputedStyle(page.querySelector("figure svg text")).fill;
+  document.title = JSON.stringify({ wrong, paper: style.backgroundColor, words: style.color, ink });
+};
+</script>"#;
+
+/// Chromium, or nothing.
+fn chromium() -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH")?;
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let all =
+        std::env::split_paths(&folders).flat_map(|folder| names.map(|name| folder.join(name)));
+    all.into_iter().find(|path| path.is_file())
+}
+
+fn run(chromium: &Path, folder: &Path, flags: &[&str]) -> (String, String) {
+    let profile = format!("--user-data-dir={}", folder.join("profile").display());
+    let common = [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--allow-file-access-from-files",
+        "--enable-logging=stderr",
+        &profile,
+    ];
+    let output = Command::new(chromium).args(common).args(flags).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+/// What the probe says of a page at a width.
+fn probe(
+    chromium: &Path,
+    folder: &Path,
+    page: &Path,
+    width: u32,
+    flags: &[&str],
+) -> serde_json::Value {
+    let probe = folder.join("probe.html");
+    let page = format!("file://{}", page.display());
+    let text = PROBE.replace("PAGE", &page).replace("WIDTH", &width.to_string());
+    fs::write(&probe, text).unwrap();
+    let address = format!("file://{}", probe.display());
+    let (dom, log) = run(chromium, folder, &[flags, &["--dump-dom", &address]].concat());
+    let title = dom.split("<title>").nth(1).and_then(|rest| rest.split("</title>").next());
+    let title = title.unwrap_or_else(|| panic!("no page: {log}")).replace("&quot;", "\"");
+    assert!(!log.contains("CONSOLE"), "the page complains: {log}");
+    serde_json::from_str(&title).unwrap_or_else(|_| panic!("{title}: {log}"))
+}
+
+#[test]
+fn the_page_fits_a_screen_and_a_phone_in_light_and_dark_and_prints() {
+    let Some(chromium) = chromium() else {
+        return skipped("the page in a browser", "there is no Chromium");
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let run_folder = copy_of_run(folder.path(), "run");
+    succeed(folder.path(), &["report", "run"]);
+    let page = run_folder.join("report/report.html");
+    for width in [360, 1100] {
+        let found = probe(&chromium, folder.path(), &page, width, &[]);
+        assert_eq!(found["wrong"], serde_json::json!([]), "{width}: {found}");
+        assert_eq!(found["paper"], "rgb(255, 255, 255)");
+    }
+    let dark = ["--blink-settings=preferredColorScheme=0"];
+    let found = probe(&chromium, folder.path(), &page, 360, &dark);
+    assert_eq!(found["wrong"], serde_json::json!([]), "{found}");
+    for light in ["words", "ink"] {
+        assert_eq!(found[light], "rgb(230, 230, 230)", "{found}");
+    }
+    assert_eq!(found["paper"], "rgb(21, 23, 26)", "{found}");
+
+    let pdf = folder.path().join("page.pdf");
+    let to = format!("--print-to-pdf={}", pdf.display());
+    let address = format!("file://{}", page.display());
+    let (_, log) = run(&chromium, folder.path(), &[&to, &address]);
+    let bytes = fs::read(&pdf).unwrap_or_else(|error| panic!("{error}: {log}"));
+    assert!(bytes.starts_with(b"%PDF") && bytes.len() > 50_000, "{} bytes", bytes.len());
+}

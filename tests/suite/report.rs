@@ -1,0 +1,325 @@
+//! Reports: whole where the runs are, with a visible gap where they are not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use crate::support::{
+    golden_data, output, refused, skipped, small_compare, small_data, small_run, succeed,
+};
+
+const FIGURES: [&str; 9] = [
+    "accuracy",
+    "accuracy_closeup",
+    "accuracy_after_training",
+    "differences",
+    "weight_rays",
+    "measurements",
+    "gibbs_entropy",
+    "cost",
+    "loss",
+];
+
+/// A comparison, made once for all tests, which copy it.
+static RUN: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    let data = small_data(folder.path());
+    let own = ["--methods", "dtc,random,scratch", "--seeds", "0..3", "--quiet"];
+    succeed(folder.path(), &small_compare(&data, "run", &own));
+    folder
+});
+
+/// The comparison as `name` in a folder of the test's own.
+pub(crate) fn copy_of_run(folder: &Path, name: &str) -> PathBuf {
+    copy(&RUN.path().join("run"), &folder.join(name));
+    folder.join(name)
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+/// Exit code, stderr and page of a report that is made.
+fn report(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = output(folder, &[&["report"], arguments].concat());
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(!stderr.contains("panicked") && !stdout.is_empty(), "{stderr}");
+    let page = fs::read_to_string(folder.join(stdout.trim())).unwrap();
+    (output.status.code(), stderr, page)
+}
+
+/// All numbers of all tables of a report.
+fn numbers(report: &Path) -> BTreeSet<u64> {
+    let mut numbers = BTreeSet::new();
+    for entry in fs::read_dir(report).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "csv") {
+            let mut reader = csv::Reader::from_path(path).unwrap();
+            for record in reader.records() {
+                let values = record.unwrap();
+                numbers
+                    .extend(values.iter().filter_map(|v| v.parse::<f64>().ok()).map(f64::to_bits));
+            }
+        }
+    }
+    numbers
+}
+
+fn attributes<'a>(page: &'a str, name: &str) -> Vec<&'a str> {
+    let begin = format!("{name}=\"");
+    page.split(&begin).skip(1).map(|rest| rest.split('"').next().unwrap()).collect()
+}
+
+#[test]
+fn a_whole_run_gives_a_page_that_needs_nothing_else_and_every_number_as_csv() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = copy_of_run(folder.path(), "run");
+    let (code, stderr, page) = report(folder.path(), &["run", "--baseline", "random"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    let out = run.join("report");
+    for name in FIGURES {
+        let svg = fs::read_to_string(out.join(format!("figures/{name}.svg"))).unwrap();
+        assert!(page.contains(&svg), "{name} is not in the page");
+        let png = fs::read(out.join(format!("figures/{name}.png"))).unwrap();
+        assert!(png.starts_with(b"\x89PNG") && png.len() > 5000, "{name}");
+    }
+    assert!(!page.contains("class=\"gap\"") && page.len() < 3_000_000);
+    assert!(!page.contains("<script") && attributes(&page, "src").is_empty());
+    assert!(attributes(&page, "href").iter().all(|link| link.starts_with('#')));
+    let known = numbers(&out);
+    let shown = attributes(&page, "data-value");
+    assert!(shown.len() > 150, "{}", shown.len());
+    for value in shown {
+        let bits = value.parse::<f64>().unwrap().to_bits();
+        assert!(known.contains(&bits), "{value} is in no table");
+    }
+    for table in
+        ["figures", "statistics", "differences", "entropy", "correlations", "widths", "costs"]
+    {
+        assert!(out.join(format!("{table}.arrow")).exists(), "{table}");
+    }
+    for key in ["compression.lambda", "training.batch_size", "seed"] {
+        assert!(page.contains(&format!("<code>{key}</code>")), "{key}");
+    }
+    assert!(!page.contains("magnitude") && page.contains("scratch − random"));
+    // Again: the same bytes, and nothing of the old one is left.
+    fs::remove_dir_all(run.join("rays")).unwrap();
+    let (code, stderr, again) = report(folder.path(), &["run"]);
+    assert_eq!(code, Some(1));
+    assert!(
+        stderr.contains("rays/cycle_00.safetensors") || stderr.contains("rays\\cycle_00"),
+        "{stderr}"
+    );
+    assert!(again.contains("Magnitude of the weight rays: not shown"));
+    assert!(!out.join("figures/weight_rays.svg").exists() && !out.join("entropy.csv").exists());
+}
+
+#[test]
+fn a_report_is_the_same_however_often_it_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    copy_of_run(folder.path(), "run");
+    let pages: Vec<String> = (0..2).map(|_| report(folder.path(), &["run"]).2).collect();
+    assert_eq!(pages[0], pages[1]);
+}
+
+#[test]
+fn what_cannot_be_read_is_a_gap_and_the_rest_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let damage: [(&str, &str, fn(&Path)); 7] = [
+        ("summary.json", "takes: not shown", |run| {
+            fs::write(run.join("summary.json"), "{").unwrap()
+        }),
+        ("summary.json", "takes: not shown", |run| {
+            fs::remove_file(run.join("summary.json")).unwrap()
+        }),
+        ("config.toml", "No settings", |run| fs::write(run.join("config.toml"), "a = ").unwrap()),
+        ("latency.csv", "FLOPs", |run| fs::remove_file(run.join("latency.csv")).unwrap()),
+        ("cycle_03.safetensors", "Magnitude", |run| {
+            fs::write(run.join("rays/cycle_03.safetensors"), [9; 40]).unwrap();
+        }),
+        ("cycles.csv", "rows are whole", |run| {
+            let text = fs::read_to_string(run.join("cycles.csv")).unwrap();
+            fs::write(run.join("cycles.csv"), &text[..text.len() - 100]).unwrap();
+        }),
+        ("was written by rayclip 0.0.3", "what it lacks", |run| {
+            let text = fs::read_to_string(run.join("summary.json")).unwrap();
+            let version = format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"));
+            assert!(text.contains(&version));
+            fs::write(run.join("summary.json"), text.replace(&version, "\"version\": \"0.0.3\""))
+                .unwrap();
+        }),
+    ];
+    for (place, (named, shown, damage)) in damage.into_iter().enumerate() {
+        let name = format!("run{place}");
+        damage(&copy_of_run(folder.path(), &name));
+        let (code, stderr, page) = report(folder.path(), &[&name]);
+        assert_eq!(code, Some(1), "{named}: {stderr}");
+        assert!(stderr.contains(named), "{named}: {stderr}");
+        assert!(page.contains("id=\"gaps\"") && page.contains(named), "{named}");
+        assert!(page.contains("<svg") && page.contains(shown), "{named}: no {shown}");
+    }
+}
+
+#[test]
+fn a_run_that_was_killed_is_reported_as_far_as_it_got() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = small_data(folder.path());
+    let long = ["--out", "run", "--set", "training.batches_per_cycle=400", "--replicas", "2"];
+    let mut child = crate::support::rayclip(folder.path(), &small_run(&data, &long))
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let run = folder.path().join("run");
+    while fs::read_to_string(run.join("cycles.csv")).map_or(0, |text| text.lines().count()) < 7 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let (code, stderr, page) = report(folder.path(), &["run"]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("replica 1 (dtc, seed 1) is not at its end"), "{stderr}");
+    assert!(page.contains("is not at its end") && page.contains("<svg"));
+    let rows = csv::Reader::from_path(run.join("report/statistics.csv")).unwrap().records().count();
+    assert!(rows >= 3, "{rows}");
+    let picture = succeed(folder.path(), &["watch", "run"]);
+    assert!(picture.contains("run  running") && picture.contains("batches in"), "{picture}");
+}
+
+#[test]
+fn runs_that_do_not_compare_are_left_out_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = small_data(folder.path());
+    copy_of_run(folder.path(), "run");
+    let quick = ["--set", "training.batches_per_cycle=1", "--quiet", "--method", "l2"];
+    let other = [&quick[..], &["--hidden", "30", "--out", "other"]].concat();
+    succeed(folder.path(), &small_run(&data, &other));
+    let same = [&quick[..], &["--out", "same"]].concat();
+    succeed(folder.path(), &small_run(&data, &same));
+    let runs = ["run", "nowhere", "other", "same", "run", "--out", "out"];
+    let (code, stderr, page) = report(folder.path(), &runs);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("other: left out") && stderr.contains("ladders"), "{stderr}");
+    assert!(stderr.contains("nowhere: ") && stderr.lines().count() == 2, "{stderr}");
+    assert!(page.contains("left out") && page.contains("l2 − dtc"), "{stderr}");
+    assert!(page.contains("the runs differ in training.batches_per_cycle: 30 | 1"));
+}
+
+#[test]
+fn a_report_is_not_written_over_something_else() {
+    let folder = tempfile::tempdir().unwrap();
+    copy_of_run(folder.path(), "run");
+    let message = refused(folder.path(), &["report", "run", "--out", "run"]);
+    assert!(message.contains("run holds something that is no report"), "{message}");
+    fs::write(folder.path().join("file"), "mine").unwrap();
+    let message = refused(folder.path(), &["report", "run", "--out", "file"]);
+    assert!(message.contains("file"), "{message}");
+    assert_eq!(fs::read_to_string(folder.path().join("file")).unwrap(), "mine");
+    let message = refused(folder.path(), &["report", "nowhere"]);
+    assert!(message.contains("nowhere/cycles.csv") || message.contains("cycles.csv"), "{message}");
+    let message = refused(folder.path(), &["report", "run", "--baseline", "l1"]);
+    assert!(message.contains("`l1`") && message.contains("random"), "{message}");
+    assert!(refused(folder.path(), &["report"]).contains("RUN"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_without_permission_is_named() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let run = copy_of_run(folder.path(), "run");
+    let lock =
+        |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    lock(&run.join("rays"), 0o000);
+    if fs::read_dir(run.join("rays")).is_ok() {
+        lock(&run.join("rays"), 0o755);
+        return skipped("a folder without permission", "this user may read everything");
+    }
+    let (code, stderr, page) = report(folder.path(), &["run"]);
+    lock(&run.join("rays"), 0o755);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("Permission denied") && page.contains("Permission denied"), "{stderr}");
+    lock(&run, 0o500);
+    let message = refused(folder.path(), &["report", "run", "--out", "run/other"]);
+    lock(&run, 0o755);
+    assert!(message.contains("run/other"), "{message}");
+}
+
+#[test]
+fn the_recorded_run_can_be_reported_alone() {
+    let Some(data) = golden_data("report of the recorded run") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let recorded = data.join("dtc-reference");
+    let flags = ["--recorded", recorded.to_str().unwrap(), "--out", "out"];
+    let (code, _, page) = report(folder.path(), &flags);
+    assert_eq!(code, Some(0));
+    for published in ["0.9174", "0.9412", "0.6593", "0.8564"] {
+        assert!(page.contains(&format!(">{published}<")), "{published}");
+    }
+    assert!(page.contains("0.8988"), "the null is missing");
+    let message = refused(folder.path(), &["report", "--recorded", "nowhere"]);
+    assert!(message.contains("accuracy.csv"), "{message}");
+}
+
+#[test]
+fn rays_on_disk_are_those_that_were_clipped_by() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = small_data(folder.path());
+    let own = ["--out", "run", "--set", "compression.domain=coefficient", "--quiet"];
+    succeed(folder.path(), &small_run(&data, &own));
+    let run = folder.path().join("run");
+    let bytes = fs::read(run.join("rays/cycle_00.safetensors")).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let vector = |name: &str| -> Vec<f64> {
+        let tensor = file.tensor(&format!("replica_0.layer_0.{name}")).unwrap();
+        tensor.data().chunks(8).map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap())).collect()
+    };
+    let (previous, next) = (vector("ray_previous"), vector("ray_next"));
+    assert_eq!((previous.len(), vector("y_previous").len(), vector("y_next").len()), (40, 4, 4));
+    // Entries of the ray sum that are not zero are kept before all others.
+    let json: serde_json::Value =
+        serde_json::from_slice(&fs::read(run.join("kept/cycle_00.json")).unwrap()).unwrap();
+    let kept: BTreeSet<u64> = json["replicas"][0]["layers"][0]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|neuron| neuron.as_u64().unwrap())
+        .collect();
+    let sums: BTreeMap<u64, f64> = (0..)
+        .zip(previous.iter().zip(&next).map(|(a, b)| a + b))
+        .filter(|(_, r)| *r != 0.0)
+        .collect();
+    assert!((1..=8).contains(&sums.len()), "{sums:?}");
+    assert!(sums.keys().all(|entry| kept.contains(entry)), "{sums:?} {kept:?}");
+}
+
+#[test]
+fn event_files_are_written_while_it_runs_and_afterwards() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = small_data(folder.path());
+    let own = ["--out", "run", "--quiet", "--tensorboard", "--replicas", "2"];
+    succeed(folder.path(), &small_run(&data, &own));
+    succeed(folder.path(), &["report", "run", "--tensorboard"]);
+    for seed in ["dtc-seed0", "dtc-seed1"] {
+        let file = |at: &str| {
+            fs::read(folder.path().join(at).join(seed).join("events.out.tfevents.0.rayclip"))
+                .unwrap()
+        };
+        let (live, later) = (file("run/tensorboard"), file("run/report/tensorboard"));
+        // But for the times in them.
+        assert_eq!(live.len(), later.len());
+        assert!(live.len() > 1000);
+    }
+}

@@ -1,0 +1,50 @@
+//! The picture of a run.
+
+use std::fs;
+
+use crate::report::copy_of_run;
+use crate::support::{refused, succeed};
+
+#[test]
+fn a_finished_run_is_shown_from_its_folder_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = copy_of_run(folder.path(), "run");
+    let picture = succeed(folder.path(), &["watch", "run", "--once"]);
+    for text in
+        ["run  finished", "━ dtc", "━ scratch", "ladder: 40 → 9 → 9", "|ray sum| of cycle 10"]
+    {
+        assert!(picture.contains(text), "{text}\n{picture}");
+    }
+    assert!(!picture.contains("left") && !picture.contains("missing"), "{picture}");
+    fs::remove_dir_all(run.join("rays")).unwrap();
+    fs::write(run.join("config.toml"), "seed = ").unwrap();
+    let picture = succeed(folder.path(), &["watch", "run"]);
+    assert!(picture.contains("missing: run/config.toml") && picture.contains("(+1)"), "{picture}");
+}
+
+#[test]
+fn a_run_at_its_beginning_and_one_that_fell_silent_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = copy_of_run(folder.path(), "run");
+    let text = fs::read_to_string(run.join("summary.json")).unwrap();
+    let text = text.replacen("\"finished\"", "\"running\"", 1);
+    let mut summary: serde_json::Value = serde_json::from_str(&text).unwrap();
+    summary["progress"]["batches_done"] = 100.into();
+    fs::write(run.join("summary.json"), summary.to_string()).unwrap();
+    let picture = succeed(folder.path(), &["watch", "run"]);
+    assert!(picture.contains("run  running") && picture.contains("left"), "{picture}");
+    summary["progress"]["updated"] = 1e9.into();
+    fs::write(run.join("summary.json"), summary.to_string()).unwrap();
+    let header: String =
+        fs::read_to_string(run.join("cycles.csv")).unwrap().lines().next().unwrap().into();
+    fs::write(run.join("cycles.csv"), header + "\n").unwrap();
+    let picture = succeed(folder.path(), &["watch", "run"]);
+    assert!(picture.contains("was it killed?") && picture.contains("no clip yet"), "{picture}");
+}
+
+#[test]
+fn what_is_no_run_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let message = refused(folder.path(), &["watch", "nowhere"]);
+    assert!(message.contains("nowhere is not the folder of a run"), "{message}");
+}
