@@ -7,6 +7,7 @@ mod bad_input;
 mod browser;
 mod compare;
 mod devices;
+mod docs;
 mod end_to_end;
 mod golden_entropy;
 mod golden_rays;

@@ -36,6 +36,14 @@ pub(crate) fn copy_of_run(folder: &Path, name: &str) -> PathBuf {
     folder.join(name)
 }
 
+/// A folder in which the comparison lies as `name`, with its report.
+pub(crate) fn folder_with_report(name: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    copy_of_run(folder.path(), name);
+    succeed(folder.path(), &["report", name]);
+    folder
+}
+
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -133,15 +141,18 @@ fn a_report_is_the_same_however_often_it_is_made() {
     assert_eq!(pages[0], pages[1]);
 }
 
+/// A damage: what stderr and page name, what the page shows all the same, and how it is done.
+type Damage = (&'static str, &'static str, fn(&Path));
+
 #[test]
 fn what_cannot_be_read_is_a_gap_and_the_rest_is_shown() {
     let folder = tempfile::tempdir().unwrap();
-    let damage: [(&str, &str, fn(&Path)); 7] = [
+    let damage: [Damage; 7] = [
         ("summary.json", "takes: not shown", |run| {
-            fs::write(run.join("summary.json"), "{").unwrap()
+            fs::write(run.join("summary.json"), "{").unwrap();
         }),
         ("summary.json", "takes: not shown", |run| {
-            fs::remove_file(run.join("summary.json")).unwrap()
+            fs::remove_file(run.join("summary.json")).unwrap();
         }),
         ("config.toml", "No settings", |run| fs::write(run.join("config.toml"), "a = ").unwrap()),
         ("latency.csv", "FLOPs", |run| fs::remove_file(run.join("latency.csv")).unwrap()),

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use safetensors::tensor::{Dtype, TensorView};
+
 use crate::support::{output, refused, small_data, small_run, succeed};
 
 const GRID: &str = "replicas = 2\n[grid]\n\"compression.lambda\" = [0.1, 0.3]\n\
@@ -100,11 +102,18 @@ fn what_is_no_sweep_is_refused_and_left_alone() {
 fn reproduce_runs_every_preset_once() {
     let folder = tempfile::tempdir().unwrap();
     let data = small_data(folder.path());
-    let recorded = folder.path().join("accuracy.csv");
-    fs::write(&recorded, "sparsity,magnitude,random,dtc\n0.1015625,0.5,0.5,0.4321\n").unwrap();
+    let recorded = folder.path().join("recorded");
+    fs::create_dir(&recorded).unwrap();
+    let text = "sparsity,magnitude,random,dtc\n0.1015625,0.5,0.5,0.4321\n";
+    fs::write(recorded.join("accuracy.csv"), text).unwrap();
+    let bytes = 7.5_f64.to_le_bytes();
+    let vector = || TensorView::new(Dtype::F64, vec![1], &bytes).unwrap();
+    let vectors = [("cycle_00.y_previous", vector()), ("cycle_00.y_next", vector())];
+    let file = safetensors::serialize(vectors, None).unwrap();
+    fs::write(recorded.join("measurements.safetensors"), file).unwrap();
     let flags = ["reproduce", "--data", data.to_str().unwrap(), "--seeds", "0..2"]
         .into_iter()
-        .chain(["--recorded", "accuracy.csv", "--out", "reproduce"])
+        .chain(["--recorded", "recorded", "--out", "reproduce"])
         .chain(["--set", "training.batch_size=100", "--set", "training.batches_per_cycle=2"]);
     let flags: Vec<&str> = flags.collect();
     let stdout = succeed(folder.path(), &flags);
@@ -113,6 +122,7 @@ fn reproduce_runs_every_preset_once() {
     let cycles = |preset: &str| {
         fs::metadata(folder.path().join("reproduce").join(preset).join("cycles.csv")).unwrap()
     };
+    assert!(folder.path().join("reproduce/paper/report/report.html").exists());
     let before = cycles("paper").modified().unwrap();
     assert_eq!(succeed(folder.path(), &flags), stdout);
     assert_eq!(cycles("paper").modified().unwrap(), before);

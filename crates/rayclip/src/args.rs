@@ -115,8 +115,8 @@ pub(crate) struct ReproduceArgs {
     /// Seeds of every method and preset
     #[arg(long, value_name = "RANGE", value_parser = Seeds::from_str, default_value = "0..5")]
     pub(crate) seeds: Seeds,
-    /// The author's recorded accuracies: a CSV file with sparsity, magnitude, random and dtc
-    #[arg(long, value_name = "FILE")]
+    /// The author's recorded run: a folder with accuracy.csv and measurements.safetensors
+    #[arg(long, value_name = "DIR")]
     pub(crate) recorded: Option<PathBuf>,
     /// auto, wgpu, ndarray, flex or cuda
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = device_choice)]

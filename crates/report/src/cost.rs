@@ -270,8 +270,8 @@ mod tests {
     fn operations_are_those_of_the_products() {
         let ends = Ends { inputs: 10, outputs: 2 };
         assert_eq!(ends.macs(&[100]), 10 * 100 + 100 * 2);
-        assert_eq!(ends.training_flops(&[100]), (4 * 1000 + 6 * 200) as f64);
-        assert_eq!(ends.training_flops(&[7, 3]), (4 * 70 + 6 * 21 + 6 * 6) as f64);
+        assert_eq!(ends.training_flops(&[100]), f64::from(4 * 1000 + 6 * 200));
+        assert_eq!(ends.training_flops(&[7, 3]), f64::from(4 * 70 + 6 * 21 + 6 * 6));
     }
 
     #[test]

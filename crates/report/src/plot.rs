@@ -223,11 +223,15 @@ fn path(points: &[Point], style: Style, value: impl Fn(&Point) -> f64) -> Vec<(f
 
 /// The ranges of both axes: what was asked for, else that of the points and their intervals.
 fn ranges(panel: &Panel) -> (Range<f64>, Range<f64>) {
-    let points = || panel.curves.iter().flat_map(|curve| &curve.points);
-    let x = padded(&panel.x, points().map(|point| point.x), 0.02);
-    let shown = points().filter(|point| x.start <= point.x && point.x <= x.end);
-    let ends = shown.flat_map(|point| {
-        let (low, high) = point.interval.unwrap_or((point.y, point.y));
+    let points = || {
+        let all = panel.curves.iter();
+        all.flat_map(|curve| curve.points.iter().map(move |point| (curve.style, point)))
+    };
+    let x = padded(&panel.x, points().map(|(_, point)| point.x), 0.02);
+    let shown = points().filter(|(_, point)| x.start <= point.x && point.x <= x.end);
+    let ends = shown.flat_map(|(style, point)| {
+        let drawn = point.interval.filter(|_| style != Style::Dots);
+        let (low, high) = drawn.unwrap_or((point.y, point.y));
         [low, point.y, high]
     });
     let y = padded(&panel.y, ends, 0.05);
@@ -253,7 +257,7 @@ fn padded(axis: &Axis, values: impl Iterator<Item = f64>, fraction: f64) -> Rang
 /// A label with as many digits as the range asks for.
 fn short(value: f64, range: &Range<f64>) -> String {
     let size = range.start.abs().max(range.end.abs());
-    if size >= 1e5 || size < 1e-3 {
+    if !(1e-3..1e5).contains(&size) {
         return format!("{value:.1e}");
     }
     let step = (range.end - range.start) / 10.0;

@@ -17,7 +17,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::comparison::Comparison;
 use crate::facts::Facts;
+use crate::figure::Figure;
 use crate::figures::figures;
 use crate::files::write_table;
 use crate::page::page;
@@ -49,11 +51,11 @@ pub fn write_report(facts: &Facts, folder: &Path) -> Result<(), ReportError> {
             None => remove(&[file("svg"), file("png")])?,
         }
     }
-    let points: Vec<_> = figures.iter().flat_map(|figure| figure.rows()).collect();
+    let points: Vec<_> = figures.iter().flat_map(Figure::rows).collect();
     let recorded = facts.recorded.as_ref();
     let comparison = facts.comparison.as_ref();
-    let statistics = comparison.map(|comparison| comparison.statistics()).unwrap_or_default();
-    let differences = comparison.map(|comparison| comparison.differences()).unwrap_or_default();
+    let statistics = comparison.map(Comparison::statistics).unwrap_or_default();
+    let differences = comparison.map(Comparison::differences).unwrap_or_default();
     table(&points, folder, "figures")?;
     table(&statistics, folder, "statistics")?;
     table(&differences, folder, "differences")?;

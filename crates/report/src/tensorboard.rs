@@ -90,7 +90,7 @@ fn create(folder: &Path) -> Result<EventWriter<BufWriter<File>>, tfrecord::Error
 
 #[cfg(test)]
 mod tests {
-    use tfrecord::EventIter;
+    use tfrecord::{EventIter, RecordReaderConfig};
 
     use super::*;
     use crate::table::tests::{clip, run_of};
@@ -103,7 +103,8 @@ mod tests {
         let mut files = EventFiles::new(folder.path());
         let values = |tag: &str| -> Vec<(i64, f32)> {
             let file = folder.path().join("dtc-seed3").join(NAME);
-            let events = EventIter::open(file, Default::default()).unwrap().map(Result::unwrap);
+            let events =
+                EventIter::open(file, RecordReaderConfig::default()).unwrap().map(Result::unwrap);
             let of_event = |event: Event| match event.what {
                 Some(What::Summary(summary)) => {
                     let value = summary.value.into_iter().next().unwrap();

@@ -9,7 +9,7 @@ use crate::args::ReportArgs;
 use crate::output;
 
 /// Where the report of several runs goes, and of one within its folder.
-const FOLDER: &str = "report";
+pub(crate) const FOLDER: &str = "report";
 
 /// Writes the report, and names what is missing in it.
 pub(crate) fn report(args: &ReportArgs) -> anyhow::Result<ExitCode> {

@@ -1,9 +1,12 @@
 //! `rayclip reproduce`: the paper's methods with every preset, beside what was published.
 
+use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use rayclip_report::{
-    Comparison, Measure, Run, Series, table_1, verdict_sentence, write_comparison,
+    Facts, Measure, PAGE, Recorded, missing, table_1, verdict_sentence, write_comparison,
+    write_report,
 };
 use rayclip_trainer::presets::{self, Layers};
 use toml::Value;
@@ -11,14 +14,15 @@ use toml::Value;
 use super::cells::{Cells, End, lock};
 use super::compare::METHODS;
 use super::configure::{flag, methods, parse_settings, seeds};
+use super::report;
 use crate::args::ReproduceArgs;
 use crate::progress::Mode;
 use crate::{interrupt, output};
 
 /// Runs what is not there yet, and prints published, recorded and own accuracies side by side.
 pub(crate) fn reproduce(args: &ReproduceArgs) -> anyhow::Result<ExitCode> {
-    let recorded = args.recorded.as_deref().map(Series::recorded).transpose()?;
-    let recorded = recorded.map(|series| series.smoothed());
+    // Read before anything is run: a wrong folder is told at once.
+    args.recorded.as_deref().map(Recorded::read).transpose()?;
     let mut settings = parse_settings(&args.settings)?;
     let own = ["compression.methods", "data.source", "device", "seed", "replicas"];
     if let Some(setting) = settings.iter().find(|setting| own.contains(&setting.key.as_str())) {
@@ -36,10 +40,6 @@ pub(crate) fn reproduce(args: &ReproduceArgs) -> anyhow::Result<ExitCode> {
     ]);
     settings.extend(seeds(args.seeds));
     let mut whole = true;
-    let columns = match &recorded {
-        Some(_) => "published | recorded | here",
-        None => "published | here (--recorded FILE sets the author's recorded run beside them)",
-    };
     // The author's code first: it is what was published.
     let mut names: Vec<&str> = presets::names().collect();
     names.reverse();
@@ -54,30 +54,43 @@ pub(crate) fn reproduce(args: &ReproduceArgs) -> anyhow::Result<ExitCode> {
                 End::Done => {}
             }
         }
-        let comparison = Comparison::of(&[Run::read(&folder)?])?;
-        write_comparison(&comparison, &folder)?;
-        for text in &comparison.missing {
-            output::note(&format!("missing: {text}"));
-            whole = false;
-        }
-        output::result(&format!(
-            "\npreset {name}, right after the clip, smoothed as in Table I: {columns}; ± is half the \
-             95 % interval over the {} seeds",
-            args.seeds.count
-        ));
-        match table_1(&comparison, recorded.as_ref()) {
-            Some(table) => output::result(&table.to_string()),
-            None => output::result(
-                "the images are not MNIST, or the ladder is not the paper's: nothing published stands \
-                 beside this run",
-            ),
-        }
-        let dtc = comparison.method("dtc")?;
-        output::result(&format!(
-            "before smoothing, {}",
-            verdict_sentence(&comparison, Measure::AccuracyAfterClip, dtc)
-        ));
+        whole &= show(name, &folder, args.recorded.as_deref())?;
     }
     output::result(&format!("run folders: {}", args.out.display()));
     Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Prints what a preset's run showed, and writes its report; whether every replica got to its end.
+fn show(preset: &str, folder: &Path, recorded: Option<&Path>) -> anyhow::Result<bool> {
+    let facts = Facts::gather(&[folder.to_path_buf()], Some("dtc"), recorded)?;
+    for line in &missing(&facts) {
+        output::note(&format!("missing: {line}"));
+    }
+    let comparison = facts.comparison.as_ref().context("there is no clip to compare")?;
+    write_comparison(comparison, folder)?;
+    let columns = match &facts.recorded {
+        Some(_) => "published | recorded | here",
+        None => "published | here (--recorded DIR sets the author's recorded run beside them)",
+    };
+    output::result(&format!(
+        "\npreset {preset}, right after the clip, smoothed as in Table I: {columns}; ± is half the 95 % \
+         interval over the {} seeds",
+        comparison.seeds()
+    ));
+    let series = facts.recorded.as_ref().map(|recorded| recorded.accuracies.smoothed());
+    match table_1(comparison, series.as_ref()) {
+        Some(table) => output::result(&table.to_string()),
+        None => output::result(
+            "the images are not MNIST, or the ladder is not the paper's: nothing published stands beside \
+             this run",
+        ),
+    }
+    output::result(&format!(
+        "before smoothing, {}",
+        verdict_sentence(comparison, Measure::AccuracyAfterClip, facts.baseline)
+    ));
+    let report = folder.join(report::FOLDER);
+    write_report(&facts, &report)?;
+    output::result(&format!("report: {}", report.join(PAGE).display()));
+    Ok(comparison.missing.is_empty())
 }

@@ -33,13 +33,12 @@ fn raw_and_smoothed(facts: &Facts, name: &'static str, title: &str, x: Axis) -> 
         let points = points.collect();
         curves.push(Curve { name: method.clone(), colour, style: Style::Line, points });
     }
-    // The recorded run stands where Table I does, which was made of it.
-    let published = Series::beside(comparison);
-    let recorded = facts.recorded.as_ref().filter(|_| published.is_some());
-    let recorded = recorded.map(|recorded| recorded.accuracies.smoothed());
-    let others = [(published, "Table I"), (recorded, "recorded run")];
-    for (series, whose) in others {
-        let Some(series) = series else { continue };
+    // Table I is the recorded run, smoothed.
+    let published = Series::beside(comparison).map(|table| match &facts.recorded {
+        Some(recorded) => (recorded.accuracies.smoothed(), "recorded run"),
+        None => (table, "Table I"),
+    });
+    if let Some((series, whose)) = published {
         for (place, method) in METHODS.iter().enumerate() {
             let Ok(colour) = comparison.method(method) else { continue };
             let points = series.curve(place).map(|(x, y)| Point::bare(x, y)).collect();
@@ -54,9 +53,15 @@ fn raw_and_smoothed(facts: &Facts, name: &'static str, title: &str, x: Axis) -> 
         caption: format!(
             "Dots: means over {} seeds. Lines: the same smoothed seed by seed as in the paper (LOWESS over \
              a third of the clips, three robust passes); the band is the 95 % interval of their mean over the \
-             seeds (Student).{}",
+             seeds (Student).{}{}",
             comparison.seeds(),
-            if comparison.seeds() < 2 { " One seed has no interval." } else { "" }
+            if comparison.seeds() < 2 { " One seed has no interval." } else { "" },
+            if comparison.methods.iter().any(|method| method.starts_with("scratch")) {
+                " scratch had its width all along, the others were clipped just now: the fair comparison is \
+                 after the training that follows."
+            } else {
+                ""
+            }
         ),
         panels: vec![panel],
     }

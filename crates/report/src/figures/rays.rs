@@ -9,26 +9,27 @@ use crate::figure::{Axis, Curve, Figure, Panel, Point, Style};
 pub(super) const NONE: &str = "No weight rays are in these runs: none of their methods takes them, or their \
                                files are missing.";
 
+/// By cycle: sparsity, and the values of the seeds.
+type Steps = BTreeMap<usize, (f64, Vec<f64>)>;
+
 /// `mean |r| / m` down the ladder, one panel a layer.
 pub(super) fn figure(facts: &Facts) -> Figure {
     let (name, title) = ("weight_rays", "Magnitude of the weight rays");
     if facts.rays.is_empty() {
         return Figure::gap(name, title, NONE);
     }
-    // By layer, method and cycle: sparsity and values of the seeds.
-    let mut all: BTreeMap<usize, BTreeMap<&str, BTreeMap<usize, (f64, Vec<f64>)>>> =
-        BTreeMap::new();
+    let mut all: BTreeMap<usize, BTreeMap<&str, Steps>> = BTreeMap::new();
     for rays in &facts.rays {
-        let cycles = all.entry(rays.layer).or_default().entry(&rays.method).or_default();
-        cycles.entry(rays.cycle).or_insert((rays.sparsity, vec![])).1.push(rays.magnitude());
+        let steps = all.entry(rays.layer).or_default().entry(&rays.method).or_default();
+        steps.entry(rays.cycle).or_insert((rays.sparsity, vec![])).1.push(rays.magnitude());
     }
     let layers = all.len();
-    let panel = |(layer, methods): (usize, BTreeMap<&str, BTreeMap<usize, (f64, Vec<f64>)>>)| {
-        let curve = |(method, cycles): (&str, BTreeMap<usize, (f64, Vec<f64>)>)| Curve {
+    let panel = |(layer, methods): (usize, BTreeMap<&str, Steps>)| {
+        let curve = |(method, steps): (&str, Steps)| Curve {
             name: method.to_owned(),
             colour: facts.colour(method),
             style: Style::Steps,
-            points: cycles
+            points: steps
                 .into_values()
                 .filter_map(|(x, values)| Some(Point::of(x, Estimate::of(&values)?)))
                 .collect(),

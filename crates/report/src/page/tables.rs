@@ -1,224 +1,17 @@
-//! The page: every figure, table, verdict and setting in one file that needs no other.
+//! The tables of the page.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
+use super::MEASURES;
+use super::findings::is_found;
 use crate::comparable::flat_settings;
-use crate::comparison::{Comparison, Difference, Measure, Verdict};
+use crate::comparison::Difference;
 use crate::correlation::{CorrelationRow, Side, Source};
 use crate::cost::{CostRow, WidthRow};
 use crate::entropy::PUBLISHED_WIDTH;
 use crate::facts::Facts;
-use crate::figure::Figure;
 use crate::published::{METHODS, Series, smoothed};
 use crate::{Estimate, verdict_sentence};
-
-const STYLE: &str = include_str!("../../../assets/report/page.css");
-
-/// Sections of the page: anchor and heading.
-const SECTIONS: [(&str, &str); 7] = [
-    ("accuracy", "Accuracy"),
-    ("verdicts", "What can be told apart"),
-    ("rays", "Weight rays and measurements"),
-    ("entropy", "Gibbs entropy and its null"),
-    ("cost", "What it cost"),
-    ("training", "Training"),
-    ("settings", "Settings"),
-];
-
-/// The page with its drawings, one a figure; nothing in the place of a figure that has a gap.
-pub(crate) fn page(facts: &Facts, figures: &[Figure], drawings: &[Option<String>]) -> String {
-    let figure = |name: &str| -> Markup {
-        let mut all = figures.iter().zip(drawings);
-        let (figure, drawing) =
-            all.find(|(figure, _)| figure.name == name).expect("it is one of ours");
-        draw(figure, drawing.as_deref())
-    };
-    let title = title(facts);
-    let [accuracy, verdicts, rays, entropy, cost, training, settings] =
-        SECTIONS.map(|(anchor, heading)| html! { h2 id=(anchor) { (heading) } });
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="generator" content=(concat!("rayclip ", env!("CARGO_PKG_VERSION")));
-                title { (title) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                header {
-                    h1 { (title) }
-                    (runs(facts))
-                    nav { @for (anchor, heading) in SECTIONS { a href={ "#" (anchor) } { (heading) } } }
-                }
-                main {
-                    (gaps(facts))
-                    (shows(facts))
-                    (accuracy) (figure("accuracy")) (figure("accuracy_closeup"))
-                    (figure("accuracy_after_training"))
-                    (estimates(facts)) (table_1(facts))
-                    (verdicts) (figure("differences")) (differences(facts))
-                    (rays) (figure("weight_rays")) (figure("measurements"))
-                    (entropy) (figure("gibbs_entropy")) (correlations(facts))
-                    (cost) (figure("cost")) (costs(facts))
-                    (training) (figure("loss"))
-                    (settings) (self::settings(facts))
-                }
-            }
-        }
-    };
-    page.into_string()
-}
-
-fn title(facts: &Facts) -> String {
-    match (&facts.comparison, facts.runs.first()) {
-        (Some(comparison), Some(run)) => {
-            format!("{} on {}", comparison.methods.join(", "), run.data.name)
-        }
-        _ => "The recorded run".into(),
-    }
-}
-
-fn runs(facts: &Facts) -> Markup {
-    html! {
-        @for run in &facts.runs {
-            p.soft {
-                code { (run.folder.display()) }
-                @if let Some(summary) = &run.summary {
-                    ": " (summary.outcome) " on " (summary.device) ", rayclip " (summary.version)
-                    ", training " (format!("{:.1}", summary.train_seconds)) " s, compressing "
-                    (format!("{:.2}", summary.compress_seconds)) " s, in all "
-                    (format!("{:.1}", summary.seconds)) " s"
-                    @match &summary.energy {
-                        Some(energy) => {
-                            ", " (format!("{:.0}", energy.joules)) " J (" (energy.sources.join(", ")) ")"
-                        }
-                        None => ", energy not known: no counter of the machine could be read",
-                    }
-                    "."
-                }
-            }
-        }
-    }
-}
-
-fn draw(figure: &Figure, drawing: Option<&str>) -> Markup {
-    html! {
-        @match drawing {
-            Some(svg) => {
-                figure id={ "figure-" (figure.name) } {
-                    div role="img" aria-label=(figure.title) { (PreEscaped(svg)) }
-                    figcaption { (figure.caption) }
-                }
-            }
-            None => {
-                div.gap id={ "figure-" (figure.name) } {
-                    b { (figure.title) ": not shown. " } (figure.caption)
-                }
-            }
-        }
-    }
-}
-
-/// What is missing: in the page for as long as it is missing in the folder.
-fn gaps(facts: &Facts) -> Markup {
-    let missing = facts.comparison.iter().flat_map(|comparison| &comparison.missing);
-    let differing = facts.comparison.iter().flat_map(|comparison| &comparison.differing);
-    let lines: Vec<Markup> = facts
-        .gaps
-        .iter()
-        .map(|gap| html! { code { (gap.path.display()) } ": " (gap.reason) })
-        .chain(missing.map(|text| html! { (text) }))
-        .chain(differing.map(|text| html! { "the runs differ in " (text) }))
-        .collect();
-    html! {
-        @if !lines.is_empty() {
-            div.gap id="gaps" { b { "Not whole" } ul { @for line in lines { li { (line) } } } }
-        }
-    }
-}
-
-/// The findings in sentences.
-fn shows(facts: &Facts) -> Markup {
-    let Some(comparison) = &facts.comparison else { return html! {} };
-    let mut lines = vec![];
-    if comparison.methods.len() > 1 {
-        for (measure, when) in MEASURES {
-            let sentence = verdict_sentence(comparison, measure, facts.baseline);
-            lines.push(format!("{when}: {sentence}."));
-            for difference in found(comparison, measure, facts.baseline) {
-                lines.push(format!(
-                    "{when}, at {} neurons: {} is {} than {} by {:.4}.",
-                    difference.neurons,
-                    difference.method,
-                    difference.verdict.text(),
-                    difference.baseline,
-                    difference.mean.abs()
-                ));
-            }
-        }
-    }
-    let all = facts.correlations.iter();
-    let of_paper = |row: &&CorrelationRow| {
-        row.bin_width == PUBLISHED_WIDTH && row.smoothed && row.accuracy_of == row.method
-    };
-    for measured in all.filter(of_paper).filter(|row| row.source == Source::Measured) {
-        let null = same_vector(facts, measured).find(|row| row.source == Source::Gaussian);
-        lines.extend(null.map(|null| {
-            format!(
-                "Entropy of {} of {}{} and its smoothed accuracy: r = {:.3}; of Gaussian noise of the same \
-                 size: r = {:.3}.{}",
-                measured.side.symbol(),
-                measured.method,
-                if measured.layer > 0 { format!(", layer {}", measured.layer) } else { String::new() },
-                measured.r,
-                null.r,
-                excess_sentence(null)
-            )
-        }));
-    }
-    html! {
-        @if !lines.is_empty() {
-            div.shows id="shows" { b { "What it shows" } ul { @for line in lines { li { (line) } } } }
-        }
-    }
-}
-
-/// Whether the measured correlation is above that of the noise.
-fn excess_sentence(null: &CorrelationRow) -> &'static str {
-    match (null.excess_low, null.excess_high) {
-        (Some(low), _) if low > 0.0 => " The measured one is higher.",
-        (_, Some(high)) if high < 0.0 => " The measured one is lower.",
-        (Some(_), _) => " The two cannot be told apart.",
-        _ => " One seed cannot tell them apart.",
-    }
-}
-
-fn same_vector<'a>(
-    facts: &'a Facts,
-    of: &'a CorrelationRow,
-) -> impl Iterator<Item = &'a CorrelationRow> {
-    facts.correlations.iter().filter(move |row| {
-        (&row.method, row.layer, row.side, row.bin_width.to_bits(), &row.accuracy_of, row.smoothed)
-            == (&of.method, of.layer, of.side, of.bin_width.to_bits(), &of.accuracy_of, of.smoothed)
-    })
-}
-
-const MEASURES: [(Measure, &str); 2] = [
-    (Measure::AccuracyAfterClip, "Right after the clip"),
-    (Measure::AccuracyAfterTraining, "After the training that follows"),
-];
-
-fn found(comparison: &Comparison, measure: Measure, baseline: usize) -> Vec<Difference> {
-    let shown = comparison.shown().into_iter();
-    let all = shown.flat_map(|rung| comparison.differences_from(baseline, measure, rung.cycle));
-    all.filter(|difference| is_found(difference.verdict)).collect()
-}
-
-fn is_found(verdict: Verdict) -> bool {
-    matches!(verdict, Verdict::Higher | Verdict::Lower)
-}
 
 /// A number with four digits; the cell holds all of them.
 fn cell(value: Option<f64>, half: Option<f64>) -> Markup {
@@ -244,7 +37,7 @@ fn names(first: &[&str], rest: &[String]) -> Vec<String> {
     first.iter().map(|name| (*name).to_owned()).chain(rest.iter().cloned()).collect()
 }
 
-fn estimates(facts: &Facts) -> Markup {
+pub(super) fn estimates(facts: &Facts) -> Markup {
     let Some(comparison) = &facts.comparison else { return html! {} };
     html! {
         @for (measure, when) in MEASURES {
@@ -263,7 +56,7 @@ fn estimates(facts: &Facts) -> Markup {
     }
 }
 
-fn table_1(facts: &Facts) -> Markup {
+pub(super) fn table_1(facts: &Facts) -> Markup {
     let Some(comparison) = &facts.comparison else { return html! {} };
     let Some(published) = Series::beside(comparison) else {
         return html! {
@@ -272,14 +65,10 @@ fn table_1(facts: &Facts) -> Markup {
             }
         };
     };
-    let methods: Vec<(usize, &str, Vec<(f64, Estimate)>)> = METHODS
-        .iter()
-        .enumerate()
-        .filter_map(|(theirs, name)| {
-            let ours = comparison.method(name).ok()?;
-            Some((theirs, *name, smoothed(comparison, ours)))
-        })
-        .collect();
+    let of_method = |(theirs, name): (usize, &&'static str)| {
+        Some((theirs, *name, smoothed(comparison, comparison.method(name).ok()?)))
+    };
+    let methods: Vec<_> = METHODS.iter().enumerate().filter_map(of_method).collect();
     let columns: Vec<String> = methods
         .iter()
         .flat_map(|(_, name, _)| [format!("{name}, paper"), format!("{name}, here")])
@@ -299,7 +88,7 @@ fn table_1(facts: &Facts) -> Markup {
     }
 }
 
-fn differences(facts: &Facts) -> Markup {
+pub(super) fn differences(facts: &Facts) -> Markup {
     let Some(comparison) = &facts.comparison else { return html! {} };
     let baseline = &comparison.methods[facts.baseline];
     let others: Vec<&String> = comparison.methods.iter().filter(|m| *m != baseline).collect();
@@ -343,7 +132,7 @@ fn difference(difference: Option<&Difference>) -> Markup {
     }
 }
 
-fn correlations(facts: &Facts) -> Markup {
+pub(super) fn correlations(facts: &Facts) -> Markup {
     let recorded = facts.recorded.iter().map(|r| ("The recorded run", r.correlations.as_slice()));
     let own = std::iter::once(("These runs", facts.correlations.as_slice()));
     let groups: Vec<_> = own.chain(recorded).filter(|(_, rows)| !rows.is_empty()).collect();
@@ -399,7 +188,7 @@ fn correlation(vector: &[&CorrelationRow; 4]) -> Markup {
     }
 }
 
-fn costs(facts: &Facts) -> Markup {
+pub(super) fn costs(facts: &Facts) -> Markup {
     let Some(comparison) = &facts.comparison else { return html! {} };
     let shown: Vec<usize> = comparison.shown().iter().map(|rung| rung.cycle).collect();
     let widths = facts.widths.iter().filter(|row| row.cycle.is_none_or(|c| shown.contains(&c)));
@@ -478,7 +267,7 @@ fn cost(row: &CostRow) -> Markup {
     }
 }
 
-fn settings(facts: &Facts) -> Markup {
+pub(super) fn settings(facts: &Facts) -> Markup {
     let all: Vec<_> = facts.runs.iter().map(flat_settings).collect();
     let mut keys: Vec<&String> = all.iter().flat_map(|settings| settings.keys()).collect();
     keys.sort_unstable();
