@@ -25,10 +25,17 @@ fn raw_and_smoothed(facts: &Facts, name: &'static str, title: &str, x: Axis) -> 
     let mut curves = vec![];
     for (colour, method) in comparison.methods.iter().enumerate() {
         let points = raw(comparison, Measure::AccuracyAfterClip, colour);
-        let name = format!("{method}, raw");
-        curves.push(Curve { name, colour, style: Style::Dots, points });
+        let (name, style) = if is_sparse(comparison, colour) {
+            (method.clone(), Style::Bars)
+        } else {
+            (format!("{method}, raw"), Style::Dots)
+        };
+        curves.push(Curve { name, colour, style, points });
     }
     for (colour, method) in comparison.methods.iter().enumerate() {
+        if is_sparse(comparison, colour) {
+            continue;
+        }
         let points = smoothed(comparison, colour).into_iter().map(|(x, y)| Point::of(x, y));
         let points = points.collect();
         curves.push(Curve { name: method.clone(), colour, style: Style::Line, points });
@@ -75,7 +82,7 @@ pub(super) fn after_training(facts: &Facts) -> Figure {
     let curve = |(colour, method): (usize, &String)| Curve {
         name: method.clone(),
         colour,
-        style: Style::Line,
+        style: if is_sparse(comparison, colour) { Style::Bars } else { Style::Line },
         points: raw(comparison, Measure::AccuracyAfterTraining, colour),
     };
     let curves = comparison.methods.iter().enumerate().map(curve).collect();
@@ -132,6 +139,11 @@ pub(super) fn differences(facts: &Facts) -> Figure {
             .into(),
         panels: panels.into(),
     }
+}
+
+/// Whether a method trains at some rungs only, as `scratch` does: a line would make up what lies between.
+fn is_sparse(comparison: &Comparison, method: usize) -> bool {
+    2 * raw(comparison, Measure::AccuracyAfterClip, method).len() < comparison.rungs.len()
 }
 
 /// Means of a measure by sparsity.
