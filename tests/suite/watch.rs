@@ -30,6 +30,8 @@ fn a_run_at_its_beginning_and_one_that_fell_silent_are_told() {
     let text = text.replacen("\"finished\"", "\"running\"", 1);
     let mut summary: serde_json::Value = serde_json::from_str(&text).unwrap();
     summary["progress"]["batches_done"] = 100.into();
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
+    summary["progress"]["updated"] = now.into();
     fs::write(run.join("summary.json"), summary.to_string()).unwrap();
     let picture = succeed(folder.path(), &["watch", "run"]);
     assert!(picture.contains("run  running") && picture.contains("left"), "{picture}");

@@ -127,7 +127,7 @@ fn draw_accuracy(live: &Live, frame: &mut Frame<'_>, area: Rect) {
         ),
         _ => "test accuracy: right after the clip •, after training ━".into(),
     };
-    draw_curves(live, frame, area, (title, &curves));
+    draw_curves(live, frame, area, (title, &curves, 1.0));
 }
 
 fn draw_loss(live: &Live, frame: &mut Frame<'_>, area: Rect) {
@@ -138,14 +138,14 @@ fn draw_loss(live: &Live, frame: &mut Frame<'_>, area: Rect) {
         points: live.curve(method, |clip| clip.train_loss),
     };
     let curves: Vec<Curve> = live.run.methods().into_iter().enumerate().map(curve).collect();
-    draw_curves(live, frame, area, ("training loss".into(), &curves));
+    draw_curves(live, frame, area, ("training loss".into(), &curves, f64::INFINITY));
 }
 
 fn draw_curves(
     live: &Live,
     frame: &mut Frame<'_>,
     area: Rect,
-    (title, curves): (String, &[Curve]),
+    (title, curves, most): (String, &[Curve], f64),
 ) {
     let block = Block::bordered().title(title);
     let values = || curves.iter().flat_map(|curve| &curve.points).map(|(_, y)| *y);
@@ -159,7 +159,7 @@ fn draw_curves(
     }
     let room = ((high - low) * 0.05).max(1e-3);
     // Neither accuracies nor losses are negative.
-    let (low, high) = ((low - room).max(0.0), high + room);
+    let (low, high) = ((low - room).max(0.0), (high + room).min(most));
     let cycles = live.ladder.len().max(live.run.cycles()).max(2) - 1;
     let labels = |low: f64, high: f64| [low, f64::midpoint(low, high), high];
     let datasets = curves.iter().map(|curve| {
