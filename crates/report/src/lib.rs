@@ -38,7 +38,7 @@ pub use ladder::{Rung, milestones, rungs};
 pub use lowess::lowess;
 pub use published::{METHODS, Series, smoothed, table_1};
 pub use rays::{LayerRays, last_rays};
-pub use report::{PAGE, missing, write_report};
+pub use report::{EVENTS, PAGE, missing, write_report};
 pub use run::{Clip, Data, Energy, Gap, Progress, Run, Summary};
 pub use statistics::{CONFIDENCE, Estimate, holm};
 pub use sweep::{SweepCell, SweepResult, sweep_results, sweep_table, write_sweep};

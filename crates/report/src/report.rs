@@ -30,6 +30,23 @@ use crate::{Gap, ReportError};
 /// The page.
 pub const PAGE: &str = "report.html";
 
+/// The folder of TensorBoard event files, in a report as in a run.
+pub const EVENTS: &str = "tensorboard";
+
+const FIGURES: &str = "figures";
+
+const TABLES: [&str; 9] = [
+    "figures",
+    "statistics",
+    "differences",
+    "entropy",
+    "correlations",
+    "widths",
+    "costs",
+    "recorded_entropy",
+    "recorded_correlations",
+];
+
 /// Writes the report of `facts` into `folder`; one that is there is made anew.
 ///
 /// # Errors
@@ -41,7 +58,7 @@ pub fn write_report(facts: &Facts, folder: &Path) -> Result<(), ReportError> {
         figures.iter().map(|figure| (!figure.panels.is_empty()).then(|| svg(figure))).collect();
     let renderer = Renderer::default();
     for (figure, drawing) in figures.iter().zip(&drawings) {
-        let file = |extension| folder.join("figures").join(figure.name).with_extension(extension);
+        let file = |extension| folder.join(FIGURES).join(figure.name).with_extension(extension);
         match drawing {
             Some(svg) => {
                 write(&file("svg"), svg.as_bytes())?;
@@ -56,6 +73,8 @@ pub fn write_report(facts: &Facts, folder: &Path) -> Result<(), ReportError> {
     let comparison = facts.comparison.as_ref();
     let statistics = comparison.map(Comparison::statistics).unwrap_or_default();
     let differences = comparison.map(Comparison::differences).unwrap_or_default();
+    let entropies = recorded.map_or(&[][..], |recorded| &recorded.entropies);
+    let correlations = recorded.map_or(&[][..], |recorded| &recorded.correlations);
     table(&points, folder, "figures")?;
     table(&statistics, folder, "statistics")?;
     table(&differences, folder, "differences")?;
@@ -63,9 +82,7 @@ pub fn write_report(facts: &Facts, folder: &Path) -> Result<(), ReportError> {
     table(&facts.correlations, folder, "correlations")?;
     table(&facts.widths, folder, "widths")?;
     table(&facts.costs, folder, "costs")?;
-    let entropies = recorded.map_or(&[][..], |recorded| &recorded.entropies);
     table(entropies, folder, "recorded_entropy")?;
-    let correlations = recorded.map_or(&[][..], |recorded| &recorded.correlations);
     table(correlations, folder, "recorded_correlations")?;
     write(&folder.join(PAGE), page(facts, &figures, &drawings).as_bytes())
 }
@@ -78,6 +95,7 @@ pub fn missing(facts: &Facts) -> Vec<String> {
 }
 
 fn table(rows: &[impl Serialize], folder: &Path, name: &str) -> Result<(), ReportError> {
+    debug_assert!(TABLES.contains(&name), "a report with {name} in it would be taken for none");
     let path = folder.join(name).with_extension("csv");
     if rows.is_empty() {
         return remove(&[path.with_extension("arrow"), path]);
@@ -85,14 +103,19 @@ fn table(rows: &[impl Serialize], folder: &Path, name: &str) -> Result<(), Repor
     write_table(rows, &path)
 }
 
-/// Refuses a folder that holds anything but a report.
+/// Refuses a folder that holds anything but a report, whole or half written.
 fn check_is_report(folder: &Path) -> Result<(), ReportError> {
-    let is_empty = match folder.read_dir() {
-        Ok(mut entries) => entries.next().is_none(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+    let is_own = |name: &str| {
+        let stem = name.strip_suffix(".csv").or(name.strip_suffix(".arrow"));
+        [PAGE, FIGURES, EVENTS].contains(&name) || stem.is_some_and(|stem| TABLES.contains(&stem))
+    };
+    let entries = match folder.read_dir() {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(source) => return Err(ReportError::Write { path: folder.to_path_buf(), source }),
     };
-    if is_empty || folder.join(PAGE).exists() {
+    let mut names = entries.filter_map(Result::ok).map(|entry| entry.file_name());
+    if names.all(|name| name.to_str().is_some_and(is_own)) {
         return Ok(());
     }
     Err(ReportError::OtherFolder { path: folder.to_path_buf() })

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use rayclip_report::{EventFiles, Facts, PAGE, Run, missing, write_report};
+use rayclip_report::{EVENTS, EventFiles, Facts, PAGE, Run, missing, write_report};
 
 use crate::args::ReportArgs;
 use crate::output;
@@ -18,7 +18,7 @@ pub(crate) fn report(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     write_report(&facts, &out)?;
     if args.tensorboard {
         for run in &facts.runs {
-            EventFiles::new(&out.join("tensorboard").join(name(run, &facts))).follow(run, true)?;
+            EventFiles::new(&out.join(EVENTS).join(name(run, &facts))).follow(run, true)?;
         }
     }
     let missing = missing(&facts);

@@ -22,13 +22,16 @@ pub(super) fn figure(facts: &Facts) -> Figure {
     if all.is_empty() {
         return Figure::gap(name, title, "The folder holds no training loss.");
     }
+    let most = all.values().map(BTreeMap::len).max().unwrap_or(0);
     let curve = |(method, cycles): (String, BTreeMap<usize, BTreeMap<u64, f64>>)| {
         let point = |(cycle, seeds): (usize, BTreeMap<u64, f64>)| {
             let estimate = Estimate::of(&seeds.into_values().collect::<Vec<_>>())?;
             Some(Point::of(cycle as f64, estimate))
         };
+        // `scratch` trains at some rungs only: a line would make up what lies between.
+        let style = if 2 * cycles.len() < most { Style::Bars } else { Style::Line };
         let points = cycles.into_iter().filter_map(point).collect();
-        Curve { colour: facts.colour(&method), name: method, style: Style::Line, points }
+        Curve { colour: facts.colour(&method), name: method, style, points }
     };
     let mut curves: Vec<Curve> = all.into_iter().map(curve).collect();
     curves.sort_by_key(|curve| curve.colour);
