@@ -26,6 +26,7 @@ static RUN: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
     let data = small_data(folder.path());
     let own = ["--methods", "dtc,random,scratch", "--seeds", "0..3", "--quiet"];
+    let own = [&own[..], &["--hidden", "60"]].concat();
     succeed(folder.path(), &small_compare(&data, "run", &own));
     folder
 });
@@ -148,6 +149,27 @@ type Damage = (&'static str, &'static str, fn(&Path));
 #[test]
 fn what_cannot_be_read_is_a_gap_and_the_rest_is_shown() {
     let folder = tempfile::tempdir().unwrap();
+    let rewrite = |run: &Path, change: fn(&str) -> String| {
+        let text = fs::read_to_string(run.join("cycles.csv")).unwrap();
+        fs::write(run.join("cycles.csv"), change(&text)).unwrap();
+    };
+    let impossible: [fn(&str) -> String; 4] = [
+        |text| text.replacen("0,dtc,0,5,0,34,30", "0,dtc,0,5,0,34,900", 1),
+        |text| text.replacen("0,dtc,0,5,0,34,30", "0,dtc,0,18446744073709551615,0,34,30", 1),
+        |text| text.replacen("0,dtc,0,5,0,34,30", "0,dtc,0,5,7,34,30", 1),
+        |text| text.replacen("0,dtc,0,5,0,34,30", "0,dtc,0,5,0,34,29", 1),
+    ];
+    for (place, change) in impossible.into_iter().enumerate() {
+        let name = format!("impossible{place}");
+        rewrite(&copy_of_run(folder.path(), &name), change);
+        let (code, stderr, page) = report(folder.path(), &[&name]);
+        assert_eq!(code, Some(1), "{place}: {stderr}");
+        assert!(stderr.contains("1 of 96 rows cannot be"), "{place}: {stderr}");
+        assert!(page.contains("2 of 3 seeds"), "{place}");
+    }
+    rewrite(&copy_of_run(folder.path(), "odd"), |text| text.replace("dtc", "d\u{1}c"));
+    let (_, _, page) = report(folder.path(), &["odd"]);
+    assert!(page.contains("d\u{fffd}c"));
     let damage: [Damage; 7] = [
         ("summary.json", "<td>–</td>", |run| {
             fs::write(run.join("summary.json"), "{").unwrap();
@@ -211,6 +233,51 @@ fn a_run_that_was_killed_is_reported_as_far_as_it_got() {
 }
 
 #[test]
+fn a_run_without_a_clip_yet_is_told_as_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = copy_of_run(folder.path(), "run");
+    let text = fs::read_to_string(run.join("cycles.csv")).unwrap();
+    fs::write(run.join("cycles.csv"), format!("{}\n", text.lines().next().unwrap())).unwrap();
+    let (code, stderr, page) = report(folder.path(), &["run"]);
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("there is no clip in it yet"), "{stderr}");
+    assert!(
+        page.contains("without a clip yet") && page.contains("<code>compression.lambda</code>")
+    );
+    let message = refused(folder.path(), &["report", "run", "--baseline", "dtc"]);
+    assert!(message.contains("no clip yet"), "{message}");
+}
+
+#[test]
+fn seeds_in_two_folders_are_one_method() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = small_data(folder.path());
+    let run = |seed: &str, out: &str| {
+        let own = ["--seed", seed, "--out", out, "--quiet", "--hidden", "20"];
+        succeed(folder.path(), &small_run(&data, &own));
+    };
+    run("0", "a");
+    let (_, _, alone) = report(folder.path(), &["a"]);
+    assert!(
+        alone.contains("One seed has no interval") && !alone.contains("can be told from nothing")
+    );
+    fs::create_dir(folder.path().join("x")).unwrap();
+    run("1", "x/a");
+    let (code, stderr, page) =
+        report(folder.path(), &["a", "x/a", "--tensorboard", "--out", "out"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(page.contains("over 2 seeds"));
+    let out = folder.path().join("out");
+    let rows = csv::Reader::from_path(out.join("costs.csv")).unwrap().records().count();
+    assert_eq!(rows, 5, "a row a clip");
+    for place in ["0-a/dtc-seed0", "1-a/dtc-seed1"] {
+        assert!(out.join("tensorboard").join(place).exists(), "{place}");
+    }
+    report(folder.path(), &["a", "x/a", "--out", "out"]);
+    assert!(!out.join("tensorboard").exists(), "event files of an earlier report are left");
+}
+
+#[test]
 fn runs_that_do_not_compare_are_left_out_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let data = small_data(folder.path());
@@ -218,7 +285,7 @@ fn runs_that_do_not_compare_are_left_out_by_name() {
     let quick = ["--set", "training.batches_per_cycle=1", "--quiet", "--method", "l2"];
     let other = [&quick[..], &["--hidden", "30", "--out", "other"]].concat();
     succeed(folder.path(), &small_run(&data, &other));
-    let same = [&quick[..], &["--out", "same"]].concat();
+    let same = [&quick[..], &["--hidden", "60", "--out", "same"]].concat();
     succeed(folder.path(), &small_run(&data, &same));
     let runs = ["run", "nowhere", "other", "same", "run", "--out", "out"];
     let (code, stderr, page) = report(folder.path(), &runs);

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::report::copy_of_run;
-use crate::support::{refused, succeed};
+use crate::support::{refused, small_data, small_run, succeed};
 
 #[test]
 fn a_finished_run_is_shown_from_its_folder_alone() {
@@ -11,7 +11,7 @@ fn a_finished_run_is_shown_from_its_folder_alone() {
     let run = copy_of_run(folder.path(), "run");
     let picture = succeed(folder.path(), &["watch", "run", "--once"]);
     for text in
-        ["run  finished", "━ dtc", "━ scratch", "ladder: 40 → 9 → 9", "|ray sum| of cycle 10"]
+        ["run  finished", "━ dtc", "━ scratch", "ladder: 60 → 10 → 10", "|ray sum| of cycle 13"]
     {
         assert!(picture.contains(text), "{text}\n{picture}");
     }
@@ -42,6 +42,18 @@ fn a_run_at_its_beginning_and_one_that_fell_silent_are_told() {
     fs::write(run.join("cycles.csv"), header + "\n").unwrap();
     let picture = succeed(folder.path(), &["watch", "run"]);
     assert!(picture.contains("was it killed?") && picture.contains("no clip yet"), "{picture}");
+}
+
+#[test]
+fn the_ladder_of_scratch_has_the_rungs_that_it_trains_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = small_data(folder.path());
+    let own = ["--method", "scratch", "--out", "run", "--quiet"];
+    succeed(folder.path(), &small_run(&data, &own));
+    let picture = succeed(folder.path(), &["watch", "run"]);
+    assert!(picture.contains("ladder: 40 → 9 → 9"), "{picture}");
+    let rays = folder.path().join("run/rays");
+    assert!(picture.contains("a method without") && !rays.exists(), "{picture}");
 }
 
 #[test]

@@ -23,7 +23,8 @@ pub(crate) fn check_same(
     let data = |run: &Run| {
         format!("{} ({}…)", run.data.name, run.data.digest.chars().take(8).collect::<String>())
     };
-    if first.data.digest != run.data.digest {
+    let not_known = run.data.digest.is_empty() && first.folder != run.folder;
+    if first.data.digest != run.data.digest || not_known {
         return differ("data", data(first), data(run));
     }
     let held_out = |run: &Run| format!("{} images held out", run.data.validation);
@@ -53,7 +54,8 @@ pub(crate) fn labels(runs: &[Run]) -> impl Fn(&Run, &str) -> String + use<> {
     let ambiguous = is_ambiguous(runs);
     move |run: &Run, method: &str| {
         let folder = if ambiguous { format!(" ({})", run.folder.display()) } else { String::new() };
-        format!("{method}{folder}")
+        // A drawing takes no control characters, and no reader misses them.
+        format!("{method}{folder}").replace(char::is_control, "\u{fffd}")
     }
 }
 

@@ -42,13 +42,16 @@ pub fn verdict_sentence(comparison: &Comparison, measure: Measure, baseline: usi
     let all: Vec<Difference> = families
         .flat_map(|rung| comparison.differences_from(baseline, measure, rung.cycle))
         .collect();
+    let tested = all.iter().filter(|difference| difference.p.is_some()).count();
+    let baseline = &comparison.methods[baseline];
+    if tested == 0 {
+        return format!("no comparison with {baseline} was tested: no two seeds have both methods");
+    }
     let found = |d: &&Difference| matches!(d.verdict, Verdict::Higher | Verdict::Lower);
     format!(
-        "{} of {} comparisons with {} can be told from nothing (paired t-tests, Holm over those of a \
-         width, 5 %)",
+        "{} of {tested} comparisons with {baseline} can be told from nothing (paired t-tests, Holm over those \
+         of a width, 5 %)",
         all.iter().filter(found).count(),
-        all.len(),
-        comparison.methods[baseline]
     )
 }
 

@@ -91,9 +91,10 @@ pub(crate) enum Noise {
     Gaussian,
 }
 
-/// [`DRAWS`] draws of noise in the place of `y`; they depend on `y` and `seed` alone.
-pub(crate) fn noise(y: &[f64], kind: Noise, seed: u64) -> Vec<Vec<f64>> {
+/// [`DRAWS`] draws of noise in the place of `y`, from the stream of this number.
+pub(crate) fn noise(y: &[f64], kind: Noise, seed: u64, stream: u64) -> Vec<Vec<f64>> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(2 * stream + kind as u64);
     let scale = (y.iter().map(|value| value * value).sum::<f64>() / y.len() as f64).sqrt();
     let mut draw = || -> f64 {
         match kind {
@@ -135,11 +136,11 @@ mod tests {
     #[test]
     fn noise_has_the_size_and_scale_of_the_vector_and_is_repeatable() {
         let y = [3.0, -4.0, 5.0, 0.0];
-        let draws = noise(&y, Noise::Gaussian, 7);
+        let draws = noise(&y, Noise::Gaussian, 7, 3);
         assert_eq!((draws.len(), draws[0].len()), (DRAWS, 4));
         let square: f64 = draws.concat().iter().map(|value| value * value).sum();
         assert!((square / 400.0 - 12.5).abs() < 2.5, "{square}");
-        assert_eq!(draws, noise(&y, Noise::Gaussian, 7));
-        assert!(noise(&y, Noise::Uniform, 7).concat().iter().all(|value| value.abs() <= RANGE));
+        assert_eq!(draws, noise(&y, Noise::Gaussian, 7, 3));
+        assert!(noise(&y, Noise::Uniform, 7, 3).concat().iter().all(|value| value.abs() <= RANGE));
     }
 }

@@ -4,18 +4,18 @@ use std::path::{Path, PathBuf};
 
 use crate::comparable::labels;
 use crate::comparison::Comparison;
-use crate::correlation::{
-    Accuracies, CorrelationRow, EntropyRow, Track, entropies_and_correlations, tracks,
-};
-use crate::cost::{CostRow, WidthRow, costs, widths};
+use crate::correlation::{Accuracies, CorrelationRow, entropies_and_correlations};
+use crate::cost::{CostRow, costs};
+use crate::entropies::{EntropyRow, Track, tracks};
 use crate::published::{METHODS, Series};
 use crate::rays::{LayerRays, read_rays, recorded_measurements};
+use crate::widths::{WidthRow, widths};
 use crate::{Gap, ReportError, Run};
 
 /// Everything that a report shows.
 #[derive(Debug)]
 pub struct Facts {
-    /// The runs that stand beside each other.
+    /// The runs that stand beside each other, and those without a clip yet.
     pub runs: Vec<Run>,
     /// Their methods and seeds; nothing without a clip.
     pub comparison: Option<Comparison>,
@@ -114,10 +114,15 @@ impl Facts {
             return Err(error);
         }
         let recorded = recorded.map(Recorded::read).transpose()?;
-        let comparison = Comparison::of(&runs).ok();
+        let clipped: Vec<Run> = runs.iter().filter(|run| !run.clips.is_empty()).cloned().collect();
+        let comparison = Comparison::of(&clipped).ok();
         let baseline = match (baseline, &comparison) {
             (Some(name), Some(comparison)) => comparison.method(name)?,
-            _ => 0,
+            (Some(name), None) => {
+                let known = "no clip yet".to_owned();
+                return Err(ReportError::UnknownMethod { name: name.to_owned(), known });
+            }
+            (None, _) => 0,
         };
         let mut facts = Self {
             comparison,
@@ -139,9 +144,9 @@ impl Facts {
         let labels = labels(&runs);
         for run in &runs {
             self.rays.extend(read_rays(run, |method| labels(run, method), &mut self.gaps));
-            self.costs.extend(costs(run, |method| labels(run, method)));
         }
-        if let Some(run) = runs.first() {
+        self.costs = costs(&runs, &labels);
+        if let Some(run) = runs.iter().find(|run| !run.clips.is_empty()) {
             self.widths = widths(run, &mut self.gaps);
         }
         let accuracies = self.comparison.as_ref().map(Accuracies::of).unwrap_or_default();
@@ -169,10 +174,6 @@ impl Facts {
 /// Adds a run that compares with the first; else says why it is left out.
 fn add(run: Run, runs: &mut Vec<Run>, gaps: &mut Vec<Gap>) {
     let gap = |reason: String| Gap { path: run.folder.clone(), reason };
-    if run.clips.is_empty() {
-        gaps.push(gap("there is no clip in it yet".into()));
-        return;
-    }
     let same = |known: &Run| {
         let canonical = |run: &Run| run.folder.canonicalize().ok();
         canonical(known) == canonical(&run)
@@ -180,7 +181,13 @@ fn add(run: Run, runs: &mut Vec<Run>, gaps: &mut Vec<Gap>) {
     if runs.iter().any(same) {
         return;
     }
-    let pair: Vec<Run> = runs.first().cloned().into_iter().chain([run.clone()]).collect();
+    if run.clips.is_empty() {
+        gaps.push(gap("there is no clip in it yet".into()));
+        runs.push(run);
+        return;
+    }
+    let first = runs.iter().find(|run| !run.clips.is_empty());
+    let pair: Vec<Run> = first.cloned().into_iter().chain([run.clone()]).collect();
     match Comparison::of(&pair) {
         Ok(_) => runs.push(run),
         Err(error) => gaps.push(gap(format!("left out: {error}"))),

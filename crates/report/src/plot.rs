@@ -19,8 +19,12 @@ const PANEL: u32 = 300;
 const TITLE: u32 = 30;
 const LEGEND_LINE: u32 = 22;
 
-/// Colours that are told apart with any eyes. Okabe, Ito, *Color universal design* (2008).
-const PALETTE: [RGBColor; 8] = [
+/// How far bars at one place stand apart, as a fraction of the panel.
+const APART: f64 = 0.005;
+
+/// Colours that are told apart with any eyes: the first six by Okabe, Ito, *Color universal design* (2008),
+/// the others by P. Tol, *Colour schemes* (2021).
+const PALETTE: [RGBColor; 12] = [
     RGBColor(0x00, 0x72, 0xB2),
     RGBColor(0xD5, 0x5E, 0x00),
     RGBColor(0x00, 0x9E, 0x73),
@@ -28,20 +32,25 @@ const PALETTE: [RGBColor; 8] = [
     RGBColor(0xE6, 0x9F, 0x00),
     RGBColor(0x56, 0xB4, 0xE9),
     RGBColor(0x8C, 0x6D, 0x31),
-    RGBColor(0x77, 0x77, 0x77),
+    RGBColor(0xAA, 0x44, 0x99),
+    RGBColor(0x99, 0x99, 0x33),
+    RGBColor(0xCC, 0x66, 0x77),
+    RGBColor(0x44, 0xAA, 0x99),
+    RGBColor(0x66, 0x66, 0xDD),
 ];
+const GREY_INK: RGBColor = RGBColor(0x77, 0x77, 0x77);
 const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
 const GRID: RGBColor = RGBColor(0xDD, 0xDD, 0xDD);
 
 /// Number of the grey, for what stands beside the methods.
-pub(crate) const GREY: usize = PALETTE.len() - 1;
+pub(crate) const GREY: usize = usize::MAX;
 
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 type Area<'b> = DrawingArea<SVGBackend<'b>, Shift>;
 type Drawn = Result<(), Box<dyn std::error::Error>>;
 
 fn colour(number: usize) -> RGBColor {
-    PALETTE[number % PALETTE.len()]
+    if number == GREY { GREY_INK } else { PALETTE[number % PALETTE.len()] }
 }
 
 /// The drawing.
@@ -157,13 +166,20 @@ fn draw_panel(area: &Area<'_>, panel: &Panel) -> Drawn {
         .bold_line_style(GRID)
         .light_line_style(TRANSPARENT)
         .draw()?;
+    // Bars at one place stand side by side.
+    let is_bars = |curve: &&Curve| curve.style == Style::Bars;
+    let middle = (panel.curves.iter().filter(is_bars).count() as f64 - 1.0) / 2.0;
+    let mut bars = 0.0;
     for curve in &panel.curves {
-        let points: Vec<Point> = curve
-            .points
-            .iter()
-            .filter(|point| x.start <= point.x && point.x <= x.end && point.y.is_finite())
-            .copied()
-            .collect();
+        let mut shift = 0.0;
+        if is_bars(&curve) {
+            shift = (bars - middle) * APART * (x.end - x.start);
+            bars += 1.0;
+        }
+        let drawn = |point: &&Point| x.start <= point.x && point.x <= x.end && point.y.is_finite();
+        let points = curve.points.iter().filter(drawn);
+        let points: Vec<Point> =
+            points.map(|point| Point { x: point.x + shift, ..*point }).collect();
         draw_curve(&mut chart, curve, &points, &y)?;
     }
     Ok(())

@@ -53,6 +53,11 @@ const TABLES: [&str; 9] = [
 /// The folder holds something else, or cannot be written to.
 pub fn write_report(facts: &Facts, folder: &Path) -> Result<(), ReportError> {
     check_is_report(folder)?;
+    let events = folder.join(EVENTS);
+    if events.exists() {
+        fs::remove_dir_all(&events)
+            .map_err(|source| ReportError::Write { path: events, source })?;
+    }
     let figures = figures(facts);
     let drawings: Vec<Option<String>> =
         figures.iter().map(|figure| (!figure.panels.is_empty()).then(|| svg(figure))).collect();

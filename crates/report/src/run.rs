@@ -1,5 +1,6 @@
 //! A run, as its folder tells it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -86,6 +87,8 @@ pub struct Data {
     pub test: usize,
     /// Images held out to choose settings by.
     pub validation: usize,
+    /// Images trained on.
+    pub train: Option<usize>,
     /// Extents of an image.
     pub image_shape: Option<Vec<usize>>,
     /// Classes.
@@ -219,7 +222,7 @@ impl Run {
         let config = read_whole(&path.join("config.toml"), toml, &mut gaps).unwrap_or_default();
         let mut run = Self {
             folder: path.to_path_buf(),
-            widths_before: first_widths(&clips),
+            widths_before: hidden(&config).unwrap_or_else(|| first_widths(&clips)),
             clips,
             parameters_before: None,
             data: Data {
@@ -227,6 +230,7 @@ impl Run {
                 digest: String::new(),
                 test: 0,
                 validation: 0,
+                train: None,
                 image_shape: None,
                 classes: None,
             },
@@ -241,12 +245,9 @@ impl Run {
             run.missing = file.replicas.iter().filter_map(Replica::missing).collect();
             run.summary = Some(file.summary);
         }
-        let layers = run.widths_before.len();
-        let strange = |clip: &&Clip| clip.layer >= layers;
-        if let Some(clip) = run.clips.iter().find(strange) {
-            let reason = format!("a clip of layer {}, but there are {layers}", clip.layer);
-            return Err(ReportError::Format { path: path.join("cycles.csv"), reason });
-        }
+        let impossible = drop_impossible(&mut run.clips, &run.widths_before);
+        let cycles = path.join("cycles.csv");
+        gaps.extend(impossible.map(|reason| Gap { path: cycles, reason }));
         Ok((run, gaps))
     }
 
@@ -281,6 +282,44 @@ impl Run {
 
 fn string(config: &toml::Table, section: &str, key: &str) -> Option<String> {
     Some(config.get(section)?.get(key)?.as_str()?.to_owned())
+}
+
+fn hidden(config: &toml::Table) -> Option<Vec<usize>> {
+    let widths = config.get("network")?.get("hidden")?.as_array()?.iter();
+    widths.map(|width| usize::try_from(width.as_integer()?).ok()).collect()
+}
+
+/// Drops the rows that no run writes: of a layer that there is not, with a width that is not the ladder's, or
+/// an accuracy that is none. What is wrong with the first of them.
+fn drop_impossible(clips: &mut Vec<Clip>, first: &[usize]) -> Option<String> {
+    let all = clips.len();
+    let most = first.iter().sum();
+    let is_fraction = |value: f64| (0.0..=1.0).contains(&value);
+    // A clip takes a neuron at least, so that there are no more cycles than neurons.
+    clips.retain(|clip| {
+        let before = first.get(clip.layer).is_some_and(|width| clip.width_before <= *width);
+        let accuracy = is_fraction(clip.accuracy_after_clip) && is_fraction(clip.sparsity);
+        before && clip.width_after < clip.width_before && clip.cycle < most && accuracy
+    });
+    // What most rows say of a clip is the ladder.
+    let mut votes: BTreeMap<(usize, usize), BTreeMap<usize, usize>> = BTreeMap::new();
+    for clip in clips.iter() {
+        let at = votes.entry((clip.layer, clip.cycle)).or_default();
+        *at.entry(clip.width_after).or_default() += 1;
+    }
+    let mut last: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut ladder = BTreeMap::new();
+    for ((layer, cycle), votes) in votes {
+        let last = last.entry(layer).or_insert(usize::MAX);
+        let falling = votes.into_iter().filter(|(width, _)| width < last);
+        if let Some((width, _)) = falling.max_by_key(|(_, count)| *count) {
+            ladder.insert((layer, cycle), width);
+            *last = width;
+        }
+    }
+    clips.retain(|clip| ladder.get(&(clip.layer, clip.cycle)) == Some(&clip.width_after));
+    let dropped = all - clips.len();
+    (dropped > 0).then(|| format!("{dropped} of {all} rows cannot be: they are left out"))
 }
 
 /// The widths of all layers before their first clips; a layer that none clipped is not known.

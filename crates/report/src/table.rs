@@ -107,6 +107,7 @@ pub(crate) mod tests {
             digest: "0".into(),
             test: 10_000,
             validation: 0,
+            train: Some(15),
             image_shape: Some(vec![2, 5]),
             classes: Some(2),
         };

@@ -97,6 +97,8 @@ impl<'a> Chunk<'a> {
         record: &mut Record<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Outcome, TrainerError> {
+        // What the chunk before took is not this one's.
+        record.joules();
         for cycle in 0.. {
             let trained = self.train(cycle, record, observer)?;
             if self.replicas.is_empty() {

@@ -44,8 +44,10 @@ struct Package {
 /// All NVIDIA cards of the machine: which of them computes, no driver tells.
 struct Cards {
     nvml: Nvml,
+    count: u32,
     /// In millijoules.
     first: u64,
+    last: u64,
 }
 
 impl EnergyMeter {
@@ -57,12 +59,14 @@ impl EnergyMeter {
 
     /// What was taken so far; nothing where no counter can be read.
     pub(crate) fn energy(&mut self) -> Option<Energy> {
-        let packages = self.packages.iter_mut().filter_map(|package| {
-            Some((package.read()? as f64 * 1e-6, format!("RAPL {}", package.name)))
-        });
-        let cards = self.cards.as_ref().and_then(|cards| {
-            let joules = (cards.read()? - cards.first) as f64 * 1e-3;
-            Some((joules, format!("NVML, {} cards", cards.nvml.device_count().ok()?)))
+        let packages = self
+            .packages
+            .iter_mut()
+            .map(|package| (package.read() as f64 * 1e-6, format!("RAPL {}", package.name)));
+        let cards = self.cards.iter_mut().map(|cards| {
+            cards.last = cards.read().unwrap_or(cards.last);
+            let joules = cards.last.saturating_sub(cards.first) as f64 * 1e-3;
+            (joules, format!("NVML, {} cards", cards.count))
         });
         let (joules, sources): (Vec<f64>, Vec<String>) = packages.chain(cards).unzip();
         (!sources.is_empty()).then(|| Energy { joules: joules.iter().sum(), sources })
@@ -101,27 +105,30 @@ fn number(file: &Path) -> Option<u64> {
 }
 
 impl Package {
-    /// Microjoules since the start. The counter is taken to have started again once at most.
-    fn read(&mut self) -> Option<u64> {
-        let now = number(&self.counter)?;
+    /// Microjoules since the start. The counter is taken to have started again once at most; one that
+    /// cannot be read any more stands still.
+    fn read(&mut self) -> u64 {
+        let now = number(&self.counter).unwrap_or(self.last);
         let passed = if now >= self.last { now - self.last } else { now + self.range - self.last };
         self.microjoules += passed;
         self.last = now;
-        Some(self.microjoules)
+        self.microjoules
     }
 }
 
 impl Cards {
     fn start() -> Option<Self> {
-        let mut cards = Self { nvml: Nvml::init().ok()?, first: 0 };
+        let nvml = Nvml::init().ok()?;
+        let count = nvml.device_count().ok().filter(|count| *count > 0)?;
+        let mut cards = Self { nvml, count, first: 0, last: 0 };
         cards.first = cards.read()?;
+        cards.last = cards.first;
         Some(cards)
     }
 
     fn read(&self) -> Option<u64> {
-        let count = self.nvml.device_count().ok().filter(|count| *count > 0)?;
         let of_card = |card| self.nvml.device_by_index(card).ok()?.total_energy_consumption().ok();
-        (0..count).map(of_card).sum()
+        (0..self.count).map(of_card).sum()
     }
 }
 
@@ -149,6 +156,8 @@ mod tests {
         assert_eq!(meter.lap(), Some(2.0));
         zone("intel-rapl:0", "500000\n");
         assert_eq!(meter.lap(), Some(1.5));
+        zone("intel-rapl:0", "no number");
+        assert_eq!(meter.lap(), Some(0.0));
         let energy = meter.energy().unwrap();
         assert_eq!(energy.joules, 3.5);
         assert_eq!(energy.sources, ["RAPL intel-rapl:0", "RAPL intel-rapl:1"]);

@@ -105,7 +105,8 @@ pub struct CycleRow {
     pub compress_seconds: f64,
     /// Replicas that trained at once, this one included.
     pub at_once: usize,
-    /// Joules of the machine since the chunk's last clip, measuring included; none where no counter tells.
+    /// Joules of the machine since the chunk's last clip, or its beginning, measuring included; for `scratch`,
+    /// since the beginning of the network's training; none where no counter tells.
     pub joules: Option<f64>,
     /// What reconstructed the rays; empty for criteria without a solver.
     pub solver: &'static str,

@@ -52,7 +52,8 @@ pub(crate) fn latencies(
         let shape = MlpShape { replicas: 1, hidden: widths.clone(), ..shape.clone() };
         let network =
             Mlp::init(&shape, device, |_, layer| stream(0, Purpose::Weights, [layer, 0]))?;
-        for count in [1, batch_size.min(images.len())] {
+        let batch = batch_size.min(images.len());
+        for count in [1, batch].into_iter().take(batch.min(2)) {
             let images = images.batch(&[(0..count).collect()]).images;
             networks.push((*cycle, widths.iter().sum(), count, network.clone(), images));
         }

@@ -62,16 +62,18 @@ pub fn run(
         (Ok(outcome), written) => written.map(|()| outcome),
         (error, _) => error,
     };
-    let result = result.and_then(|outcome| match outcome {
-        Outcome::Finished => {
-            folder.write_latency(&plan.latencies(config, on, &splits)?).map(|()| outcome)
-        }
-        _ => Ok(outcome),
-    });
     let outcome = result.as_ref().copied().unwrap_or(Outcome::Failed);
     record.ended(outcome);
     let error = result.as_ref().err().map(ToString::to_string);
     let summary = Summary { outcome, error, ..record.summary() };
+    if summary.outcome == Outcome::Finished {
+        // A network that is done is not lost because it could not be timed.
+        let timed =
+            plan.latencies(config, on, &splits).and_then(|rows| folder.write_latency(&rows));
+        if let Err(error) = timed {
+            tracing::warn!("no latency.csv: {error}");
+        }
+    }
     folder.write_summary(&summary)?;
     result.map(|_| summary)
 }

@@ -32,6 +32,7 @@ pub(crate) fn train_to_budget(
     let ended = |chunk: &Chunk<'_>| {
         if chunk.replicas.is_empty() { Outcome::Diverged } else { Outcome::Interrupted }
     };
+    record.joules();
     let (mut train_seconds, mut losses) = (0.0, vec![]);
     for cycle in 0..=rung.clip {
         let Some(trained) = chunk.train(cycle, record, observer)? else { return Ok(ended(&chunk)) };

@@ -17,8 +17,11 @@ pub(crate) fn report(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     let out = args.out.clone().unwrap_or_else(|| default_folder(&args.runs));
     write_report(&facts, &out)?;
     if args.tensorboard {
-        for run in &facts.runs {
-            EventFiles::new(&out.join(EVENTS).join(name(run, &facts))).follow(run, true)?;
+        let alone = facts.runs.len() == 1;
+        for (place, run) in facts.runs.iter().enumerate() {
+            // Runs of several folders may have one name.
+            let name = if alone { String::new() } else { format!("{place}-{}", name(run)) };
+            EventFiles::new(&out.join(EVENTS).join(name)).follow(run, true)?;
         }
     }
     let missing = missing(&facts);
@@ -36,8 +39,7 @@ fn default_folder(runs: &[PathBuf]) -> PathBuf {
     }
 }
 
-/// The folder of a run's event files: that of all of them, where there is one.
-fn name<'a>(run: &'a Run, facts: &Facts) -> &'a Path {
-    let alone = facts.runs.len() == 1;
-    run.folder.file_name().filter(|_| !alone).map_or(Path::new(""), Path::new)
+/// The last part of a run's path.
+fn name(run: &Run) -> String {
+    run.folder.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned())
 }

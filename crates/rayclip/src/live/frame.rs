@@ -88,6 +88,7 @@ fn footer(live: &Live) -> Paragraph<'_> {
     let gaps = live.gaps.iter().map(|gap| format!("{}: {}", gap.path.display(), gap.reason));
     let all: Vec<String> = gaps.chain(missing).collect();
     match all.as_slice() {
+        [] if live.is_over() => Paragraph::new("q leaves").dim(),
         [] => Paragraph::new("q leaves; the run goes on").dim(),
         [first, rest @ ..] => {
             let more = if rest.is_empty() { String::new() } else { format!(" (+{})", rest.len()) };
@@ -121,11 +122,11 @@ fn draw_accuracy(live: &Live, frame: &mut Frame<'_>, area: Rect) {
     let last = |place: usize| curves[place].points.last().map(|(_, y)| format!("{y:.4}"));
     let title = match curves.len() {
         2 => format!(
-            "test accuracy: right after the clip • {}, after training ━ {}",
+            "accuracy after the clip • {}, after training ━ {}",
             last(0).unwrap_or("–".into()),
             last(1).unwrap_or("–".into())
         ),
-        _ => "test accuracy: right after the clip •, after training ━".into(),
+        _ => "accuracy after the clip •, after training ━".into(),
     };
     draw_curves(live, frame, area, (title, &curves, 1.0));
 }
@@ -182,16 +183,16 @@ fn draw_curves(
 
 /// A bar a rung: those that the clips have reached are filled.
 fn draw_ladder(live: &Live, frame: &mut Frame<'_>, area: Rect) {
-    let neurons = |widths: &[usize]| widths.iter().sum::<usize>();
-    let done: Vec<usize> = live.rungs();
-    let planned = live.ladder.iter().skip(done.len()).map(|widths| neurons(widths));
-    let first = neurons(&live.run.widths_before);
-    let all: Vec<(usize, bool)> = std::iter::once((first, true))
-        .chain(done.iter().map(|left| (*left, true)))
-        .chain(planned.map(|left| (left, false)))
-        .collect();
-    let now = done.last().copied().unwrap_or(first);
-    let end = all.last().map_or(0, |(left, _)| *left);
+    let first: usize = live.run.widths_before.iter().sum();
+    let reached = rayclip_report::rungs(&live.run);
+    let planned = live.ladder.iter().map(|widths| widths.iter().sum::<usize>()).enumerate();
+    let mut all: Vec<(usize, bool)> = vec![(first, true)];
+    if live.ladder.is_empty() {
+        all.extend(reached.values().map(|rung| (rung.neurons(), true)));
+    }
+    all.extend(planned.map(|(cycle, left)| (left, reached.contains_key(&cycle))));
+    let now = reached.values().next_back().map_or(first, rayclip_report::Rung::neurons);
+    let end = all.last().map_or(first, |(left, _)| *left);
     let block = Block::bordered().title(format!("ladder: {first} → {now} → {end} hidden neurons"));
     let bars = (0..columns(area, all.len())).map(|column| {
         let (left, reached) = all[column * all.len() / columns(area, all.len())];
@@ -203,7 +204,7 @@ fn draw_ladder(live: &Live, frame: &mut Frame<'_>, area: Rect) {
 
 /// The ray sum of the first replica in the last clip that has one, entry by entry.
 fn draw_rays(live: &Live, frame: &mut Frame<'_>, area: Rect) {
-    let Some(rays) = live.rays.first() else {
+    let Some(rays) = live.rays.first().filter(|rays| !rays.ray_sum.is_empty()) else {
         let block = Block::bordered().title("weight rays");
         frame.render_widget(
             Paragraph::new("no rays yet, or a method without").dim().block(block),
@@ -240,12 +241,4 @@ fn draw_bars(frame: &mut Frame<'_>, area: Rect, (block, bars): (Block<'_>, Vec<B
     let width = (area.width.saturating_sub(2) / bars.len().max(1) as u16).max(1);
     let chart = BarChart::vertical(bars).bar_width(width).bar_gap(0).block(block);
     frame.render_widget(chart, area);
-}
-
-impl Live {
-    /// Hidden neurons after every clip that some replica has behind it.
-    fn rungs(&self) -> Vec<usize> {
-        let rungs = rayclip_report::rungs(&self.run);
-        rungs.values().map(rayclip_report::Rung::neurons).collect()
-    }
 }

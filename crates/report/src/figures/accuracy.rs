@@ -17,7 +17,15 @@ pub(super) fn after_clip(facts: &Facts) -> Figure {
 /// Figure 2 of the paper.
 pub(super) fn closeup(facts: &Facts) -> Figure {
     let title = "Test accuracy right after the clip, from sparsity 0.8 on";
-    raw_and_smoothed(facts, "accuracy_closeup", title, Axis::new(SPARSITY).within(0.8, 1.0))
+    let name = "accuracy_closeup";
+    let mut figure = raw_and_smoothed(facts, name, title, Axis::new(SPARSITY).within(0.8, 1.0));
+    let curves = figure.panels.iter_mut().flat_map(|panel| &mut panel.curves);
+    let mut left = 0;
+    for curve in curves {
+        curve.points.retain(|point| point.x >= 0.8);
+        left += curve.points.len();
+    }
+    if left == 0 { Figure::gap(name, title, "No clip has led to sparsity 0.8.") } else { figure }
 }
 
 fn raw_and_smoothed(facts: &Facts, name: &'static str, title: &str, x: Axis) -> Figure {
@@ -58,9 +66,9 @@ fn raw_and_smoothed(facts: &Facts, name: &'static str, title: &str, x: Axis) -> 
         name,
         title: title.into(),
         caption: format!(
-            "Dots: means over {} seeds. Lines: the same smoothed seed by seed as in the paper (LOWESS over \
-             a third of the clips, three robust passes); the band is the 95 % interval of their mean over the \
-             seeds (Student).{}{}",
+            "Dots: means over the seeds, {} at most. Lines: the same smoothed seed by seed as in the paper \
+             (LOWESS over 0.3 of the clips, three robust passes), of the seeds that have every clip; the band \
+             is the 95 % interval of their mean (Student).{}{}",
             comparison.seeds(),
             if comparison.seeds() < 2 { " One seed has no interval." } else { "" },
             if comparison.methods.iter().any(|method| method.starts_with("scratch")) {
@@ -110,15 +118,12 @@ pub(super) fn differences(facts: &Facts) -> Figure {
     ];
     let panels = measures.map(|(measure, when)| {
         let others = comparison.methods.iter().enumerate().filter(|(m, _)| *m != facts.baseline);
-        let count = others.clone().count() as f64;
-        let curve = |(place, (colour, method)): (usize, (usize, &String))| {
-            // Bars at one sparsity stand side by side.
-            let shift = (place as f64 - (count - 1.0) / 2.0) * 0.004;
+        let curve = |(colour, method): (usize, &String)| {
             let point = |rung: &crate::Rung| {
                 let family = comparison.differences_from(facts.baseline, measure, rung.cycle);
                 let found = family.into_iter().find(|difference| difference.method == *method)?;
                 let interval = found.low.zip(found.high);
-                Some(Point { x: rung.sparsity + shift, y: found.mean, interval, n: found.n })
+                Some(Point { x: rung.sparsity, y: found.mean, interval, n: found.n })
             };
             let points = comparison.shown().into_iter().filter_map(point).collect();
             Curve { name: method.clone(), colour, style: Style::Bars, points }
@@ -127,7 +132,7 @@ pub(super) fn differences(facts: &Facts) -> Figure {
             title: when.into(),
             x: Axis::new(SPARSITY),
             y: Axis::new("difference of accuracy"),
-            curves: others.enumerate().map(curve).collect(),
+            curves: others.map(curve).collect(),
         }
     });
     Figure {

@@ -1,50 +1,69 @@
 //! What training and using the networks takes.
 
-use crate::cost::{CostRow, WidthRow};
+use crate::cost::{CostRow, SCRATCH};
 use crate::facts::Facts;
 use crate::figure::{Axis, Curve, Figure, Panel, Point, Style};
 use crate::plot::GREY;
+use crate::widths::WidthRow;
 
 /// Training operations down the ladder, and the time of a classification.
 pub(super) fn figure(facts: &Facts) -> Figure {
     let (name, title) = ("cost", "What training and using the networks takes");
     let panels: Vec<Panel> = training(facts).into_iter().chain(latency(facts)).collect();
     if panels.is_empty() {
-        return Figure::gap(name, title, "The folder does not tell the extents of the images.");
+        let no_clip = "There is no clip to show.";
+        let no_extents = "The folder does not tell the images, or how they are trained on.";
+        let reason = if facts.comparison.is_none() { no_clip } else { no_extents };
+        return Figure::gap(name, title, reason);
     }
     Figure {
         name,
         title: title.into(),
         caption: "Operations of the matrix products of training until right after the clip, against the full \
-                  width trained on the same batches; methods that clip take the same. Time of a \
-                  classification: the median of the timings at the end of the run, on its device."
+                  width trained on as many batches. Time of a classification: the median of the timings at \
+                  the end of the (first) run, on its device."
             .into(),
         panels,
     }
 }
 
 fn training(facts: &Facts) -> Option<Panel> {
+    let mut methods: Vec<&str> = facts.costs.iter().map(|row| row.method.as_str()).collect();
+    methods.dedup();
     let points = |method: &str, value: fn(&CostRow) -> Option<f64>| -> Vec<Point> {
         let of_method = facts.costs.iter().filter(|row| row.method == method);
         of_method.filter_map(|row| Some(Point::bare(row.sparsity, value(row)?))).collect()
     };
-    let is_scratch = |row: &&CostRow| row.method.starts_with("scratch");
-    let clipped = facts.costs.iter().find(|row| !is_scratch(row)).map(|row| row.method.as_str());
-    let scratch = facts.costs.iter().find(is_scratch).map(|row| row.method.as_str());
-    let first = clipped.or(scratch)?;
-    let full = points(first, |row| row.full_width_flops);
-    let curve =
-        |name: &str, colour, style, points| Curve { name: name.into(), colour, style, points };
-    let mut curves = vec![curve("full width", GREY, Style::Dashed, full)];
-    if let Some(method) = clipped {
-        let points = points(method, |row| row.training_flops);
-        curves.push(curve("clipped while it trains", 0, Style::Line, points));
+    let (scratch, clipped): (Vec<&str>, Vec<&str>) =
+        methods.into_iter().partition(|method| method.starts_with(SCRATCH));
+    // Methods that clip down one ladder on the same batches take the same: they are one curve.
+    let mut groups: Vec<(Vec<&str>, Vec<Point>, Vec<Point>)> = vec![];
+    for method in clipped.into_iter().chain(scratch) {
+        let spent = points(method, |row| row.training_flops);
+        let full = points(method, |row| row.full_width_flops);
+        let is_sparse = method.starts_with(SCRATCH);
+        let same = |(known, other, _): &&mut (Vec<&str>, Vec<Point>, Vec<Point>)| {
+            *other == spent && known[0].starts_with(SCRATCH) == is_sparse
+        };
+        match groups.iter_mut().find(same) {
+            Some((known, ..)) => known.push(method),
+            None => groups.push((vec![method], spent, full)),
+        }
     }
-    if let Some(method) = scratch {
-        let points = points(method, |row| row.training_flops);
-        curves.push(curve("from scratch at that width", 1, Style::Dots, points));
+    groups.retain(|(_, spent, _)| !spent.is_empty());
+    let mut curves: Vec<Curve> = vec![];
+    for (place, (methods, spent, full)) in groups.into_iter().enumerate() {
+        let is_sparse = methods[0].starts_with(SCRATCH);
+        // Every ledger is held against the full width on its own batches.
+        if !is_sparse || curves.is_empty() {
+            let style = Style::Dashed;
+            let name = format!("full width, as long as {}", methods[0]);
+            curves.push(Curve { name, colour: GREY, style, points: full });
+        }
+        let style = if is_sparse { Style::Dots } else { Style::Line };
+        curves.push(Curve { name: methods.join(", "), colour: place, style, points: spent });
     }
-    curves.iter().any(|curve| !curve.points.is_empty()).then(|| Panel {
+    (!curves.is_empty()).then(|| Panel {
         title: "training".into(),
         x: Axis::new("sparsity"),
         y: Axis::positive("floating-point operations"),
@@ -60,17 +79,15 @@ fn latency(facts: &Facts) -> Option<Panel> {
     let batch = facts.widths.iter().find_map(|row| row.batch);
     let one = points(|row| row.latency_ms);
     let curve = |name: String, colour, points| Curve { name, colour, style: Style::Line, points };
-    (!one.is_empty()).then(|| Panel {
+    let mut curves = vec![curve("one image".into(), 2, one)];
+    curves
+        .extend(batch.map(|images| {
+            curve(format!("{images} images"), 3, points(|row| row.batch_latency_ms))
+        }));
+    (!curves[0].points.is_empty()).then(|| Panel {
         title: "a classification".into(),
         x: Axis::new("hidden neurons"),
         y: Axis::positive("milliseconds"),
-        curves: vec![
-            curve("one image".into(), 2, one),
-            curve(
-                format!("{} images", batch.unwrap_or_default()),
-                3,
-                points(|row| row.batch_latency_ms),
-            ),
-        ],
+        curves,
     })
 }

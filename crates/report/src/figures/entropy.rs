@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::Estimate;
-use crate::correlation::{EntropyRow, Side};
+use crate::entropies::{EntropyRow, Side};
 use crate::entropy::PUBLISHED_WIDTH;
 use crate::facts::Facts;
 use crate::figure::{Axis, Curve, Figure, Panel, Point, Style};
@@ -25,9 +25,10 @@ pub(super) fn figure(facts: &Facts) -> Figure {
         title: title.into(),
         caption: format!(
             "In bits, bins of width {PUBLISHED_WIDTH} within [−50, 50], as in Figure 5 of the paper: means \
-             over the seeds with their 95 % interval. Grey is the null: log₂ n, which n entries cannot \
-             exceed, and the entropy of noise that knows nothing of the network. Where the lines lie \
-             together, the entropy tells how many measurements there were, and nothing else."
+             over the seeds with their 95 % interval. Lines are the null: log₂ n, which n entries cannot \
+             exceed, and the entropy of Gaussian noise of the same size and scale, which knows nothing of \
+             the network. Where the dots lie on it, the entropy tells how many measurements there were and \
+             how large they are, and nothing else."
         ),
         panels,
     }
@@ -44,25 +45,27 @@ fn panels(facts: &Facts, rows: &[EntropyRow], whose: &str) -> Vec<Panel> {
         let mut methods: Vec<&str> = rows.iter().map(|row| row.method.as_str()).collect();
         methods.sort_unstable();
         methods.dedup();
-        // The null depends on n alone, or nearly: that of the first method stands for all.
-        let first: Vec<&EntropyRow> =
-            rows.iter().filter(|row| row.method == methods[0]).copied().collect();
-        let null = |name: &str, style, value: fn(&EntropyRow) -> Option<f64>| Curve {
-            name: name.into(),
-            colour: GREY,
-            style,
-            points: means(&first, value),
-        };
-        let mut curves = vec![
-            null("log₂ n", Style::Line, |row| Some(row.log2_n)),
-            null("Gaussian noise of the same scale", Style::Dashed, |row| row.gaussian),
-        ];
-        curves.extend(methods.iter().map(|method| {
+        let mut curves: Vec<Curve> = vec![];
+        for method in &methods {
             let rows: Vec<&EntropyRow> =
                 rows.iter().filter(|row| row.method == *method).copied().collect();
-            let (name, colour) = ((*method).to_owned(), facts.colour(method));
-            Curve { name, colour, style: Style::Bars, points: means(&rows, |row| row.bits) }
-        }));
+            let colour = facts.colour(method);
+            let bound = means(&rows, |row| Some(row.log2_n));
+            // That of methods which measure as many entries is the same.
+            if curves.iter().all(|curve| curve.points != bound) {
+                let name = if curves.is_empty() {
+                    "log₂ n".into()
+                } else {
+                    format!("log₂ n of {method}")
+                };
+                curves.push(Curve { name, colour: GREY, style: Style::Line, points: bound });
+            }
+            let noise = means(&rows, |row| row.gaussian);
+            let name = format!("{method}, Gaussian noise");
+            curves.push(Curve { name, colour, style: Style::Dashed, points: noise });
+            let points = means(&rows, |row| row.bits);
+            curves.push(Curve { name: (*method).to_owned(), colour, style: Style::Bars, points });
+        }
         Panel {
             title: format!("{whose}{}{of_layer}", side.symbol()),
             x: Axis::new("sparsity of the layer"),

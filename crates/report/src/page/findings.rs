@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use super::MEASURES;
-use crate::comparison::{Comparison, Difference, Measure, Verdict};
+use crate::comparison::{Comparison, Difference, Measure, SIGNIFICANCE, Verdict};
 use crate::correlation::{CorrelationRow, Source};
-use crate::cost::CostRow;
 use crate::entropy::PUBLISHED_WIDTH;
 use crate::facts::Facts;
+use crate::statistics::holm;
 use crate::verdict_sentence;
 
 /// The findings in sentences.
@@ -27,25 +27,7 @@ pub(super) fn shows(facts: &Facts) -> Markup {
             );
         }
     }
-    let all = facts.correlations.iter();
-    let of_paper = |row: &&CorrelationRow| {
-        row.bin_width == PUBLISHED_WIDTH && row.smoothed && row.accuracy_of == row.method
-    };
-    for measured in all.filter(of_paper).filter(|row| row.source == Source::Measured) {
-        let null = same_vector(facts, measured).find(|row| row.source == Source::Gaussian);
-        lines.extend(null.map(|null| {
-            format!(
-                "Entropy of {} of {}{} and its smoothed accuracy: r = {:.3}; of Gaussian noise of the same \
-                 size: r = {:.3}.{}",
-                measured.side.symbol(),
-                measured.method,
-                if measured.layer > 0 { format!(", layer {}", measured.layer) } else { String::new() },
-                measured.r,
-                null.r,
-                excess_sentence(null)
-            )
-        }));
-    }
+    lines.extend(entropy_sentences(facts));
     lines.extend(cost_sentence(facts));
     html! {
         @if !lines.is_empty() {
@@ -54,45 +36,73 @@ pub(super) fn shows(facts: &Facts) -> Markup {
     }
 }
 
-/// What the smallest network took, clipped and from scratch.
+/// What the smallest network took, method by method that differs.
 fn cost_sentence(facts: &Facts) -> Option<String> {
     let neurons = facts.costs.iter().map(|row| row.neurons).min()?;
-    let fraction = |is_scratch: bool| {
-        let of_kind = |row: &&CostRow| {
-            row.neurons == neurons && row.method.starts_with("scratch") == is_scratch
-        };
-        facts.costs.iter().find(of_kind).and_then(|row| row.saved).map(|saved| 1.0 - saved)
-    };
-    let clipped = fraction(false)?;
-    let scratch = fraction(true).map(|fraction| {
-        format!("; a network of that width from scratch {:.1} %", 100.0 * fraction)
-    });
+    let mut parts: Vec<(String, Vec<&str>)> = vec![];
+    for row in facts.costs.iter().filter(|row| row.neurons == neurons) {
+        let fraction = format!("{:.1} %", 100.0 * (1.0 - row.saved?));
+        match parts.iter_mut().find(|(known, _)| *known == fraction) {
+            Some((_, methods)) => methods.push(&row.method),
+            None => parts.push((fraction, vec![&row.method])),
+        }
+    }
+    let parts: Vec<String> =
+        parts.into_iter().map(|(part, methods)| format!("{} {part}", methods.join(", "))).collect();
     Some(format!(
-        "Down to {neurons} neurons, clipping takes {:.1} % of the operations that the full width takes on the \
-         same batches{}.",
-        100.0 * clipped,
-        scratch.unwrap_or_default()
+        "Of the operations that the full width takes on as many batches, training down to {neurons} neurons \
+         takes: {}.",
+        parts.join("; ")
     ))
 }
 
-/// Whether the measured correlation is above that of the noise.
-fn excess_sentence(null: &CorrelationRow) -> &'static str {
-    match (null.excess_low, null.excess_high) {
-        (Some(low), _) if low > 0.0 => " The measured one is higher.",
-        (_, Some(high)) if high < 0.0 => " The measured one is lower.",
-        (Some(_), _) => " The two cannot be told apart.",
-        _ => " One seed cannot tell them apart.",
-    }
+/// Whether the entropy goes with the accuracy better than that of noise does.
+fn entropy_sentences(facts: &Facts) -> Vec<String> {
+    let of_paper = |row: &&CorrelationRow| {
+        row.bin_width == PUBLISHED_WIDTH && row.smoothed && row.accuracy_of == row.method
+    };
+    let rows: Vec<&CorrelationRow> = facts.correlations.iter().filter(of_paper).collect();
+    let pair = |measured: &&&CorrelationRow| measured.source == Source::Measured;
+    let pairs: Vec<(&CorrelationRow, &CorrelationRow)> = rows
+        .iter()
+        .filter(pair)
+        .filter_map(|measured| {
+            let is_null = |row: &&&CorrelationRow| {
+                row.source == Source::Gaussian && same_vector(row, measured)
+            };
+            Some((*measured, *rows.iter().find(is_null)?))
+        })
+        .collect();
+    let p: Vec<f64> = pairs.iter().filter_map(|(_, null)| null.p).collect();
+    let mut adjusted = holm(&p).into_iter();
+    let sentence = |(measured, null): (&CorrelationRow, &CorrelationRow)| {
+        let p = null.p.and_then(|_| adjusted.next());
+        let verdict = match (p, null.excess) {
+            (None, _) => "One seed cannot tell them apart.",
+            (Some(p), Some(excess)) if p < SIGNIFICANCE && excess > 0.0 => {
+                "The measured one is higher."
+            }
+            (Some(p), _) if p < SIGNIFICANCE => "The measured one is lower.",
+            _ => "The two cannot be told apart.",
+        };
+        let layer =
+            if measured.layer > 0 { format!(", layer {}", measured.layer) } else { String::new() };
+        format!(
+            "Entropy of {} of {}{layer} and its smoothed accuracy: r = {:.3}; of Gaussian noise of the same \
+             size: r = {:.3}. {verdict}",
+            measured.side.symbol(),
+            measured.method,
+            measured.r,
+            null.r,
+        )
+    };
+    pairs.into_iter().map(sentence).collect()
 }
 
-fn same_vector<'a>(
-    facts: &'a Facts,
-    of: &'a CorrelationRow,
-) -> impl Iterator<Item = &'a CorrelationRow> {
-    facts.correlations.iter().filter(move |row| {
-        (&row.method, row.layer, row.side, row.bin_width.to_bits(), &row.accuracy_of, row.smoothed)
-            == (&of.method, of.layer, of.side, of.bin_width.to_bits(), &of.accuracy_of, of.smoothed)
-    })
+/// Whether two rows are of one vector and accuracy.
+pub(super) fn same_vector(a: &CorrelationRow, b: &CorrelationRow) -> bool {
+    let key = |row: &CorrelationRow| (row.layer, row.side, row.bin_width.to_bits(), row.smoothed);
+    key(a) == key(b) && (&a.method, &a.accuracy_of) == (&b.method, &b.accuracy_of)
 }
 
 /// Every method that is found to differ from the baseline: where, and by how much at least and at most.

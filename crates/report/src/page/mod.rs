@@ -81,7 +81,8 @@ fn title(facts: &Facts) -> String {
         (Some(comparison), Some(run)) => {
             format!("{} on {}", comparison.methods.join(", "), run.data.name)
         }
-        _ => "The recorded run".into(),
+        (None, Some(run)) => format!("A run on {} without a clip yet", run.data.name),
+        (_, None) => "The recorded run".into(),
     }
 }
 

@@ -3,30 +3,28 @@
 use maud::{Markup, html};
 
 use super::MEASURES;
-use super::findings::is_found;
+use super::findings::{is_found, same_vector};
 use crate::comparable::flat_settings;
 use crate::comparison::Difference;
-use crate::correlation::{CorrelationRow, Side, Source};
-use crate::cost::{CostRow, WidthRow};
+use crate::correlation::{CorrelationRow, Source};
+use crate::cost::CostRow;
+use crate::entropies::Side;
 use crate::entropy::PUBLISHED_WIDTH;
 use crate::facts::Facts;
 use crate::published::{METHODS, Series, smoothed};
+use crate::widths::WidthRow;
 use crate::{Estimate, verdict_sentence};
 
-/// A number with four digits; the cell holds all of them.
-fn cell(value: Option<f64>, half: Option<f64>) -> Markup {
+/// An estimate, with its number of seeds where it has fewer than `most`.
+fn estimate(estimate: Option<Estimate>, most: usize) -> Markup {
+    let Some(estimate) = estimate else { return html! { td { "–" } } };
     html! {
-        @match value {
-            Some(value) => td data-value=(value) {
-                (format!("{value:.4}")) @if let Some(half) = half { " ± " (format!("{half:.4}")) }
-            },
-            None => td { "–" },
+        td data-value=(estimate.mean) {
+            (format!("{:.4}", estimate.mean))
+            @if let Some(half) = estimate.half_width() { " ± " (format!("{half:.4}")) }
+            @if estimate.n < most { br; (estimate.n) " of " (most) " seeds" }
         }
     }
-}
-
-fn estimate(estimate: Option<Estimate>) -> Markup {
-    cell(estimate.map(|e| e.mean), estimate.and_then(|e| e.half_width()))
 }
 
 fn head(columns: &[String]) -> Markup {
@@ -45,9 +43,9 @@ pub(super) fn estimates(facts: &Facts) -> Markup {
             div.wide { table {
                 (head(&names(&["neurons", "sparsity"], &comparison.methods)))
                 tbody { @for rung in comparison.shown() { tr {
-                    td { (rung.label()) } (cell(Some(rung.sparsity), None))
+                    td { (rung.label()) } (rounded(Some(rung.sparsity), 4))
                     @for method in 0..comparison.methods.len() {
-                        (estimate(comparison.estimate(measure, rung.cycle, method)))
+                        (estimate(comparison.estimate(measure, rung.cycle, method), comparison.seeds()))
                     }
                 } } }
             } }
@@ -69,6 +67,9 @@ pub(super) fn table_1(facts: &Facts) -> Markup {
         Some((theirs, *name, smoothed(comparison, comparison.method(name).ok()?)))
     };
     let methods: Vec<_> = METHODS.iter().enumerate().filter_map(of_method).collect();
+    if methods.is_empty() {
+        return html! {};
+    }
     let columns: Vec<String> = methods
         .iter()
         .flat_map(|(_, name, _)| [format!("{name}, paper"), format!("{name}, here")])
@@ -78,10 +79,11 @@ pub(super) fn table_1(facts: &Facts) -> Markup {
         div.wide { table {
             (head(&names(&["sparsity"], &columns)))
             tbody { @for (sparsity, _) in published.curve(0) { tr {
-                (cell(Some(sparsity), None))
+                (rounded(Some(sparsity), 4))
                 @for (theirs, _, ours) in &methods {
-                    (cell(published.at(sparsity, *theirs), None))
-                    (estimate(ours.iter().find(|(s, _)| (s - sparsity).abs() < 1e-4).map(|(_, e)| *e)))
+                    (rounded(published.at(sparsity, *theirs), 4))
+                    @let ours = ours.iter().find(|(s, _)| (s - sparsity).abs() < 1e-4);
+                    (estimate(ours.map(|(_, estimate)| *estimate), comparison.seeds()))
                 }
             } } }
         } }
@@ -151,18 +153,19 @@ pub(super) fn correlations(facts: &Facts) -> Markup {
                 } }
             }
             p.soft {
-                "Mean over the seeds ± half the 95 % interval; of noise, ± the deviation over the draws where \
-                 there is one seed. The accuracy falls down the ladder, and so does log₂ n, whatever is \
-                 measured: a correlation says something only where it is above those to its right. Cycles in \
-                 which no entry lies within [−50, 50] have no entropy and are left out. Other bin widths and \
-                 methods: correlations.csv."
+                "With the 95 % interval over the seeds (Fisher's z); of one seed, noise with the deviation over \
+                 the draws. The accuracy falls down the ladder, and so does log₂ n, whatever is measured: a \
+                 correlation says something only where it is above those to its right. log₂ inside is the bound \
+                 of the entries within [−50, 50]. Cycles in which none lies there have no entropy and are left \
+                 out, everywhere; draws of noise may lack some more. Other bin widths and methods: \
+                 correlations.csv."
             }
         }
     }
 }
 
 /// Rows of one vector and accuracy, of all sources: what the page shows of `correlations.csv`.
-fn vectors(rows: &[CorrelationRow], smoothed: bool) -> Vec<[&CorrelationRow; 4]> {
+fn vectors(rows: &[CorrelationRow], smoothed: bool) -> Vec<Vec<&CorrelationRow>> {
     let shown = |row: &&CorrelationRow| {
         let known = row.accuracy_of == row.method || METHODS.contains(&row.accuracy_of.as_str());
         // The published bins for all; every width for a method with its own accuracy.
@@ -170,19 +173,41 @@ fn vectors(rows: &[CorrelationRow], smoothed: bool) -> Vec<[&CorrelationRow; 4]>
         row.smoothed == smoothed && known && (row.bin_width == PUBLISHED_WIDTH || own)
     };
     let rows: Vec<&CorrelationRow> = rows.iter().filter(shown).collect();
-    // The four sources of a vector stand one after the other.
-    rows.chunks_exact(4).filter_map(|four| four.try_into().ok()).collect()
+    rows.chunk_by(|a, b| same_vector(a, b)).map(<[_]>::to_vec).collect()
 }
 
-fn correlation(vector: &[&CorrelationRow; 4]) -> Markup {
-    let CorrelationRow { method, layer, side, bin_width, accuracy_of, cycles, seeds, .. } =
-        vector[0];
+fn correlation(vector: &[&CorrelationRow]) -> Markup {
+    let CorrelationRow { method, layer, side, bin_width, accuracy_of, seeds, .. } = vector[0];
+    let of = |source| vector.iter().find(|row| row.source == source);
+    let fewest = vector.iter().map(|row| row.cycles).min().unwrap_or(0);
+    let cycles = if fewest < vector[0].cycles {
+        format!("{fewest}–{}", vector[0].cycles)
+    } else {
+        fewest.to_string()
+    };
     html! {
         tr {
             td { (side.symbol()) " of " (method) @if *layer > 0 { ", layer " (layer) } }
             td { (accuracy_of) } td { (bin_width) } td { (cycles) } td { (seeds) }
-            @for row in vector {
-                (cell(Some(row.r), row.high.map(|high| high - row.r).or(row.draw_deviation)))
+            @for source in Source::ALL {
+                @match of(source) {
+                    Some(row) => (r(row)),
+                    None => td { "–" },
+                }
+            }
+        }
+    }
+}
+
+/// A correlation with its interval, which is not symmetric; of one seed, with the deviation over draws.
+fn r(row: &CorrelationRow) -> Markup {
+    html! {
+        td data-value=(row.r) {
+            (format!("{:.4}", row.r))
+            @match (row.low, row.high, row.draw_deviation) {
+                (Some(low), Some(high), _) => { br; (format!("{low:.3} … {high:.3}")) }
+                (_, _, Some(deviation)) => { " ± " (format!("{deviation:.4}")) }
+                _ => {}
             }
         }
     }
@@ -196,7 +221,7 @@ pub(super) fn costs(facts: &Facts) -> Markup {
     let batch = facts.widths.iter().find_map(|row| row.batch);
     let batch = batch.map_or("ms a batch".into(), |images| format!("ms, {images} images"));
     html! {
-        h3 { "The networks" }
+        h3 { "The networks" @if facts.runs.len() > 1 { ", as timed by the first run" } }
         div.wide { table {
             (head(&names(&["neurons", "parameters", "bytes (f32)", "MACs an image", "ms, one image"], &[batch])))
             tbody { @for row in widths { (width(row)) } }

@@ -1,0 +1,187 @@
+//! Entropies of everything that `dtc` measured, and of noise in its place.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::Estimate;
+use crate::entropy::{DRAWS, Noise, gibbs, noise};
+use crate::rays::LayerRays;
+
+/// Which weight sums were measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The incoming ones, `y_previous`.
+    Previous,
+    /// The outgoing ones, `y_next`.
+    Next,
+}
+
+impl Side {
+    /// Both, in the order of the files.
+    pub const BOTH: [Self; 2] = [Self::Previous, Self::Next];
+
+    /// As the paper writes the vector.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Self::Previous => "y_prev",
+            Self::Next => "y_next",
+        }
+    }
+}
+
+/// A line of `entropy.csv`: one vector of one cycle at one bin width.
+#[derive(Debug, Clone, Serialize)]
+pub struct EntropyRow {
+    /// The method that measured.
+    pub method: String,
+    /// Its seed.
+    pub seed: u64,
+    /// The hidden layer.
+    pub layer: usize,
+    /// The cycle.
+    pub cycle: usize,
+    /// Fraction of the layer's first width that is gone after its clip.
+    pub sparsity: f64,
+    /// Which vector.
+    pub side: Side,
+    /// Width of a bin.
+    pub bin_width: f64,
+    /// Entries of the vector.
+    pub n: usize,
+    /// Those inside the range of the histogram.
+    pub inside: usize,
+    /// Its entropy in bits; none where no entry is inside.
+    pub bits: Option<f64>,
+    /// log₂ n, the most that n entries can have.
+    pub log2_n: f64,
+    /// log₂ of those inside, the most that these can have; none where no entry is inside.
+    pub log2_inside: Option<f64>,
+    /// Mean entropy of uniform noise over the draws.
+    pub uniform: Option<f64>,
+    /// Its standard deviation over the draws.
+    pub uniform_deviation: Option<f64>,
+    /// Likewise of Gaussian noise.
+    pub gaussian: Option<f64>,
+    /// Its standard deviation over the draws.
+    pub gaussian_deviation: Option<f64>,
+}
+
+/// Vectors of one layer of one seed down the ladder.
+pub(crate) struct Track<'a> {
+    /// The method that measured.
+    pub(crate) method: &'a str,
+    /// Its seed.
+    pub(crate) seed: u64,
+    /// The hidden layer.
+    pub(crate) layer: usize,
+    /// By cycle: sparsity, both vectors.
+    pub(crate) vectors: BTreeMap<usize, (f64, &'a [Vec<f64>; 2])>,
+}
+
+/// The tracks of some rays.
+pub(crate) fn tracks(rays: &[LayerRays]) -> Vec<Track<'_>> {
+    let mut tracks: BTreeMap<(&str, usize, u64), Track<'_>> = BTreeMap::new();
+    for LayerRays { method, seed, layer, cycle, sparsity, y, .. } in rays {
+        let track = tracks.entry((method, *layer, *seed)).or_insert_with(|| Track {
+            method,
+            seed: *seed,
+            layer: *layer,
+            vectors: BTreeMap::new(),
+        });
+        track.vectors.insert(*cycle, (*sparsity, y));
+    }
+    tracks.into_values().collect()
+}
+
+/// Noise by cycle and kind, in the place of one vector of a track.
+pub(crate) type Drawn = BTreeMap<(usize, Noise), Vec<Vec<f64>>>;
+
+/// Draws noise in the place of one vector of a track. Vectors of one seed, layer, cycle and side have the
+/// same draws, whatever method measured them.
+pub(crate) fn draws(track: &Track<'_>, side: usize) -> Drawn {
+    let of_cycle = |(&cycle, (_, y)): (&usize, &(f64, &[Vec<f64>; 2]))| {
+        let stream = ((track.layer << 20) + cycle) as u64 * 2 + side as u64;
+        [Noise::Uniform, Noise::Gaussian]
+            .map(|kind| ((cycle, kind), noise(&y[side], kind, track.seed, stream)))
+    };
+    track.vectors.iter().flat_map(of_cycle).collect()
+}
+
+/// Entropies of one vector of a track at one bin width, by cycle; a cycle without one is left out.
+pub(crate) struct Entropies {
+    pub(crate) measured: BTreeMap<usize, f64>,
+    pub(crate) log2_n: BTreeMap<usize, f64>,
+    pub(crate) log2_inside: BTreeMap<usize, f64>,
+    /// By draw.
+    pub(crate) noise: BTreeMap<Noise, Vec<BTreeMap<usize, f64>>>,
+}
+
+impl Entropies {
+    /// The entropies, with a row a cycle.
+    pub(crate) fn of(
+        track: &Track<'_>,
+        (place, side): (usize, Side),
+        drawn: &Drawn,
+        bin_width: f64,
+    ) -> (Self, Vec<EntropyRow>) {
+        let kinds = [Noise::Uniform, Noise::Gaussian];
+        let mut found = Self {
+            measured: BTreeMap::new(),
+            log2_n: BTreeMap::new(),
+            log2_inside: BTreeMap::new(),
+            noise: kinds.map(|kind| (kind, vec![BTreeMap::new(); DRAWS])).into(),
+        };
+        let mut rows = vec![];
+        for (&cycle, (sparsity, y)) in &track.vectors {
+            let y = &y[place];
+            let log2 = |count: usize| (count as f64).log2();
+            let entropy = gibbs(y, bin_width);
+            let log2_inside = entropy.bits.map(|_| log2(entropy.inside));
+            found.log2_n.insert(cycle, log2(y.len()));
+            found.log2_inside.extend(log2_inside.map(|bits| (cycle, bits)));
+            found.measured.extend(entropy.bits.map(|bits| (cycle, bits)));
+            let [uniform, gaussian] =
+                kinds.map(|kind| found.add_noise(kind, cycle, &drawn[&(cycle, kind)], bin_width));
+            rows.push(EntropyRow {
+                method: track.method.to_owned(),
+                seed: track.seed,
+                layer: track.layer,
+                cycle,
+                sparsity: *sparsity,
+                side,
+                bin_width,
+                n: y.len(),
+                inside: entropy.inside,
+                bits: entropy.bits,
+                log2_n: log2(y.len()),
+                log2_inside,
+                uniform: uniform.map(|estimate| estimate.mean),
+                uniform_deviation: uniform.and_then(|estimate| estimate.deviation),
+                gaussian: gaussian.map(|estimate| estimate.mean),
+                gaussian_deviation: gaussian.and_then(|estimate| estimate.deviation),
+            });
+        }
+        (found, rows)
+    }
+
+    /// Adds the entropies of draws in a cycle; their estimate over the draws that have one.
+    fn add_noise(
+        &mut self,
+        kind: Noise,
+        cycle: usize,
+        draws: &[Vec<f64>],
+        bin_width: f64,
+    ) -> Option<Estimate> {
+        let mut all = vec![];
+        let into = self.noise.get_mut(&kind).expect("both kinds are there");
+        for (draw, into) in draws.iter().zip(into) {
+            if let Some(bits) = gibbs(draw, bin_width).bits {
+                into.insert(cycle, bits);
+                all.push(bits);
+            }
+        }
+        Estimate::of(&all)
+    }
+}
