@@ -1,5 +1,7 @@
 //! The paper's correlations of entropy and accuracy, from its author's recorded run.
 
+use std::path::Path;
+
 use rayclip_report::{CorrelationRow, Recorded, Side, Source};
 
 use crate::support::golden_data;
@@ -48,6 +50,18 @@ fn the_published_correlations_are_reproduced_and_so_is_their_null() {
     assert!((uniform - 0.901).abs() < 0.001, "{uniform}");
     let gaussian = of(Side::Next, "dtc", true, Source::Gaussian);
     assert!((gaussian - 0.910).abs() < 0.003, "{gaussian}");
+    // The page that documents them says the same.
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/method.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    for (accuracy_of, smoothed) in
+        [("dtc", true), ("random", true), ("dtc", false), ("random", false)]
+    {
+        let sources = [Source::Measured, Source::Log2N, Source::Uniform, Source::Gaussian];
+        let cells = sources.map(|source| of(Side::Next, accuracy_of, smoothed, source));
+        let cells = cells.map(|r| format!("{r:.4}").trim_start_matches('0').to_owned());
+        let row = format!("| {} |", cells.join(" | "));
+        assert!(page.contains(&row), "{accuracy_of} {smoothed}: {row}");
+    }
     let cycle_23 = |row: &&rayclip_report::EntropyRow| {
         row.cycle == 23 && row.side == Side::Previous && row.bin_width == 0.2
     };

@@ -295,11 +295,12 @@ fn drop_impossible(clips: &mut Vec<Clip>, first: &[usize]) -> Option<String> {
     let all = clips.len();
     let most = first.iter().sum();
     let is_fraction = |value: f64| (0.0..=1.0).contains(&value);
-    // A clip takes a neuron at least, so that there are no more cycles than neurons.
+    // A clip takes a neuron at least, so that there are no more cycles than neurons. (A layer that is small
+    // enough stands in the rows of `scratch` with the width that it keeps.)
     clips.retain(|clip| {
         let before = first.get(clip.layer).is_some_and(|width| clip.width_before <= *width);
         let accuracy = is_fraction(clip.accuracy_after_clip) && is_fraction(clip.sparsity);
-        before && clip.width_after < clip.width_before && clip.cycle < most && accuracy
+        before && clip.width_after <= clip.width_before && clip.cycle < most && accuracy
     });
     // What most rows say of a clip is the ladder.
     let mut votes: BTreeMap<(usize, usize), BTreeMap<usize, usize>> = BTreeMap::new();
@@ -311,7 +312,7 @@ fn drop_impossible(clips: &mut Vec<Clip>, first: &[usize]) -> Option<String> {
     let mut ladder = BTreeMap::new();
     for ((layer, cycle), votes) in votes {
         let last = last.entry(layer).or_insert(usize::MAX);
-        let falling = votes.into_iter().filter(|(width, _)| width < last);
+        let falling = votes.into_iter().filter(|(width, _)| width <= last);
         if let Some((width, _)) = falling.max_by_key(|(_, count)| *count) {
             ladder.insert((layer, cycle), width);
             *last = width;
