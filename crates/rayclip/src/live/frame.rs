@@ -213,11 +213,10 @@ fn draw_rays(live: &Live, frame: &mut Frame<'_>, area: Rect) {
         return;
     };
     let title = format!(
-        "|ray sum| of cycle {}, seed {}: mean {:.2e}, {} entries",
+        "|ray sum| of cycle {}, seed {}: mean {:.1e}",
         rays.cycle,
         rays.seed,
         rays.magnitude() * rays.ray_sum.len() as f64,
-        rays.ray_sum.len()
     );
     let count = columns(area, rays.ray_sum.len());
     let all: Vec<f64> = rays.ray_sum.iter().map(|value| value.abs()).collect();

@@ -47,11 +47,13 @@ fn cost_sentence(facts: &Facts) -> Option<String> {
             None => parts.push((fraction, vec![&row.method])),
         }
     }
-    let parts: Vec<String> =
-        parts.into_iter().map(|(part, methods)| format!("{} {part}", methods.join(", "))).collect();
+    let parts: Vec<String> = parts
+        .into_iter()
+        .map(|(part, methods)| format!("{}: {part}", methods.join(", ")))
+        .collect();
     Some(format!(
         "Of the operations that the full width takes on as many batches, training down to {neurons} neurons \
-         takes: {}.",
+         takes — {}.",
         parts.join("; ")
     ))
 }
