@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use crate::support::{
-    golden_data, output, refused, skipped, small_compare, small_data, small_run, succeed,
+    cycles, golden_data, output, refused, skipped, small_compare, small_data, small_run, succeed,
 };
 
 const FIGURES: [&str; 9] = [
@@ -368,6 +368,13 @@ fn rays_on_disk_are_those_that_were_clipped_by() {
     };
     let (previous, next) = (vector("ray_previous"), vector("ray_next"));
     assert_eq!((previous.len(), vector("y_previous").len(), vector("y_next").len()), (40, 4, 4));
+    // Two products with Θ, [4, 40], an iteration and two for the certificate, of two rays.
+    let row = &cycles(&run)[0];
+    let number = |name: &str| row[name].parse::<f64>().unwrap();
+    let products = number("solver_flops") / (2.0 * 4.0 * 40.0);
+    let most = number("solver_iterations");
+    assert!(products % 2.0 == 0.0 && products <= 4.0 * (most + 1.0), "{products} {most}");
+    assert!(products >= 2.0 * (most + 1.0) + 2.0, "{products} {most}");
     // Entries of the ray sum that are not zero are kept before all others.
     let json: serde_json::Value =
         serde_json::from_slice(&fs::read(run.join("kept/cycle_00.json")).unwrap()).unwrap();
@@ -391,6 +398,7 @@ fn event_files_are_written_while_it_runs_and_afterwards() {
     let data = small_data(folder.path());
     let own = ["--out", "run", "--quiet", "--tensorboard", "--replicas", "2"];
     succeed(folder.path(), &small_run(&data, &own));
+    assert!(cycles(&folder.path().join("run")).iter().all(|row| row["at_once"] == "2"));
     succeed(folder.path(), &["report", "run", "--tensorboard"]);
     for seed in ["dtc-seed0", "dtc-seed1"] {
         let file = |at: &str| {

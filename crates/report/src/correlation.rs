@@ -283,6 +283,9 @@ mod tests {
         assert!(-1.0 < low && low < wide.r && wide.r < high && high < 1.0, "{low} {high}");
         // What rounding makes of two equal correlations is no finding.
         assert!(wide.p.unwrap() > 0.5, "{:?}", wide.p);
+        let above = row(&key, Source::Gaussian, &[one(0.5, 0.1), one(0.5, 0.11), one(0.5, 0.12)]);
+        assert!((above.excess.unwrap() - 0.11).abs() < 1e-12 && above.excess_low.unwrap() > 0.0);
+        assert!(above.p.unwrap() < 0.01, "{:?}", above.p);
         let alone = row(&key, Source::Measured, &[one(1.0, 0.0)]);
         assert!((alone.r - 1.0).abs() < 1e-9 && alone.low.is_none() && alone.p.is_none());
     }

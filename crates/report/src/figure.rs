@@ -172,3 +172,26 @@ impl Figure {
         rows
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_point_is_a_row() {
+        let estimate = crate::Estimate::of(&[0.8, 0.9]).unwrap();
+        let points = vec![Point::of(0.1, estimate), Point::bare(0.2, 0.7)];
+        let curve = Curve { name: "dtc".into(), colour: 0, style: Style::Line, points };
+        let (x, y) = (Axis::new("sparsity"), Axis::fraction("accuracy"));
+        let panel = Panel { title: "panel".into(), x, y, curves: vec![curve] };
+        let figure =
+            Figure { name: "f", title: "t".into(), caption: "c".into(), panels: vec![panel] };
+        let rows = figure.rows();
+        let first = &rows[0];
+        assert_eq!((first.figure, first.panel, first.curve), ("f", "panel", "dtc"));
+        assert_eq!((first.x_label, first.y_label), ("sparsity", "accuracy"));
+        assert_eq!((first.x, first.y, first.n), (0.1, estimate.mean, 2));
+        assert_eq!((first.low, first.high), (estimate.low, estimate.high));
+        assert_eq!((rows.len(), rows[1].y, rows[1].low, rows[1].n), (2, 0.7, None, 1));
+    }
+}

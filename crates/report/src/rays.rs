@@ -130,3 +130,17 @@ fn vector(file: &SafeTensors<'_>, name: &str) -> Result<Vec<f64>, String> {
     let number = |bytes: &[u8]| f64::from_le_bytes(bytes.try_into().expect("eight bytes a number"));
     Ok(tensor.data().chunks_exact(8).map(number).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_magnitude_is_the_papers() {
+        // Its code: np.mean(np.abs(ray)) / len(ray).
+        let (y, ray_sum) = ([vec![1.0], vec![2.0]], vec![1.0, -3.0]);
+        let method = "dtc".to_owned();
+        let rays = LayerRays { method, seed: 0, layer: 0, cycle: 0, sparsity: 0.1, y, ray_sum };
+        assert_eq!(rays.magnitude(), 1.0);
+    }
+}

@@ -281,6 +281,23 @@ mod tests {
     }
 
     #[test]
+    fn rays_are_named_by_their_side() {
+        let parent = tempfile::tempdir().unwrap();
+        let config = resolve(&Layers::default()).unwrap();
+        let run = RunDir::create(&parent.path().join("run"), &config).unwrap();
+        let rays = Rays { y: [vec![1.0], vec![2.0]], x: [vec![3.0, 0.0], vec![4.0, 5.0]] };
+        run.write_rays(7, &[&LayerRays { replica: 3, layer: 1, rays }]).unwrap();
+        let bytes = fs::read(run.path().join("rays/cycle_07.safetensors")).unwrap();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let first = |name: &str| {
+            let tensor = file.tensor(&format!("replica_3.layer_1.{name}")).unwrap();
+            f64::from_le_bytes(tensor.data()[..8].try_into().unwrap())
+        };
+        let names = ["y_previous", "y_next", "ray_previous", "ray_next"];
+        assert_eq!(names.map(first), [1.0, 2.0, 3.0, 4.0]);
+    }
+
+    #[test]
     fn a_folder_that_cannot_be_made_is_named() {
         let parent = tempfile::tempdir().unwrap();
         let file = parent.path().join("file");

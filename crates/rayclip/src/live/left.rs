@@ -21,20 +21,7 @@ impl Live {
         let costs = costs(&self.cycle_seconds(), &widths);
         let (done, all) = (progress.batches_done as f64, progress.batches as f64);
         let seconds = match costs {
-            Some(costs) => {
-                // Chunks are taken to be alike.
-                let cycles = costs.len() as f64;
-                let a_cycle = self.batches_per_cycle()? as f64;
-                let chunk = cycles * a_cycle;
-                let total: f64 = costs.iter().sum();
-                let within = (done % chunk) / a_cycle;
-                let spent: f64 = costs
-                    .iter()
-                    .enumerate()
-                    .map(|(cycle, cost)| cost * (within - cycle as f64).clamp(0.0, 1.0))
-                    .sum();
-                (total * (all / chunk - (done / chunk).floor()) - spent).max(0.0)
-            }
+            Some(costs) => remaining(&costs, self.batches_per_cycle()? as f64, (done, all)),
             None => summary.seconds * (all - done) / done,
         };
         Duration::try_from_secs_f64(seconds).ok()
@@ -75,9 +62,28 @@ fn costs(done: &[(f64, f64)], widths: &[f64]) -> Option<Vec<f64>> {
     Some(widths.iter().map(|width| mean_y + slope * (width - mean_x)).collect())
 }
 
+/// Seconds of the batches that are left of `all`; chunks are taken to be alike.
+fn remaining(costs: &[f64], a_cycle: f64, (done, all): (f64, f64)) -> f64 {
+    let chunk = costs.len() as f64 * a_cycle;
+    let total: f64 = costs.iter().sum();
+    let within = (done % chunk) / a_cycle;
+    let spent = |(cycle, cost): (usize, &f64)| cost * (within - cycle as f64).clamp(0.0, 1.0);
+    let spent: f64 = costs.iter().enumerate().map(spent).sum();
+    (total * (all / chunk - (done / chunk).floor()) - spent).max(0.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_is_the_rest_of_the_chunk_and_the_chunks_that_follow() {
+        let costs = [12.0, 7.0, 4.0];
+        // Ten batches a cycle, two chunks.
+        assert_eq!(remaining(&costs, 10.0, (15.0, 60.0)), 3.5 + 4.0 + 23.0);
+        assert_eq!(remaining(&costs, 10.0, (30.0, 60.0)), 23.0);
+        assert_eq!(remaining(&costs, 10.0, (60.0, 60.0)), 0.0);
+    }
 
     #[test]
     fn a_cycle_costs_a_constant_and_a_part_that_grows_with_the_neurons() {

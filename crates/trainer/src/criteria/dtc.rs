@@ -73,6 +73,15 @@ mod tests {
     }
 
     fn scores(settings: &[&str], device: &Device) -> Vec<Vec<Vec<f64>>> {
+        let layers = |count| [0, 1].map(|number| layer(number, count, device));
+        scored(settings, device, layers).layers
+    }
+
+    fn scored(
+        settings: &[&str],
+        device: &Device,
+        layers: impl Fn(usize) -> [LayerWeights; 2],
+    ) -> Scores {
         let settings = settings.iter().map(|text| Setting::parse(text).unwrap()).collect();
         let config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
         let replicas = config.all_replicas();
@@ -83,8 +92,8 @@ mod tests {
         let calibration = Calibration::draw(&images, network, &replicas, 3, &config);
         let context =
             Context { config: &config, replicas: &replicas, cycle: 3, calibration: &calibration };
-        let layers = [0, 1].map(|number| layer(number, replicas.len(), device));
-        Dtc { domain: None, reduction: None }.score(&layers, &context).unwrap().layers
+        let layers = layers(replicas.len());
+        Dtc { domain: None, reduction: None }.score(&layers, &context).unwrap()
     }
 
     #[expect(deprecated, reason = "Burn 0.23 drops the backend; until then it is one of ours")]
@@ -100,6 +109,22 @@ mod tests {
                 assert!((a - b).abs() < 0.02, "{a} {b}");
             }
         }
+    }
+
+    #[test]
+    fn the_first_measurements_are_of_the_incoming_weights() {
+        let device = Device::flex();
+        let silent = |count| {
+            [0, 1].map(|number| {
+                let layer = layer(number, count, &device);
+                LayerWeights { outgoing: layer.outgoing.zeros_like(), ..layer }
+            })
+        };
+        let solve = &scored(&[], &device, silent).solves[0][0];
+        let rays = solve.rays.as_ref().unwrap();
+        assert_eq!((rays.y[0].len(), rays.x[0].len()), (2, 24));
+        assert!(rays.y[0].iter().all(|y| *y != 0.0) && rays.y[1].iter().all(|y| *y == 0.0));
+        assert!(rays.x[1].iter().all(|x| *x == 0.0));
     }
 
     #[test]
