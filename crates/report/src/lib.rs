@@ -1,6 +1,7 @@
 //! What runs showed, read from their folders; no device is needed.
 
 mod arrow;
+mod clips;
 mod comparable;
 mod comparison;
 mod comparison_table;
@@ -30,6 +31,7 @@ mod tensorboard;
 mod widths;
 
 pub use arrow::arrow_of_csv;
+pub use clips::Clip;
 pub use comparison::{Comparison, Difference, Measure, SIGNIFICANCE, Statistic, Verdict};
 pub use comparison_table::{differences_table, estimates_table, verdict_sentence};
 pub use correlation::{CorrelationRow, Source};
@@ -43,7 +45,7 @@ pub use lowess::lowess;
 pub use published::{METHODS, Series, smoothed, table_1};
 pub use rays::{LayerRays, last_rays};
 pub use report::{EVENTS, PAGE, missing, write_report};
-pub use run::{Clip, Data, Energy, Gap, Progress, Run, Summary};
+pub use run::{Data, Energy, Gap, Progress, Run, Summary};
 pub use statistics::{CONFIDENCE, Estimate, holm};
 pub use sweep::{SweepCell, SweepResult, sweep_results, sweep_table, write_sweep};
 pub use table::closing_table;

@@ -4,9 +4,9 @@ use std::fs;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clips::rows_of;
 use crate::flops::Ends;
 use crate::ladder::{joined, rungs};
-use crate::run::rows_of;
 use crate::{Gap, Run};
 
 /// Bytes of a parameter, f32.

@@ -1,11 +1,14 @@
 //! The arguments as they are typed.
 
+mod solver;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use cs_solver::{Algorithm, Settings};
+use clap::{Args, Parser, Subcommand};
 use rayclip_trainer::config::DeviceChoice;
+
+pub(crate) use solver::{Bench, BenchArgs, BenchSolverArgs, OperatorKind, Size, SolveArgs};
 
 /// Trains neural networks and makes them smaller while they train.
 ///
@@ -259,123 +262,6 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count @ 1..) => Ok(count),
         _ => Err("expected a number, at least 1".into()),
-    }
-}
-
-#[derive(Debug, Args)]
-#[group(id = "weight", required = true, multiple = false, args = ["lambda", "lambda_ratio"])]
-pub(crate) struct SolveArgs {
-    /// A safetensors file with the tensors a [n, m] and y [n] or [columns, n]; or two .npy files,
-    /// first A, then y
-    #[arg(value_name = "FILE", required = true, num_args = 1..=2)]
-    pub(crate) files: Vec<PathBuf>,
-    /// Weight λ of the ℓ₁ norm; there is no ½ before the square
-    #[arg(long, value_name = "LAMBDA", allow_negative_numbers = true)]
-    pub(crate) lambda: Option<f64>,
-    /// λ as a fraction of each column's 2‖Aᵀy‖∞, from which on x is zero
-    #[arg(long, value_name = "RATIO", allow_negative_numbers = true)]
-    pub(crate) lambda_ratio: Option<f64>,
-    #[command(flatten)]
-    pub(crate) solver: SolverArgs,
-    /// Iterations of halpern and fista at most
-    #[arg(long, value_name = "COUNT", default_value_t = Settings::default().max_iterations)]
-    pub(crate) max_iterations: usize,
-    /// Leave columns that miss the tolerance as they are, instead of finishing them in f64
-    #[arg(long)]
-    pub(crate) no_polish: bool,
-    /// Certify the tensor x of this safetensors file, from whatever solver, instead of solving
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["algorithm", "device", "max_iterations", "no_polish", "out"])]
-    pub(crate) check: Option<PathBuf>,
-    /// File to write x and nu to; it must not exist
-    #[arg(long, value_name = "FILE", default_value = "solution.safetensors")]
-    pub(crate) out: PathBuf,
-    /// Print one JSON object a line on stdout, one a column and one of the whole
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SolverArgs {
-    /// auto, homotopy, ssnal, halpern or fista
-    #[arg(long, value_name = "NAME", default_value = "auto")]
-    pub(crate) algorithm: Algorithm,
-    /// Certified relative duality gap at which a column is converged
-    #[arg(long, value_name = "GAP", default_value_t = Settings::default().tolerance)]
-    pub(crate) tolerance: f64,
-    /// Where halpern and fista run: auto, wgpu, ndarray, flex or cuda; auto is a GPU or flex
-    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = device_choice)]
-    pub(crate) device: DeviceChoice,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct BenchArgs {
-    #[command(subcommand)]
-    pub(crate) what: Bench,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Bench {
-    /// Problems a second of the LASSO solver on Gaussian·DCT problems with λ = 0.3
-    Solver(BenchSolverArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct BenchSolverArgs {
-    /// Sizes m × n × columns, for example 512x51x64,4096x409x8
-    #[arg(
-        long,
-        value_name = "SIZES",
-        value_delimiter = ',',
-        default_value = "64x32x2,512x51x2,512x51x64,512x51x1024,512x256x2,512x256x64"
-    )]
-    pub(crate) sizes: Vec<Size>,
-    /// Operator of the problems of these sizes
-    #[arg(long, value_name = "NAME", value_enum, default_value_t = OperatorKind::Gaussian)]
-    pub(crate) operator: OperatorKind,
-    /// Safetensors files with the tensors a, y and lambda, instead of sizes
-    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["sizes", "operator"])]
-    pub(crate) problems: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(crate) solver: SolverArgs,
-    /// Time every algorithm, one after the other in turn, instead of one
-    #[arg(long)]
-    pub(crate) compare: bool,
-    /// Timings of each, of which the median counts
-    #[arg(long, value_name = "COUNT", default_value_t = 3)]
-    pub(crate) repeats: usize,
-    /// Print one JSON object a line on stdout
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// The operator of a benchmark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum OperatorKind {
-    /// A Gaussian matrix times a cosine transform, its entries in memory
-    Gaussian,
-    /// Some rows of a cosine transform with random signs, without entries
-    Dct,
-}
-
-/// A size of a benchmark, `m × n × columns`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Size {
-    pub(crate) m: usize,
-    pub(crate) n: usize,
-    pub(crate) columns: usize,
-}
-
-impl FromStr for Size {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let extents: Option<Vec<usize>> = text.split('x').map(|part| part.parse().ok()).collect();
-        match extents.as_deref() {
-            Some(&[m, n, columns]) if m >= 2 && n >= 1 && columns >= 1 => {
-                Ok(Self { m, n, columns })
-            }
-            _ => Err("expected m x n x columns with m at least 2, for example 512x51x64".into()),
-        }
     }
 }
 
