@@ -294,7 +294,7 @@ fn runs_that_do_not_compare_are_left_out_by_name() {
     assert!(stderr.contains("other: left out") && stderr.contains("ladders"), "{stderr}");
     assert!(stderr.contains("nowhere: ") && stderr.lines().count() == 2, "{stderr}");
     assert!(page.contains("left out") && page.contains("l2 − dtc"), "{stderr}");
-    assert!(page.contains("the runs differ in training.batches_per_cycle: 30 | 1"));
+    assert!(page.contains("<li>training.batches_per_cycle: 30 | 1</li>"));
 }
 
 #[test]

@@ -97,8 +97,11 @@ pub(crate) fn drop_impossible(clips: &mut Vec<Clip>, first: &[usize]) -> Option<
     // A clip takes a neuron at least, so that there are no more cycles than neurons. (A layer that is small
     // enough stands in the rows of `scratch` with the width that it keeps.)
     clips.retain(|clip| {
+        let others = [clip.accuracy_before_clip, clip.accuracy_after_training];
         let before = first.get(clip.layer).is_some_and(|width| clip.width_before <= *width);
-        let accuracy = is_fraction(clip.accuracy_after_clip) && is_fraction(clip.sparsity);
+        let accuracy = is_fraction(clip.accuracy_after_clip)
+            && is_fraction(clip.sparsity)
+            && others.into_iter().flatten().all(is_fraction);
         before && clip.width_after <= clip.width_before && clip.cycle < most && accuracy
     });
     // What most rows say of a clip is the ladder.

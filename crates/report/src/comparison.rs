@@ -202,13 +202,19 @@ impl Comparison {
         self.values.values().map(BTreeMap::len).max().unwrap_or(0)
     }
 
-    /// The number of a method.
+    /// The number of a method; of one that stands with its run's folder, without it where it is the only one.
     ///
     /// # Errors
-    /// There is none of this name.
+    /// There is none of this name, or several.
     pub fn method(&self, name: &str) -> Result<usize, ReportError> {
-        self.methods.iter().position(|method| method == name).ok_or_else(|| {
-            ReportError::UnknownMethod { name: name.to_owned(), known: self.methods.join(", ") }
+        let exact = self.methods.iter().position(|method| method == name);
+        let mut of_runs = self.methods.iter().enumerate().filter(|(_, method)| {
+            method.strip_prefix(name).is_some_and(|folder| folder.starts_with(" ("))
+        });
+        let only = of_runs.next().filter(|_| of_runs.next().is_none()).map(|(place, _)| place);
+        exact.or(only).ok_or_else(|| ReportError::UnknownMethod {
+            name: name.to_owned(),
+            known: self.methods.join(", "),
         })
     }
 

@@ -48,9 +48,13 @@ pub fn verdict_sentence(comparison: &Comparison, measure: Measure, baseline: usi
         return format!("no comparison with {baseline} was tested: no two seeds have both methods");
     }
     let found = |d: &&Difference| matches!(d.verdict, Verdict::Higher | Verdict::Lower);
+    let untested = match all.len() - tested {
+        0 => String::new(),
+        count => format!("; {count} were not tested, as no two seeds have both methods"),
+    };
     format!(
         "{} of {tested} comparisons with {baseline} can be told from nothing (paired t-tests, Holm over those \
-         of a width, 5 %)",
+         of a width, 5 %){untested}",
         all.iter().filter(found).count(),
     )
 }

@@ -170,7 +170,7 @@ fn draw_panel(area: &Area<'_>, panel: &Panel) -> Drawn {
     let is_bars = |curve: &&Curve| curve.style == Style::Bars;
     let middle = (panel.curves.iter().filter(is_bars).count() as f64 - 1.0) / 2.0;
     let mut bars = 0.0;
-    for curve in &panel.curves {
+    let shifted = panel.curves.iter().map(|curve| {
         let mut shift = 0.0;
         if is_bars(&curve) {
             shift = (bars - middle) * APART * (x.end - x.start);
@@ -178,30 +178,39 @@ fn draw_panel(area: &Area<'_>, panel: &Panel) -> Drawn {
         }
         let drawn = |point: &&Point| x.start <= point.x && point.x <= x.end && point.y.is_finite();
         let points = curve.points.iter().filter(drawn);
-        let points: Vec<Point> =
-            points.map(|point| Point { x: point.x + shift, ..*point }).collect();
-        draw_curve(&mut chart, curve, &points, &y)?;
+        (curve, points.map(|point| Point { x: point.x + shift, ..*point }).collect())
+    });
+    let shifted: Vec<(&Curve, Vec<Point>)> = shifted.collect();
+    // Bands lie under all lines, which keep their colours.
+    for (curve, points) in &shifted {
+        draw_band(&mut chart, curve, points, &y)?;
     }
+    for (curve, points) in &shifted {
+        draw_curve(&mut chart, curve, points, &y)?;
+    }
+    Ok(())
+}
+
+fn draw_band(chart: &mut Chart<'_, '_>, curve: &Curve, points: &[Point], y: &Range<f64>) -> Drawn {
+    let certain: Vec<Point> = points.iter().filter(|p| p.interval.is_some()).copied().collect();
+    if matches!(curve.style, Style::Dots | Style::Bars) || certain.len() < 2 {
+        return Ok(());
+    }
+    let end = |high: bool| {
+        path(&certain, curve.style, |point| {
+            let (low, up) = point.interval.expect("the others are left out");
+            (if high { up } else { low }).clamp(y.start, y.end)
+        })
+    };
+    let mut band = end(true);
+    band.extend(end(false).into_iter().rev());
+    chart.draw_series([Polygon::new(band, colour(curve.colour).mix(0.18))])?;
     Ok(())
 }
 
 fn draw_curve(chart: &mut Chart<'_, '_>, curve: &Curve, points: &[Point], y: &Range<f64>) -> Drawn {
     let colour = colour(curve.colour);
     let middle = path(points, curve.style, |point| point.y);
-    if matches!(curve.style, Style::Line | Style::Steps | Style::Dashed) {
-        let certain: Vec<Point> = points.iter().filter(|p| p.interval.is_some()).copied().collect();
-        if certain.len() > 1 {
-            let end = |high: bool| {
-                path(&certain, curve.style, |point| {
-                    let (low, up) = point.interval.expect("the others are left out");
-                    (if high { up } else { low }).clamp(y.start, y.end)
-                })
-            };
-            let mut band = end(true);
-            band.extend(end(false).into_iter().rev());
-            chart.draw_series([Polygon::new(band, colour.mix(0.18))])?;
-        }
-    }
     match curve.style {
         Style::Line | Style::Steps => {
             chart.draw_series(LineSeries::new(middle, colour.stroke_width(2)))?;
@@ -233,6 +242,10 @@ fn path(points: &[Point], style: Style, value: impl Fn(&Point) -> f64) -> Vec<(f
         let last = corners.last().copied().filter(|_| style == Style::Steps);
         corners.extend(last.map(|(_, before)| (point.x, before)));
         corners.push((point.x, value(point)));
+    }
+    // The last step is as long as the one before.
+    if let (Style::Steps, [.., before, last]) = (style, points) {
+        corners.push((2.0 * last.x - before.x, value(last)));
     }
     corners
 }

@@ -1,11 +1,13 @@
 //! A run, as its folder tells it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::clips::{drop_impossible, first_widths, read_clips};
+use crate::cost::SCRATCH;
 use crate::{Clip, ReportError};
 
 /// A run.
@@ -106,6 +108,7 @@ pub struct Gap {
 
 #[derive(Deserialize)]
 struct SummaryFile {
+    clips: Option<usize>,
     widths_before: Vec<usize>,
     parameters_before: usize,
     data: Data,
@@ -191,7 +194,9 @@ impl Run {
             missing: vec![],
             summary: None,
         };
+        let mut lost_rows = None;
         if let Some(file) = file {
+            lost_rows = lost(&run.clips, &file);
             run.widths_before = file.widths_before;
             run.parameters_before = Some(file.parameters_before);
             run.data = file.data;
@@ -200,7 +205,8 @@ impl Run {
         }
         let impossible = drop_impossible(&mut run.clips, &run.widths_before);
         let cycles = path.join("cycles.csv");
-        gaps.extend(impossible.map(|reason| Gap { path: cycles, reason }));
+        let reasons = impossible.or(lost_rows).into_iter();
+        gaps.extend(reasons.map(|reason| Gap { path: cycles.clone(), reason }));
         Ok((run, gaps))
     }
 
@@ -235,6 +241,18 @@ impl Run {
 
 fn string(config: &toml::Table, section: &str, key: &str) -> Option<String> {
     Some(config.get(section)?.get(key)?.as_str()?.to_owned())
+}
+
+/// Said where replicas that got to their end lack a clip.
+fn lost(clips: &[Clip], file: &SummaryFile) -> Option<String> {
+    let finished = file.replicas.iter().filter(|r| r.outcome == "finished" && r.method != SCRATCH);
+    let lacks = finished.filter(|replica| {
+        let of_replica = clips.iter().filter(|clip| clip.replica == replica.number);
+        let cycles: BTreeSet<usize> = of_replica.map(|clip| clip.cycle).collect();
+        cycles.len() < file.clips.unwrap_or(0)
+    });
+    let count = lacks.count();
+    (count > 0).then(|| format!("rows of {count} finished replicas are missing"))
 }
 
 fn hidden(config: &toml::Table) -> Option<Vec<usize>> {

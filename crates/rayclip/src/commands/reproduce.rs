@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use rayclip_report::{
-    Facts, Measure, PAGE, Recorded, missing, table_1, verdict_sentence, write_comparison,
-    write_report,
+    Facts, Measure, PAGE, Recorded, estimates_table, missing, table_1, verdict_sentence,
+    write_comparison, write_report,
 };
 use rayclip_trainer::presets::{self, Layers};
 use toml::Value;
@@ -72,18 +72,20 @@ fn show(preset: &str, folder: &Path, recorded: Option<&Path>) -> anyhow::Result<
         Some(_) => "published | recorded | here",
         None => "published | here (--recorded DIR sets the author's recorded run beside them)",
     };
-    output::result(&format!(
-        "\npreset {preset}, right after the clip, smoothed as in Table I: {columns}; ± is half the 95 % \
-         interval over the {} seeds",
-        comparison.seeds()
-    ));
     let series = facts.recorded.as_ref().map(|recorded| recorded.accuracies.smoothed());
-    match table_1(comparison, series.as_ref()) {
-        Some(table) => output::result(&table.to_string()),
-        None => output::result(
-            "the images are not MNIST, or the ladder is not the paper's: nothing published stands beside \
-             this run",
-        ),
+    if let Some(table) = table_1(comparison, series.as_ref()) {
+        output::result(&format!(
+            "\npreset {preset}, right after the clip, smoothed as in Table I: {columns}; ± is half the 95 % \
+             interval over the {} seeds",
+            comparison.seeds()
+        ));
+        output::result(&table.to_string());
+    } else {
+        output::result(&format!(
+            "\npreset {preset}, right after the clip, mean ± half the 95 % interval; the images are not MNIST, \
+             or the ladder is not the paper's: nothing published stands beside it"
+        ));
+        output::result(&estimates_table(comparison, Measure::AccuracyAfterClip).to_string());
     }
     output::result(&format!(
         "before smoothing, {}",

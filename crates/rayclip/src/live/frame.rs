@@ -212,8 +212,12 @@ fn draw_rays(live: &Live, frame: &mut Frame<'_>, area: Rect) {
         );
         return;
     };
+    let layer = match live.run.widths_before.len() {
+        1 => String::new(),
+        _ => format!("layer {}, ", rays.layer),
+    };
     let title = format!(
-        "|ray sum| of cycle {}, seed {}: mean {:.1e}",
+        "|ray sum| of {layer}cycle {}, seed {}: mean {:.1e}",
         rays.cycle,
         rays.seed,
         rays.magnitude() * rays.ray_sum.len() as f64,

@@ -14,7 +14,7 @@ pub(crate) use frame::draw;
 
 /// A run that says `running` and was not heard of for so long was killed, most likely: the summary is
 /// written every second while batches are trained on, but an evaluation on a slow device takes its time.
-const SILENT: Duration = Duration::from_mins(1);
+const SILENT: Duration = Duration::from_secs(15);
 
 /// What is shown of a run.
 pub(crate) struct Live {

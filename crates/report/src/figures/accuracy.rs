@@ -1,6 +1,7 @@
 //! Accuracy over the sparsity: Figures 1 and 2 of the paper, and what retraining makes of them.
 
 use crate::comparison::{Comparison, Measure};
+use crate::cost::SCRATCH;
 use crate::facts::Facts;
 use crate::figure::{Axis, Curve, Figure, Panel, Point, Style};
 use crate::published::{METHODS, Series, smoothed};
@@ -29,7 +30,7 @@ pub(super) fn closeup(facts: &Facts) -> Figure {
 }
 
 fn raw_and_smoothed(facts: &Facts, name: &'static str, title: &str, x: Axis) -> Figure {
-    let Some(comparison) = &facts.comparison else { return gap(name, title) };
+    let Some(comparison) = &facts.comparison else { return recorded_alone(facts, name, title, x) };
     let mut curves = vec![];
     for (colour, method) in comparison.methods.iter().enumerate() {
         let points = raw(comparison, Measure::AccuracyAfterClip, colour);
@@ -71,7 +72,7 @@ fn raw_and_smoothed(facts: &Facts, name: &'static str, title: &str, x: Axis) -> 
              is the 95 % interval of their mean (Student).{}{}",
             comparison.seeds(),
             if comparison.seeds() < 2 { " One seed has no interval." } else { "" },
-            if comparison.methods.iter().any(|method| method.starts_with("scratch")) {
+            if has_scratch(comparison) {
                 " scratch had its width all along, the others were clipped just now: the fair comparison is \
                  after the training that follows."
             } else {
@@ -79,6 +80,33 @@ fn raw_and_smoothed(facts: &Facts, name: &'static str, title: &str, x: Axis) -> 
             }
         ),
         panels: vec![panel],
+    }
+}
+
+/// The author's recorded run, where no other is given.
+fn recorded_alone(facts: &Facts, name: &'static str, title: &str, x: Axis) -> Figure {
+    let Some(recorded) = facts.recorded.as_ref().filter(|_| facts.runs.is_empty()) else {
+        return gap(name, title);
+    };
+    let smoothed = recorded.accuracies.smoothed();
+    let styles =
+        [(&recorded.accuracies, Style::Dots, ", raw"), (&smoothed, Style::Line, ", smoothed")];
+    let curves = styles.into_iter().flat_map(|(series, style, how)| {
+        METHODS.iter().enumerate().map(move |(colour, method)| Curve {
+            name: format!("{method}{how}"),
+            colour,
+            style,
+            points: series.curve(colour).map(|(x, y)| Point::bare(x, y)).collect(),
+        })
+    });
+    let curves = curves.collect();
+    Figure {
+        name,
+        title: title.into(),
+        caption:
+            "The author's recorded run: one seed a method, as it is and smoothed as in the paper."
+                .into(),
+        panels: vec![Panel { title: String::new(), x, y: Axis::fraction(ACCURACY), curves }],
     }
 }
 
@@ -98,9 +126,11 @@ pub(super) fn after_training(facts: &Facts) -> Figure {
     Figure {
         name,
         title: title.into(),
-        caption: "Means over the seeds with their 95 % interval, not smoothed. This is the network that one \
-                  would use at that size; scratch is a fresh one, trained as long."
-            .into(),
+        caption: format!(
+            "Means over the seeds with their 95 % interval, not smoothed. This is the network that one would \
+             use at that size.{}",
+            if has_scratch(comparison) { " scratch is a fresh one, trained as long." } else { "" }
+        ),
         panels: vec![Panel { title: String::new(), x, y, curves }],
     }
 }
@@ -144,6 +174,10 @@ pub(super) fn differences(facts: &Facts) -> Figure {
             .into(),
         panels: panels.into(),
     }
+}
+
+fn has_scratch(comparison: &Comparison) -> bool {
+    comparison.methods.iter().any(|method| method.starts_with(SCRATCH))
 }
 
 /// Whether a method trains at some rungs only, as `scratch` does: a line would make up what lies between.

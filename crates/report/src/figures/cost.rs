@@ -52,7 +52,7 @@ fn training(facts: &Facts) -> Option<Panel> {
     }
     groups.retain(|(_, spent, _)| !spent.is_empty());
     let mut curves: Vec<Curve> = vec![];
-    for (place, (methods, spent, full)) in groups.into_iter().enumerate() {
+    for (methods, spent, full) in groups {
         let is_sparse = methods[0].starts_with(SCRATCH);
         // Every ledger is held against the full width on its own batches.
         if !is_sparse || curves.is_empty() {
@@ -61,7 +61,12 @@ fn training(facts: &Facts) -> Option<Panel> {
             curves.push(Curve { name, colour: GREY, style, points: full });
         }
         let style = if is_sparse { Style::Dots } else { Style::Line };
-        curves.push(Curve { name: methods.join(", "), colour: place, style, points: spent });
+        curves.push(Curve {
+            name: methods.join(", "),
+            colour: facts.colour(methods[0]),
+            style,
+            points: spent,
+        });
     }
     (!curves.is_empty()).then(|| Panel {
         title: "training".into(),
@@ -79,11 +84,12 @@ fn latency(facts: &Facts) -> Option<Panel> {
     let batch = facts.widths.iter().find_map(|row| row.batch);
     let one = points(|row| row.latency_ms);
     let curve = |name: String, colour, points| Curve { name, colour, style: Style::Line, points };
-    let mut curves = vec![curve("one image".into(), 2, one)];
-    curves
-        .extend(batch.map(|images| {
-            curve(format!("{images} images"), 3, points(|row| row.batch_latency_ms))
-        }));
+    let mut curves = vec![curve("one image".into(), 10, one)];
+    curves.extend(
+        batch.map(|images| {
+            curve(format!("{images} images"), 11, points(|row| row.batch_latency_ms))
+        }),
+    );
     (!curves[0].points.is_empty()).then(|| Panel {
         title: "a classification".into(),
         x: Axis::new("hidden neurons"),

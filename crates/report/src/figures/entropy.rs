@@ -45,6 +45,7 @@ fn panels(facts: &Facts, rows: &[EntropyRow], whose: &str) -> Vec<Panel> {
         let mut methods: Vec<&str> = rows.iter().map(|row| row.method.as_str()).collect();
         methods.sort_unstable();
         methods.dedup();
+        let most = rows.iter().map(|row| row.log2_n).fold(1.0, f64::max);
         let mut curves: Vec<Curve> = vec![];
         for method in &methods {
             let rows: Vec<&EntropyRow> =
@@ -69,7 +70,8 @@ fn panels(facts: &Facts, rows: &[EntropyRow], whose: &str) -> Vec<Panel> {
         Panel {
             title: format!("{whose}{}{of_layer}", side.symbol()),
             x: Axis::new("sparsity of the layer"),
-            y: Axis::positive("entropy, bits"),
+            // Intervals may reach what no entropy can.
+            y: Axis { limits: (0.0, 1.05 * most), ..Axis::new("entropy, bits") },
             curves,
         }
     };

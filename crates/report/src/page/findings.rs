@@ -75,6 +75,7 @@ fn entropy_sentences(facts: &Facts) -> Vec<String> {
             Some((*measured, *rows.iter().find(is_null)?))
         })
         .collect();
+    let layers = rows.iter().map(|row| row.layer + 1).max().unwrap_or(0);
     let p: Vec<f64> = pairs.iter().filter_map(|(_, null)| null.p).collect();
     let mut adjusted = holm(&p).into_iter();
     let sentence = |(measured, null): (&CorrelationRow, &CorrelationRow)| {
@@ -87,8 +88,7 @@ fn entropy_sentences(facts: &Facts) -> Vec<String> {
             (Some(p), _) if p < SIGNIFICANCE => "The measured one is lower.",
             _ => "The two cannot be told apart.",
         };
-        let layer =
-            if measured.layer > 0 { format!(", layer {}", measured.layer) } else { String::new() };
+        let layer = if layers > 1 { format!(", layer {}", measured.layer) } else { String::new() };
         format!(
             "Entropy of {} of {}{layer} and its smoothed accuracy: r = {:.3}; of Gaussian noise of the same \
              size: r = {:.3}. {verdict}",

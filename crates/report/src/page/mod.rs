@@ -130,17 +130,20 @@ fn draw(figure: &Figure, drawing: Option<&str>) -> Markup {
 /// What is missing: in the page for as long as it is missing in the folder.
 fn gaps(facts: &Facts) -> Markup {
     let missing = facts.comparison.iter().flat_map(|comparison| &comparison.missing);
-    let differing = facts.comparison.iter().flat_map(|comparison| &comparison.differing);
     let lines: Vec<Markup> = facts
         .gaps
         .iter()
         .map(|gap| html! { code { (gap.path.display()) } ": " (gap.reason) })
         .chain(missing.map(|text| html! { (text) }))
-        .chain(differing.map(|text| html! { "the runs differ in " (text) }))
         .collect();
     html! {
         @if !lines.is_empty() {
             div.gap id="gaps" { b { "Not whole" } ul { @for line in lines { li { (line) } } } }
+        }
+        @for comparison in facts.comparison.iter().filter(|c| !c.differing.is_empty()) {
+            div.shows {
+                b { "The runs differ in" } ul { @for text in &comparison.differing { li { (text) } } }
+            }
         }
     }
 }

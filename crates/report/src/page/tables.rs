@@ -39,7 +39,13 @@ pub(super) fn estimates(facts: &Facts) -> Markup {
     let Some(comparison) = &facts.comparison else { return html! {} };
     html! {
         @for (measure, when) in MEASURES {
-            h3 { (when) ": mean ± half the 95 % interval over " (comparison.seeds()) " seeds" }
+            h3 {
+                (when)
+                @match comparison.seeds() {
+                    1 => ", one seed",
+                    count => { ": mean ± half the 95 % interval over " (count) " seeds" }
+                }
+            }
             div.wide { table {
                 (head(&names(&["neurons", "sparsity"], &comparison.methods)))
                 tbody { @for rung in comparison.shown() { tr {
@@ -144,12 +150,13 @@ pub(super) fn correlations(facts: &Facts) -> Markup {
         columns.chain(Source::ALL.map(|source| source.text().to_owned())).collect();
     html! {
         @for (whose, rows) in groups {
+            @let layers = rows.iter().map(|row| row.layer + 1).max().unwrap_or(0);
             h3 { (whose) ": Pearson correlation of the entropy with the accuracy right after the clip" }
             @for smoothed in [true, false] {
                 p { @if smoothed { "Accuracy smoothed as in the paper:" } @else { "Accuracy as it is:" } }
                 div.wide { table {
                     (head(&columns))
-                    tbody { @for vector in vectors(rows, smoothed) { (correlation(&vector)) } }
+                    tbody { @for vector in vectors(rows, smoothed) { (correlation(&vector, layers)) } }
                 } }
             }
             p.soft {
@@ -176,7 +183,7 @@ fn vectors(rows: &[CorrelationRow], smoothed: bool) -> Vec<Vec<&CorrelationRow>>
     rows.chunk_by(|a, b| same_vector(a, b)).map(<[_]>::to_vec).collect()
 }
 
-fn correlation(vector: &[&CorrelationRow]) -> Markup {
+fn correlation(vector: &[&CorrelationRow], layers: usize) -> Markup {
     let CorrelationRow { method, layer, side, bin_width, accuracy_of, seeds, .. } = vector[0];
     let of = |source| vector.iter().find(|row| row.source == source);
     let fewest = vector.iter().map(|row| row.cycles).min().unwrap_or(0);
@@ -187,7 +194,7 @@ fn correlation(vector: &[&CorrelationRow]) -> Markup {
     };
     html! {
         tr {
-            td { (side.symbol()) " of " (method) @if *layer > 0 { ", layer " (layer) } }
+            td { (side.symbol()) " of " (method) @if layers > 1 { ", layer " (layer) } }
             td { (accuracy_of) } td { (bin_width) } td { (cycles) } td { (seeds) }
             @for source in Source::ALL {
                 @match of(source) {
