@@ -167,6 +167,15 @@ fn what_cannot_be_read_is_a_gap_and_the_rest_is_shown() {
         assert!(stderr.contains("1 of 96 rows cannot be"), "{place}: {stderr}");
         assert!(page.contains("2 of 3 seeds"), "{place}");
     }
+    rewrite(&copy_of_run(folder.path(), "lost"), |text| {
+        let rows = text.lines().filter(|row| !row.starts_with("1,dtc,1,5,"));
+        rows.fold(String::new(), |text, row| text + row + "\n")
+    });
+    let (code, stderr, _) = report(folder.path(), &["lost"]);
+    assert!(
+        code == Some(1) && stderr.contains("rows of 1 finished replicas are missing"),
+        "{stderr}"
+    );
     rewrite(&copy_of_run(folder.path(), "odd"), |text| text.replace("dtc", "d\u{1}c"));
     let (_, _, page) = report(folder.path(), &["odd"]);
     assert!(page.contains("d\u{fffd}c"));
@@ -293,6 +302,9 @@ fn runs_that_do_not_compare_are_left_out_by_name() {
     assert_eq!(code, Some(1));
     assert!(stderr.contains("other: left out") && stderr.contains("ladders"), "{stderr}");
     assert!(stderr.contains("nowhere: ") && stderr.lines().count() == 2, "{stderr}");
+    // A method of one run alone needs no folder.
+    let runs = ["run", "same", "--baseline", "l2", "--out", "out"];
+    assert!(report(folder.path(), &runs).2.contains("dtc − l2"));
     assert!(page.contains("left out") && page.contains("l2 − dtc"), "{stderr}");
     assert!(page.contains("<li>training.batches_per_cycle: 30 | 1</li>"));
 }
@@ -312,6 +324,10 @@ fn a_report_is_not_written_over_something_else() {
     let message = refused(folder.path(), &["report", "run", "--baseline", "l1"]);
     assert!(message.contains("`l1`") && message.contains("random"), "{message}");
     assert!(refused(folder.path(), &["report"]).contains("RUN"));
+    let message = refused(folder.path(), &["report", "."]);
+    assert!(
+        message.contains(". is not the folder of a run") && message.contains("holds the runs run")
+    );
 }
 
 #[cfg(unix)]

@@ -392,5 +392,11 @@ pub(crate) mod tests {
         let comparison = Comparison::of(&[run("dtc", &[0.9]), second]).unwrap();
         assert_eq!(comparison.methods, ["dtc (run)", "dtc (other)"]);
         assert!(comparison.method("dtc").unwrap_err().to_string().contains("dtc (other)"));
+        assert_eq!(comparison.method("dtc (other)").unwrap(), 1);
+        let mut third = run("l2", &[0.7]);
+        third.folder = "other".into();
+        let runs = [run("dtc", &[0.9]), Run { folder: "x".into(), ..run("dtc", &[0.8]) }, third];
+        let comparison = Comparison::of(&runs).unwrap();
+        assert_eq!(comparison.method("l2").unwrap(), 2);
     }
 }

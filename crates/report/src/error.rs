@@ -14,6 +14,14 @@ pub enum ReportError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// A folder holds no run itself.
+    #[error("{} is not the folder of a run: there is no cycles.csv in it{}", path.display(), inside(holds))]
+    NotARun {
+        /// The folder.
+        path: PathBuf,
+        /// Folders of runs in it.
+        holds: Vec<String>,
+    },
     /// A file has not the columns or keys that it must have.
     #[error("{}: {reason}", path.display())]
     Format {
@@ -64,6 +72,14 @@ pub enum ReportError {
         /// The system's reason.
         source: std::io::Error,
     },
+}
+
+fn inside(holds: &[String]) -> String {
+    if holds.is_empty() {
+        String::new()
+    } else {
+        format!("; it holds the runs {}", holds.join(", "))
+    }
 }
 
 /// An error with its causes, in one line.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -167,6 +168,10 @@ impl Run {
     /// # Errors
     /// There is no `cycles.csv` with the columns that it must have.
     pub fn read_what_is_there(path: &Path) -> Result<(Self, Vec<Gap>), ReportError> {
+        let found = fs::metadata(path.join("cycles.csv"));
+        if found.is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            return Err(ReportError::NotARun { path: path.to_path_buf(), holds: runs_in(path) });
+        }
         let mut gaps = vec![];
         let clips = read_clips(&path.join("cycles.csv"), &mut gaps)?;
         let json = |bytes: &[u8]| serde_json::from_slice(bytes).map_err(|error| error.to_string());
@@ -241,6 +246,17 @@ impl Run {
 
 fn string(config: &toml::Table, section: &str, key: &str) -> Option<String> {
     Some(config.get(section)?.get(key)?.as_str()?.to_owned())
+}
+
+/// Names of the runs in a folder.
+fn runs_in(folder: &Path) -> Vec<String> {
+    let Ok(entries) = folder.read_dir() else { return vec![] };
+    let runs =
+        entries.filter_map(Result::ok).filter(|entry| entry.path().join("cycles.csv").exists());
+    let mut names: Vec<String> =
+        runs.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
 }
 
 /// Said where replicas that got to their end lack a clip.

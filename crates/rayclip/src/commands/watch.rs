@@ -22,11 +22,7 @@ const SIZE: (u16, u16) = (110, 32);
 
 /// Shows the run until a key ends it; once, where nobody watches.
 pub(crate) fn watch(args: &WatchArgs) -> anyhow::Result<ExitCode> {
-    let read = || {
-        Live::read(&args.run)
-            .with_context(|| format!("{} is not the folder of a run", args.run.display()))
-    };
-    let live = read()?;
+    let live = Live::read(&args.run)?;
     if args.once || !std::io::stdout().is_terminal() {
         output::result(&picture(&live)?);
         return Ok(ExitCode::SUCCESS);
