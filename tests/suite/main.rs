@@ -13,6 +13,7 @@ mod golden_entropy;
 mod golden_rays;
 mod golden_supplement;
 mod report;
+mod report_gaps;
 mod solve;
 mod solver;
 mod support;

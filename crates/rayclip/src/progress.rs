@@ -250,7 +250,8 @@ fn cycle_line(rows: &[CycleRow], widths: &[usize], neurons: usize) -> String {
 fn methods_header(methods: &[String]) -> String {
     let columns: Vec<String> = methods.iter().map(|name| format!("  {name:>COLUMN$}")).collect();
     let columns = columns.concat();
-    let what = "test accuracy after the training that follows the clip, mean over the seeds that train at once:";
+    let what = "test accuracy after the training that follows the clip, mean over the seeds that train at \
+                once:";
     format!("{what}\ncycle         neurons  sparsity{columns}  train s  compress s")
 }
 

@@ -9,6 +9,9 @@ use serde::de::DeserializeOwned;
 
 use crate::{Gap, ReportError};
 
+/// The method that clips nothing.
+pub(crate) const SCRATCH: &str = "scratch";
+
 /// One row of `cycles.csv`: a clip of one layer of one replica. Unknown columns are ignored.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Clip {
@@ -55,6 +58,18 @@ pub struct Clip {
     pub solver_flops: Option<f64>,
 }
 
+impl Clip {
+    /// Whether it is a fresh network of the width that others were clipped to.
+    pub fn is_scratch(&self) -> bool {
+        self.method == SCRATCH
+    }
+
+    /// Whether rays were taken for it.
+    pub(crate) fn has_rays(&self) -> bool {
+        self.method.starts_with("dtc")
+    }
+}
+
 /// The rows of a CSV file that are whole; a gap for the first that is not.
 ///
 /// # Errors
@@ -89,7 +104,7 @@ pub(crate) fn rows_of<T: DeserializeOwned>(csv: &[u8]) -> (Vec<T>, Option<String
 }
 
 /// Drops the rows that no run writes: of a layer that there is not, with a width that is not the ladder's, or
-/// an accuracy that is none. What is wrong with the first of them.
+/// an accuracy that is none. How many they were, in words.
 pub(crate) fn drop_impossible(clips: &mut Vec<Clip>, first: &[usize]) -> Option<String> {
     let all = clips.len();
     let most = first.iter().sum();

@@ -3,9 +3,10 @@
 use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 
-use crate::comparison::{Comparison, Difference, Measure, Verdict};
+use crate::comparison::{Comparison, Measure};
 use crate::statistics::Estimate;
 use crate::table::align_right;
+use crate::verdict::{Difference, Verdict};
 
 /// Mean and half the 95 % interval of every method.
 pub fn estimates_table(comparison: &Comparison, measure: Measure) -> Table {

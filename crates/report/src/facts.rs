@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 
 use crate::comparable::labels;
 use crate::comparison::Comparison;
-use crate::correlation::{Accuracies, CorrelationRow, entropies_and_correlations};
+use crate::cost::widths::{WidthRow, widths};
 use crate::cost::{CostRow, costs};
-use crate::entropies::{EntropyRow, Track, tracks};
+use crate::entropy::correlation::{Accuracies, CorrelationRow, entropies_and_correlations};
+use crate::entropy::tracks::{EntropyRow, Track, tracks};
 use crate::published::{METHODS, Series};
 use crate::rays::{LayerRays, read_rays, recorded_measurements};
-use crate::widths::{WidthRow, widths};
 use crate::{Gap, ReportError, Run};
 
 /// Everything that a report shows.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Facts {
     /// The runs that stand beside each other, and those without a clip yet.
     pub runs: Vec<Run>,
@@ -124,18 +124,7 @@ impl Facts {
             }
             (None, _) => 0,
         };
-        let mut facts = Self {
-            comparison,
-            baseline,
-            rays: vec![],
-            entropies: vec![],
-            correlations: vec![],
-            recorded,
-            widths: vec![],
-            costs: vec![],
-            gaps,
-            runs: vec![],
-        };
+        let mut facts = Self { comparison, baseline, recorded, gaps, ..Self::default() };
         facts.take(runs);
         Ok(facts)
     }

@@ -47,12 +47,8 @@ pub(crate) fn read_rays(
 
 /// The rays of the last clip that has some.
 pub fn last_rays(run: &Run, gaps: &mut Vec<Gap>) -> Vec<LayerRays> {
-    let measured = run.clips.iter().filter(|clip| has_rays(clip)).map(|clip| clip.cycle).max();
+    let measured = run.clips.iter().filter(|clip| clip.has_rays()).map(|clip| clip.cycle).max();
     measured.map_or(vec![], |cycle| rays_of_cycle(run, cycle, &str::to_owned, gaps))
-}
-
-fn has_rays(clip: &Clip) -> bool {
-    clip.method.starts_with("dtc")
 }
 
 fn rays_of_cycle(
@@ -63,7 +59,7 @@ fn rays_of_cycle(
 ) -> Vec<LayerRays> {
     let measured: BTreeMap<(usize, usize), &Clip> = run
         .cycle(cycle)
-        .filter(|clip| has_rays(clip))
+        .filter(|clip| clip.has_rays())
         .map(|clip| ((clip.replica, clip.layer), clip))
         .collect();
     if measured.is_empty() {

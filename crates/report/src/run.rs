@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::clips::SCRATCH;
 use crate::clips::{drop_impossible, first_widths, read_clips};
-use crate::cost::SCRATCH;
 use crate::{Clip, ReportError};
 
 /// A run.

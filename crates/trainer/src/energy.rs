@@ -109,7 +109,8 @@ impl Package {
     /// cannot be read any more stands still.
     fn read(&mut self) -> u64 {
         let now = number(&self.counter).unwrap_or(self.last);
-        let passed = if now >= self.last { now - self.last } else { now + self.range - self.last };
+        let end = if now >= self.last { now } else { now + self.range };
+        let passed = end.saturating_sub(self.last);
         self.microjoules += passed;
         self.last = now;
         self.microjoules

@@ -35,7 +35,7 @@ impl Live {
     fn cycle_seconds(&self) -> Vec<(f64, f64)> {
         let mut cycles: BTreeMap<usize, (BTreeMap<usize, usize>, f64)> = BTreeMap::new();
         // `scratch` counts from the beginning in every row.
-        for clip in self.run.clips.iter().filter(|clip| clip.method != "scratch") {
+        for clip in self.run.clips.iter().filter(|clip| !clip.is_scratch()) {
             if let (Some(train), Some(compress)) = (clip.train_seconds, clip.compress_seconds) {
                 let cycle = cycles.entry(clip.cycle).or_default();
                 cycle.0.insert(clip.layer, clip.width_before);

@@ -1,7 +1,7 @@
 //! Accuracy over the sparsity: Figures 1 and 2 of the paper, and what retraining makes of them.
 
+use crate::clips::SCRATCH;
 use crate::comparison::{Comparison, Measure};
-use crate::cost::SCRATCH;
 use crate::facts::Facts;
 use crate::figure::{Axis, Curve, Figure, Panel, Point, Style};
 use crate::published::{METHODS, Series, smoothed};

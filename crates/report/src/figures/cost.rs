@@ -1,10 +1,11 @@
 //! What training and using the networks takes.
 
-use crate::cost::{CostRow, SCRATCH};
+use crate::clips::SCRATCH;
+use crate::cost::CostRow;
+use crate::cost::widths::WidthRow;
 use crate::facts::Facts;
 use crate::figure::{Axis, Curve, Figure, Panel, Point, Style};
 use crate::plot::GREY;
-use crate::widths::WidthRow;
 
 /// Training operations down the ladder, and the time of a classification.
 pub(super) fn figure(facts: &Facts) -> Figure {

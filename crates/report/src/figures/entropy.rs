@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::Estimate;
-use crate::entropies::{EntropyRow, Side};
 use crate::entropy::PUBLISHED_WIDTH;
+use crate::entropy::tracks::{EntropyRow, Side};
 use crate::facts::Facts;
 use crate::figure::{Axis, Curve, Figure, Panel, Point, Style};
 use crate::plot::GREY;

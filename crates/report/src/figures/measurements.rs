@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::Estimate;
-use crate::entropies::Side;
+use crate::entropy::tracks::Side;
 use crate::entropy::{PUBLISHED_WIDTH, RANGE, edge, probabilities};
 use crate::facts::Facts;
 use crate::figure::{Axis, Curve, Figure, Panel, Point, Style};

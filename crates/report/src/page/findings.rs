@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use super::MEASURES;
-use crate::comparison::{Comparison, Difference, Measure, SIGNIFICANCE, Verdict};
-use crate::correlation::{CorrelationRow, Source};
+use crate::comparison::{Comparison, Measure};
 use crate::entropy::PUBLISHED_WIDTH;
+use crate::entropy::correlation::{CorrelationRow, Source};
 use crate::facts::Facts;
 use crate::statistics::holm;
+use crate::verdict::{Difference, SIGNIFICANCE, Verdict};
 use crate::verdict_sentence;
 
 /// The findings in sentences.
@@ -135,4 +136,47 @@ fn found(comparison: &Comparison, measure: Measure, baseline: usize) -> Vec<Stri
 
 pub(super) fn is_found(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Higher | Verdict::Lower)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::tracks::Side;
+
+    fn row(side: Side, source: Source, p: Option<f64>) -> CorrelationRow {
+        CorrelationRow {
+            method: "dtc".into(),
+            layer: 0,
+            side,
+            bin_width: PUBLISHED_WIDTH,
+            accuracy_of: "dtc".into(),
+            smoothed: true,
+            source,
+            cycles: 9,
+            seeds: 5,
+            r: 0.9,
+            low: None,
+            high: None,
+            draw_deviation: None,
+            excess: p.map(|_| 0.1),
+            excess_low: None,
+            excess_high: None,
+            p,
+        }
+    }
+
+    #[test]
+    fn verdicts_on_entropies_are_held_to_holm() {
+        let sentences = |p: &[f64]| {
+            let vectors = Side::BOTH.into_iter().zip(p).flat_map(|(side, p)| {
+                [row(side, Source::Measured, None), row(side, Source::Gaussian, Some(*p))]
+            });
+            let facts = Facts { correlations: vectors.collect(), ..Facts::default() };
+            entropy_sentences(&facts)
+        };
+        assert!(sentences(&[0.03])[0].ends_with("The measured one is higher."));
+        for sentence in sentences(&[0.03, 0.04]) {
+            assert!(sentence.ends_with("The two cannot be told apart."), "{sentence}");
+        }
+    }
 }

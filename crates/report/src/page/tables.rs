@@ -5,14 +5,14 @@ use maud::{Markup, html};
 use super::MEASURES;
 use super::findings::{is_found, same_vector};
 use crate::comparable::flat_settings;
-use crate::comparison::Difference;
-use crate::correlation::{CorrelationRow, Source};
 use crate::cost::CostRow;
-use crate::entropies::Side;
+use crate::cost::widths::WidthRow;
 use crate::entropy::PUBLISHED_WIDTH;
+use crate::entropy::correlation::{CorrelationRow, Source};
+use crate::entropy::tracks::Side;
 use crate::facts::Facts;
 use crate::published::{METHODS, Series, smoothed};
-use crate::widths::WidthRow;
+use crate::verdict::Difference;
 use crate::{Estimate, verdict_sentence};
 
 /// An estimate, with its number of seeds where it has fewer than `most`.

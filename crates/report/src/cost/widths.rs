@@ -5,7 +5,7 @@ use std::fs;
 use serde::{Deserialize, Serialize};
 
 use crate::clips::rows_of;
-use crate::flops::Ends;
+use crate::cost::flops::Ends;
 use crate::ladder::{joined, rungs};
 use crate::{Gap, Run};
 

@@ -10,6 +10,9 @@
 //! # References
 //! Süzen (arXiv:2505.23869), "Gibbs randomness-compression proposition"; its supplement for the bins.
 
+pub(crate) mod correlation;
+pub(crate) mod tracks;
+
 use std::collections::BTreeMap;
 
 use rand::{RngExt, SeedableRng};

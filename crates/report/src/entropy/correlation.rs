@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::comparison::{Comparison, Measure};
-use crate::entropies::{Entropies, EntropyRow, Side, Track, draws};
+use crate::entropy::tracks::{Entropies, EntropyRow, Side, Track, draws};
 use crate::entropy::{Noise, WIDTHS};
 use crate::published::smooth;
 use crate::statistics::{Estimate, pearson};

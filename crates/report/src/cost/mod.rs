@@ -1,16 +1,16 @@
 //! What the methods cost: operations, seconds and joules down the ladder.
 
+pub(crate) mod flops;
+pub(crate) mod widths;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::flops::{Batches, Ends};
+use crate::cost::flops::{Batches, Ends};
 use crate::ladder::{Rung, rungs};
 use crate::statistics::Estimate;
 use crate::{Clip, Run};
-
-/// The method that clips nothing.
-pub(crate) const SCRATCH: &str = "scratch";
 
 /// A line of `costs.csv`: what a replica of a method took until right after a clip, a mean over its
 /// replicas.
@@ -92,7 +92,7 @@ struct Sums {
 impl Spent {
     /// Of clips of one method, each with the number of its run.
     fn of(clips: &[(usize, &Clip)]) -> Self {
-        let is_scratch = clips.iter().all(|(_, clip)| clip.method == SCRATCH);
+        let is_scratch = clips.iter().all(|(_, clip)| clip.is_scratch());
         // The layers of a replica agree on all but the reconstructions.
         let mut by_cycle: BTreeMap<usize, Replicas<'_>> = BTreeMap::new();
         for (run, clip) in clips {
@@ -167,6 +167,7 @@ fn row(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clips::SCRATCH;
     use crate::table::tests::{clip, run_of};
 
     fn run() -> Run {
