@@ -1,0 +1,96 @@
+//! Files that are written whole or not at all, and read whole or refused.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+/// What names of files begin with that are not whole yet. Where a process was killed they are left behind,
+/// and mean nothing.
+pub const PARTIAL: &str = ".partial-";
+
+/// Writes a file beside `path`, syncs it and renames it; makes the folder where there is none.
+///
+/// # Errors
+/// The file system refuses; then nothing is left of the file.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(folder)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(PARTIAL);
+    // The permissions of any new file, not for its owner alone.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    sync_folder(folder)
+}
+
+/// Makes a rename in the folder outlast a loss of power.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+/// Reads the file `path` of at most `limit` bytes.
+///
+/// # Errors
+/// The file system refuses, or the file is larger ([`io::ErrorKind::FileTooLarge`]); no memory is taken
+/// for one that is.
+pub fn read_whole(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let refused = |bytes: u64| {
+        let reason = format!("the file has {bytes} bytes or more; at most {limit} are read");
+        io::Error::new(io::ErrorKind::FileTooLarge, reason)
+    };
+    let announced = file.metadata()?.len();
+    if announced > limit {
+        return Err(refused(announced));
+    }
+    let mut bytes = Vec::new();
+    // What is no regular file announces nothing.
+    let read = file.take(limit.saturating_add(1)).read_to_end(&mut bytes)? as u64;
+    if read > limit { Err(refused(read)) } else { Ok(bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused_leaves_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        write_whole(&path, b"first").unwrap();
+        write_whole(&path, b"second").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"second");
+        let a_folder = folder.path().join("folder");
+        fs::create_dir(&a_folder).unwrap();
+        assert!(write_whole(&a_folder, b"third").is_err());
+        let names: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+        assert_eq!(names.len(), 2, "{names:?}");
+    }
+
+    #[test]
+    fn a_file_over_the_limit_is_refused_unread() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, [1, 2, 3]).unwrap();
+        assert_eq!(read_whole(&path, 3).unwrap(), [1, 2, 3]);
+        let error = read_whole(&path, 2).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+        // A sparse file of a terabyte.
+        fs::File::options().write(true).open(&path).unwrap().set_len(1 << 40).unwrap();
+        assert!(read_whole(&path, 1 << 20).unwrap_err().to_string().contains("1099511627776"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_without_an_end_is_refused() {
+        let error = read_whole(Path::new("/dev/zero"), 1000).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+    }
+}
