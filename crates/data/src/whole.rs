@@ -8,7 +8,8 @@ use std::path::Path;
 /// and mean nothing.
 pub const PARTIAL: &str = ".partial-";
 
-/// Writes a file beside `path`, syncs it and renames it; makes the folder where there is none.
+/// Writes a file beside `path`, syncs it and renames it; makes the folder where there is none. After a loss
+/// of power, the file is there whole, or what was there before ([`sync_folder`] makes sure of the former).
 ///
 /// # Errors
 /// The file system refuses; then nothing is left of the file.
@@ -27,11 +28,14 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
-    sync_folder(folder)
+    Ok(())
 }
 
-/// Makes a rename in the folder outlast a loss of power.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+/// Makes what was renamed in a folder outlast a loss of power.
+///
+/// # Errors
+/// The file system refuses.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 

@@ -24,6 +24,7 @@ mod disk;
 mod error;
 mod init;
 mod mlp;
+mod named;
 mod shape;
 mod surgery;
 

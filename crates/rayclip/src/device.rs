@@ -19,11 +19,13 @@ pub(crate) struct Chosen {
 }
 
 impl Chosen {
-    /// The choice that takes this device again: `auto` becomes `flex` where that was taken.
+    /// The choice that takes this device again, whatever else the machine has by then.
     pub(crate) fn resolved(&self, choice: DeviceChoice) -> DeviceChoice {
-        match choice {
-            DeviceChoice::Auto if self.device == Device::flex() => DeviceChoice::Flex,
-            choice => choice,
+        match (choice, self.name.as_str()) {
+            (DeviceChoice::Auto, "flex") => DeviceChoice::Flex,
+            (DeviceChoice::Auto, "ndarray") => DeviceChoice::Ndarray,
+            (DeviceChoice::Auto, _) => DeviceChoice::Wgpu,
+            (choice, _) => choice,
         }
     }
 }

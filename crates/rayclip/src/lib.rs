@@ -11,8 +11,10 @@ mod device;
 mod interrupt;
 mod live;
 mod output;
+mod panic;
 mod progress;
 
+use std::panic::catch_unwind;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -41,6 +43,7 @@ fn quiet_graphics_libraries() {
 /// Parses the arguments of the process and does what they say.
 pub fn main() -> ExitCode {
     quiet_graphics_libraries();
+    panic::install();
     let cli = Cli::parse();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
@@ -48,13 +51,24 @@ pub fn main() -> ExitCode {
         .without_time()
         .with_target(false)
         .init();
-    let done = match cli.command.unwrap_or_default() {
+    let done = catch_unwind(|| execute(cli.command.unwrap_or_default()));
+    // A panic has told of itself.
+    done.unwrap_or(Ok(ExitCode::from(2))).unwrap_or_else(|error| {
+        output::error(&error);
+        ExitCode::from(2)
+    })
+}
+
+fn execute(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Run(args) => commands::run::run(&args),
         Command::Compare(args) => commands::compare::compare(&args),
         Command::Sweep(args) => commands::sweep::sweep(&args),
         Command::Reproduce(args) => commands::reproduce::reproduce(&args),
         Command::Report(args) => commands::report::report(&args),
         Command::Watch(args) => commands::watch::watch(&args),
+        Command::Resume(args) => commands::resume::resume(&args),
+        Command::VerifyResume(args) => commands::verify_resume::verify_resume(&args),
         Command::Solve(args) => commands::solve::solve(&args),
         Command::Bench(BenchArgs { what: Bench::Solver(args) }) => {
             commands::bench_solver::bench(&args).map(|()| ExitCode::SUCCESS)
@@ -63,9 +77,5 @@ pub fn main() -> ExitCode {
             commands::devices::devices(&args);
             Ok(ExitCode::SUCCESS)
         }
-    };
-    done.unwrap_or_else(|error| {
-        output::error(&error);
-        ExitCode::from(2)
-    })
+    }
 }

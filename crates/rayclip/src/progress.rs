@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use rayclip_report::{EVENTS, EventFiles, Run};
-use rayclip_trainer::{CycleRow, Event, Observer, Summary};
+use rayclip_trainer::{CycleRow, Event, Observer, Summary, TimingRow};
 use serde_json::json;
 
 use crate::interrupt::Interrupt;
@@ -111,12 +111,31 @@ impl Progress {
         self.bars.suspend(|| output::result(line));
     }
 
+    fn resumed(&self, batches_done: usize, was: Option<&str>) {
+        if self.mode == Mode::Json {
+            let event = json!({ "event": "resumed", "batches_done": batches_done, "was": was });
+            self.line(&event.to_string());
+        }
+        if self.mode != Mode::Quiet {
+            let text = format!("resumed: {batches_done} batches are done already");
+            self.bars.suspend(|| output::note(&text));
+        }
+        if let Some(was) = was {
+            let text = format!(
+                "they were done on {was}: from here on, results are not those of a run that never ended, to \
+                 the bit"
+            );
+            self.bars.suspend(|| output::note(&text));
+        }
+    }
+
     pub(crate) fn finish(&mut self, summary: &Summary, folder: &Path) {
         self.follow(true);
         self.training.finish_and_clear();
         if self.mode == Mode::Json {
             let mut value = json!({ "event": "finished", "folder": folder });
             merge(&mut value, json!(summary));
+            merge(&mut value, json!({ "progress": summary.progress }));
             self.line(&value.to_string());
         }
     }
@@ -148,6 +167,15 @@ impl Observer for Progress {
                 let text = format!("{replicas} replicas, {at_once} at once: {reason}");
                 self.bars.suspend(|| output::note(&text));
             }
+            Event::CheckpointSkipped { path, reason } => {
+                let text = format!("skipped: checkpoint {}: {reason}", path.display());
+                self.bars.suspend(|| output::note(&text));
+            }
+            Event::Resumed { batches_done, was } => {
+                self.training.set_position(*batches_done as u64);
+                self.training.reset_eta();
+                self.resumed(*batches_done, *was);
+            }
             Event::Batch { cycle, widths } => {
                 self.training.inc(1);
                 let message = format!("cycle {cycle} of {}, {widths:?} neurons", self.clips);
@@ -174,16 +202,18 @@ impl Observer for Progress {
                     self.solving.finish_and_clear();
                 }
             }
-            Event::Cycle { rows, widths } if self.mode == Mode::Lines => {
+            Event::Cycle { rows, timings, widths } if self.mode == Mode::Lines => {
                 let line = match self.methods.len() {
-                    1 => cycle_line(rows, widths, self.neurons),
-                    _ => methods_line(rows, widths, self.neurons, &self.methods),
+                    1 => cycle_line(rows, timings, widths, self.neurons),
+                    _ => methods_line(rows, timings, widths, self.neurons, &self.methods),
                 };
                 self.line(&line);
             }
-            Event::Cycle { rows, .. } if self.mode == Mode::Json => {
+            Event::Cycle { rows, timings, .. } if self.mode == Mode::Json => {
                 for row in *rows {
                     let mut value = json!({ "event": "cycle" });
+                    let timing = timings.iter().find(|timing| timing.replica == row.replica);
+                    merge(&mut value, json!(timing));
                     merge(&mut value, json!(row));
                     self.line(&value.to_string());
                 }
@@ -209,7 +239,12 @@ const HEADER: &str = "cycle         neurons  sparsity  after clip  after trainin
 
 /// One line for all rows of a cycle: widths of all layers, means over the replicas; `neurons` are
 /// those before the first clip.
-fn cycle_line(rows: &[CycleRow], widths: &[usize], neurons: usize) -> String {
+fn cycle_line(
+    rows: &[CycleRow],
+    timings: &[TimingRow],
+    widths: &[usize],
+    neurons: usize,
+) -> String {
     let first = &rows[0];
     let sparsity = 1.0 - widths.iter().sum::<usize>() as f64 / neurons as f64;
     let widths: Vec<String> = widths.iter().map(ToString::to_string).collect();
@@ -241,8 +276,8 @@ fn cycle_line(rows: &[CycleRow], widths: &[usize], neurons: usize) -> String {
         mean(|row| Some(row.accuracy_after_clip)),
         mean(|row| row.accuracy_after_training),
         first.parameters,
-        first.train_seconds,
-        first.compress_seconds,
+        timings.first().map_or(0.0, |timing| timing.train_seconds),
+        timings.first().map_or(0.0, |timing| timing.compress_seconds),
     )
 }
 
@@ -259,7 +294,13 @@ fn methods_header(methods: &[String]) -> String {
 const COLUMN: usize = 9;
 
 /// One line for all rows of a cycle, a column a method.
-fn methods_line(rows: &[CycleRow], widths: &[usize], neurons: usize, methods: &[String]) -> String {
+fn methods_line(
+    rows: &[CycleRow],
+    timings: &[TimingRow],
+    widths: &[usize],
+    neurons: usize,
+    methods: &[String],
+) -> String {
     let sparsity = 1.0 - widths.iter().sum::<usize>() as f64 / neurons as f64;
     let widths: Vec<String> = widths.iter().map(ToString::to_string).collect();
     let column = |method: &String| {
@@ -272,7 +313,9 @@ fn methods_line(rows: &[CycleRow], widths: &[usize], neurons: usize, methods: &[
         format!("  {mean:>width$}", width = COLUMN.max(method.len()))
     };
     let columns: String = methods.iter().map(column).collect();
-    let CycleRow { cycle, train_seconds, compress_seconds, .. } = &rows[0];
+    let cycle = rows[0].cycle;
+    let TimingRow { train_seconds, compress_seconds, .. } =
+        timings.first().cloned().unwrap_or_default();
     let widths = widths.join(" × ");
     format!(
         "{cycle:>5}  {widths:>14}  {sparsity:>8.4}{columns}  {train_seconds:>7.2}  {compress_seconds:>10.3}"

@@ -47,12 +47,15 @@ pub struct Clip {
     pub parameters: usize,
     /// Seconds of the cycle's training, of all replicas that trained at once; for `scratch`, of all
     /// training up to here.
+    #[serde(skip)]
     pub train_seconds: Option<f64>,
     /// Seconds of scoring, clipping and rebuilding, likewise.
+    #[serde(skip)]
     pub compress_seconds: Option<f64>,
     /// Replicas that trained at once.
     pub at_once: Option<usize>,
     /// Joules of the machine since the last clip.
+    #[serde(skip)]
     pub joules: Option<f64>,
     /// Floating-point operations of the layer's reconstruction.
     pub solver_flops: Option<f64>,
@@ -86,6 +89,38 @@ pub(crate) fn read_clips(path: &Path, gaps: &mut Vec<Gap>) -> Result<Vec<Clip>, 
         gaps.push(Gap { path: path.to_path_buf(), reason: whole });
     }
     Ok(rows)
+}
+
+/// A row of `timings.csv`: what a cycle of a replica took.
+#[derive(Deserialize)]
+struct Timing {
+    replica: usize,
+    cycle: usize,
+    train_seconds: f64,
+    compress_seconds: f64,
+    joules: Option<f64>,
+}
+
+/// Adds what the cycles took to the clips; a gap where that cannot be read.
+pub(crate) fn read_timings(path: &Path, clips: &mut [Clip], gaps: &mut Vec<Gap>) {
+    let mut gap = |reason: String| gaps.push(Gap { path: path.to_path_buf(), reason });
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        // Nothing was timed that was not clipped.
+        Err(_) if clips.is_empty() => return,
+        Err(error) => return gap(format!("cannot be read: {error}")),
+    };
+    let (rows, damaged) = rows_of::<Timing>(&bytes);
+    damaged.into_iter().for_each(&mut gap);
+    let timings: BTreeMap<(usize, usize), Timing> =
+        rows.into_iter().map(|timing| ((timing.cycle, timing.replica), timing)).collect();
+    for clip in clips {
+        if let Some(timing) = timings.get(&(clip.cycle, clip.replica)) {
+            clip.train_seconds = Some(timing.train_seconds);
+            clip.compress_seconds = Some(timing.compress_seconds);
+            clip.joules = timing.joules;
+        }
+    }
 }
 
 /// The rows that are whole, and what is wrong with the first that is not.

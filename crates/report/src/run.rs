@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::clips::SCRATCH;
-use crate::clips::{drop_impossible, first_widths, read_clips};
+use crate::clips::{drop_impossible, first_widths, read_clips, read_timings};
 use crate::{Clip, ReportError};
 
 /// A run.
@@ -28,8 +28,10 @@ pub struct Run {
     pub data: Data,
     /// Replicas that did not get to the end, and why.
     pub missing: Vec<String>,
-    /// How far it got; nothing where `summary.json` cannot be read.
+    /// How it ended; nothing where `summary.json` cannot be read.
     pub summary: Option<Summary>,
+    /// How far it got; nothing where `progress.json` cannot be read.
+    pub progress: Option<Progress>,
 }
 
 /// The images of a run.
@@ -62,19 +64,9 @@ pub struct Summary {
     pub error: Option<String>,
     /// Backend and adapter.
     pub device: String,
-    /// Seconds of all training.
-    pub train_seconds: f64,
-    /// Seconds of all scoring, clipping and rebuilding.
-    pub compress_seconds: f64,
-    /// Seconds from the first batch on.
-    pub seconds: f64,
-    /// How far it is.
-    pub progress: Option<Progress>,
-    /// What it took.
-    pub energy: Option<Energy>,
 }
 
-/// How far a run is.
+/// How far a run is, and what it took: `progress.json`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Progress {
     /// The cycle of the last batch.
@@ -87,6 +79,16 @@ pub struct Progress {
     pub batches: usize,
     /// When this was written, in seconds since 1970.
     pub updated: f64,
+    /// How often the run was resumed from a checkpoint.
+    pub resumed: usize,
+    /// Seconds of all training.
+    pub train_seconds: f64,
+    /// Seconds of all scoring, clipping and rebuilding.
+    pub compress_seconds: f64,
+    /// Seconds from the first batch on.
+    pub seconds: f64,
+    /// What it took.
+    pub energy: Option<Energy>,
 }
 
 /// What a run took.
@@ -173,9 +175,12 @@ impl Run {
             return Err(ReportError::NotARun { path: path.to_path_buf(), holds: runs_in(path) });
         }
         let mut gaps = vec![];
-        let clips = read_clips(&path.join("cycles.csv"), &mut gaps)?;
+        let mut clips = read_clips(&path.join("cycles.csv"), &mut gaps)?;
+        read_timings(&path.join("timings.csv"), &mut clips, &mut gaps);
         let json = |bytes: &[u8]| serde_json::from_slice(bytes).map_err(|error| error.to_string());
         let file: Option<SummaryFile> = read_whole(&path.join("summary.json"), json, &mut gaps);
+        let json = |bytes: &[u8]| serde_json::from_slice(bytes).map_err(|error| error.to_string());
+        let progress = read_whole(&path.join("progress.json"), json, &mut gaps);
         let toml = |bytes: &[u8]| {
             let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
             text.parse().map_err(|error: toml::de::Error| error.message().to_owned())
@@ -198,6 +203,7 @@ impl Run {
             config,
             missing: vec![],
             summary: None,
+            progress,
         };
         let mut lost_rows = None;
         if let Some(file) = file {
@@ -304,8 +310,12 @@ mod tests {
         let summary = r#"{"widths_before":[4],"parameters_before":9,"replicas":[{"replica":0,"method":"dtc",
             "seed":3,"outcome":"diverged","divergence":{"cycle":1,"reason":"the loss is NaN"}}],
             "data":{"name":"d","digest":"0","test":1,"validation":0},"version":"0.1.0","device":"flex",
-            "outcome":"diverged","train_seconds":1,"compress_seconds":0,"seconds":1}"#;
+            "outcome":"diverged"}"#;
         fs::write(folder.path().join("summary.json"), summary).unwrap();
+        assert!(message().contains("progress.json"));
+        let progress = r#"{"cycle":1,"widths":[4],"batches_done":1,"batches":9,"updated":1,"resumed":0,
+            "train_seconds":1,"compress_seconds":0,"seconds":1}"#;
+        fs::write(folder.path().join("progress.json"), progress).unwrap();
         assert!(message().contains("config.toml"));
         fs::write(folder.path().join("config.toml"), "seed = 3").unwrap();
         let run = Run::read(folder.path()).unwrap();

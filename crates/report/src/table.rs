@@ -120,6 +120,7 @@ pub(crate) mod tests {
             data,
             missing: vec![],
             summary: None,
+            progress: None,
         }
     }
 

@@ -72,6 +72,11 @@ impl EnergyMeter {
         (!sources.is_empty()).then(|| Energy { joules: joules.iter().sum(), sources })
     }
 
+    /// Joules since the last lap, which goes on.
+    pub(crate) fn since_lap(&mut self) -> Option<f64> {
+        Some(self.energy()?.joules - self.last)
+    }
+
     /// Joules since the last lap.
     pub(crate) fn lap(&mut self) -> Option<f64> {
         let joules = self.energy()?.joules;
@@ -109,9 +114,9 @@ impl Package {
     /// cannot be read any more stands still.
     fn read(&mut self) -> u64 {
         let now = number(&self.counter).unwrap_or(self.last);
-        let end = if now >= self.last { now } else { now + self.range };
+        let end = if now >= self.last { now } else { now.saturating_add(self.range) };
         let passed = end.saturating_sub(self.last);
-        self.microjoules += passed;
+        self.microjoules = self.microjoules.saturating_add(passed);
         self.last = now;
         self.microjoules
     }

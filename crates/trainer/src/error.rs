@@ -62,7 +62,19 @@ pub enum TrainerError {
         /// The folder.
         path: PathBuf,
     },
-    /// A folder holds another run than the one that is to be made again.
+    /// Another process works in the folder.
+    #[error(
+        "{} is at work in {}: wait for it, or end it, or name another folder with --out",
+        process.map_or("another process".to_owned(), |process| format!("process {process}")),
+        path.display()
+    )]
+    Locked {
+        /// The folder.
+        path: PathBuf,
+        /// The number of the process.
+        process: Option<u32>,
+    },
+    /// A folder holds another run than the one that is to be gone on with.
     #[error("{} holds another run, or none; nothing was touched: name another folder with --out", path.display())]
     OtherRun {
         /// The folder.
@@ -100,6 +112,42 @@ pub enum TrainerError {
         cycle: usize,
         /// What differs.
         reason: String,
+    },
+    /// A replica diverged, and that was to end the run.
+    #[error(
+        "{0}; nothing is lost: `rayclip resume` with --on-divergence freeze goes on with the others"
+    )]
+    Diverged(Divergence),
+    /// A file that the run needs cannot be made.
+    #[error("cannot encode {what}: {reason}")]
+    Encode {
+        /// What was to be written.
+        what: &'static str,
+        /// Why it cannot be.
+        reason: String,
+    },
+    /// The backend, or rayclip, gave up.
+    #[error(
+        "the device or its driver failed, or rayclip has a fault: {reason}; nothing that was saved is lost: \
+         `rayclip resume` goes on from the last checkpoint"
+    )]
+    Panic {
+        /// What it said.
+        reason: String,
+    },
+    /// The network does not fit the device.
+    #[error(
+        "{what} takes {bytes} bytes, and the device binds {limit} at most as one tensor: set a smaller {key}, or          take another --device"
+    )]
+    TooLarge {
+        /// The tensor.
+        what: String,
+        /// What it takes.
+        bytes: usize,
+        /// What the device allows.
+        limit: usize,
+        /// The key that makes it smaller.
+        key: &'static str,
     },
     /// The data set cannot be split as configured.
     #[error(transparent)]

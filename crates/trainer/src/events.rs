@@ -1,6 +1,7 @@
 //! What happens in a run, for whoever shows or records it.
 
 use std::fmt;
+use std::path::Path;
 
 use cs_solver::Status;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,20 @@ pub enum Event<'a> {
         /// Why not more.
         reason: &'a str,
     },
+    /// A checkpoint is damaged, or this rayclip cannot read it; the one before is looked at.
+    CheckpointSkipped {
+        /// Its file.
+        path: &'a Path,
+        /// What is wrong with it.
+        reason: &'a str,
+    },
+    /// The run goes on from a checkpoint.
+    Resumed {
+        /// Batches that are done already.
+        batches_done: usize,
+        /// The backend and adapter that they were done on, where it is another.
+        was: Option<&'a str>,
+    },
     /// A batch was trained on (or, on a GPU, queued).
     Batch {
         /// The cycle.
@@ -47,6 +62,8 @@ pub enum Event<'a> {
     Cycle {
         /// One row a clipped layer and replica.
         rows: &'a [CycleRow],
+        /// What each replica of the rows took.
+        timings: &'a [TimingRow],
         /// Neurons of every hidden layer after the clip.
         widths: &'a [usize],
     },
@@ -65,8 +82,8 @@ pub trait Observer {
     }
 }
 
-/// One clip of one layer of one replica: a line of `cycles.csv`.
-#[derive(Debug, Clone, Default, Serialize)]
+/// One clip of one layer of one replica: a line of `cycles.csv`, the same in every repetition of a run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct CycleRow {
     /// The replica.
     pub replica: usize,
@@ -98,18 +115,10 @@ pub struct CycleRow {
     pub train_loss: f64,
     /// Weights and biases of the replica after the clip of all layers.
     pub parameters: usize,
-    /// Seconds of this cycle's training, of all replicas of the chunk together; for `scratch`, of all
-    /// training up to here.
-    pub train_seconds: f64,
-    /// Seconds of scoring, clipping and rebuilding, likewise.
-    pub compress_seconds: f64,
     /// Replicas that trained at once, this one included.
     pub at_once: usize,
-    /// Joules of the machine since the chunk's last clip, or its beginning, measuring included; for `scratch`,
-    /// since the beginning of the network's training; none where no counter tells.
-    pub joules: Option<f64>,
     /// What reconstructed the rays; empty for criteria without a solver.
-    pub solver: &'static str,
+    pub solver: String,
     /// Most iterations of any of the replica's rays of the layer.
     pub solver_iterations: Option<usize>,
     /// How the one that is worst off ended.
@@ -117,6 +126,23 @@ pub struct CycleRow {
     /// Floating-point operations of all rays of the layer: products with the matrix, factorisations left
     /// out.
     pub solver_flops: Option<f64>,
+}
+
+/// What a cycle of a replica took: a line of `timings.csv`, another in every repetition.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TimingRow {
+    /// The replica.
+    pub replica: usize,
+    /// The cycle.
+    pub cycle: usize,
+    /// Seconds of this cycle's training, of all replicas of the chunk together; for `scratch`, of all
+    /// training up to here.
+    pub train_seconds: f64,
+    /// Seconds of scoring, clipping and rebuilding, likewise.
+    pub compress_seconds: f64,
+    /// Joules of the machine since the chunk's last clip, or its beginning, measuring included; for `scratch`,
+    /// since the beginning of the network's training; none where no counter tells.
+    pub joules: Option<f64>,
 }
 
 /// How a run ended.
@@ -136,7 +162,7 @@ pub enum Outcome {
 }
 
 /// A replica that could not go on.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Divergence {
     /// The replica.
     pub replica: usize,
@@ -158,7 +184,7 @@ impl fmt::Display for Divergence {
 }
 
 /// What became of a replica.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ReplicaSummary {
     /// The replica.
     pub replica: usize,
@@ -197,7 +223,7 @@ pub struct DataSummary {
     pub classes: usize,
 }
 
-/// How far a run is.
+/// How far a run is, and what it took: `progress.json`, another in every repetition of a run.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Progress {
     /// The cycle of the last batch.
@@ -210,9 +236,20 @@ pub struct Progress {
     pub batches: usize,
     /// When this was written, in seconds since 1970.
     pub updated: f64,
+    /// How often the run was resumed from a checkpoint.
+    pub resumed: usize,
+    /// Seconds of all training.
+    pub train_seconds: f64,
+    /// Seconds of all scoring, clipping and rebuilding.
+    pub compress_seconds: f64,
+    /// Seconds from the first batch to the last measurement; what came after the checkpoint that a run was
+    /// resumed from is counted anew.
+    pub seconds: f64,
+    /// What it took, likewise; nothing where the machine has no counter that can be read.
+    pub energy: Option<Energy>,
 }
 
-/// The whole run in a few numbers: `summary.json`, which says while the run goes on how far it is.
+/// The whole run in a few numbers: `summary.json`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Summary {
     /// Version of the engine.
@@ -221,8 +258,6 @@ pub struct Summary {
     pub outcome: Outcome,
     /// The error, where it failed.
     pub error: Option<String>,
-    /// How far it is.
-    pub progress: Progress,
     /// The backend and adapter that it ran on.
     pub device: String,
     /// Clips until every layer was small enough, of a replica that got so far.
@@ -239,12 +274,7 @@ pub struct Summary {
     pub data: DataSummary,
     /// All replicas.
     pub replicas: Vec<ReplicaSummary>,
-    /// Seconds of all training.
-    pub train_seconds: f64,
-    /// Seconds of all scoring, clipping and rebuilding.
-    pub compress_seconds: f64,
-    /// Seconds from the first batch to the last measurement.
-    pub seconds: f64,
-    /// What it took; nothing where the machine has no counter that can be read.
-    pub energy: Option<Energy>,
+    /// How far it is, which has a file of its own.
+    #[serde(skip)]
+    pub progress: Progress,
 }

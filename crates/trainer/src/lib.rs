@@ -6,7 +6,9 @@
 
 mod batches;
 mod calibration;
-mod chunks;
+mod checkpoint;
+mod chunk;
+mod chunk_size;
 mod clip;
 mod compensate;
 pub mod config;
@@ -20,6 +22,7 @@ mod events;
 mod images;
 mod ladder;
 mod latency;
+mod lock;
 mod loss;
 mod measurement;
 mod method;
@@ -35,17 +38,21 @@ mod score;
 mod scratch;
 mod streams;
 pub mod sweep;
+mod tables;
 mod train;
 mod validate;
 
+pub use checkpoint::{Every, Schedule};
 pub use config::RunConfig;
 pub use energy::Energy;
 pub use error::TrainerError;
 pub use events::{
     CycleRow, DataSummary, Divergence, Event, Observer, Outcome, Progress, ReplicaSummary, Summary,
+    TimingRow,
 };
 pub use ladder::{kept_count, ladder};
 pub use latency::LatencyRow;
+pub use lock::FolderLock;
 pub use replica::Replica;
-pub use run::{Backend, run};
-pub use run_dir::RunDir;
+pub use run::{Backend, Conduct, OnDivergence, run};
+pub use run_dir::{Found, RunDir};

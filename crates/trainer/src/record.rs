@@ -3,16 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
 
-use rayclip_model::{Description, Mlp};
+use burn::tensor::Device;
+use rayclip_model::{Description, Mlp, MlpShape};
 
-use crate::energy::EnergyMeter;
+use crate::checkpoint::{
+    Checkpoint, Checkpoints, ChunkState, HostTensors, Place, ReplicaState, State,
+};
+use crate::energy::{Energy, EnergyMeter};
 use crate::evaluate::Accuracy;
-use crate::events::{DataSummary, Event, Observer, Progress, ReplicaSummary};
+use crate::events::{DataSummary, Event, Observer, Progress, ReplicaSummary, TimingRow};
+use crate::rays::Rays;
 use crate::replica::Replica;
+use crate::run::{Conduct, OnDivergence};
 use crate::run_dir::{Kept, LayerRays};
 use crate::{Backend, CycleRow, Divergence, Outcome, RunConfig, RunDir, Summary, TrainerError};
 
-/// While batches are trained on, the summary is written this often.
+/// While batches are trained on, the progress is written this often.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// Rows, kept neurons, networks and ends of all replicas, whatever chunk they trained in.
@@ -24,6 +30,8 @@ pub(crate) struct Record<'a> {
     /// By cycle, replica, layer.
     rows: BTreeMap<(usize, usize, usize), CycleRow>,
     /// By cycle and replica.
+    timings: BTreeMap<(usize, usize), TimingRow>,
+    /// By cycle and replica.
     kept: BTreeMap<(usize, usize), Kept>,
     /// By cycle, replica, layer.
     rays: BTreeMap<(usize, usize, usize), LayerRays>,
@@ -32,17 +40,30 @@ pub(crate) struct Record<'a> {
     finished: Vec<(Vec<usize>, Mlp)>,
     /// Those of a chunk that did not; kept until one does.
     unfinished: Option<Mlp>,
-    train_seconds: f64,
-    compress_seconds: f64,
     /// Backend and adapter.
     device: String,
     data: DataSummary,
+    /// How far the run is; of what it took, seconds and joules of this process come on top.
     progress: Progress,
     began: Instant,
-    /// When the summary was last written.
+    /// When the progress was last written.
     heard: Instant,
     energy: EnergyMeter,
+    /// Joules that the process before took since its last clip.
+    joules_before: Option<f64>,
+    checkpoints: Checkpoints,
+    /// Where the run is; cycle and batch the chunk knows.
+    place: Place,
+    /// Replica numbers of all chunks, those that are clipped and those that train from scratch.
+    chunks: [Vec<Vec<usize>>; 2],
+    on_divergence: OnDivergence,
 }
+
+/// What the rays of a layer are named among the tensors of a checkpoint.
+const RAYS: [&str; 4] = ["y_previous", "y_next", "ray_previous", "ray_next"];
+
+/// Accuracies before and after, `[replica]`; NaN for none.
+const ACCURACIES: [&str; 2] = ["accuracy_before", "accuracy_after"];
 
 impl<'a> Record<'a> {
     pub(crate) fn new(
@@ -50,6 +71,7 @@ impl<'a> Record<'a> {
         folder: &'a RunDir,
         description: Description,
         backend: Backend<'_>,
+        conduct: Conduct,
         data: DataSummary,
     ) -> Self {
         let summary = |replica: &Replica| ReplicaSummary {
@@ -67,26 +89,181 @@ impl<'a> Record<'a> {
             folder,
             description,
             rows: BTreeMap::new(),
+            timings: BTreeMap::new(),
             kept: BTreeMap::new(),
             rays: BTreeMap::new(),
             replicas: config.all_replicas().iter().map(summary).collect(),
             finished: vec![],
             unfinished: None,
-            train_seconds: 0.0,
-            compress_seconds: 0.0,
             device: backend.name.to_owned(),
             data,
             progress: Progress { widths: config.network.hidden.clone(), ..Progress::default() },
             began: Instant::now(),
             heard: Instant::now(),
             energy: EnergyMeter::start(backend.device),
+            joules_before: None,
+            checkpoints: folder.checkpoints(conduct.checkpoints),
+            place: Place::default(),
+            chunks: Default::default(),
+            on_divergence: conduct.on_divergence,
         }
     }
 
-    /// Says in the folder that the run goes on, and how many batches it has.
-    pub(crate) fn started(&mut self, batches: usize) -> Result<(), TrainerError> {
-        self.progress.batches = batches;
-        self.folder.write_summary(&self.summary())
+    /// Makes the folder hold what is recorded, and say that the run goes on, in these chunks, with so many
+    /// batches.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub(crate) fn started(
+        &mut self,
+        batches: usize,
+        chunks: [Vec<Vec<usize>>; 2],
+    ) -> Result<(), TrainerError> {
+        (self.progress.batches, self.chunks) = (batches, chunks);
+        self.write_all()?;
+        let summary = self.summary();
+        self.folder.write_progress(&summary.progress)?;
+        self.folder.write_summary(&summary)
+    }
+
+    /// Goes on from a checkpoint. Networks at the end of the ladder are of the `last` shape.
+    ///
+    /// # Errors
+    /// An array is missing or another.
+    pub(crate) fn restore(
+        &mut self,
+        checkpoint: &Checkpoint,
+        (last, device): (&MlpShape, &Device),
+    ) -> Result<(), String> {
+        let Checkpoint { state, rows, timings, tensors } = checkpoint;
+        let [before, after] = [tensors.vector(ACCURACIES[0])?, tensors.vector(ACCURACIES[1])?];
+        if [before.len(), after.len()] != [self.replicas.len(); 2] {
+            return Err("there is not one accuracy a replica".into());
+        }
+        for (place, (summary, replica)) in self.replicas.iter_mut().zip(&state.replicas).enumerate()
+        {
+            let accuracy = |value: f64| (!value.is_nan()).then_some(value);
+            (summary.outcome, summary.divergence) = (replica.outcome, replica.divergence.clone());
+            summary.accuracy_before = accuracy(before[place]);
+            summary.accuracy_after = accuracy(after[place]);
+        }
+        for (group, numbers) in state.finished.iter().enumerate() {
+            let shape = MlpShape { replicas: numbers.len(), ..last.clone() };
+            let network = Mlp::from_named(&shape, |name, extents| {
+                tensors.tensor(&format!("finished_{group}.{name}"), extents, device)
+            })?;
+            self.finished.push((numbers.clone(), network));
+        }
+        self.number_networks();
+        for &(cycle, replica, layer) in &state.rays {
+            let vector = |name: &str| {
+                tensors.vector(&rays_name(cycle, replica, layer, name)).map(<[f64]>::to_vec)
+            };
+            let [y_previous, y_next, previous, next] = RAYS;
+            let rays = Rays {
+                y: [vector(y_previous)?, vector(y_next)?],
+                x: [vector(previous)?, vector(next)?],
+            };
+            self.rays.insert((cycle, replica, layer), LayerRays { replica, layer, rays });
+        }
+        let rows = rows.iter().map(|row| ((row.cycle, row.replica, row.layer), row.clone()));
+        self.rows = rows.collect();
+        self.timings = timings.iter().map(|row| ((row.cycle, row.replica), row.clone())).collect();
+        let kept = state.kept.iter().map(|(cycle, kept)| ((*cycle, kept.replica), kept.clone()));
+        self.kept = kept.collect();
+        self.joules_before = state.chunk.joules;
+        self.progress = Progress {
+            batches_done: state.batches_done,
+            resumed: state.resumed + 1,
+            train_seconds: state.train_seconds,
+            compress_seconds: state.compress_seconds,
+            seconds: state.seconds,
+            energy: Some(Energy { joules: state.joules, sources: vec![] }),
+            ..std::mem::take(&mut self.progress)
+        };
+        Ok(())
+    }
+
+    /// Makes the folder hold what is recorded, and no clip beyond.
+    fn write_all(&self) -> Result<(), TrainerError> {
+        self.folder.clear_clips()?;
+        let cycles: BTreeSet<usize> = self.kept.keys().map(|(cycle, _)| *cycle).collect();
+        for cycle in cycles {
+            self.write_kept(cycle)?;
+        }
+        let cycles: BTreeSet<usize> = self.rays.keys().map(|(cycle, ..)| *cycle).collect();
+        for cycle in cycles {
+            self.write_rays(cycle)?;
+        }
+        self.write_rows()
+    }
+
+    /// Says where the run is.
+    pub(crate) fn enter(&mut self, place: Place) {
+        self.place = place;
+    }
+
+    /// Counts a batch; whether a checkpoint is due.
+    pub(crate) fn checkpoint_is_due(&mut self) -> bool {
+        self.checkpoints.due_after_batch()
+    }
+
+    /// Takes a checkpoint of a chunk after batch `done` of a cycle, and of all that was shown so far.
+    ///
+    /// # Errors
+    /// The device fails, or the file system refuses.
+    pub(crate) fn checkpoint(
+        &mut self,
+        (cycle, done): (usize, usize),
+        chunk: ChunkState,
+        mut tensors: HostTensors,
+    ) -> Result<(), TrainerError> {
+        let accuracies = |of: fn(&ReplicaSummary) -> Option<f64>| {
+            self.replicas.iter().map(|replica| of(replica).unwrap_or(f64::NAN)).collect()
+        };
+        let [before, after] = ACCURACIES.map(str::to_owned);
+        tensors.insert_vector(before, accuracies(|replica| replica.accuracy_before));
+        tensors.insert_vector(after, accuracies(|replica| replica.accuracy_after));
+        for (&(cycle, replica, layer), LayerRays { rays, .. }) in &self.rays {
+            for (name, values) in RAYS.into_iter().zip(rays.y.iter().chain(&rays.x)) {
+                tensors.insert_vector(rays_name(cycle, replica, layer, name), values.clone());
+            }
+        }
+        for (group, (_, network)) in self.finished.iter().enumerate() {
+            for (name, tensor) in network.named() {
+                tensors.insert(format!("finished_{group}.{name}"), tensor)?;
+            }
+        }
+        let replica = |summary: &ReplicaSummary| ReplicaState {
+            outcome: summary.outcome,
+            divergence: summary.divergence.clone(),
+        };
+        let [clipped, scratch] = self.chunks.clone();
+        let joules =
+            self.energy.since_lap().map(|joules| joules + self.joules_before.unwrap_or(0.0));
+        let progress = self.progress();
+        let state = State {
+            engine: env!("CARGO_PKG_VERSION").to_owned(),
+            device: self.device.clone(),
+            data: self.data.digest.clone(),
+            clipped,
+            scratch,
+            place: Place { cycle, done, ..self.place },
+            chunk: ChunkState { joules, ..chunk },
+            replicas: self.replicas.iter().map(replica).collect(),
+            kept: self.kept.iter().map(|((cycle, _), kept)| (*cycle, kept.clone())).collect(),
+            rays: self.rays.keys().copied().collect(),
+            finished: self.finished.iter().map(|(numbers, _)| numbers.clone()).collect(),
+            batches_done: progress.batches_done,
+            resumed: progress.resumed,
+            train_seconds: progress.train_seconds,
+            compress_seconds: progress.compress_seconds,
+            seconds: progress.seconds,
+            joules: progress.energy.map_or(0.0, |energy| energy.joules),
+        };
+        let rows = self.rows.values().cloned().collect();
+        let timings = self.timings.values().cloned().collect();
+        self.checkpoints.save(&Checkpoint { state, rows, timings, tensors })
     }
 
     /// The observer, and this record kept up to date by what it is told.
@@ -96,17 +273,28 @@ impl<'a> Record<'a> {
 
     /// Joules since this was last asked.
     pub(crate) fn joules(&mut self) -> Option<f64> {
-        self.energy.lap()
+        Some(self.energy.lap()? + self.joules_before.take().unwrap_or(0.0))
     }
 
     /// Counts the seconds of a cycle.
     pub(crate) fn spent(&mut self, train_seconds: f64, compress_seconds: f64) {
-        self.train_seconds += train_seconds;
-        self.compress_seconds += compress_seconds;
+        self.progress.train_seconds += train_seconds;
+        self.progress.compress_seconds += compress_seconds;
     }
 
-    /// Adds the rows of a clip, and writes them.
-    pub(crate) fn clip(&mut self, rows: Vec<CycleRow>) -> Result<(), TrainerError> {
+    /// Adds the rows of a clip and what it took every replica, and writes them.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub(crate) fn clip(
+        &mut self,
+        rows: Vec<CycleRow>,
+        timing: &TimingRow,
+    ) -> Result<(), TrainerError> {
+        for CycleRow { cycle, replica, .. } in &rows {
+            let timing = TimingRow { replica: *replica, ..timing.clone() };
+            self.timings.insert((*cycle, *replica), timing);
+        }
         self.rows.extend(rows.into_iter().map(|row| ((row.cycle, row.replica, row.layer), row)));
         self.write_rows()
     }
@@ -114,6 +302,10 @@ impl<'a> Record<'a> {
     /// Adds the live neurons of replicas after a clip, and writes those of all replicas.
     pub(crate) fn kept(&mut self, cycle: usize, kept: Vec<Kept>) -> Result<(), TrainerError> {
         self.kept.extend(kept.into_iter().map(|kept| ((cycle, kept.replica), kept)));
+        self.write_kept(cycle)
+    }
+
+    fn write_kept(&self, cycle: usize) -> Result<(), TrainerError> {
         let of_cycle = self.kept.range((cycle, 0)..(cycle + 1, 0)).map(|(_, kept)| kept);
         self.folder.write_kept(cycle, &of_cycle.collect::<Vec<_>>())
     }
@@ -124,6 +316,10 @@ impl<'a> Record<'a> {
             return Ok(());
         }
         self.rays.extend(rays.into_iter().map(|rays| ((cycle, rays.replica, rays.layer), rays)));
+        self.write_rays(cycle)
+    }
+
+    fn write_rays(&self, cycle: usize) -> Result<(), TrainerError> {
         let of_cycle = self.rays.range((cycle, 0, 0)..(cycle + 1, 0, 0)).map(|(_, rays)| rays);
         self.folder.write_rays(cycle, &of_cycle.collect::<Vec<_>>())
     }
@@ -152,11 +348,15 @@ impl<'a> Record<'a> {
         }
         // Whoever is told may read the folder.
         self.write_rows()?;
-        observer.notify(&Event::Cycle { rows: &complete, widths });
+        let of_rows =
+            replicas.iter().filter_map(|replica| self.timings.get(&(cycle, replica.number)));
+        let timings: Vec<TimingRow> = of_rows.cloned().collect();
+        observer.notify(&Event::Cycle { rows: &complete, timings: &timings, widths });
         Ok(())
     }
 
     fn write_rows(&self) -> Result<(), TrainerError> {
+        self.folder.write_timings(&self.timings.values().collect::<Vec<_>>())?;
         self.folder.write_cycles(&self.rows.values().collect::<Vec<_>>())
     }
 
@@ -168,13 +368,16 @@ impl<'a> Record<'a> {
     }
 
     /// Freezes a replica.
+    ///
+    /// # Errors
+    /// That was to end the run.
     pub(crate) fn diverged(
         &mut self,
         replica: Replica,
         cycle: usize,
         reason: String,
         observer: &mut dyn Observer,
-    ) {
+    ) -> Result<(), TrainerError> {
         let divergence = Divergence {
             replica: replica.number,
             method: replica.method.to_string(),
@@ -182,10 +385,16 @@ impl<'a> Record<'a> {
             cycle,
             reason,
         };
-        observer.notify(&Event::Diverged(&divergence));
         let summary = &mut self.replicas[replica.number];
         summary.outcome = Outcome::Diverged;
-        summary.divergence = Some(divergence);
+        summary.divergence = Some(divergence.clone());
+        match self.on_divergence {
+            OnDivergence::Stop => Err(TrainerError::Diverged(divergence)),
+            OnDivergence::Freeze => {
+                observer.notify(&Event::Diverged(&divergence));
+                Ok(())
+            }
+        }
     }
 
     /// Takes the network of replicas at the end of their ladder.
@@ -195,6 +404,10 @@ impl<'a> Record<'a> {
         }
         self.done(replicas);
         self.finished.push((replicas.iter().map(|replica| replica.number).collect(), network));
+        self.number_networks();
+    }
+
+    fn number_networks(&mut self) {
         // Their order in the file is that of their numbers, whatever chunk they trained in.
         let order = self.finished.iter().flat_map(|(numbers, _)| numbers.clone());
         let order: BTreeSet<usize> = order.collect();
@@ -210,7 +423,9 @@ impl<'a> Record<'a> {
 
     /// Marks replicas that have done all that was asked of them.
     pub(crate) fn done(&mut self, replicas: &[Replica]) {
-        for replica in replicas {
+        for replica in
+            replicas.iter().filter(|replica| !self.is_frozen(**replica)).collect::<Vec<_>>()
+        {
             self.replicas[replica.number].outcome = Outcome::Finished;
         }
     }
@@ -255,10 +470,22 @@ impl<'a> Record<'a> {
         self.folder.write_network(&network, &description)
     }
 
+    /// How far the run is, and what it took.
+    fn progress(&mut self) -> Progress {
+        // A clock that is before 1970 says nothing.
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let before = self.progress.energy.as_ref().map_or(0.0, |energy| energy.joules);
+        let energy = self.energy.energy();
+        Progress {
+            updated: now.as_secs_f64(),
+            seconds: self.progress.seconds + self.began.elapsed().as_secs_f64(),
+            energy: energy.map(|energy| Energy { joules: energy.joules + before, ..energy }),
+            ..self.progress.clone()
+        }
+    }
+
     /// The summary of a run that is not at its end.
     pub(crate) fn summary(&mut self) -> Summary {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.progress.updated = now.as_secs_f64();
         let before = self.description.shape.clone();
         let network =
             self.finished.first().map(|(_, network)| network).or(self.unfinished.as_ref());
@@ -267,7 +494,7 @@ impl<'a> Record<'a> {
             version: env!("CARGO_PKG_VERSION"),
             outcome: Outcome::Running,
             error: None,
-            progress: self.progress.clone(),
+            progress: self.progress(),
             device: self.device.clone(),
             clips: self.rows.keys().map(|(cycle, ..)| cycle + 1).max().unwrap_or(0),
             data: self.data.clone(),
@@ -276,12 +503,12 @@ impl<'a> Record<'a> {
             parameters_after: after.parameters(),
             widths: after.hidden,
             replicas: self.replicas.clone(),
-            train_seconds: self.train_seconds,
-            compress_seconds: self.compress_seconds,
-            seconds: self.began.elapsed().as_secs_f64(),
-            energy: self.energy.energy(),
         }
     }
+}
+
+fn rays_name(cycle: usize, replica: usize, layer: usize, name: &str) -> String {
+    format!("rays.{cycle}.{replica}.{layer}.{name}")
 }
 
 /// An observer whose run is recorded.
@@ -298,9 +525,9 @@ impl Observer for Watching<'_, '_> {
             (progress.cycle, progress.widths) = (*cycle, widths.to_vec());
             progress.batches_done += 1;
             if record.heard.elapsed() > HEARTBEAT {
-                let summary = record.summary();
-                // A disk that is full refuses the rows of the next clip too, and that ends the run.
-                let _refused = record.folder.write_summary(&summary);
+                let progress = record.progress();
+                // A disk that is full refuses the next checkpoint too, and that ends the run.
+                let _refused = record.folder.write_progress(&progress);
                 record.heard = Instant::now();
             }
         }

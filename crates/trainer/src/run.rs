@@ -1,12 +1,15 @@
 //! A run: all replicas of all methods, chunk after chunk, into one folder.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use burn::tensor::Device;
 use rayclip_data::Dataset;
 use rayclip_model::{Description, MlpShape};
 
-use crate::chunks::{ChunkSize, chunk_size, split};
+use crate::checkpoint::{Checkpoint, Place, Schedule};
+use crate::chunk::Chunk;
+use crate::chunk_size::{ChunkSize, chunk_size, split};
 use crate::config::{Method, Normalization};
-use crate::cycle::Chunk;
 use crate::events::{DataSummary, Event, Observer, Outcome, Summary};
 use crate::images::{DeviceImages, PixelScale, Splits};
 use crate::ladder::{halvings, ladder, scratch_clips};
@@ -23,15 +26,36 @@ pub struct Backend<'a> {
     pub device: &'a Device,
     /// Backend and adapter, for the record.
     pub name: &'a str,
-    /// Replicas that train at once, at most; as many as memory takes (on a CPU, as are fast) where it is
-    /// not given. On the CPU backends no result depends on it.
-    pub at_once: Option<usize>,
 }
 
-/// Runs `config` on `backend` and writes everything into `folder`.
+/// How a run is conducted. On the CPU backends no result depends on it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Conduct {
+    /// Replicas that train at once, at most; as many as memory takes (on a CPU, as are fast) where it is
+    /// not given. A run that is gone on with keeps to the chunks that it began with.
+    pub at_once: Option<usize>,
+    /// When checkpoints are taken.
+    pub checkpoints: Schedule,
+    /// What a replica does that diverges.
+    pub on_divergence: OnDivergence,
+}
+
+/// What a replica does whose loss, weights or scores are not finite any more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnDivergence {
+    /// It is frozen, and the others go on.
+    #[default]
+    Freeze,
+    /// It ends the run.
+    Stop,
+}
+
+/// Runs `config` on `backend` and writes everything into `folder`; from the last checkpoint on, where the
+/// folder holds one.
 ///
 /// Methods and seeds train side by side as replicas of one batched network; on the CPU backends each
-/// ends, to the bit, as it does alone. A replica that diverges is frozen, reported and left behind.
+/// ends, to the bit, as it does alone, and a run that was gone on with as one that never ended. A replica
+/// that diverges is frozen, reported and left behind.
 ///
 /// # Errors
 /// No replica is left, a file cannot be written, or the device fails. What was finished before is in
@@ -40,42 +64,88 @@ pub fn run(
     config: &RunConfig,
     dataset: Dataset,
     backend: Backend<'_>,
+    conduct: Conduct,
     folder: &RunDir,
     observer: &mut dyn Observer,
 ) -> Result<Summary, TrainerError> {
     let Images { splits, description, summary: data } = upload(config, dataset, backend.device)?;
-    let plan = Plan::of(config, &description.shape, backend);
-    let mut record = Record::new(config, folder, description.clone(), backend, data);
-    record.started(plan.batches(config))?;
-    plan.announce(config, observer);
     let on = (&description.shape, backend.device);
-    let result = plan.run(config, &splits, on, &mut record, observer);
-    let result = match record.all_diverged() {
-        Some(first) => Err(TrainerError::AllDiverged {
-            replicas: config.all_replicas().len(),
-            first,
-            learning_rate: config.training.learning_rate,
-        }),
-        None => result,
+    let fresh = || Record::new(config, folder, description.clone(), backend, conduct, data.clone());
+    let restore = |checkpoint: &Checkpoint| {
+        let mut record = fresh();
+        let last = ladder(config).pop().unwrap_or_else(|| config.network.hidden.clone());
+        let last = MlpShape { hidden: last, ..description.shape.clone() };
+        record.restore(checkpoint, (&last, backend.device))?;
+        let chunk = Chunk::restore(config, &splits, on, checkpoint)?;
+        Ok((record, chunk))
     };
-    let result = match (result, record.write_network()) {
-        (Ok(outcome), written) => written.map(|()| outcome),
-        (error, _) => error,
+    let (found, skipped) = folder.checkpoints(conduct.checkpoints).latest(config, restore);
+    for skipped in &skipped {
+        observer.notify(&Event::CheckpointSkipped { path: &skipped.path, reason: &skipped.reason });
+    }
+    let (mut record, plan, from) = match found {
+        Some((Checkpoint { state, .. }, (record, chunk))) => {
+            if state.data != data.digest {
+                return Err(TrainerError::OtherData { path: folder.path().to_path_buf() });
+            }
+            let plan = Plan::again(config, &state.clipped, &state.scratch);
+            let was = (state.device != backend.name).then_some(state.device.as_str());
+            plan.announce(config, observer);
+            observer.notify(&Event::Resumed { batches_done: state.batches_done, was });
+            (record, plan, Some((state.place, chunk)))
+        }
+        None => {
+            let plan = Plan::of(config, on, conduct.at_once)?;
+            plan.announce(config, observer);
+            (fresh(), plan, None)
+        }
     };
-    let outcome = result.as_ref().copied().unwrap_or(Outcome::Failed);
-    record.ended(outcome);
-    let error = result.as_ref().err().map(ToString::to_string);
-    let summary = Summary { outcome, error, ..record.summary() };
-    if summary.outcome == Outcome::Finished {
+    record.started(plan.batches(config), plan.numbers())?;
+
+    let outcome = no_panic(|| {
+        let result = plan.run(from, config, &splits, on, &mut record, observer);
+        let result = match record.all_diverged() {
+            Some(first) => Err(TrainerError::AllDiverged {
+                replicas: config.all_replicas().len(),
+                first,
+                learning_rate: config.training.learning_rate,
+            }),
+            None => result,
+        };
+        match (result, record.write_network()) {
+            (Ok(outcome), written) => written.map(|()| outcome),
+            (error, _) => error,
+        }
+    });
+    record.ended(*outcome.as_ref().unwrap_or(&Outcome::Failed));
+    if matches!(outcome, Ok(Outcome::Finished)) {
         // A network that is done is not lost because it could not be timed.
-        let timed =
-            plan.latencies(config, on, &splits).and_then(|rows| folder.write_latency(&rows));
-        if let Err(error) = timed {
+        let timed = no_panic(|| plan.latencies(config, on, &splits));
+        if let Err(error) = timed.and_then(|rows| folder.write_latency(&rows)) {
             tracing::warn!("no latency.csv: {error}");
         }
     }
+    let summary = Summary {
+        outcome: *outcome.as_ref().unwrap_or(&Outcome::Failed),
+        error: outcome.as_ref().err().map(ToString::to_string),
+        ..record.summary()
+    };
+    folder.write_progress(&summary.progress)?;
     folder.write_summary(&summary)?;
-    result.map(|_| summary)
+    folder.sync()?;
+    if summary.outcome == Outcome::Finished {
+        folder.tidy()?;
+    }
+    outcome.map(|_| summary)
+}
+
+/// What `work` returns; an error where it panics, as backends do whose device is lost or full.
+fn no_panic<T>(work: impl FnOnce() -> Result<T, TrainerError>) -> Result<T, TrainerError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(TrainerError::Panic { reason: text.unwrap_or_else(|| "no reason is known".into()) })
+    })
 }
 
 struct Images {
@@ -133,20 +203,51 @@ struct Plan {
     scratch: Vec<Vec<Replica>>,
     scratch_clips: Vec<usize>,
     ladder: Vec<Vec<usize>>,
-    size: ChunkSize,
+    /// Why not more train at once.
+    reason: String,
 }
 
 impl Plan {
-    fn of(config: &RunConfig, shape: &MlpShape, backend: Backend<'_>) -> Self {
-        let Backend { device, at_once, .. } = backend;
-        let size = chunk_size(shape, config.training.batch_size, device, at_once);
+    fn of(
+        config: &RunConfig,
+        (shape, device): (&MlpShape, &Device),
+        at_once: Option<usize>,
+    ) -> Result<Self, TrainerError> {
+        let ChunkSize { replicas: size, reason } =
+            chunk_size(shape, config.training.batch_size, device, at_once)?;
         let (scratch, clipped): (Vec<Replica>, Vec<Replica>) =
             config.all_replicas().into_iter().partition(|r| r.method == Method::Scratch);
-        let chunks = |replicas: Vec<Replica>| chunks(replicas, size.replicas);
+        let chunks = |replicas: Vec<Replica>| chunks(replicas, size);
+        Ok(Self::with(config, chunks(clipped), chunks(scratch), reason))
+    }
+
+    /// With the chunks that a run began with, by the numbers of their replicas.
+    fn again(config: &RunConfig, clipped: &[Vec<usize>], scratch: &[Vec<usize>]) -> Self {
+        let all = config.all_replicas();
+        let chunks = |numbers: &[Vec<usize>]| {
+            let chunk = |numbers: &Vec<usize>| numbers.iter().map(|n| all[*n]).collect();
+            numbers.iter().map(chunk).collect()
+        };
+        Self::with(config, chunks(clipped), chunks(scratch), "as the run began".into())
+    }
+
+    fn with(
+        config: &RunConfig,
+        clipped: Vec<Vec<Replica>>,
+        scratch: Vec<Vec<Replica>>,
+        reason: String,
+    ) -> Self {
         // Refused by validate() where it matters.
         let scratch_clips = scratch_clips(config).unwrap_or_default();
-        let (clipped, scratch) = (chunks(clipped), chunks(scratch));
-        Self { clipped, scratch, scratch_clips, ladder: ladder(config), size }
+        Self { clipped, scratch, scratch_clips, ladder: ladder(config), reason }
+    }
+
+    /// Numbers of the replicas of all chunks.
+    fn numbers(&self) -> [Vec<Vec<usize>>; 2] {
+        [&self.clipped, &self.scratch].map(|chunks| {
+            let numbers = |chunk: &Vec<Replica>| chunk.iter().map(|r| r.number).collect();
+            chunks.iter().map(numbers).collect()
+        })
     }
 
     /// Batches of the whole run, each of a chunk.
@@ -166,41 +267,59 @@ impl Plan {
             observer.notify(&Event::Chunked {
                 replicas: config.all_replicas().len(),
                 at_once: self.clipped.iter().chain(&self.scratch).map(Vec::len).max().unwrap_or(0),
-                reason: &self.size.reason,
+                reason: &self.reason,
             });
         }
     }
 
-    /// All chunks, one after the other, until one is interrupted.
-    fn run(
+    /// All chunks, one after the other, until one is interrupted; `from` a place on, with the chunk that
+    /// trains there.
+    fn run<'a>(
         &self,
-        config: &RunConfig,
-        splits: &Splits,
+        from: Option<(Place, Chunk<'a>)>,
+        config: &'a RunConfig,
+        splits: &'a Splits,
         (shape, device): (&MlpShape, &Device),
         record: &mut Record<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Outcome, TrainerError> {
-        for replicas in &self.clipped {
-            let chunk = Chunk::start(config, splits, replicas, shape, device)?;
+        let (first, mut from) = from.map_or((Place::default(), None), |(p, c)| (p, Some(c)));
+        let mut next =
+            |place: Place, replicas: &[Replica], shape: &MlpShape, record: &mut Record<'_>| {
+                record.enter(place);
+                if let Some(chunk) = from.take() {
+                    return Ok(chunk);
+                }
+                // What the chunk before took is not this one's.
+                record.joules();
+                Chunk::start(config, splits, replicas, (shape, device))
+            };
+        for (number, replicas) in self.clipped.iter().enumerate() {
+            let place = Place { chunk: number, ..Place::default() };
+            if place.is_before(&first) {
+                continue;
+            }
+            let chunk = next(place, replicas, shape, record)?;
             if chunk.cycle_until_small(record, observer)? == Outcome::Interrupted {
                 return Ok(Outcome::Interrupted);
             }
         }
-        for all in &self.scratch {
-            let mut replicas = all.clone();
-            for &clip in &self.scratch_clips {
-                if replicas.is_empty() {
-                    break;
+        for (number, all) in self.scratch.iter().enumerate() {
+            for (rung, &clip) in self.scratch_clips.iter().enumerate() {
+                let place = Place { scratch: true, chunk: number, rung, ..Place::default() };
+                let replicas: Vec<Replica> =
+                    all.iter().filter(|replica| !record.is_frozen(**replica)).copied().collect();
+                if place.is_before(&first) || replicas.is_empty() {
+                    continue;
                 }
                 let rung = self.rung(config, clip);
                 let shape = MlpShape { hidden: rung.after.to_vec(), ..shape.clone() };
-                let chunk = Chunk::start(config, splits, &replicas, &shape, device)?;
+                let chunk = next(place, &replicas, &shape, record)?;
                 if train_to_budget(chunk, &rung, record, observer)? == Outcome::Interrupted {
                     return Ok(Outcome::Interrupted);
                 }
-                replicas.retain(|replica| !record.is_frozen(*replica));
             }
-            record.done(&replicas);
+            record.done(all);
         }
         Ok(Outcome::Finished)
     }

@@ -4,28 +4,39 @@
 //! |---|---|
 //! | `config.toml` | the resolved configuration; written first |
 //! | `cycles.csv` | one row a clip, layer and replica |
+//! | `timings.csv` | seconds and joules of every clip and replica |
 //! | `kept/cycle_NN.json` | kept neurons after clip NN, in their first numbering |
 //! | `rays/cycle_NN.safetensors` | measurements and rays of clip NN, where `dtc` takes them |
 //! | `latency.csv` | milliseconds of a classification at the halvings of the width |
 //! | `network.safetensors`, `network.json` | the final networks and their shape |
-//! | `summary.json` | how far the run is; written last, how it ended |
+//! | `summary.json` | that the run goes on; written last, how it ended |
+//! | `progress.json` | how far the run is, and what it took |
+//! | `checkpoints/` | what the run goes on from (`checkpoint/mod.rs`); gone when it is finished |
+//! | `.lock` | locked while a process works in the folder |
 //!
-//! Every file is written beside its place, synced and renamed, so none is ever half there.
+//! Every file is written beside its place, synced and renamed, so none is ever half there. On a CPU a run
+//! that is repeated, or resumed, writes the same bytes, but for `timings.csv`, `progress.json` and
+//! `latency.csv`.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use rayclip_data::PARTIAL;
 use rayclip_model::{Description, Mlp};
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::{Checkpoints, Schedule};
+use crate::lock::FolderLock;
 use crate::method::Method;
 use crate::rays::Rays;
-use crate::{CycleRow, LatencyRow, Outcome, RunConfig, Summary, TrainerError};
+use crate::tables::{header, to_csv};
+use crate::{CycleRow, LatencyRow, Outcome, Progress, RunConfig, Summary, TimingRow, TrainerError};
 
 /// The live neurons of a replica.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Kept {
     pub(crate) replica: usize,
     pub(crate) method: Method,
@@ -35,16 +46,29 @@ pub(crate) struct Kept {
 }
 
 /// The rays of a layer of a replica.
+#[derive(Debug, Clone)]
 pub(crate) struct LayerRays {
     pub(crate) replica: usize,
     pub(crate) layer: usize,
     pub(crate) rays: Rays,
 }
 
-/// A run folder that this run has made.
+/// What a folder holds of the run of a configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// There is no folder, or nothing in it.
+    Nothing,
+    /// The run, not at its end.
+    Unfinished,
+    /// The run, at its end.
+    Finished,
+}
+
+/// A run folder, in which no other process works.
 #[derive(Debug)]
 pub struct RunDir {
     path: PathBuf,
+    _lock: FolderLock,
 }
 
 impl RunDir {
@@ -61,87 +85,97 @@ impl RunDir {
             ErrorKind::AlreadyExists => TrainerError::RunFolderExists { path: path.to_path_buf() },
             _ => io("create the run folder", path, source),
         })?;
-        let run = Self { path: path.to_path_buf() };
-        let text = toml::to_string(config).expect("a configuration is plain data");
-        run.write("config.toml", text.as_bytes())?;
-        run.write_cycles(&[])?;
+        Self::open(path, config)
+    }
+
+    /// Takes the folder `path`, which exists and holds nothing or a run of `config`, to go on with it.
+    ///
+    /// # Errors
+    /// It holds another run, another process works in it, or it cannot be written to.
+    pub fn open(path: &Path, config: &RunConfig) -> Result<Self, TrainerError> {
+        let found = Self::find(path, config)?;
+        let run = Self { path: path.to_path_buf(), _lock: FolderLock::take(path)? };
+        run.remove_partial_files(&run.path)?;
+        if found == Found::Nothing {
+            run.write("config.toml", encode(config)?.as_bytes())?;
+            run.write_cycles(&[])?;
+        }
         Ok(run)
     }
 
-    /// Makes the first of `stem`, `stem-2`, `stem-3`, … in `parent` that does not exist.
+    /// Of the folders `stem`, `stem-2`, `stem-3`, … in `parent`, takes the first that holds an unfinished run
+    /// of `config` in which no process works, or else makes the first that does not exist; with `anew`,
+    /// the latter at once.
     ///
     /// # Errors
     /// The folder cannot be made or written to.
-    pub fn create_numbered(
+    pub fn numbered(
         parent: &Path,
         stem: &str,
         config: &RunConfig,
+        anew: bool,
     ) -> Result<Self, TrainerError> {
-        for number in 1.. {
+        let mut number = 1;
+        let missing = loop {
             let name = if number == 1 { stem.to_owned() } else { format!("{stem}-{number}") };
-            match Self::create(&parent.join(name), config) {
-                Err(TrainerError::RunFolderExists { .. }) => {}
-                created => return created,
+            let path = parent.join(name);
+            if !path.exists() {
+                break path;
             }
+            if !anew && matches!(Self::find(&path, config), Ok(Found::Unfinished)) {
+                match Self::open(&path, config) {
+                    Err(TrainerError::Locked { .. }) => {}
+                    opened => return opened,
+                }
+            }
+            number += 1;
+        };
+        match Self::create(&missing, config) {
+            // Another process was faster.
+            Err(TrainerError::RunFolderExists { .. }) => Self::numbered(parent, stem, config, anew),
+            created => created,
         }
-        unreachable!("there are more numbers than folders")
     }
 
-    /// Whether the folder `path` holds `config` run to its end with the data of this `digest`.
+    /// What the folder `path` holds of the run of `config`.
     ///
     /// # Errors
-    /// There is something else, a run with other data, or it cannot be read.
-    pub fn is_finished(
-        path: &Path,
-        config: &RunConfig,
-        digest: &str,
-    ) -> Result<bool, TrainerError> {
+    /// There is another run, or something else, or it cannot be read.
+    pub fn find(path: &Path, config: &RunConfig) -> Result<Found, TrainerError> {
         #[derive(Deserialize)]
         struct Ended {
             outcome: Outcome,
+        }
+        if !path.exists() {
+            return Ok(Found::Nothing);
+        }
+        let Some(text) = read(path, "config.toml")? else {
+            // A process that was killed at once may have left the folder alone.
+            return if is_empty(path)? { Ok(Found::Nothing) } else { Err(other_run(path)) };
+        };
+        if toml::from_slice::<RunConfig>(&text).ok().as_ref() != Some(config) {
+            return Err(other_run(path));
+        }
+        let summary = read(path, "summary.json")?;
+        let ended = summary.and_then(|bytes| serde_json::from_slice::<Ended>(&bytes).ok());
+        Ok(match ended {
+            Some(Ended { outcome: Outcome::Finished }) => Found::Finished,
+            _ => Found::Unfinished,
+        })
+    }
+
+    /// SHA-256 of the data that the run in the folder was made with, where its summary tells.
+    pub fn data_digest(path: &Path) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Summary {
             data: Data,
         }
         #[derive(Deserialize)]
         struct Data {
             digest: String,
         }
-        let read = |name: &str| match fs::read(path.join(name)) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(io("read", &path.join(name), source)),
-        };
-        // A process that was killed may have left the folder alone.
-        let empty = || path.read_dir().is_ok_and(|mut entries| entries.next().is_none());
-        if !path.exists() || empty() {
-            return Ok(false);
-        }
-        let text = toml::to_string(config).expect("a configuration is plain data");
-        if read("config.toml")?.is_none_or(|bytes| bytes != text.as_bytes()) {
-            return Err(TrainerError::OtherRun { path: path.to_path_buf() });
-        }
-        let summary = read("summary.json")?;
-        let ended = summary.and_then(|bytes| serde_json::from_slice::<Ended>(&bytes).ok());
-        let Some(Ended { outcome: Outcome::Finished, data }) = ended else { return Ok(false) };
-        if data.digest == digest {
-            return Ok(true);
-        }
-        Err(TrainerError::OtherData { path: path.to_path_buf() })
-    }
-
-    /// Makes the folder `path` anew for a run that did not get to its end.
-    ///
-    /// # Errors
-    /// It holds another run, or this one with other data, or the file system refuses.
-    pub fn create_again(
-        path: &Path,
-        config: &RunConfig,
-        digest: &str,
-    ) -> Result<Self, TrainerError> {
-        if path.exists() {
-            Self::is_finished(path, config, digest)?;
-            fs::remove_dir_all(path).map_err(|source| io("remove", path, source))?;
-        }
-        Self::create(path, config)
+        let bytes = read(path, "summary.json").ok()??;
+        Some(serde_json::from_slice::<Summary>(&bytes).ok()?.data.digest)
     }
 
     /// Where it is.
@@ -149,17 +183,56 @@ impl RunDir {
         &self.path
     }
 
+    /// Makes what was written outlast a loss of power.
+    pub(crate) fn sync(&self) -> Result<(), TrainerError> {
+        for name in ["", "kept", "rays"] {
+            let folder = self.path.join(name);
+            if folder.exists() {
+                rayclip_data::sync_folder(&folder).map_err(|e| io("sync", &folder, e))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what a run at its end needs no more.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn tidy(&self) -> Result<(), TrainerError> {
+        self.checkpoints(Schedule::default()).clear()
+    }
+
+    /// Its checkpoints.
+    pub(crate) fn checkpoints(&self, schedule: Schedule) -> Checkpoints {
+        Checkpoints::of(&self.path, schedule)
+    }
+
     /// Writes all rows so far.
     pub(crate) fn write_cycles(&self, rows: &[&CycleRow]) -> Result<(), TrainerError> {
-        // The header comes with the first row: without any, it is that of an empty one.
-        let bytes = if rows.is_empty() {
-            let mut bytes = csv_of(&[CycleRow::default()]);
-            bytes.truncate(bytes.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1));
-            bytes
-        } else {
-            csv_of(rows)
-        };
+        let bytes = if rows.is_empty() { header(&CycleRow::default())? } else { to_csv(rows)? };
         self.write("cycles.csv", &bytes)
+    }
+
+    /// Writes what all cycles so far took.
+    pub(crate) fn write_timings(&self, rows: &[&TimingRow]) -> Result<(), TrainerError> {
+        self.write("timings.csv", &to_csv(rows)?)
+    }
+
+    /// Removes the files of all clips.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub(crate) fn clear_clips(&self) -> Result<(), TrainerError> {
+        for name in ["kept", "rays"] {
+            let path = self.path.join(name);
+            match fs::remove_dir_all(&path) {
+                Err(source) if source.kind() != ErrorKind::NotFound => {
+                    return Err(io("remove", &path, source));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Writes the kept neurons after a clip, in their first numbering.
@@ -169,7 +242,7 @@ impl RunDir {
             cycle: usize,
             replicas: &'a [&'a Kept],
         }
-        let json = serde_json::to_vec(&File { cycle, replicas }).expect("plain data");
+        let json = serde_json::to_vec(&File { cycle, replicas }).map_err(not_encoded)?;
         self.write(&format!("kept/cycle_{cycle:02}.json"), &json)
     }
 
@@ -192,16 +265,16 @@ impl RunDir {
         });
         let tensors: Vec<(String, usize, Vec<u8>)> = tensors.collect();
         let views = tensors.iter().map(|(name, extent, bytes)| {
-            let view = TensorView::new(Dtype::F64, vec![*extent], bytes);
-            (name, view.expect("eight bytes are written for every number"))
+            Ok((name, TensorView::new(Dtype::F64, vec![*extent], bytes).map_err(not_encoded)?))
         });
-        let bytes = safetensors::serialize(views, None).expect("names are unique");
+        let views = views.collect::<Result<Vec<_>, TrainerError>>()?;
+        let bytes = safetensors::serialize(views, None).map_err(not_encoded)?;
         self.write(&format!("rays/cycle_{cycle:02}.safetensors"), &bytes)
     }
 
     /// Writes how long networks of some widths take.
     pub(crate) fn write_latency(&self, rows: &[LatencyRow]) -> Result<(), TrainerError> {
-        self.write("latency.csv", &csv_of(rows))
+        self.write("latency.csv", &to_csv(rows)?)
     }
 
     /// Writes the network as it is now.
@@ -215,10 +288,29 @@ impl RunDir {
         self.write("network.json", &json)
     }
 
-    /// Writes how far the run is, or how it ended.
+    /// Writes that the run goes on, or how it ended.
     pub(crate) fn write_summary(&self, summary: &Summary) -> Result<(), TrainerError> {
-        let json = serde_json::to_vec_pretty(summary).expect("a summary is plain data");
-        self.write("summary.json", &json)
+        self.write("summary.json", &serde_json::to_vec_pretty(summary).map_err(not_encoded)?)
+    }
+
+    /// Writes how far the run is.
+    pub(crate) fn write_progress(&self, progress: &Progress) -> Result<(), TrainerError> {
+        self.write("progress.json", &serde_json::to_vec_pretty(progress).map_err(not_encoded)?)
+    }
+
+    /// Removes what a process that was killed had begun to write.
+    fn remove_partial_files(&self, folder: &Path) -> Result<(), TrainerError> {
+        let entries = fs::read_dir(folder).map_err(|source| io("read", folder, source))?;
+        for entry in entries {
+            let entry = entry.map_err(|source| io("read", folder, source))?;
+            let (path, kind) = (entry.path(), entry.file_type());
+            if kind.is_ok_and(|kind| kind.is_dir()) {
+                self.remove_partial_files(&path)?;
+            } else if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
+                fs::remove_file(&path).map_err(|source| io("remove", &path, source))?;
+            }
+        }
+        Ok(())
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), TrainerError> {
@@ -227,12 +319,40 @@ impl RunDir {
     }
 }
 
-fn csv_of(rows: &[impl Serialize]) -> Vec<u8> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for row in rows {
-        writer.serialize(row).expect("a row is plain data and memory takes it");
+/// Bytes of the largest configuration or summary that is read.
+const LIMIT: u64 = 64 << 20;
+
+/// A file of a run folder; nothing where there is none.
+fn read(folder: &Path, name: &str) -> Result<Option<Vec<u8>>, TrainerError> {
+    let path = folder.join(name);
+    match rayclip_data::read_whole(&path, LIMIT) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(io("read", &path, source)),
     }
-    writer.into_inner().expect("memory takes every row")
+}
+
+/// Whether there is nothing in a folder but what a process leaves that is killed at once.
+fn is_empty(folder: &Path) -> Result<bool, TrainerError> {
+    let entries = fs::read_dir(folder).map_err(|source| io("read", folder, source))?;
+    Ok(entries.filter_map(Result::ok).all(|entry| {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        name == FolderLock::FILE || name.starts_with(PARTIAL)
+    }))
+}
+
+/// A configuration as its file has it.
+fn encode(config: &RunConfig) -> Result<String, TrainerError> {
+    toml::to_string(config).map_err(not_encoded)
+}
+
+fn not_encoded(error: impl std::fmt::Display) -> TrainerError {
+    TrainerError::Encode { what: "a file of the run", reason: error.to_string() }
+}
+
+fn other_run(path: &Path) -> TrainerError {
+    TrainerError::OtherRun { path: path.to_path_buf() }
 }
 
 fn io(action: &'static str, path: &Path, source: std::io::Error) -> TrainerError {
@@ -248,36 +368,59 @@ mod tests {
     fn an_existing_folder_is_left_alone_and_a_numbered_one_gets_the_next_number() {
         let parent = tempfile::tempdir().unwrap();
         let config = resolve(&Layers::default()).unwrap();
-        let first = RunDir::create_numbered(parent.path(), "run", &config).unwrap();
-        fs::write(first.path().join("config.toml"), "mine").unwrap();
+        let numbered = |anew| RunDir::numbered(parent.path(), "run", &config, anew).unwrap();
+        let first = numbered(false);
         let refused = RunDir::create(first.path(), &config).unwrap_err();
         assert!(matches!(refused, TrainerError::RunFolderExists { .. }), "{refused}");
-        assert_eq!(fs::read_to_string(first.path().join("config.toml")).unwrap(), "mine");
-        let second = RunDir::create_numbered(parent.path(), "run", &config).unwrap();
+        // A process works in the first, and it is ours.
+        let second = numbered(false);
         assert_eq!(second.path(), parent.path().join("run-2"));
+        let first_path = first.path().to_path_buf();
+        drop(first);
+        assert_eq!(numbered(true).path(), parent.path().join("run-3"));
+        assert_eq!(numbered(false).path(), first_path);
+        fs::write(first_path.join("config.toml"), "mine").unwrap();
+        assert_eq!(numbered(false).path(), parent.path().join("run-3"));
+        assert_eq!(fs::read_to_string(first_path.join("config.toml")).unwrap(), "mine");
     }
 
     #[test]
-    fn only_the_same_run_is_made_again() {
+    fn only_the_same_run_is_gone_on_with() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("run");
         let config = resolve(&Layers::default()).unwrap();
-        let is_finished = |digest| RunDir::is_finished(&path, &config, digest);
-        assert!(!is_finished("d").unwrap());
+        let find = || RunDir::find(&path, &config);
+        assert_eq!(find().unwrap(), Found::Nothing);
         fs::create_dir(&path).unwrap();
-        assert!(!is_finished("d").unwrap());
-        RunDir::create_again(&path, &config, "d").unwrap();
-        assert!(!is_finished("d").unwrap());
+        fs::write(path.join(".partial-x"), "half").unwrap();
+        assert_eq!(find().unwrap(), Found::Nothing);
+        drop(RunDir::open(&path, &config).unwrap());
+        assert_eq!(find().unwrap(), Found::Unfinished);
+        assert!(!path.join(".partial-x").exists());
         let summary = r#"{"outcome":"finished","data":{"digest":"d"}}"#;
         fs::write(path.join("summary.json"), summary).unwrap();
-        assert!(is_finished("d").unwrap());
-        assert!(is_finished("e").unwrap_err().to_string().contains("other data"));
+        assert_eq!(find().unwrap(), Found::Finished);
+        assert_eq!(RunDir::data_digest(&path).unwrap(), "d");
         let other = RunConfig { seed: 77, ..config.clone() };
-        let message = RunDir::create_again(&path, &other, "d").unwrap_err().to_string();
+        let message = RunDir::open(&path, &other).unwrap_err().to_string();
         assert!(message.contains("another run"), "{message}");
-        assert!(path.join("summary.json").exists());
-        RunDir::create_again(&path, &config, "d").unwrap();
-        assert!(!path.join("summary.json").exists());
+        fs::remove_file(path.join("config.toml")).unwrap();
+        assert!(matches!(find(), Err(TrainerError::OtherRun { .. })));
+    }
+
+    #[test]
+    fn what_was_half_written_is_removed() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("run");
+        let config = resolve(&Layers::default()).unwrap();
+        drop(RunDir::create(&path, &config).unwrap());
+        let partial = path.join("kept").join(format!("{PARTIAL}abc"));
+        fs::create_dir(path.join("kept")).unwrap();
+        fs::write(&partial, "half").unwrap();
+        let _run = RunDir::open(&path, &config).unwrap();
+        assert!(!partial.exists());
+        let refused = RunDir::open(&path, &config).unwrap_err();
+        assert!(matches!(refused, TrainerError::Locked { .. }), "{refused}");
     }
 
     #[test]

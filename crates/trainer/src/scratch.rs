@@ -4,8 +4,8 @@
 //! it is measured first, and on one more when it is measured again.
 
 use crate::TrainerError;
-use crate::cycle::Chunk;
-use crate::events::{CycleRow, Observer, Outcome};
+use crate::chunk::Chunk;
+use crate::events::{CycleRow, Observer, Outcome, TimingRow};
 use crate::ladder::clipped_layers;
 use crate::record::Record;
 
@@ -32,34 +32,19 @@ pub(crate) fn train_to_budget(
     let ended = |chunk: &Chunk<'_>| {
         if chunk.replicas.is_empty() { Outcome::Diverged } else { Outcome::Interrupted }
     };
-    record.joules();
-    let (mut train_seconds, mut losses) = (0.0, vec![]);
-    for cycle in 0..=rung.clip {
-        let Some(trained) = chunk.train(cycle, record, observer)? else { return Ok(ended(&chunk)) };
-        train_seconds += trained.seconds;
-        losses = trained.losses;
-    }
-    let accuracies = chunk.accuracies()?;
-    let joules = record.joules();
-    let mut rows = Vec::new();
-    for (place, accuracy) in accuracies.into_iter().enumerate() {
-        for layer in clipped_layers(&chunk.config.network.hidden, rung.after) {
-            rows.push(CycleRow {
-                width_before: rung.before[layer],
-                train_loss: losses[place],
-                train_seconds,
-                at_once: chunk.replicas.len(),
-                joules,
-                ..chunk.row((rung.clip, layer), place, accuracy)
-            });
+    // One that is gone on with may be beyond the budget already.
+    while chunk.cycle.number <= rung.clip {
+        let Some(losses) = chunk.train(record, observer)? else { return Ok(ended(&chunk)) };
+        if chunk.cycle.number == rung.clip {
+            measure(&chunk, rung, &losses, record)?;
         }
+        chunk.next_cycle(chunk.cycle.seconds);
     }
-    record.clip(rows)?;
-    let trained = chunk.train(rung.clip + 1, record, observer)?;
+    let losses = chunk.train(record, observer)?;
     if chunk.replicas.is_empty() {
         return Ok(Outcome::Diverged);
     }
-    let accuracies = trained.map(|_| chunk.accuracies()).transpose()?;
+    let accuracies = losses.map(|_| chunk.accuracies()).transpose()?;
     let at = (rung.clip, rung.after);
     record.after_training(at, &chunk.replicas, accuracies.as_deref(), observer)?;
     let Some(accuracies) = accuracies else { return Ok(ended(&chunk)) };
@@ -67,4 +52,31 @@ pub(crate) fn train_to_budget(
         record.finished(&chunk.replicas, chunk.network, &accuracies);
     }
     Ok(Outcome::Finished)
+}
+
+/// The rows of networks that have trained with the budget.
+fn measure(
+    chunk: &Chunk<'_>,
+    rung: &Rung<'_>,
+    losses: &[f64],
+    record: &mut Record<'_>,
+) -> Result<(), TrainerError> {
+    let timing = TimingRow {
+        cycle: rung.clip,
+        train_seconds: chunk.cycle.seconds,
+        joules: record.joules(),
+        ..TimingRow::default()
+    };
+    let mut rows = Vec::new();
+    for (place, accuracy) in chunk.accuracies()?.into_iter().enumerate() {
+        for layer in clipped_layers(&chunk.config.network.hidden, rung.after) {
+            rows.push(CycleRow {
+                width_before: rung.before[layer],
+                train_loss: losses[place],
+                at_once: chunk.replicas.len(),
+                ..chunk.row(layer, place, accuracy)
+            });
+        }
+    }
+    record.clip(rows, &timing)
 }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 use rayclip_trainer::config::DeviceChoice;
+use rayclip_trainer::{Conduct, Every, OnDivergence, Schedule};
 
 pub(crate) use solver::{Bench, BenchArgs, BenchSolverArgs, OperatorKind, Size, SolveArgs};
 
@@ -34,6 +35,10 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Show a run in the terminal, while it goes on or after
     Watch(WatchArgs),
+    /// Go on with a run that was interrupted, killed or failed, from its last checkpoint
+    Resume(ResumeArgs),
+    /// Check on this machine that a run that is killed and resumed gives the same files, byte for byte
+    VerifyResume(Box<VerifyResumeArgs>),
     /// Solve min ‖A x − y‖² + λ‖x‖₁ for matrices from files, with a certificate for every column
     Solve(Box<SolveArgs>),
     /// Measure how fast this machine is
@@ -63,13 +68,15 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
     #[command(flatten)]
+    pub(crate) conduct: ConductArgs,
+    #[command(flatten)]
     pub(crate) out: OutArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareArgs {
     /// Folders of finished runs to compare, instead of running
-    #[arg(value_name = "RUN", conflicts_with_all = ["methods", "seeds", "config_args", "at_once", "out", "tensorboard", "quiet"])]
+    #[arg(value_name = "RUN", conflicts_with_all = ["methods", "seeds", "config_args", "conduct_args", "safety_args", "out", "fresh", "tensorboard", "quiet"])]
     pub(crate) runs: Vec<PathBuf>,
     /// What neurons are ranked by, each method with the same seeds; dtc has variants such as
     /// dtc-coefficient or dtc-l2 [default: dtc,magnitude,random]
@@ -83,6 +90,8 @@ pub(crate) struct CompareArgs {
     pub(crate) baseline: Option<String>,
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
+    #[command(flatten)]
+    pub(crate) conduct: ConductArgs,
     #[command(flatten)]
     pub(crate) out: OutArgs,
 }
@@ -103,6 +112,8 @@ pub(crate) struct SweepArgs {
     pub(crate) seeds: Option<Seeds>,
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
+    #[command(flatten)]
+    pub(crate) conduct: ConductArgs,
     /// Sweep folder, to make or to go on with [default: runs/ and the name of GRID]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
@@ -127,9 +138,8 @@ pub(crate) struct ReproduceArgs {
     /// Set any key of the configuration (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) settings: Vec<String>,
-    /// Networks that train at once, at most [default: as many as memory takes, on a CPU six]
-    #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
-    pub(crate) at_once: Option<usize>,
+    #[command(flatten)]
+    pub(crate) conduct: ConductArgs,
     /// Folder, to make or to go on with
     #[arg(long, value_name = "DIR", default_value = "runs/reproduce")]
     pub(crate) out: PathBuf,
@@ -199,17 +209,74 @@ pub(crate) struct ConfigArgs {
     /// Set any key of the configuration, for example `training.batch_size=256` (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) settings: Vec<String>,
+}
+
+/// How a run is conducted: nothing that its result depends on.
+#[derive(Debug, Default, Args)]
+#[group(id = "conduct_args", multiple = true)]
+pub(crate) struct ConductArgs {
     /// Networks that train at once, at most [default: as many as memory takes, on a CPU six]
     #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
     pub(crate) at_once: Option<usize>,
+    #[command(flatten)]
+    pub(crate) safety: SafetyArgs,
+}
+
+/// What keeps a run from being lost.
+#[derive(Debug, Default, Args)]
+#[group(id = "safety_args", multiple = true)]
+pub(crate) struct SafetyArgs {
+    /// Take checkpoints within a cycle too, such as 200 (batches) or 5m (minutes); they always are at both
+    /// ends of a clip [default: 5m]
+    #[arg(long, value_name = "BATCHES|MINUTES", value_parser = Every::from_str)]
+    pub(crate) checkpoint_every: Option<Every>,
+    /// Checkpoints that are kept, the last ones [default: 3]
+    #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
+    pub(crate) keep_checkpoints: Option<usize>,
+    /// What a replica does whose loss or weights are not finite any more: freeze (the others go on) or stop
+    /// (it ends the run) [default: freeze]
+    #[arg(long, value_name = "NAME", value_parser = on_divergence)]
+    pub(crate) on_divergence: Option<OnDivergence>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    /// The run's folder
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+    #[command(flatten)]
+    pub(crate) safety: SafetyArgs,
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyResumeArgs {
+    /// Times that the run is killed, at random moments
+    #[arg(long, value_name = "COUNT", default_value = "20", value_parser = at_least_one)]
+    pub(crate) kills: usize,
+    /// Seed of the moments
+    #[arg(long = "seed", value_name = "SEED", default_value = "0")]
+    pub(crate) seed_of_moments: u64,
+    /// What neurons are ranked by [default: dtc,scratch]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', overrides_with = "methods")]
+    pub(crate) methods: Vec<String>,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Folder to make for the runs, which are kept [default: a temporary one]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// Where a run goes, and how it is shown.
 #[derive(Debug, Default, Args)]
 pub(crate) struct OutArgs {
-    /// Run folder to make; it must not exist [default: a new one in runs/]
+    /// Run folder, to make or to go on with [default: one in runs/]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Make a new folder in runs/, even where one there holds this run unfinished
+    #[arg(long, conflicts_with = "out")]
+    pub(crate) fresh: bool,
     /// Write TensorBoard event files too, into tensorboard/ in the run folder
     #[arg(long)]
     pub(crate) tensorboard: bool,
@@ -226,6 +293,24 @@ pub(crate) struct ShowArgs {
     /// Print one JSON object a line on stdout
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl SafetyArgs {
+    pub(crate) fn conduct(&self, at_once: Option<usize>) -> Conduct {
+        let Schedule { every, keep } = Schedule::default();
+        let checkpoints = Schedule {
+            every: self.checkpoint_every.unwrap_or(every),
+            keep: self.keep_checkpoints.unwrap_or(keep),
+        };
+        let on_divergence = self.on_divergence.unwrap_or_default();
+        Conduct { at_once, checkpoints, on_divergence }
+    }
+}
+
+impl ConductArgs {
+    pub(crate) fn conduct(&self) -> Conduct {
+        self.safety.conduct(self.at_once)
+    }
 }
 
 /// A range of seeds.
@@ -262,6 +347,14 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count @ 1..) => Ok(count),
         _ => Err("expected a number, at least 1".into()),
+    }
+}
+
+fn on_divergence(name: &str) -> Result<OnDivergence, String> {
+    match name {
+        "freeze" => Ok(OnDivergence::Freeze),
+        "stop" => Ok(OnDivergence::Stop),
+        _ => Err("there are freeze and stop".into()),
     }
 }
 

@@ -1,26 +1,27 @@
 //! Runs side by side in one folder, each done once: what `sweep` and `reproduce` are made of.
 
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use anyhow::Context;
 use rayclip_data::{Dataset, Source};
 use rayclip_trainer::config::DeviceChoice;
 use rayclip_trainer::presets::Setting;
-use rayclip_trainer::{Backend, Outcome, RunConfig, RunDir};
+use rayclip_trainer::{
+    Backend, Conduct, FolderLock, Found, Outcome, RunConfig, RunDir, TrainerError,
+};
 use toml::Value;
 
 use super::configure::flag;
 use crate::device::{self, Chosen};
 use crate::interrupt::Interrupt;
-use crate::output;
 use crate::progress::{Mode, Progress};
+use crate::{output, panic};
 
 /// Where cells compute, and what they were given so far.
 pub(crate) struct Cells {
     chosen: Chosen,
-    at_once: Option<usize>,
+    conduct: Conduct,
     interrupt: Interrupt,
     mode: Mode,
     /// With their digests, by source.
@@ -39,17 +40,13 @@ pub(crate) enum End {
 
 impl Cells {
     /// Brings the device up.
-    pub(crate) fn new(
-        choice: DeviceChoice,
-        at_once: Option<usize>,
-        mode: Mode,
-    ) -> anyhow::Result<Self> {
+    pub(crate) fn new(choice: DeviceChoice, conduct: Conduct, mode: Mode) -> anyhow::Result<Self> {
         let chosen = device::choose_fast(choice)?;
         if mode != Mode::Quiet {
             output::note(&format!("device: {} — {}", chosen.name, chosen.reason));
         }
         let interrupt = Interrupt::listen()?;
-        Ok(Self { chosen, at_once, interrupt, mode, datasets: BTreeMap::new() })
+        Ok(Self { chosen, conduct, interrupt, mode, datasets: BTreeMap::new() })
     }
 
     /// The setting that makes a cell's configuration say where it runs.
@@ -67,30 +64,43 @@ impl Cells {
         config: &RunConfig,
         folder: &Path,
     ) -> anyhow::Result<bool> {
+        if RunDir::find(folder, config)? != Found::Finished {
+            return Ok(false);
+        }
         match self.load(config) {
-            Ok((_, digest)) => Ok(RunDir::is_finished(folder, config, digest)?),
+            Ok((_, digest)) if RunDir::data_digest(folder).as_ref() != Some(digest) => {
+                Err(TrainerError::OtherData { path: folder.to_path_buf() }.into())
+            }
+            Ok(_) => {
+                RunDir::open(folder, config)?.tidy()?;
+                Ok(true)
+            }
             // Running it will say what is wrong with the data.
             Err(_) => Ok(false),
         }
     }
 
-    /// Runs `config` into `folder`, where what did not get to its end gives way.
+    /// Runs `config` into `folder`, or goes on with it there.
     ///
     /// # Errors
-    /// The folder holds another run.
+    /// The folder holds another run, or another process works in it.
     pub(crate) fn run(&mut self, config: &RunConfig, folder: &Path) -> anyhow::Result<End> {
         if self.interrupt.asked() {
             return Ok(End::Interrupted);
         }
-        let (dataset, digest) = match self.load(config) {
-            Ok((dataset, digest)) => (dataset.clone(), digest.clone()),
+        let dataset = match self.load(config) {
+            Ok((dataset, _)) => dataset.clone(),
             Err(error) => return Ok(End::Failed(output::chain(&error))),
         };
-        let folder = RunDir::create_again(folder, config, &digest)?;
+        let folder = match folder.exists() {
+            true => RunDir::open(folder, config)?,
+            false => RunDir::create(folder, config)?,
+        };
+        panic::knows_folder(folder.path());
         let mut progress = self.progress(config);
         let Chosen { device, name, .. } = &self.chosen;
-        let backend = Backend { device, name, at_once: self.at_once };
-        match rayclip_trainer::run(config, dataset, backend, &folder, &mut progress) {
+        let (backend, conduct) = (Backend { device, name }, self.conduct);
+        match rayclip_trainer::run(config, dataset, backend, conduct, &folder, &mut progress) {
             Ok(summary) => {
                 progress.finish(&summary, folder.path());
                 Ok(match summary.outcome {
@@ -121,22 +131,12 @@ impl Cells {
     }
 }
 
-/// Takes a folder for this process; another that is at work in it would lose what it writes.
+/// Makes a folder, where there is none, and takes it for this process: another that is at work in it would
+/// lose what it writes.
 ///
 /// # Errors
 /// Another process has it, or it cannot be made.
-pub(crate) fn lock(folder: &Path) -> anyhow::Result<File> {
-    let path = folder.join(".lock");
+pub(crate) fn lock(folder: &Path) -> anyhow::Result<FolderLock> {
     std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-    let file = File::create(&path).with_context(|| format!("writing {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => anyhow::bail!(
-            "another rayclip is at work in {}: wait for it, or name another folder with --out",
-            folder.display()
-        ),
-        Err(TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("locking {}", path.display()))
-        }
-    }
+    Ok(FolderLock::take(folder)?)
 }

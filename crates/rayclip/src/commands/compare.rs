@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::configure::{methods, resolve, seeds};
-use super::train::{exit_code, train};
+use super::train::{Trained, closing_line, train};
 use crate::args::{CompareArgs, Seeds};
 use crate::progress::{Mode, merge};
 use crate::{device, output};
@@ -47,34 +47,31 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
         );
     }
     let what = format!("compare-{}", config.preset);
-    let (summary, folder) =
-        train(config, device::choose_fast, args.config.at_once, (&args.out, &what))?;
-    let run = Run::read(&folder)?;
+    let trained = train(config, device::choose_fast, args.conduct.conduct(), (&args.out, &what))?;
+    close(&trained, args.baseline.as_deref(), mode)?;
+    Ok(trained.exit_code())
+}
+
+/// Writes and prints what can be told apart in a run of several methods.
+pub(crate) fn close(trained: &Trained, baseline: Option<&str>, mode: Mode) -> anyhow::Result<()> {
+    let folder = &trained.folder;
+    let run = Run::read(folder)?;
     if run.clips.is_empty() {
         output::note("there was no clip: there is nothing to compare");
-        return Ok(exit_code(&summary));
+    } else {
+        let comparison = Comparison::of(&[run.clone()])?;
+        write_comparison(&comparison, folder)?;
+        let baseline = baseline.and_then(|name| {
+            let known = comparison.method(name).ok();
+            if known.is_none() {
+                output::note(&format!("--baseline {name} has no clip; the first method is taken"));
+            }
+            known
+        });
+        show(&comparison, baseline, mode);
     }
-    let comparison = Comparison::of(&[run])?;
-    write_comparison(&comparison, &folder)?;
-    let baseline = args.baseline.as_deref().and_then(|name| {
-        let known = comparison.method(name).ok();
-        if known.is_none() {
-            output::note(&format!("--baseline {name} has no clip; the first method is taken"));
-        }
-        known
-    });
-    show(&comparison, baseline, mode);
-    match mode {
-        Mode::Json | Mode::Bars => {}
-        Mode::Quiet => output::result(&folder.display().to_string()),
-        Mode::Lines => output::result(&format!(
-            "training {:.1} s, compressing {:.2} s; run folder: {}",
-            summary.train_seconds,
-            summary.compress_seconds,
-            folder.display()
-        )),
-    }
-    Ok(exit_code(&summary))
+    closing_line(&run, folder, mode);
+    Ok(())
 }
 
 fn read(folders: &[PathBuf]) -> anyhow::Result<Comparison> {

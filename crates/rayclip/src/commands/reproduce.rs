@@ -31,7 +31,7 @@ pub(crate) fn reproduce(args: &ReproduceArgs) -> anyhow::Result<ExitCode> {
             setting.key
         );
     }
-    let mut runner = Cells::new(args.device, args.at_once, Mode::Lines)?;
+    let mut runner = Cells::new(args.device, args.conduct.conduct(), Mode::Lines)?;
     let _lock = lock(&args.out)?;
     settings.extend([
         methods(&METHODS.map(str::to_owned)),

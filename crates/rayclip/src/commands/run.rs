@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use rayclip_report::{Comparison, Run, closing_table};
+use rayclip_report::{Run, closing_table};
 use rayclip_trainer::presets::Setting;
 
 use super::compare;
 use super::configure::{flag, methods, resolve};
-use super::train::{exit_code, train};
+use super::train::{Trained, closing_line, train};
 use crate::args::RunArgs;
 use crate::progress::Mode;
 use crate::{device, output};
@@ -24,24 +24,20 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let mode = args.out.show.mode();
     let methods: Vec<String> = config.compression.methods.iter().map(ToString::to_string).collect();
     let what = format!("{}-{}-seed{}", methods.join("-"), config.preset, config.seed);
-    let (summary, folder) = train(config, device::choose, args.config.at_once, (&args.out, &what))?;
-    match mode {
-        Mode::Json | Mode::Bars => {}
-        Mode::Quiet => output::result(&folder.display().to_string()),
-        Mode::Lines => {
-            let run = Run::read(&folder)?;
-            match methods.len() {
-                1 => output::result(&closing_table(&run).to_string()),
-                _ if run.clips.is_empty() => {}
-                _ => compare::show(&Comparison::of(&[run])?, None, mode),
-            }
-            output::result(&format!(
-                "training {:.1} s, compressing {:.2} s; run folder: {}",
-                summary.train_seconds,
-                summary.compress_seconds,
-                folder.display()
-            ));
-        }
+    let trained = train(config, device::choose, args.conduct.conduct(), (&args.out, &what))?;
+    match methods.len() {
+        1 => close(&trained, mode)?,
+        _ => compare::close(&trained, None, mode)?,
     }
-    Ok(exit_code(&summary))
+    Ok(trained.exit_code())
+}
+
+/// Prints how the run of one method went.
+pub(crate) fn close(trained: &Trained, mode: Mode) -> anyhow::Result<()> {
+    let run = Run::read(&trained.folder)?;
+    if mode == Mode::Lines {
+        output::result(&closing_table(&run).to_string());
+    }
+    closing_line(&run, &trained.folder, mode);
+    Ok(())
 }

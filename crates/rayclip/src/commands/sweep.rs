@@ -1,11 +1,11 @@
 //! `rayclip sweep`: every combination of a grid, each done once, and one table of all.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use rayclip_report::{Run, SweepCell, sweep_results, sweep_table, write_sweep};
+use rayclip_trainer::FolderLock;
 use rayclip_trainer::presets::Setting;
 use rayclip_trainer::sweep::{Cell, Grid};
 use serde_json::json;
@@ -34,7 +34,7 @@ pub(crate) fn sweep(args: &SweepArgs) -> anyhow::Result<ExitCode> {
     let preset = args.config.preset.as_deref();
     // Every cell is looked at before the first is run.
     let first = grid.cells(preset, &more)?.swap_remove(0).config;
-    let mut runner = Cells::new(first.device, args.config.at_once, mode)?;
+    let mut runner = Cells::new(first.device, args.conduct.conduct(), mode)?;
     let device = runner.device(first.device);
     let cells = grid.cells(preset, &[more, vec![device]].concat())?;
     let _lock = prepare(&folder, &args.grid)?;
@@ -101,7 +101,7 @@ fn default_folder(grid: &Path) -> PathBuf {
 }
 
 /// Makes the folder, or takes one that a sweep has made, and locks it; the grid goes along with it.
-fn prepare(folder: &Path, grid: &Path) -> anyhow::Result<File> {
+fn prepare(folder: &Path, grid: &Path) -> anyhow::Result<FolderLock> {
     let empty = || folder.read_dir().is_ok_and(|mut entries| entries.next().is_none());
     anyhow::ensure!(
         !folder.exists() || folder.join("cells").is_dir() || empty(),

@@ -1,16 +1,18 @@
-//! What `run` and `compare` share: data, device, folder, training.
+//! What `run`, `compare` and `resume` share: data, device, folder, training.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use rayclip_data::Source;
+use rayclip_report::{EVENTS, Run};
 use rayclip_trainer::config::DeviceChoice;
-use rayclip_trainer::{Backend, Outcome, RunConfig, RunDir, Summary};
+use rayclip_trainer::{Backend, Conduct, Found, Outcome, RunConfig, RunDir};
 
 use crate::args::{OutArgs, ShowArgs};
 use crate::device::Chosen;
 use crate::interrupt::{self, Interrupt};
 use crate::output;
+use crate::panic;
 use crate::progress::{Mode, Progress};
 
 /// Where runs go that are not given a folder.
@@ -26,14 +28,22 @@ impl ShowArgs {
     }
 }
 
-/// Trains what `config` asks for into `out`, or into a new folder named by the data and `what`; the
-/// summary and the folder.
+/// A run's folder, and how it ended.
+pub(crate) struct Trained {
+    pub(crate) folder: PathBuf,
+    outcome: Outcome,
+    /// Whether a replica diverged.
+    diverged: bool,
+}
+
+/// Trains what `config` asks for into `out`, or into a folder named by the data and `what`; or goes on
+/// with that run, where the folder holds it unfinished.
 pub(crate) fn train(
     mut config: RunConfig,
     choose: impl Fn(DeviceChoice) -> anyhow::Result<Chosen>,
-    at_once: Option<usize>,
+    conduct: Conduct,
     (out, what): (&OutArgs, &str),
-) -> anyhow::Result<(Summary, PathBuf)> {
+) -> anyhow::Result<Trained> {
     let mode = out.show.mode();
     let methods = config.compression.methods.iter().map(ToString::to_string).collect();
     let progress = Progress::new(mode, Interrupt::listen()?, methods);
@@ -54,25 +64,63 @@ pub(crate) fn train(
             dataset.classes
         ));
     }
-    let folder = if let Some(path) = &out.out {
-        RunDir::create(path, config)?
-    } else {
-        let stem = format!("{}-{what}", dataset.name);
-        RunDir::create_numbered(Path::new(RUNS), &stem, config)?
+    let folder = match &out.out {
+        None => {
+            let stem = format!("{}-{what}", dataset.name);
+            RunDir::numbered(Path::new(RUNS), &stem, config, out.fresh)?
+        }
+        Some(path) if !path.exists() => RunDir::create(path, config)?,
+        Some(path) => {
+            let folder = RunDir::open(path, config)?;
+            if RunDir::find(path, config)? == Found::Finished {
+                return finished(&folder, mode);
+            }
+            folder
+        }
     };
-    let backend = Backend { device: &chosen.device, name: &chosen.name, at_once };
-    let mut progress = if out.tensorboard { progress.with_events(folder.path()) } else { progress };
-    let summary = rayclip_trainer::run(config, dataset, backend, &folder, &mut progress)?;
+    panic::knows_folder(folder.path());
+    let events = out.tensorboard || folder.path().join(EVENTS).exists();
+    let mut progress = if events { progress.with_events(folder.path()) } else { progress };
+    let backend = Backend { device: &chosen.device, name: &chosen.name };
+    let summary = rayclip_trainer::run(config, dataset, backend, conduct, &folder, &mut progress)?;
     progress.finish(&summary, folder.path());
-    Ok((summary, folder.path().to_path_buf()))
+    let diverged = summary.replicas.iter().any(|replica| replica.outcome == Outcome::Diverged);
+    let folder = folder.path().to_path_buf();
+    Ok(Trained { folder, outcome: summary.outcome, diverged })
 }
 
-/// 0 when all is done, 1 when a replica diverged, 130 when it was interrupted.
-pub(crate) fn exit_code(summary: &Summary) -> ExitCode {
-    let diverged = |outcome: Outcome| outcome == Outcome::Diverged;
-    match summary.outcome {
-        Outcome::Interrupted => ExitCode::from(interrupt::EXIT_CODE),
-        _ if summary.replicas.iter().any(|replica| diverged(replica.outcome)) => ExitCode::from(1),
-        _ => ExitCode::SUCCESS,
+/// Of a run that is at its end nothing is run again.
+pub(crate) fn finished(folder: &RunDir, mode: Mode) -> anyhow::Result<Trained> {
+    folder.tidy()?;
+    if mode != Mode::Quiet {
+        let path = folder.path().display();
+        output::note(&format!("{path} holds this run, finished: nothing was run"));
+    }
+    let run = Run::read(folder.path())?;
+    let folder = folder.path().to_path_buf();
+    Ok(Trained { folder, outcome: Outcome::Finished, diverged: !run.missing.is_empty() })
+}
+
+impl Trained {
+    /// 0 when all is done, 1 when a replica diverged, 130 when it was interrupted.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self.outcome {
+            Outcome::Interrupted => ExitCode::from(interrupt::EXIT_CODE),
+            _ if self.diverged => ExitCode::from(1),
+            _ => ExitCode::SUCCESS,
+        }
+    }
+}
+
+/// The last line of a run.
+pub(crate) fn closing_line(run: &Run, folder: &Path, mode: Mode) {
+    let folder = folder.display();
+    match (mode, &run.progress) {
+        (Mode::Json | Mode::Bars, _) => {}
+        (Mode::Lines, Some(progress)) => output::result(&format!(
+            "training {:.1} s, compressing {:.2} s; run folder: {folder}",
+            progress.train_seconds, progress.compress_seconds,
+        )),
+        _ => output::result(&folder.to_string()),
     }
 }

@@ -67,8 +67,7 @@ fn colour(place: usize) -> Style {
 }
 
 fn gauge(live: &Live) -> Gauge<'static> {
-    let summary = live.run.summary.as_ref();
-    let Some((summary, progress)) = summary.and_then(|s| Some((s, s.progress.as_ref()?))) else {
+    let Some(progress) = &live.run.progress else {
         return Gauge::default().label("how far it is, the folder does not tell");
     };
     let ratio = progress.batches_done as f64 / progress.batches.max(1) as f64;
@@ -79,7 +78,7 @@ fn gauge(live: &Live) -> Gauge<'static> {
         _ => String::new(),
     };
     let (done, all) = (progress.batches_done, progress.batches);
-    let label = format!("{done} of {all} batches in {}{left}", span(summary.seconds));
+    let label = format!("{done} of {all} batches in {}{left}", span(progress.seconds));
     Gauge::default().ratio(ratio.clamp(0.0, 1.0)).label(label).gauge_style(Color::Blue)
 }
 

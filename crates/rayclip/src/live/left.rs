@@ -9,8 +9,7 @@ impl Live {
     /// An estimate of the time that is left: what a cycle takes is a constant and a part that grows with the
     /// hidden neurons, both fitted to the cycles that are done.
     pub(super) fn left(&self) -> Option<Duration> {
-        let summary = self.run.summary.as_ref()?;
-        let progress = summary.progress.as_ref()?;
+        let progress = self.run.progress.as_ref()?;
         if self.is_over() || progress.batches_done == 0 {
             return None;
         }
@@ -22,7 +21,7 @@ impl Live {
         let (done, all) = (progress.batches_done as f64, progress.batches as f64);
         let seconds = match costs {
             Some(costs) => remaining(&costs, self.batches_per_cycle()? as f64, (done, all)),
-            None => summary.seconds * (all - done) / done,
+            None => progress.seconds * (all - done) / done,
         };
         Duration::try_from_secs_f64(seconds).ok()
     }

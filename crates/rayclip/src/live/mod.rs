@@ -12,7 +12,7 @@ use rayclip_trainer::presets::{self, Layers};
 
 pub(crate) use frame::draw;
 
-/// A run that says `running` and was not heard of for so long was killed, most likely: the summary is
+/// A run that says `running` and was not heard of for so long was killed, most likely: the progress is
 /// written every second while batches are trained on, but an evaluation on a slow device takes its time.
 const SILENT: Duration = Duration::from_secs(15);
 
@@ -51,7 +51,7 @@ impl Live {
 
     /// How long the run has not been heard of, where that is long.
     fn silence(&self) -> Option<Duration> {
-        let updated = self.run.summary.as_ref()?.progress.as_ref()?.updated;
+        let updated = self.run.progress.as_ref()?.updated;
         let updated = SystemTime::UNIX_EPOCH + Duration::try_from_secs_f64(updated).ok()?;
         let silence = self.now.duration_since(updated).ok()?;
         (!self.is_over() && silence > SILENT).then_some(silence)

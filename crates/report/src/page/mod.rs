@@ -7,6 +7,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use self::findings::shows;
 use self::tables::{correlations, costs, differences, estimates, settings, table_1};
+use crate::Progress;
 use crate::comparison::Measure;
 use crate::facts::Facts;
 use crate::figure::Figure;
@@ -93,18 +94,29 @@ fn runs(facts: &Facts) -> Markup {
                 code { (run.folder.display()) }
                 @if let Some(summary) = &run.summary {
                     ": " (summary.outcome) " on " (summary.device) ", rayclip " (summary.version)
-                    ", training " (format!("{:.1}", summary.train_seconds)) " s, compressing "
-                    (format!("{:.2}", summary.compress_seconds)) " s, in all "
-                    (format!("{:.1}", summary.seconds)) " s"
-                    @match &summary.energy {
-                        Some(energy) => {
-                            ", " (format!("{:.0}", energy.joules)) " J (" (energy.sources.join(", ")) ")"
-                        }
-                        None => ", energy not known: no counter of the machine could be read",
-                    }
+                    @if let Some(progress) = &run.progress { (took(progress)) }
                     "."
                 }
             }
+        }
+    }
+}
+
+fn took(progress: &Progress) -> Markup {
+    html! {
+        ", training " (format!("{:.1}", progress.train_seconds)) " s, compressing "
+        (format!("{:.2}", progress.compress_seconds)) " s, in all "
+        (format!("{:.1}", progress.seconds)) " s"
+        @match &progress.energy {
+            Some(energy) => {
+                ", " (format!("{:.0}", energy.joules)) " J (" (energy.sources.join(", ")) ")"
+            }
+            None => ", energy not known: no counter of the machine could be read",
+        }
+        @match progress.resumed {
+            0 => {}
+            1 => ", resumed once from a checkpoint",
+            times => { ", resumed " (times) " times from a checkpoint" }
         }
     }
 }

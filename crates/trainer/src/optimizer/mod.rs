@@ -6,7 +6,7 @@
 mod flex;
 
 use burn::module::Param;
-use burn::optim::{Adam, AdamConfig, AdamState, Optimizer as _};
+use burn::optim::{Adam, AdamConfig, AdamState, AdaptiveMomentumState, Optimizer as _};
 use burn::tensor::{Device, Gradients, Tensor};
 use rayclip_model::{Layer, Mlp, select, select_replicas};
 
@@ -68,6 +68,43 @@ impl Optimizer {
     /// Forgets all moments.
     pub(crate) fn reset(&mut self) {
         self.layers.fill(LayerState::default());
+    }
+
+    /// Steps that the moments are of, and both moments of every parameter by its name in the network; nothing
+    /// before the first step.
+    pub(crate) fn moments(&self) -> Option<(usize, Vec<(String, [Tensor<3>; 2])>)> {
+        let moments = self.layers.iter().enumerate().flat_map(|(index, layer)| {
+            [("weight", &layer.weight), ("bias", &layer.bias)].map(|(kind, state)| {
+                let AdamState { momentum } = state.as_ref()?;
+                let both = [momentum.moment_1.clone(), momentum.moment_2.clone()];
+                Some((momentum.time, (format!("layer_{index}.{kind}"), both)))
+            })
+        });
+        let (steps, moments): (Vec<usize>, Vec<_>) = moments.flatten().unzip();
+        Some((*steps.first()?, moments))
+    }
+
+    /// Takes the moments that `moments` has of every parameter of a network, by its name and extents.
+    ///
+    /// # Errors
+    /// Those of `moments`.
+    pub(crate) fn restore<E>(
+        &mut self,
+        steps: usize,
+        network: &Mlp,
+        moments: impl Fn(&str, [usize; 3]) -> Result<[Tensor<3>; 2], E>,
+    ) -> Result<(), E> {
+        let state = |name: String, parameter: &Param<Tensor<3>>| {
+            let [first, second] = moments(&name, parameter.val().dims())?;
+            Ok(AdamState::new(AdaptiveMomentumState::new(steps, first, second)))
+        };
+        let layers = network.layers.iter().enumerate().map(|(index, layer)| {
+            let bias = layer.bias.as_ref().map(|bias| state(format!("layer_{index}.bias"), bias));
+            let weight = state(format!("layer_{index}.weight"), &layer.weight)?;
+            Ok(LayerState { weight: Some(weight), bias: bias.transpose()? })
+        });
+        self.layers = layers.collect::<Result<_, E>>()?;
+        Ok(())
     }
 
     /// Keeps the moments of the neurons `kept[replica]` of hidden layer `hidden`, as

@@ -4,6 +4,7 @@ use burn::backend::DispatchDevice;
 use burn::tensor::Device;
 use rayclip_model::MlpShape;
 
+use crate::TrainerError;
 use crate::device::is_host;
 
 /// Bytes that a chunk may take on a GPU, whose free memory no graphics API tells.
@@ -22,12 +23,15 @@ pub(crate) struct ChunkSize {
 
 /// The largest chunk for networks of `shape`; `asked` for by the user, it is only kept within what
 /// the device can bind.
+///
+/// # Errors
+/// The device cannot bind a tensor of one replica.
 pub(crate) fn chunk_size(
     shape: &MlpShape,
     batch_size: usize,
     device: &Device,
     asked: Option<usize>,
-) -> ChunkSize {
+) -> Result<ChunkSize, TrainerError> {
     let mebibytes = |bytes: usize| bytes.div_ceil(1 << 20);
     let wanted = if let Some(replicas) = asked {
         ChunkSize { replicas, reason: "as asked for".into() }
@@ -52,12 +56,20 @@ pub(crate) fn chunk_size(
     };
     let tensor = largest_tensor_bytes(shape, batch_size);
     let bound = largest_buffer(device).map_or(usize::MAX, |bytes| bytes / tensor);
+    if bound == 0 {
+        return Err(TrainerError::TooLarge {
+            what: "the largest tensor of a network or a batch".into(),
+            bytes: tensor,
+            limit: largest_buffer(device).unwrap_or(usize::MAX),
+            key: "network.hidden or training.batch_size",
+        });
+    }
     if bound < wanted.replicas {
         let buffer = mebibytes(bound.saturating_mul(tensor));
         let reason = format!("the device cannot bind more than {buffer} MiB as one tensor");
-        return ChunkSize { replicas: bound.max(1), reason };
+        return Ok(ChunkSize { replicas: bound, reason });
     }
-    ChunkSize { replicas: wanted.replicas.max(1), reason: wanted.reason }
+    Ok(ChunkSize { replicas: wanted.replicas.max(1), reason: wanted.reason })
 }
 
 /// Splits `replicas` into chunks of nearly the same size, none larger than `size`.
@@ -69,17 +81,21 @@ pub(crate) fn split<T>(replicas: &[T], size: usize) -> impl Iterator<Item = &[T]
 /// Bytes that training takes a replica: its parameters with gradients, moments and the copies that an
 /// update makes, and a batch on its way through the layers and back.
 fn replica_bytes(shape: &MlpShape, batch_size: usize) -> usize {
-    let hidden: usize = shape.hidden.iter().sum();
-    let a_row = 2 * shape.inputs + 4 * hidden + 8 * shape.outputs;
-    size_of::<f32>() * (6 * shape.parameters() + batch_size * a_row)
+    let of = |count: usize, factor: usize| count.saturating_mul(factor);
+    let hidden = shape.hidden.iter().fold(0_usize, |sum, width| sum.saturating_add(*width));
+    let a_row =
+        of(shape.inputs, 2).saturating_add(of(hidden, 4)).saturating_add(of(shape.outputs, 8));
+    let numbers = of(shape.parameters(), 6).saturating_add(of(a_row, batch_size));
+    of(numbers, size_of::<f32>())
 }
 
 /// Bytes of the largest tensor, a replica.
 fn largest_tensor_bytes(shape: &MlpShape, batch_size: usize) -> usize {
     let extents = shape.layers().flat_map(|(fan_in, fan_out)| {
-        [fan_in * fan_out, fan_in * batch_size, fan_out * batch_size]
+        [(fan_in, fan_out), (fan_in, batch_size), (fan_out, batch_size)]
     });
-    size_of::<f32>() * extents.max().unwrap_or(1)
+    let numbers = extents.map(|(a, b)| a.saturating_mul(b)).max().unwrap_or(1);
+    numbers.saturating_mul(size_of::<f32>())
 }
 
 /// Bytes that the device can bind as one buffer; `None` where host memory is the limit.
@@ -126,11 +142,11 @@ mod tests {
             bias: false,
         };
         let device = Device::flex();
-        let of_memory = chunk_size(&shape, 512, &device, None);
+        let of_memory = chunk_size(&shape, 512, &device, None).unwrap();
         assert_eq!(of_memory.replicas, 1, "{of_memory:?}");
         assert!(of_memory.reason.contains("free memory"), "{of_memory:?}");
-        assert_eq!(chunk_size(&shape, 512, &device, Some(7)).replicas, 7);
+        assert_eq!(chunk_size(&shape, 512, &device, Some(7)).unwrap().replicas, 7);
         let small = MlpShape { inputs: 8, hidden: vec![8], ..shape };
-        assert_eq!(chunk_size(&small, 8, &device, None).replicas, HOST_REPLICAS);
+        assert_eq!(chunk_size(&small, 8, &device, None).unwrap().replicas, HOST_REPLICAS);
     }
 }

@@ -1,0 +1,303 @@
+//! `rayclip verify-resume`: a run is killed at random moments and resumed until it is done, and must leave
+//! the files of one that never ended.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayclip_data::PARTIAL;
+use rayclip_trainer::RunConfig;
+use rayclip_trainer::presets::Setting;
+use serde::Deserialize;
+
+use super::configure::{methods, resolve};
+use crate::args::VerifyResumeArgs;
+use crate::{device, output};
+
+/// Files that tell of time or of a process: different in every repetition.
+const TIMED: [&str; 4] = ["timings.csv", "progress.json", "latency.csv", ".lock"];
+
+/// A small run with all stages: clips of two layers in two chunks, and networks from scratch.
+const METHODS: [&str; 2] = ["dtc", "scratch"];
+const SMALL: [&str; 5] = [
+    "network.hidden=[24, 16]",
+    "replicas=3",
+    "training.batch_size=64",
+    "training.batches_per_cycle=12",
+    "data.validation=0.1",
+];
+const FLAGS: [&str; 6] = ["--at-once", "2", "--checkpoint-every", "5", "--keep-checkpoints", "2"];
+
+/// The folder is looked at so often, to kill in the middle of a write.
+const LOOK: Duration = Duration::from_micros(200);
+
+/// Runs once in peace, then with kills, and compares.
+pub(crate) fn verify_resume(args: &VerifyResumeArgs) -> anyhow::Result<ExitCode> {
+    let small = SMALL.map(Setting::parse).into_iter().collect::<Result<Vec<_>, _>>();
+    let mut defaults = small.map_err(anyhow::Error::msg)?;
+    defaults.push(methods(&METHODS.map(str::to_owned)));
+    let asked = (!args.methods.is_empty()).then(|| methods(&args.methods));
+    let mut config = resolve(&args.config, defaults, asked.into_iter().collect())?;
+    let chosen = device::choose_fast(config.device)?;
+    config.device = chosen.resolved(config.device);
+    output::note(&format!("device: {} — {}", chosen.name, chosen.reason));
+    // The runs have the device to themselves.
+    drop(chosen);
+
+    let temporary = tempfile::tempdir().context("making a temporary folder")?;
+    let folder = match &args.out {
+        None => temporary.path(),
+        Some(folder) => {
+            fs::create_dir(folder).with_context(|| {
+                format!("making {}; nothing was overwritten: it must not exist", folder.display())
+            })?;
+            folder
+        }
+    };
+    let mut trial = Trial::new(folder, &config, args.seed_of_moments)?;
+    match trial.verify(args.kills)? {
+        None => {
+            output::result(&format!(
+                "the same: {} files of {} runs that were killed {} times ({}) and of one that was not, byte for \
+                 byte, but for {}",
+                trial.files,
+                trial.runs,
+                args.kills,
+                trial.stages(),
+                TIMED.join(", ")
+            ));
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(difference) => {
+            output::result(&format!("different: {difference}"));
+            Ok(ExitCode::from(1))
+        }
+    }
+}
+
+/// A run that is begun again and again.
+struct Trial {
+    folder: PathBuf,
+    config: PathBuf,
+    moments: ChaCha8Rng,
+    /// What the run in peace took, and how often something was being written when it was looked at.
+    seconds: f64,
+    writes: usize,
+    /// Kills by what the run was doing.
+    killed: BTreeMap<&'static str, usize>,
+    /// Runs that were killed and got to their end, and files of each.
+    runs: usize,
+    files: usize,
+}
+
+/// When a process is killed.
+enum Moment {
+    After(Duration),
+    /// When something is being written for the so-manieth time.
+    Write(usize),
+    Never,
+}
+
+impl Trial {
+    fn new(folder: &Path, config: &RunConfig, seed: u64) -> anyhow::Result<Self> {
+        let file = folder.join("asked.toml");
+        let text = toml::to_string(config).context("encoding the configuration")?;
+        fs::write(&file, text).with_context(|| format!("writing {}", file.display()))?;
+        Ok(Self {
+            folder: folder.to_path_buf(),
+            config: file,
+            moments: ChaCha8Rng::seed_from_u64(seed),
+            seconds: 0.0,
+            writes: 0,
+            killed: BTreeMap::new(),
+            runs: 0,
+            files: 0,
+        })
+    }
+
+    /// The first difference of a run that was killed from one that was not.
+    fn verify(&mut self, kills: usize) -> anyhow::Result<Option<String>> {
+        let peace = self.folder.join("uninterrupted");
+        let began = Instant::now();
+        let (_, writes) = self.start(&peace, &Moment::Never)?;
+        (self.seconds, self.writes) = (began.elapsed().as_secs_f64(), writes.max(1));
+        output::note(&format!("uninterrupted: {:.1} s", self.seconds));
+        let mut left = kills;
+        while left > 0 {
+            let run = self.folder.join(format!("killed-{}", self.runs + 1));
+            loop {
+                let moment = self.moment(left);
+                if let (Some(_), _) = self.start(&run, &moment)? {
+                    break;
+                }
+                left -= 1;
+                self.tell(&run, kills - left, kills);
+            }
+            self.runs += 1;
+            self.files = files_of(&peace)?.len();
+            if let Some(difference) = first_difference(&peace, &run)? {
+                return Ok(Some(difference));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Half of the moments are drawn over the time, half over the writes.
+    fn moment(&mut self, left: usize) -> Moment {
+        match left {
+            0 => Moment::Never,
+            _ if self.moments.random() => Moment::Write(self.moments.random_range(0..self.writes)),
+            _ => {
+                let seconds = self.moments.random_range(0.0..self.seconds);
+                Moment::After(Duration::from_secs_f64(seconds))
+            }
+        }
+    }
+
+    /// Starts the run, or goes on with it, until the moment has come; the exit status where it ended before,
+    /// and how often something was being written.
+    fn start(&self, run: &Path, moment: &Moment) -> anyhow::Result<(Option<ExitStatus>, usize)> {
+        let mut command = Command::new(std::env::current_exe().context("finding rayclip itself")?);
+        command.args(["run", "--quiet", "--config"]).arg(&self.config).arg("--out").arg(run);
+        command.args(FLAGS).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut process = command.spawn().context("starting rayclip")?;
+        let (began, mut writes, mut writing) = (Instant::now(), 0, false);
+        loop {
+            if let Some(status) = process.try_wait()? {
+                return if status.success() { Ok((Some(status), writes)) } else { failed(process) };
+            }
+            let now = is_writing(run);
+            writes += usize::from(now && !writing);
+            writing = now;
+            let due = match *moment {
+                Moment::After(time) => began.elapsed() >= time,
+                Moment::Write(number) => writes > number,
+                Moment::Never => false,
+            };
+            if due {
+                process.kill().context("killing rayclip")?;
+                process.wait()?;
+                return Ok((None, writes));
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Says what a run that was killed was at.
+    fn tell(&mut self, run: &Path, number: usize, of: usize) {
+        #[derive(Deserialize)]
+        struct Progress {
+            cycle: usize,
+            batches_done: usize,
+            batches: usize,
+        }
+        let file = fs::read(run.join("progress.json")).ok();
+        let progress = file.and_then(|bytes| serde_json::from_slice::<Progress>(&bytes).ok());
+        let (stage, place) = match progress {
+            _ if is_writing(run) => ("writing", String::new()),
+            Some(Progress { cycle, batches_done, batches }) if batches_done > 0 => (
+                "training or clipping",
+                format!(", last heard of in cycle {cycle} after batch {batches_done} of {batches}"),
+            ),
+            _ => ("starting", String::new()),
+        };
+        *self.killed.entry(stage).or_default() += 1;
+        output::note(&format!("kill {number} of {of}: {stage}{place}"));
+    }
+
+    fn stages(&self) -> String {
+        let stages = self.killed.iter().map(|(stage, count)| format!("{count} {stage}"));
+        stages.collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn failed<T>(process: Child) -> anyhow::Result<T> {
+    let output = process.wait_with_output()?;
+    bail!("the run failed ({}): {}", output.status, String::from_utf8_lossy(&output.stderr).trim())
+}
+
+/// Whether a file of the run is half there.
+fn is_writing(run: &Path) -> bool {
+    let folders = ["", "kept", "rays", "checkpoints"].map(|name| run.join(name));
+    let mut entries = folders.iter().filter_map(|folder| folder.read_dir().ok()).flatten();
+    entries.any(|entry| {
+        entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with(PARTIAL))
+    })
+}
+
+/// The files of a run that a repetition must have too, with their content.
+fn files_of(run: &Path) -> anyhow::Result<BTreeMap<PathBuf, Vec<u8>>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![run.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        let entries = folder.read_dir().with_context(|| format!("reading {}", folder.display()))?;
+        for entry in entries {
+            let entry = entry?;
+            let (path, name) = (entry.path(), entry.file_name());
+            if entry.file_type()?.is_dir() {
+                folders.push(path);
+            } else if !TIMED.iter().any(|timed| name == *timed) {
+                let bytes =
+                    fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+                files.insert(path.strip_prefix(run)?.to_path_buf(), bytes);
+            }
+        }
+    }
+    ensure!(!files.is_empty(), "{} holds no file", run.display());
+    Ok(files)
+}
+
+/// Where two runs differ, in words.
+fn first_difference(one: &Path, other: &Path) -> anyhow::Result<Option<String>> {
+    let (ones, others) = (files_of(one)?, files_of(other)?);
+    for name in ones.keys().chain(others.keys()) {
+        let name_shown = name.display();
+        let (here, there) = match (ones.get(name), others.get(name)) {
+            (Some(here), Some(there)) => (here, there),
+            (here, _) => {
+                let has = if here.is_some() { one } else { other };
+                return Ok(Some(format!("{name_shown} is in {} alone", has.display())));
+            }
+        };
+        if here != there {
+            let shared = here.iter().zip(there).take_while(|(a, b)| a == b).count();
+            let line = here[..shared].iter().filter(|byte| **byte == b'\n').count() + 1;
+            return Ok(Some(format!(
+                "{name_shown} from byte {shared} (line {line}) on, in {} and {}",
+                one.display(),
+                other.display()
+            )));
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_difference_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, other] = ["one", "other"].map(|name| folder.path().join(name));
+        for run in [&one, &other] {
+            fs::create_dir_all(run.join("kept")).unwrap();
+            fs::write(run.join("cycles.csv"), "a\n1\n").unwrap();
+            fs::write(run.join("kept/cycle_00.json"), "{}").unwrap();
+        }
+        fs::write(one.join("timings.csv"), "1").unwrap();
+        assert_eq!(first_difference(&one, &other).unwrap(), None);
+        fs::write(other.join("cycles.csv"), "a\n2\n").unwrap();
+        let difference = first_difference(&one, &other).unwrap().unwrap();
+        assert!(difference.starts_with("cycles.csv from byte 2 (line 2)"), "{difference}");
+        fs::remove_file(other.join("kept/cycle_00.json")).unwrap();
+        fs::write(other.join("cycles.csv"), "a\n1\n").unwrap();
+        let difference = first_difference(&one, &other).unwrap().unwrap();
+        assert!(difference.contains("cycle_00.json is in") && difference.contains("one alone"));
+    }
+}

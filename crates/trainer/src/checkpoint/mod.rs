@@ -1,0 +1,22 @@
+//! Checkpoints: all that a run needs to go on as if it had never ended.
+//!
+//! A checkpoint is taken after a batch, never within one. It holds the networks and moments of the chunk
+//! that trains, the ids of the neurons that are left, the place in the schedule, and all that the run has
+//! shown so far. Random streams and the order of the images are keyed by seed and place (`streams.rs`),
+//! so the place is their position.
+//!
+//! A checkpoint is one file, `checkpoints/N.SHA256.safetensors`: the tensors, and in the metadata `format`,
+//! `state` (JSON), `cycles` and `timings` (CSV). `N` counts up. The name has the SHA-256 of the content: a
+//! file that is damaged, or not whole, gives itself away; it is passed over, and the one before is used.
+//! What passes is checked against the configuration all the same, as whatever comes from outside.
+
+mod file;
+mod state;
+mod store;
+mod tensors;
+
+pub(crate) use file::Checkpoint;
+pub(crate) use state::{ChunkState, Place, ReplicaState, State};
+pub(crate) use store::Checkpoints;
+pub use store::{Every, Schedule};
+pub(crate) use tensors::HostTensors;

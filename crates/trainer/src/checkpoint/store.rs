@@ -1,0 +1,196 @@
+//! The checkpoints of a run folder: when one is due, which are kept, which is used.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use rayclip_data::{read_whole, sync_folder, write_whole};
+
+use super::Checkpoint;
+use crate::{RunConfig, TrainerError};
+
+/// Bytes of the largest checkpoint that is read.
+const LIMIT: u64 = 64 << 30;
+
+/// How often checkpoints are taken within a cycle; they always are at both ends of a clip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Every {
+    /// After so many batches.
+    Batches(usize),
+    /// After the batch in which so much time is over.
+    Time(Duration),
+}
+
+impl FromStr for Every {
+    type Err = String;
+
+    /// `200`, `200 batches`, `5 minutes` or `5m`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let expected = || format!("expected batches or minutes, such as 200 or 5m, found `{text}`");
+        let number: u64 = number.parse().map_err(|_| expected())?;
+        match unit.trim() {
+            _ if number == 0 => Err("expected at least 1".into()),
+            "" | "batch" | "batches" => Ok(Self::Batches(number.try_into().unwrap_or(usize::MAX))),
+            "m" | "min" | "minute" | "minutes" => {
+                Ok(Self::Time(Duration::from_secs(number.saturating_mul(60))))
+            }
+            _ => Err(expected()),
+        }
+    }
+}
+
+/// When checkpoints are taken, and how many are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schedule {
+    /// Within a cycle.
+    pub every: Every,
+    /// The last so many are kept, at least one.
+    pub keep: usize,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self { every: Every::Time(Duration::from_mins(5)), keep: 3 }
+    }
+}
+
+/// A checkpoint that is not used.
+#[derive(Debug)]
+pub(crate) struct Skipped {
+    pub(crate) path: PathBuf,
+    pub(crate) reason: String,
+}
+
+/// The checkpoints in one folder.
+#[derive(Debug)]
+pub(crate) struct Checkpoints {
+    folder: PathBuf,
+    schedule: Schedule,
+    /// Batches and time since the last.
+    batches: usize,
+    last: Instant,
+}
+
+impl Checkpoints {
+    /// Those of a run folder.
+    pub(crate) fn of(run: &Path, schedule: Schedule) -> Self {
+        let folder = run.join("checkpoints");
+        Self { folder, schedule, batches: 0, last: Instant::now() }
+    }
+
+    /// Counts a batch; whether a checkpoint is due.
+    pub(crate) fn due_after_batch(&mut self) -> bool {
+        self.batches += 1;
+        match self.schedule.every {
+            Every::Batches(batches) => self.batches >= batches,
+            Every::Time(time) => self.last.elapsed() >= time,
+        }
+    }
+
+    /// Writes a checkpoint; of those before, the last ones are kept. On a disk that is full, all but the
+    /// last give way first.
+    ///
+    /// # Errors
+    /// It cannot be encoded or written. The one before is still there.
+    pub(crate) fn save(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainerError> {
+        let bytes = checkpoint.encode()?;
+        let number = self.numbered().last().map_or(1, |last| last.number.saturating_add(1));
+        let sha256 = rayclip_data::sha256([bytes.as_slice()]);
+        let path = self.folder.join(format!("{number}.{sha256}.{KIND}"));
+        let write = || write_whole(&path, &bytes).and_then(|()| sync_folder(&self.folder));
+        let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded];
+        let written = write().or_else(|error| {
+            if !full.contains(&error.kind()) {
+                return Err(error);
+            }
+            self.keep_last(1);
+            write()
+        });
+        if let Err(source) = written {
+            return Err(TrainerError::Io { action: "write the checkpoint", path, source });
+        }
+        self.keep_last(self.schedule.keep.max(1));
+        (self.batches, self.last) = (0, Instant::now());
+        Ok(())
+    }
+
+    /// The last checkpoint of `config` that is whole, with what `restore` makes of it; and those after it
+    /// that are not.
+    pub(crate) fn latest<T>(
+        &self,
+        config: &RunConfig,
+        restore: impl Fn(&Checkpoint) -> Result<T, String>,
+    ) -> (Option<(Checkpoint, T)>, Vec<Skipped>) {
+        let mut skipped = vec![];
+        for Numbered { path, sha256, .. } in self.numbered().into_iter().rev() {
+            let read = || {
+                let bytes = read_whole(&path, LIMIT)
+                    .map_err(|error| format!("it cannot be read: {error}"))?;
+                if rayclip_data::sha256([bytes.as_slice()]) != sha256 {
+                    return Err("it is damaged: its SHA-256 is not that of its name".into());
+                }
+                let checkpoint = Checkpoint::decode(&bytes, config)?;
+                let restored = restore(&checkpoint)?;
+                Ok((checkpoint, restored))
+            };
+            match read() {
+                Ok(found) => return (Some(found), skipped),
+                Err(reason) => skipped.push(Skipped { path, reason }),
+            }
+        }
+        (None, skipped)
+    }
+
+    /// Removes all checkpoints: the run is at its end.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub(crate) fn clear(&self) -> Result<(), TrainerError> {
+        match fs::remove_dir_all(&self.folder) {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                let path = self.folder.clone();
+                Err(TrainerError::Io { action: "remove", path, source })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The checkpoints, ascending.
+    fn numbered(&self) -> Vec<Numbered> {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return vec![] };
+        let entries = entries.filter_map(|entry| Numbered::of(entry.ok()?.path()));
+        let mut all: Vec<Numbered> = entries.collect();
+        all.sort_by_key(|numbered| numbered.number);
+        all
+    }
+
+    /// Removes all but the last `count`; what cannot be removed takes room, and no more.
+    fn keep_last(&self, count: usize) {
+        for Numbered { path, .. } in self.numbered().iter().rev().skip(count) {
+            let _refused = fs::remove_file(path);
+        }
+    }
+}
+
+/// What the names of checkpoints end with.
+const KIND: &str = "safetensors";
+
+/// A checkpoint by its name, `NUMBER.SHA256.safetensors`.
+struct Numbered {
+    number: usize,
+    sha256: String,
+    path: PathBuf,
+}
+
+impl Numbered {
+    fn of(path: PathBuf) -> Option<Self> {
+        let name = path.file_name()?.to_str()?.strip_suffix(KIND)?.strip_suffix('.')?;
+        let (number, sha256) = name.split_once('.')?;
+        Some(Self { number: number.parse().ok()?, sha256: sha256.to_owned(), path })
+    }
+}
