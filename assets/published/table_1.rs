@@ -1,8 +1,8 @@
-# Test accuracy after each clip as published: M. Süzen, Gibbs randomness-compression proposition: An
-# efficient deep learning, arXiv:2505.23869, Table I. It is the LOWESS curve (frac 0.3, three passes) of
-# one recorded run a method, not the accuracies themselves.
-columns = ["sparsity", "magnitude", "random", "dtc"]
-rows = [
+// Test accuracy after each clip as published: M. Süzen, Gibbs randomness-compression proposition: An
+// efficient deep learning, arXiv:2505.23869, Table I. It is the LOWESS curve (frac 0.3, three passes) of
+// one recorded run a method, not the accuracies themselves.
+// Columns: sparsity, magnitude, random, dtc.
+[
     [0.1016, 0.9638, 0.9637, 0.9663],
     [0.1914, 0.9675, 0.9669, 0.9687],
     [0.3477, 0.9735, 0.9723, 0.9728],
