@@ -301,6 +301,18 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn runs_that_lead_down_no_one_ladder_are_refused() {
+        let of = |clips: [(usize, usize, usize); 2]| {
+            run_of(clips.map(|(cycle, before, after)| clip(0, cycle, before, after, 0.9)).to_vec())
+        };
+        // A clip of cycle 2 that keeps more than the other run does after cycle 1.
+        let runs = [of([(0, 100, 50), (2, 50, 40)]), of([(0, 100, 50), (1, 50, 30)])];
+        assert!(Comparison::of(&runs[..1]).is_ok());
+        let refused = Comparison::of(&runs).unwrap_err().to_string();
+        assert!(refused.contains("no one ladder"), "{refused}");
+    }
+
+    #[test]
     fn pairs_by_seed_and_holds_verdicts_to_holm() {
         let base = [0.90, 0.80, 0.70, 0.60];
         let shifted = base.map(|accuracy| accuracy + 0.01 + 0.001 * accuracy);

@@ -87,7 +87,7 @@ fn multiply(factor: MatRef<'_, f64>, vectors: &[f64], product: &mut [f64]) {
     let (rows, columns) = factor.shape();
     let batch = vectors.len() / columns;
     assert_eq!((vectors.len(), product.len()), (batch * columns, batch * rows), "whole vectors");
-    let large = rows * columns * batch >= PARALLEL_FROM;
+    let large = (rows * columns).saturating_mul(batch) >= PARALLEL_FROM;
     if batch == 1 && large {
         // One vector by the same parts everywhere: faer would split the sums over the threads, and the
         // last digits would tell where and on how many of them it was multiplied.
