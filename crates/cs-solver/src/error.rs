@@ -15,6 +15,14 @@ pub enum SolverError {
         /// What it is.
         got: usize,
     },
+    /// There would be more numbers than memory can address.
+    #[error("{what} would be {extents} numbers, more than memory can address; make one smaller")]
+    TooLarge {
+        /// What the numbers are.
+        what: &'static str,
+        /// The extents, as a product.
+        extents: String,
+    },
     /// The weight of the ℓ₁ norm is not a positive number.
     #[error("lambda must be positive and finite, got {0}")]
     Lambda(f64),
@@ -62,6 +70,15 @@ pub enum SolverError {
         /// Bytes that the device can bind.
         limit: usize,
     },
+    /// An algorithm ended without a word on a column.
+    #[error(
+        "column {column} came back without an answer, a fault of the solver or its device; \
+         take another algorithm"
+    )]
+    Unanswered {
+        /// The column's place in the batch.
+        column: usize,
+    },
     /// A tensor could not be read from its device.
     #[error("the device failed while solving: {0}")]
     Device(String),
@@ -78,6 +95,17 @@ impl SolverError {
         } else {
             Err(Self::Extent { what, expected: format!("at least {least}"), got })
         }
+    }
+
+    /// The product of `extents`, the bytes of which as f64 memory can address.
+    pub(crate) fn check_product(what: &'static str, extents: &[usize]) -> Result<usize, Self> {
+        const MOST: usize = isize::MAX as usize / size_of::<f64>();
+        let product =
+            extents.iter().try_fold(1_usize, |product, extent| product.checked_mul(*extent));
+        product.filter(|product| *product <= MOST).ok_or_else(|| {
+            let extents: Vec<String> = extents.iter().map(ToString::to_string).collect();
+            Self::TooLarge { what, extents: extents.join(" × ") }
+        })
     }
 
     pub(crate) fn check_tolerance(
@@ -108,6 +136,21 @@ impl SolverError {
         match values.iter().position(|value| !value.is_finite()) {
             Some(index) => Err(Self::NotFinite { what, index, value: values[index] }),
             None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_product_that_does_not_fit_names_its_extents() {
+        let product = |extents: &[usize]| SolverError::check_product("the matrix", extents);
+        assert_eq!(product(&[2, 3, 4]), Ok(24));
+        for extents in [[1 << 40, 1 << 40], [1 << 60, 1]] {
+            let message = product(&extents).unwrap_err().to_string();
+            assert!(message.contains(&format!("{} × {}", extents[0], extents[1])), "{message}");
         }
     }
 }

@@ -41,12 +41,15 @@ impl Problem {
     /// `y`: `[column, n]`, one column after the other; none at all is an empty batch.
     ///
     /// # Errors
-    /// Extents disagree, an entry is not finite, or `lambda` is not positive.
+    /// Extents disagree or are more than memory can address, an entry is not finite, or `lambda` is not
+    /// positive.
     pub fn new(a: impl Operator + 'static, y: &[f64], lambda: Lambda) -> Result<Self, SolverError> {
         Self::grouped(vec![Arc::new(a)], y, lambda)
     }
 
     /// One operator a group of right-hand sides, from host memory.
+    ///
+    /// Sizes are checked here once: every product of extents that a solve forms fits.
     ///
     /// # Shapes
     /// `operators`: `[group]`, all of one shape `[n, m]`; `y`: `[group, column, n]`.
@@ -58,7 +61,8 @@ impl Problem {
         y: &[f64],
         lambda: Lambda,
     ) -> Result<Self, SolverError> {
-        SolverError::check_at_least("groups", 1, operators.len())?;
+        let groups = operators.len();
+        SolverError::check_at_least("groups", 1, groups)?;
         let (n, m) = (operators[0].rows(), operators[0].columns());
         SolverError::check_at_least("rows of the operators", 1, n)?;
         SolverError::check_at_least("columns of the operators", 1, m)?;
@@ -70,7 +74,10 @@ impl Problem {
                 operator.columns(),
             )?;
         }
-        let whole = y.len() / (n * operators.len()) * n * operators.len();
+        // A and A Aᵀ of all groups; then two vectors and two numbers a column, as the kernels take them.
+        SolverError::check_product("the operators", &[groups, n, n.max(m)])?;
+        SolverError::check_product("the coefficients", &[y.len() / n, m + 1, 2])?;
+        let whole = y.len() / (n * groups) * n * groups;
         SolverError::check_extent("entries of y in whole columns", whole, y.len())?;
         SolverError::check_finite("y", y)?;
         let scales: Vec<f64> = y.chunks(n).map(scale_of).collect();
@@ -209,4 +216,32 @@ fn scale_of(y: &[f64]) -> f64 {
 /// The values of a tensor, in f64.
 pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f64>, SolverError> {
     tensor.try_into_vec_as().map_err(|error| SolverError::Device(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An operator of extents that no memory has.
+    #[derive(Debug)]
+    struct Endless;
+
+    impl Operator for Endless {
+        fn rows(&self) -> usize {
+            1 << 40
+        }
+        fn columns(&self) -> usize {
+            1 << 40
+        }
+        fn apply(&self, _: &[f64], _: &mut [f64]) {}
+        fn apply_transposed(&self, _: &[f64], _: &mut [f64]) {}
+        fn select(&self, _: &[usize], _: &mut [f64]) {}
+    }
+
+    #[test]
+    fn extents_that_no_memory_has_are_refused() {
+        let refused = Problem::new(Endless, &[], Lambda::Fixed(1.0)).map(|problem| problem.rows());
+        let expected = SolverError::check_product("the operators", &[1, 1 << 40, 1 << 40]);
+        assert!(refused.is_err() && refused == expected, "{refused:?}");
+    }
 }

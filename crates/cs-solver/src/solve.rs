@@ -118,8 +118,10 @@ impl Problem {
                 columns[*place] = Some(solution);
             }
         }
-        let columns = columns.into_iter().map(|c| c.expect("every column was solved")).collect();
-        Ok(Solutions { columns, algorithm })
+        let solved = columns.into_iter().enumerate();
+        let solved =
+            solved.map(|(column, solution)| solution.ok_or(SolverError::Unanswered { column }));
+        Ok(Solutions { columns: solved.collect::<Result<_, _>>()?, algorithm })
     }
 
     fn check(&self, settings: &Settings, algorithm: Algorithm) -> Result<(), SolverError> {
@@ -133,8 +135,7 @@ impl Problem {
         SolverError::check_tolerance(settings.tolerance, least, why)?;
         SolverError::check_at_least("iterations at most", 1, settings.max_iterations)?;
         if algorithm == Algorithm::Fista && !dense {
-            let why = "needs a matrix whose entries are in memory; take halpern for an operator";
-            return Err(SolverError::Unsuitable { algorithm, why });
+            return Err(SolverError::Unsuitable { algorithm, why: device::NO_ENTRIES });
         }
         Ok(())
     }
@@ -258,7 +259,7 @@ fn polished(
     let mut best = solution;
     for start in starts {
         let from = Column { start, ..column.clone() };
-        let exact = homotopy::solve(a, &[from]).pop().expect("one column has one answer");
+        let exact = homotopy::solve_one(a, &from);
         let exact = Solution::certified(a, column, exact, settings.tolerance).after(&best);
         let better = exact.certificate().relative_gap < best.certificate().relative_gap;
         if better || best.status() == Status::NonFinite {

@@ -15,21 +15,20 @@ pub const LAMBDA: f64 = 0.3;
 /// A: `[n, m]`, y: `[column, n]`.
 ///
 /// # Errors
-/// `m < 2` or `n = 0`.
+/// `m < 2`, `n = 0`, or A, the signals or their measurements are more than memory can address.
 pub fn gaussian_dct(m: usize, n: usize, columns: usize, seed: u64) -> Result<Problem, SolverError> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut theta = gaussian::standard_normal(n * m, &mut rng);
+    let entries = SolverError::check_product("the matrix", &[n, m])?;
+    let mut theta = gaussian::standard_normal(entries, &mut rng);
     dct::transform_rows(&mut theta, m)?;
-    let theta = Matrix::from_rows(n, m, theta)?;
-    let mut y = vec![0.0; n * columns];
-    theta.apply(&gaussian::standard_normal(m * columns, &mut rng), &mut y);
-    Problem::new(theta, &y, Lambda::Fixed(LAMBDA))
+    measured(Matrix::from_rows(n, m, theta)?, columns, &mut rng)
 }
 
 /// The same with a subsampled DCT, which has no entries in memory.
 ///
 /// # Errors
-/// `m < 2`, or `n` is not in `1..=m`.
+/// `m < 2`, `n` is not in `1..=m`, or the signals or their measurements are more than memory can
+/// address.
 pub fn subsampled_dct(
     m: usize,
     n: usize,
@@ -37,8 +36,33 @@ pub fn subsampled_dct(
     seed: u64,
 ) -> Result<Problem, SolverError> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let a = SubsampledDct::draw(n, m, &mut rng)?;
-    let mut y = vec![0.0; n * columns];
-    a.apply(&gaussian::standard_normal(m * columns, &mut rng), &mut y);
+    measured(SubsampledDct::draw(n, m, &mut rng)?, columns, &mut rng)
+}
+
+fn measured(
+    a: impl Operator + 'static,
+    columns: usize,
+    rng: &mut ChaCha8Rng,
+) -> Result<Problem, SolverError> {
+    let signals = SolverError::check_product("the signals", &[a.columns(), columns])?;
+    let mut y = vec![0.0; SolverError::check_product("the measurements", &[a.rows(), columns])?];
+    a.apply(&gaussian::standard_normal(signals, rng), &mut y);
     Problem::new(a, &y, Lambda::Fixed(LAMBDA))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_sizes_that_no_memory_has() {
+        let too_large = |problem| matches!(problem, Err(SolverError::TooLarge { .. }));
+        let huge = usize::MAX / 2;
+        for (m, n, columns) in [(huge, 3, 1), (3, huge, 1), (3, 2, huge)] {
+            assert!(too_large(gaussian_dct(m, n, columns, 0)), "{m} {n} {columns}");
+        }
+        assert!(
+            too_large(subsampled_dct(huge, 2, 1, 0)) && too_large(subsampled_dct(3, 2, huge, 0))
+        );
+    }
 }

@@ -13,6 +13,12 @@ pub enum ModelError {
         /// Which extent.
         what: String,
     },
+    /// An extent, or the network as a whole, is larger than any device can number or memory address.
+    #[error("the network is larger than memory can address: {what}; make it narrower")]
+    TooLarge {
+        /// The extent, or all of them.
+        what: String,
+    },
     /// The file system refused.
     #[error("cannot {action} {}", path.display())]
     Io {

@@ -3,7 +3,8 @@
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-/// Xavier (Glorot) normal weights `[fan_in, fan_out]`, row-major: `N(0, 2 / (fan_in + fan_out))`.
+/// Xavier (Glorot) normal weights `[fan_in, fan_out]`, row-major: `N(0, 2 / (fan_in + fan_out))`. The
+/// extents are those of a valid shape, whose products fit.
 ///
 /// # References
 /// Glorot, Bengio, *Understanding the difficulty of training deep feedforward neural networks*

@@ -38,7 +38,7 @@ impl Mlp {
     /// Xavier-normal weights and zero biases; `generator(replica, layer)` is asked once for each.
     ///
     /// # Errors
-    /// An extent of the shape is zero.
+    /// An extent of the shape is zero, or the network is larger than memory can address.
     pub fn init<G: Rng>(
         shape: &MlpShape,
         device: &Device,
@@ -74,13 +74,17 @@ impl Mlp {
     }
 
     /// Logits from the input of layer `first`: the images for 0, the activations of hidden layer
-    /// `first − 1` after that.
+    /// `first − 1` after that, up to the logits themselves after the last layer.
     ///
     /// # Shapes
     /// `[replica, image, fan_in] → [replica, image, class]`.
     pub fn forward_from(&self, first: usize, input: Tensor<3>) -> Tensor<3> {
-        let (last, hidden) = self.layers[first..].split_last().expect("there is an output layer");
-        last.forward(hidden.iter().fold(input, |input, layer| relu(layer.forward(input))))
+        match &self.layers[first..] {
+            [hidden @ .., last] => {
+                last.forward(hidden.iter().fold(input, |input, layer| relu(layer.forward(input))))
+            }
+            [] => input,
+        }
     }
 
     /// Activations of hidden layer `hidden`, after the rectifier.
@@ -123,14 +127,15 @@ impl Mlp {
         Ok(sums.into_iter().map(f32::is_finite).collect())
     }
 
-    /// The extents as they are now.
+    /// The extents as they are now; those of a network without a layer are zero.
     pub fn shape(&self) -> MlpShape {
         let extents: Vec<[usize; 3]> =
             self.layers.iter().map(|layer| layer.weight.val().dims()).collect();
-        let [replicas, inputs, _] = extents[0];
+        let [replicas, inputs, _] = extents.first().copied().unwrap_or([0; 3]);
         let mut hidden: Vec<usize> = extents.iter().map(|[_, _, fan_out]| *fan_out).collect();
-        let outputs = hidden.pop().expect("a network has an output layer");
-        MlpShape { replicas, inputs, hidden, outputs, bias: self.layers[0].bias.is_some() }
+        let outputs = hidden.pop().unwrap_or(0);
+        let bias = self.layers.first().is_some_and(|layer| layer.bias.is_some());
+        MlpShape { replicas, inputs, hidden, outputs, bias }
     }
 }
 
@@ -163,6 +168,8 @@ mod tests {
         assert_eq!(hidden.dims(), [1, 6, 4]);
         let logits = third.forward_from(2, hidden).into_data();
         logits.assert_eq(&third.forward(images.clone()).into_data(), true);
+        let logits_again = third.forward_from(3, third.forward(images.clone())).into_data();
+        logits_again.assert_eq(&logits, true);
         let kept = three.keep_replicas(&[0, 2]);
         assert_eq!(kept.finite().unwrap(), [true, true]);
         let mut broken = kept.clone();
@@ -172,5 +179,11 @@ mod tests {
         assert_eq!(broken.finite().unwrap(), [true, false]);
         let last = kept.forward(images.repeat_dim(0, 2)).narrow(0, 1, 1);
         last.into_data().assert_eq(&logits, true);
+    }
+
+    #[test]
+    fn a_network_without_a_layer_has_no_extents() {
+        let shape = Mlp { layers: vec![] }.shape();
+        assert!(matches!(shape.validate(), Err(ModelError::Zero { what }) if what == "replicas"));
     }
 }

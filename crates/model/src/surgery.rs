@@ -61,23 +61,25 @@ impl Mlp {
         Self { layers }
     }
 
-    /// The replicas of several networks of one shape, one network after the other.
+    /// The replicas of several networks of one shape, one network after the other; of none, a network
+    /// without a layer. Where only some have biases, those of the others are zero.
     ///
     /// # Panics
-    /// If there is none, or the shapes differ in more than the replicas.
+    /// If the shapes differ in more than the replicas and biases.
     #[must_use]
     pub fn cat(networks: &[Self]) -> Self {
-        let join = |parameter: &dyn Fn(&Self) -> Tensor<3>| {
-            Param::from_tensor(Tensor::cat(networks.iter().map(parameter).collect(), 0))
-        };
-        let layers = networks[0].layers.iter().enumerate().map(|(index, layer)| Layer {
-            weight: join(&|network| network.layers[index].weight.val()),
-            bias: layer.bias.as_ref().map(|_| {
-                join(&|network| {
-                    let bias = network.layers[index].bias.as_ref();
-                    bias.expect("networks of one shape all have biases, or none").val()
-                })
-            }),
+        let layers = networks.first().map_or(0, |network| network.layers.len());
+        let layers = (0..layers).map(|index| {
+            let layers = || networks.iter().map(move |network| &network.layers[index]);
+            let join = |of_layer: &dyn Fn(&Layer) -> Tensor<3>| {
+                Param::from_tensor(Tensor::cat(layers().map(of_layer).collect(), 0))
+            };
+            let bias = |layer: &Layer| match &layer.bias {
+                Some(bias) => bias.val(),
+                None => layer.weight.val().narrow(1, 0, 1).zeros_like(),
+            };
+            let has_bias = layers().any(|layer| layer.bias.is_some());
+            Layer { weight: join(&|layer| layer.weight.val()), bias: has_bias.then(|| join(&bias)) }
         });
         Self { layers: layers.collect() }
     }
@@ -130,5 +132,22 @@ mod tests {
             .forward(images)
             .into_data()
             .assert_approx_eq::<f32>(&expected, Tolerance::default());
+    }
+
+    #[test]
+    fn a_network_without_biases_has_biases_of_zero_beside_one_with_them() {
+        let device = Device::flex();
+        let shape = |bias| MlpShape { replicas: 1, inputs: 3, hidden: vec![4], outputs: 2, bias };
+        let network = |bias| {
+            let seeded = |_, layer| ChaCha8Rng::seed_from_u64(layer as u64);
+            Mlp::init(&shape(bias), &device, seeded).unwrap()
+        };
+        let both = Mlp::cat(&[network(false), network(true)]);
+        assert_eq!(both.shape(), MlpShape { replicas: 2, ..shape(true) });
+        let logits = |network: &Mlp, replicas| {
+            network.forward(Tensor::ones([replicas, 1, 3], &device)).narrow(0, 0, 1).into_data()
+        };
+        logits(&both, 2).assert_eq(&logits(&network(false), 1), true);
+        assert_eq!(Mlp::cat(&[]).layers.len(), 0);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::comparable::{check_same, differing, labels};
-use crate::ladder::{Rung, milestones};
+use crate::ladder::{Rung, milestones, sum};
 use crate::statistics::{Estimate, holm};
 use crate::verdict::{Difference, SIGNIFICANCE, Verdict};
 use crate::{Clip, Data, ReportError, Run};
@@ -101,6 +101,11 @@ impl Comparison {
                 return Err(ReportError::Format { path: run.folder.join("cycles.csv"), reason });
             }
             check_same(first, run, &mut ladder)?;
+            if !ladder.values().is_sorted_by(|a, b| a.sparsity <= b.sparsity) {
+                let reason = "its clips and those of the runs before it lead down no one ladder";
+                let (path, reason) = (run.folder.join("cycles.csv"), reason.to_owned());
+                return Err(ReportError::Format { path, reason });
+            }
         }
         let labels = labels(runs);
         let mut methods: Vec<String> = Vec::new();
@@ -108,14 +113,10 @@ impl Comparison {
         for run in runs {
             let label = |method: &str| labels(run, method);
             for method in run.methods() {
-                if !methods.contains(&label(method)) {
-                    methods.push(label(method));
-                }
+                place_of(label(method), &mut methods);
             }
             for clip in &run.clips {
-                let name = label(&clip.method);
-                let method = methods.iter().position(|method| *method == name);
-                let method = method.expect("all methods of the run are in the list");
+                let method = place_of(label(&clip.method), &mut methods);
                 for measure in Measure::ALL {
                     if let Some(value) = measure.of(clip) {
                         let at = values.entry((measure, clip.cycle, method)).or_default();
@@ -127,7 +128,7 @@ impl Comparison {
         Ok(Self {
             methods,
             rungs: ladder,
-            neurons_before: first.widths_before.iter().sum(),
+            neurons_before: sum(&first.widths_before),
             data: first.data.clone(),
             missing: runs.iter().flat_map(|run| run.missing.clone()).collect(),
             differing: differing(runs),
@@ -277,6 +278,14 @@ impl Comparison {
     }
 }
 
+/// The place of a name in a list, at its end if it is new.
+fn place_of(name: String, names: &mut Vec<String>) -> usize {
+    names.iter().position(|known| *known == name).unwrap_or_else(|| {
+        names.push(name);
+        names.len() - 1
+    })
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -289,6 +298,18 @@ pub(crate) mod tests {
                 .map(|clip| Clip { method: method.into(), ..clip })
         });
         run_of(clips.collect())
+    }
+
+    #[test]
+    fn runs_that_lead_down_no_one_ladder_are_refused() {
+        let of = |clips: [(usize, usize, usize); 2]| {
+            run_of(clips.map(|(cycle, before, after)| clip(0, cycle, before, after, 0.9)).to_vec())
+        };
+        // A clip of cycle 2 that keeps more than the other run does after cycle 1.
+        let runs = [of([(0, 100, 50), (2, 50, 40)]), of([(0, 100, 50), (1, 50, 30)])];
+        assert!(Comparison::of(&runs[..1]).is_ok());
+        let refused = Comparison::of(&runs).unwrap_err().to_string();
+        assert!(refused.contains("no one ladder"), "{refused}");
     }
 
     #[test]

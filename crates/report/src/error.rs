@@ -64,6 +64,14 @@ pub enum ReportError {
         /// The folder.
         path: PathBuf,
     },
+    /// A figure cannot be drawn, or is not there to be shown.
+    #[error("cannot draw the figure {figure}: {reason}; the tables hold its points")]
+    Figure {
+        /// Name of its files.
+        figure: &'static str,
+        /// What went wrong.
+        reason: String,
+    },
     /// A file cannot be written.
     #[error("cannot write {}", path.display())]
     Write {

@@ -27,14 +27,25 @@ pub fn write_comparison(comparison: &Comparison, folder: &Path) -> Result<(), Re
 /// Writes rows as the CSV file `path`, and beside it as an Arrow file.
 ///
 /// # Errors
-/// A file cannot be written.
+/// A file cannot be written, or a row is no row of a CSV file.
 pub fn write_table(rows: &[impl Serialize], path: &Path) -> Result<(), ReportError> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for row in rows {
-        writer.serialize(row).expect("a row is plain data and memory takes it");
+        writer.serialize(row).map_err(|error| ReportError::Format {
+            path: path.to_path_buf(),
+            reason: error.to_string(),
+        })?;
     }
-    let bytes = writer.into_inner().expect("memory takes every row");
-    write_csv(&bytes, path)
+    write_csv(&bytes_of(writer, path)?, path)
+}
+
+/// What a writer of the table `path` holds.
+///
+/// # Errors
+/// Its last rows cannot be written.
+pub(crate) fn bytes_of(writer: csv::Writer<Vec<u8>>, path: &Path) -> Result<Vec<u8>, ReportError> {
+    let failed = |source| ReportError::Write { path: path.to_path_buf(), source };
+    writer.into_inner().map_err(|error| failed(error.into_error()))
 }
 
 /// Writes a table as the CSV file `path`, and beside it as an Arrow file.
@@ -55,4 +66,17 @@ fn write_arrow(csv: &[u8], path: &Path) -> Result<(), ReportError> {
 fn write(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
     rayclip_data::write_whole(path, bytes)
         .map_err(|source| ReportError::Write { path: path.to_path_buf(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_that_is_none_is_named_with_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let nested = [std::collections::BTreeMap::from([("a", 1)])];
+        let refused = write_table(&nested, &folder.path().join("odd.csv")).unwrap_err();
+        assert!(refused.to_string().contains("odd.csv"), "{refused}");
+    }
 }

@@ -20,13 +20,18 @@ pub struct Rung {
 impl Rung {
     /// Hidden neurons.
     pub fn neurons(&self) -> usize {
-        self.widths.iter().sum()
+        sum(&self.widths)
     }
 
     /// The widths as they are shown, `460` or `460 × 230`.
     pub fn label(&self) -> String {
         joined(&self.widths)
     }
+}
+
+/// Neurons of some layers; of widths that no network has, the most that can be counted.
+pub(crate) fn sum(widths: &[usize]) -> usize {
+    widths.iter().copied().fold(0, usize::saturating_add)
 }
 
 /// Widths as they are shown.
@@ -36,7 +41,7 @@ pub(crate) fn joined(widths: &[usize]) -> String {
 
 /// The rungs that a run has rows of, by cycle.
 pub fn rungs(run: &Run) -> BTreeMap<usize, Rung> {
-    let first: usize = run.widths_before.iter().sum();
+    let first = sum(&run.widths_before);
     let mut widths = run.widths_before.clone();
     let mut rungs = BTreeMap::new();
     for cycle in 0..run.cycles() {
@@ -46,7 +51,7 @@ pub fn rungs(run: &Run) -> BTreeMap<usize, Rung> {
             parameters = Some(clip.parameters);
         }
         if let Some(parameters) = parameters {
-            let sparsity = 1.0 - widths.iter().sum::<usize>() as f64 / first as f64;
+            let sparsity = 1.0 - sum(&widths) as f64 / first as f64;
             rungs.insert(cycle, Rung { cycle, widths: widths.clone(), sparsity, parameters });
         }
     }
@@ -61,7 +66,7 @@ pub fn milestones<'a>(
     let all: Vec<&Rung> = rungs.into_iter().collect();
     let mut milestone = neurons_before;
     let mut is_one = |place: usize, rung: &Rung| {
-        let halved = 2 * rung.neurons() <= milestone;
+        let halved = rung.neurons() <= milestone / 2;
         milestone = if halved { rung.neurons() } else { milestone };
         halved || place == 0 || place + 1 == all.len()
     };

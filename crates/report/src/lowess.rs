@@ -17,7 +17,10 @@
 pub fn lowess(x: &[f64], y: &[f64], fraction: f64, passes: usize) -> Vec<f64> {
     assert_eq!(x.len(), y.len(), "one y for every x");
     assert!(x.is_sorted(), "x must be ascending");
-    let neighbours = ((fraction * x.len() as f64 + 1e-10) as usize).clamp(1, x.len().max(1));
+    if x.is_empty() {
+        return vec![];
+    }
+    let neighbours = ((fraction * x.len() as f64 + 1e-10) as usize).clamp(1, x.len());
     let mut robustness = vec![1.0; x.len()];
     let mut fitted = vec![];
     for _ in 0..=passes {
@@ -162,5 +165,6 @@ mod tests {
         for (got, expected) in lowess(&x, &y, 0.3, 3).iter().zip(&y) {
             assert!((got - expected).abs() < 1e-9);
         }
+        assert!(lowess(&[], &[], 0.3, 3).is_empty());
     }
 }

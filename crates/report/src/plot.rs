@@ -11,6 +11,7 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use crate::ReportError;
 use crate::figure::{Axis, Curve, Figure, Panel, Point, Style};
 
 /// Extents of a drawing, in pixels of the screen.
@@ -54,14 +55,27 @@ fn colour(number: usize) -> RGBColor {
 }
 
 /// The drawing.
-pub(crate) fn svg(figure: &Figure) -> String {
+///
+/// # Errors
+/// It would be too high, or a point has no place in it.
+pub(crate) fn svg(figure: &Figure) -> Result<String, ReportError> {
+    let failed = |reason: String| ReportError::Figure { figure: figure.name, reason };
     let legend = legend(figure);
-    let lines = legend.iter().map(|entry| entry.line + 1).max().unwrap_or(0) as u32;
-    let head = TITLE + LEGEND_LINE * lines;
-    let height = head + PANEL * figure.panels.len() as u32;
+    let lines = legend.last().map_or(0, |entry| entry.line + 1);
+    let heights = heights(lines, figure.panels.len());
+    let heights = heights.ok_or_else(|| failed("it has too many panels or curves".into()))?;
     let mut text = String::new();
-    draw(figure, &legend, (head, height), &mut text).expect("memory takes every line");
-    text
+    draw(figure, &legend, heights, &mut text).map_err(|error| failed(error.to_string()))?;
+    Ok(text)
+}
+
+/// Pixels of the title with so many lines of the legend, and of the whole figure; nothing where they are
+/// more than a drawing has.
+fn heights(lines: usize, panels: usize) -> Option<(u32, u32)> {
+    let times = |height: u32, count: usize| height.checked_mul(u32::try_from(count).ok()?);
+    let head = TITLE.checked_add(times(LEGEND_LINE, lines)?)?;
+    let height = head.checked_add(times(PANEL, panels)?)?;
+    i32::try_from(height).ok().map(|_| (head, height))
 }
 
 fn draw(
@@ -107,7 +121,9 @@ fn legend(figure: &Figure) -> Vec<Entry<'_>> {
         if !names.insert(curve.name.as_str()) {
             continue;
         }
-        let width = SAMPLE + LETTER * curve.name.chars().count() as i32 + 14;
+        // A name that is longer than the line has the rest of it.
+        let letters = curve.name.chars().count().min(WIDTH as usize) as i32;
+        let width = SAMPLE + LETTER * letters + 14;
         if x > 10 && x + width > WIDTH as i32 {
             (line, x) = (line + 1, 10);
         }
@@ -192,25 +208,26 @@ fn draw_panel(area: &Area<'_>, panel: &Panel) -> Drawn {
 }
 
 fn draw_band(chart: &mut Chart<'_, '_>, curve: &Curve, points: &[Point], y: &Range<f64>) -> Drawn {
-    let certain: Vec<Point> = points.iter().filter(|p| p.interval.is_some()).copied().collect();
-    if matches!(curve.style, Style::Dots | Style::Bars) || certain.len() < 2 {
+    let certain = |high: bool| {
+        let ends = points.iter().filter_map(move |point| {
+            let (low, up) = point.interval?;
+            Some(Point { y: (if high { up } else { low }).clamp(y.start, y.end), ..*point })
+        });
+        ends.collect::<Vec<Point>>()
+    };
+    let (low, high) = (certain(false), certain(true));
+    if matches!(curve.style, Style::Dots | Style::Bars) || low.len() < 2 {
         return Ok(());
     }
-    let end = |high: bool| {
-        path(&certain, curve.style, |point| {
-            let (low, up) = point.interval.expect("the others are left out");
-            (if high { up } else { low }).clamp(y.start, y.end)
-        })
-    };
-    let mut band = end(true);
-    band.extend(end(false).into_iter().rev());
+    let mut band = path(&high, curve.style);
+    band.extend(path(&low, curve.style).into_iter().rev());
     chart.draw_series([Polygon::new(band, colour(curve.colour).mix(0.18))])?;
     Ok(())
 }
 
 fn draw_curve(chart: &mut Chart<'_, '_>, curve: &Curve, points: &[Point], y: &Range<f64>) -> Drawn {
     let colour = colour(curve.colour);
-    let middle = path(points, curve.style, |point| point.y);
+    let middle = path(points, curve.style);
     match curve.style {
         Style::Line | Style::Steps => {
             chart.draw_series(LineSeries::new(middle, colour.stroke_width(2)))?;
@@ -236,16 +253,16 @@ fn draw_curve(chart: &mut Chart<'_, '_>, curve: &Curve, points: &[Point], y: &Ra
 }
 
 /// The corners of a curve.
-fn path(points: &[Point], style: Style, value: impl Fn(&Point) -> f64) -> Vec<(f64, f64)> {
+fn path(points: &[Point], style: Style) -> Vec<(f64, f64)> {
     let mut corners: Vec<(f64, f64)> = vec![];
     for point in points {
         let last = corners.last().copied().filter(|_| style == Style::Steps);
         corners.extend(last.map(|(_, before)| (point.x, before)));
-        corners.push((point.x, value(point)));
+        corners.push((point.x, point.y));
     }
     // The last step is as long as the one before.
     if let (Style::Steps, [.., before, last]) = (style, points) {
-        corners.push((2.0 * last.x - before.x, value(last)));
+        corners.push((2.0 * last.x - before.x, last.y));
     }
     corners
 }
@@ -332,7 +349,7 @@ mod tests {
 
     #[test]
     fn every_curve_is_in_the_legend_once_and_text_is_escaped() {
-        let text = svg(&figure());
+        let text = svg(&figure()).unwrap();
         for place in 0..5 {
             assert_eq!(text.matches(&format!("curve &lt;{place}&gt;")).count(), 1, "{text}");
         }
@@ -349,11 +366,22 @@ mod tests {
             curve.points.truncate(1);
         }
         figure.panels[1].curves.clear();
-        let text = svg(&figure);
+        let text = svg(&figure).unwrap();
         assert!(text.ends_with("</svg>\n") && !text.contains("NaN"), "{text}");
         assert_eq!(padded(&Axis::new(""), std::iter::empty(), 0.1), 0.0..1.0);
         let values = [0.9, 1.3];
         assert_eq!(padded(&Axis::fraction(""), values.into_iter(), 0.1), 0.89..1.0);
+    }
+
+    #[test]
+    fn a_figure_that_is_too_high_is_refused() {
+        assert_eq!(
+            heights(2, 3),
+            Some((TITLE + 2 * LEGEND_LINE, TITLE + 2 * LEGEND_LINE + 3 * PANEL))
+        );
+        for (lines, panels) in [(usize::MAX, 1), (1, usize::MAX), (1, 1 << 23), (1 << 27, 1)] {
+            assert_eq!(heights(lines, panels), None);
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb};
 
+use crate::ReportError;
+
 /// Pixels of the image for one of the drawing.
 const SCALE: f32 = 2.0;
 
@@ -23,15 +25,32 @@ impl Default for Renderer {
 }
 
 impl Renderer {
-    /// The PNG file of a drawing.
+    /// The PNG file of the drawing of `figure`.
     ///
-    /// # Panics
-    /// If `svg` is not one of ours.
-    pub(crate) fn png(&self, svg: &str) -> Vec<u8> {
-        let tree = Tree::from_str(svg, &self.options).expect("our own drawing is valid");
-        let size = tree.size().to_int_size().scale_by(SCALE).expect("a drawing has an extent");
-        let mut pixels = Pixmap::new(size.width(), size.height()).expect("memory takes a drawing");
+    /// # Errors
+    /// `svg` is no drawing, or too large for one.
+    pub(crate) fn png(&self, figure: &'static str, svg: &str) -> Result<Vec<u8>, ReportError> {
+        let failed = |reason: String| ReportError::Figure { figure, reason };
+        let tree = Tree::from_str(svg, &self.options).map_err(|error| failed(error.to_string()))?;
+        let size = tree.size().to_int_size().scale_by(SCALE);
+        let pixels = size.and_then(|size| Pixmap::new(size.width(), size.height()));
+        let mut pixels = pixels.ok_or_else(|| failed("it is too large for an image".into()))?;
         resvg::render(&tree, Transform::from_scale(SCALE, SCALE), &mut pixels.as_mut());
-        pixels.encode_png().expect("memory takes a drawing")
+        pixels.encode_png().map_err(|error| failed(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_drawing_or_too_large_is_refused() {
+        let huge =
+            r#"<svg xmlns="http://www.w3.org/2000/svg" width="2000000000" height="2000000000"/>"#;
+        for svg in ["no drawing", huge] {
+            let refused = Renderer::default().png("loss", svg).unwrap_err().to_string();
+            assert!(refused.contains("the figure loss"), "{refused}");
+        }
     }
 }

@@ -50,7 +50,7 @@ const TABLES: [&str; 9] = [
 /// Writes the report of `facts` into `folder`; one that is there is made anew.
 ///
 /// # Errors
-/// The folder holds something else, or cannot be written to.
+/// The folder holds something else or cannot be written to, or a figure cannot be drawn.
 pub fn write_report(facts: &Facts, folder: &Path) -> Result<(), ReportError> {
     check_is_report(folder)?;
     let events = folder.join(EVENTS);
@@ -59,15 +59,15 @@ pub fn write_report(facts: &Facts, folder: &Path) -> Result<(), ReportError> {
             .map_err(|source| ReportError::Write { path: events, source })?;
     }
     let figures = figures(facts);
-    let drawings: Vec<Option<String>> =
-        figures.iter().map(|figure| (!figure.panels.is_empty()).then(|| svg(figure))).collect();
+    let drawing = |figure: &Figure| (!figure.panels.is_empty()).then(|| svg(figure)).transpose();
+    let drawings: Vec<Option<String>> = figures.iter().map(drawing).collect::<Result<_, _>>()?;
     let renderer = Renderer::default();
     for (figure, drawing) in figures.iter().zip(&drawings) {
         let file = |extension| folder.join(FIGURES).join(figure.name).with_extension(extension);
         match drawing {
             Some(svg) => {
                 write(&file("svg"), svg.as_bytes())?;
-                write(&file("png"), &renderer.png(svg))?;
+                write(&file("png"), &renderer.png(figure.name, svg)?)?;
             }
             // That of an earlier report would be taken for one of this.
             None => remove(&[file("svg"), file("png")])?,
@@ -89,7 +89,7 @@ pub fn write_report(facts: &Facts, folder: &Path) -> Result<(), ReportError> {
     table(&facts.costs, folder, "costs")?;
     table(entropies, folder, "recorded_entropy")?;
     table(correlations, folder, "recorded_correlations")?;
-    write(&folder.join(PAGE), page(facts, &figures, &drawings).as_bytes())
+    write(&folder.join(PAGE), page(facts, &figures, &drawings)?.as_bytes())
 }
 
 /// What a report lacks, in lines: files and folders, and replicas that did not get to their end.

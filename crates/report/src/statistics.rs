@@ -39,9 +39,11 @@ impl Estimate {
     }
 
     fn with_deviation(self, deviation: f64) -> Self {
-        let quantile = student(self.n).inverse_cdf(f64::midpoint(1.0, CONFIDENCE));
-        let half = quantile * deviation / (self.n as f64).sqrt();
-        let (low, high) = (Some(self.mean - half), Some(self.mean + half));
+        let half = student(self.n).map(|student| {
+            let quantile = student.inverse_cdf(f64::midpoint(1.0, CONFIDENCE));
+            quantile * deviation / (self.n as f64).sqrt()
+        });
+        let (low, high) = (half.map(|half| self.mean - half), half.map(|half| self.mean + half));
         Self { deviation: Some(deviation), low, high, ..self }
     }
 
@@ -68,12 +70,13 @@ impl Estimate {
             return Some(if self.mean == 0.0 { 1.0 } else { 0.0 });
         }
         let t = self.mean / (deviation / (self.n as f64).sqrt());
-        Some(2.0 * student(self.n).sf(t.abs()))
+        Some(2.0 * student(self.n)?.sf(t.abs()))
     }
 }
 
-fn student(n: usize) -> StudentsT {
-    StudentsT::new(0.0, 1.0, (n - 1) as f64).expect("there are two values at least")
+/// Student's distribution of the mean of `n` values; nothing of fewer than two.
+fn student(n: usize) -> Option<StudentsT> {
+    StudentsT::new(0.0, 1.0, n.checked_sub(1)? as f64).ok()
 }
 
 /// Holm's step-down adjustment: with it, at most 5 % of families have a false finding.
@@ -142,6 +145,7 @@ mod tests {
         let one = Estimate::of(&[0.5]).unwrap();
         assert_eq!((one.mean, one.deviation, one.low, one.p_of_zero()), (0.5, None, None, None));
         assert_eq!(Estimate::of(&[]), None);
+        assert!([0, 1].iter().all(|n| student(*n).is_none()) && student(2).is_some());
         assert_eq!(Estimate::of(&[0.0, 0.0]).unwrap().p_of_zero(), Some(1.0));
         let equal = Estimate::of(&[0.001, 0.001]).unwrap();
         assert_eq!(equal.p_of_zero(), Some(0.0));

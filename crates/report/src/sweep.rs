@@ -7,10 +7,11 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 
 use crate::comparison::{Comparison, Measure};
 use crate::comparison_table::estimate_cell;
+use crate::files::{bytes_of, write_csv};
 use crate::ladder::Rung;
 use crate::statistics::Estimate;
 use crate::table::align_right;
-use crate::{ReportError, Run, write_csv};
+use crate::{ReportError, Run};
 
 /// A cell of a sweep.
 #[derive(Debug, Clone)]
@@ -48,7 +49,7 @@ pub struct SweepResult {
 /// ladder. A method that has none is left out.
 ///
 /// # Errors
-/// A run has no row.
+/// A run has no row, or more batches than can be counted.
 pub fn sweep_results(
     cells: &[SweepCell],
     neurons: Option<usize>,
@@ -59,26 +60,33 @@ pub fn sweep_results(
         let comparison = Comparison::of(std::slice::from_ref(run))?;
         let number = |section: &str, key: &str| {
             let value = run.config.get(section).and_then(|section| section.get(key));
-            value.and_then(toml::Value::as_integer).unwrap_or_default() as usize
+            let value = value.and_then(toml::Value::as_integer).unwrap_or_default();
+            usize::try_from(value).unwrap_or_default()
         };
         let end = number("compression", "min_width");
         let small = |rung: &&Rung| match neurons {
             Some(neurons) => rung.neurons() <= neurons,
             None => rung.widths.iter().all(|width| *width <= end),
         };
-        let planned = run.config.get("replicas").and_then(toml::Value::as_integer).unwrap_or(1);
+        let planned = run.config.get("replicas").and_then(toml::Value::as_integer);
+        let planned = planned.and_then(|seeds| usize::try_from(seeds).ok()).unwrap_or(1);
         for (method, name) in comparison.methods.iter().enumerate() {
             let test = |cycle| comparison.estimate(Measure::AccuracyAfterTraining, cycle, method);
             let rung = comparison.rungs.values().filter(small).find(|r| test(r.cycle).is_some());
             let Some(rung) = rung else { continue };
+            let batches = number("training", "batches_per_cycle").checked_mul(rung.cycle + 2);
+            let batches = batches.ok_or_else(|| ReportError::Format {
+                path: run.folder.join("config.toml"),
+                reason: "training.batches_per_cycle is more than can be counted".into(),
+            })?;
             let validation =
                 comparison.estimate(Measure::ValidationAfterTraining, rung.cycle, method);
             results.push(SweepResult {
                 cell: place,
                 method: name.clone(),
                 neurons: rung.neurons(),
-                batches: number("training", "batches_per_cycle") * (rung.cycle + 2),
-                seeds: planned as usize,
+                batches,
+                seeds: planned,
                 validation,
                 test: test(rung.cycle),
             });
@@ -165,11 +173,14 @@ pub fn write_sweep(keys: &[&str], cells: &[SweepCell], folder: &Path) -> Result<
             rows.write_record(own(cell).chain(record.iter().map(str::to_owned))).map_err(failed)?;
         }
     }
-    let bytes = |writer: csv::Writer<Vec<u8>>| writer.into_inner().expect("memory takes every row");
+    let write = |writer: csv::Writer<Vec<u8>>, name: &str| {
+        let path = folder.join(name);
+        write_csv(&bytes_of(writer, &path)?, &path)
+    };
     if has_header {
-        write_csv(&bytes(rows), &folder.join("sweep.csv"))?;
+        write(rows, "sweep.csv")?;
     }
-    write_csv(&bytes(ends), &folder.join("cells.csv"))
+    write(ends, "cells.csv")
 }
 
 #[cfg(test)]
@@ -211,6 +222,11 @@ mod tests {
         assert!(text.contains("1 of 2 seeds"), "{text}");
         cells[2].run.as_mut().unwrap().clips.pop();
         assert_eq!(sweep_results(&cells, None).unwrap().len(), 1);
+        let endless =
+            "[training]\nbatches_per_cycle = 9223372036854775807\n[compression]\nmin_width = 30";
+        cells[0].run.as_mut().unwrap().config = endless.parse().unwrap();
+        let refused = sweep_results(&cells, None).unwrap_err().to_string();
+        assert!(refused.contains("batches_per_cycle"), "{refused}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 
-use crate::ladder::{joined, milestones, rungs};
+use crate::ladder::{joined, milestones, rungs, sum};
 use crate::statistics::Estimate;
 use crate::{Clip, Run};
 
@@ -18,7 +18,7 @@ pub fn closing_table(run: &Run) -> Table {
     table.set_header(["neurons", "sparsity", "parameters", "after the clip", "after training"]);
     align_right(&mut table);
     let widths = &run.widths_before;
-    let all: usize = widths.iter().sum();
+    let all = sum(widths);
     let accuracies: Vec<_> = per_replica(run, 0, |clip| clip.accuracy_before_clip);
     table.add_row([
         joined(widths),

@@ -1,5 +1,6 @@
 //! A run as TensorBoard event files, one folder a replica.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::BufWriter;
@@ -51,11 +52,10 @@ impl EventFiles {
             path: folder.clone(),
             reason: format!("the event file cannot be written: {error}"),
         };
-        if !self.writers.contains_key(&name) {
-            let writer = create(&folder).map_err(|error| failed(&error))?;
-            self.writers.insert(name.clone(), writer);
-        }
-        let writer = self.writers.get_mut(&name).expect("it was made above");
+        let writer = match self.writers.entry(name) {
+            Entry::Occupied(writer) => writer.into_mut(),
+            Entry::Vacant(place) => place.insert(create(&folder).map_err(|error| failed(&error))?),
+        };
         let layer = clip.layer;
         let scalars = [
             ("accuracy/after_clip".to_owned(), Some(clip.accuracy_after_clip)),

@@ -1,5 +1,7 @@
 //! Training images that criteria and refits look at, with the networks that see them.
 
+use std::convert::Infallible;
+
 use burn::tensor::Tensor;
 use rayclip_model::Mlp;
 
@@ -12,12 +14,14 @@ use crate::streams::{Purpose, stream};
 pub(crate) struct Calibration<'a> {
     pub(crate) network: Mlp,
     images: &'a DeviceImages,
-    /// `[batch][replica][image]`
-    order: Vec<Vec<Vec<usize>>>,
+    /// `[replica][image]` of the first batch: there is one at least.
+    first: Vec<Vec<usize>>,
+    /// `[batch][replica][image]` of the others.
+    others: Vec<Vec<Vec<usize>>>,
 }
 
 impl<'a> Calibration<'a> {
-    /// As many batches as are configured; `network` is that of `replicas`.
+    /// As many batches as are configured, one at least; `network` is that of `replicas`.
     pub(crate) fn draw(
         images: &'a DeviceImages,
         network: Mlp,
@@ -26,24 +30,35 @@ impl<'a> Calibration<'a> {
         config: &RunConfig,
     ) -> Self {
         let size = config.training.batch_size.min(images.len());
-        let draw = |batch: usize, replica: &Replica| {
-            let mut rng = stream(replica.seed, Purpose::Calibration, [cycle, batch]);
-            rand::seq::index::sample(&mut rng, images.len(), size).into_vec()
+        let draw = |batch: usize| {
+            let of_replica = |replica: &Replica| {
+                let mut rng = stream(replica.seed, Purpose::Calibration, [cycle, batch]);
+                rand::seq::index::sample(&mut rng, images.len(), size).into_vec()
+            };
+            replicas.iter().map(of_replica).collect()
         };
-        let order = (0..config.compression.calibration_batches)
-            .map(|batch| replicas.iter().map(|replica| draw(batch, replica)).collect())
-            .collect();
-        Self { network, images, order }
-    }
-
-    /// The batches, one after the other.
-    pub(crate) fn batches(&self) -> impl Iterator<Item = Batch> {
-        self.order.iter().map(|indices| self.images.batch(indices))
+        let others = (1..config.compression.calibration_batches).map(draw).collect();
+        Self { network, images, first: draw(0), others }
     }
 
     /// Mean over the batches of what `of_batch` makes of one.
     pub(crate) fn mean<const D: usize>(&self, of_batch: impl Fn(Batch) -> Tensor<D>) -> Tensor<D> {
-        let sum = self.batches().map(of_batch).reduce(|a, b| a + b);
-        sum.expect("there is one batch at least") / self.order.len() as f64
+        let Ok(mean) = self.try_mean(|batch| Ok::<_, Infallible>(of_batch(batch)));
+        mean
+    }
+
+    /// As [`Self::mean`], where `of_batch` may fail.
+    ///
+    /// # Errors
+    /// That of the first batch that fails.
+    pub(crate) fn try_mean<const D: usize, E>(
+        &self,
+        of_batch: impl Fn(Batch) -> Result<Tensor<D>, E>,
+    ) -> Result<Tensor<D>, E> {
+        let mut sum = of_batch(self.images.batch(&self.first))?;
+        for order in &self.others {
+            sum = sum + of_batch(self.images.batch(order))?;
+        }
+        Ok(sum / (1 + self.others.len()) as f64)
     }
 }

@@ -37,16 +37,18 @@ pub(crate) fn accuracies(
 }
 
 /// Accuracy of every replica on one split.
+///
+/// # Errors
+/// The split is empty, or the device fails.
 fn accuracy(
     network: &Mlp,
     test: &DeviceImages,
     training: &TrainingConfig,
     kind: AccuracyKind,
 ) -> Result<Vec<f64>, TrainerError> {
-    let batch_size = training.batch_size;
+    let batch_size = training.batch_size.min(test.len()).max(1);
     let batches = test.len().div_ceil(batch_size);
-    let mut total: Option<Tensor<1>> = None;
-    for batch in 0..batches {
+    let of_batch = |batch: usize| -> Tensor<1> {
         let images = batch * batch_size..((batch + 1) * batch_size).min(test.len());
         let count = images.len();
         let batch = test.batch(&[images.collect()]);
@@ -54,20 +56,19 @@ fn accuracy(
         let predictions = scores.argmax(2);
         let [replicas, ..] = predictions.dims();
         let correct = predictions.equal(batch.labels).float().sum_dim(1).reshape([replicas]);
-        let weighted = match kind {
+        match kind {
             AccuracyKind::AllImages => correct,
             AccuracyKind::MeanOfBatches => correct / count as f64,
-        };
-        total = Some(match total {
-            Some(total) => total + weighted,
-            None => weighted,
-        });
-    }
+        }
+    };
     let divisor = match kind {
         AccuracyKind::AllImages => test.len(),
         AccuracyKind::MeanOfBatches => batches,
     };
-    let total = total.expect("a data set has test images");
+    let Some(total) = (0..batches).map(of_batch).reduce(|a, b| a + b) else {
+        let reason = "there is no image to measure the accuracy on".into();
+        return Err(TrainerError::Value { key: "data.source".into(), reason });
+    };
     Ok(read(total, "measuring the accuracy")?.into_iter().map(|sum| sum / divisor as f64).collect())
 }
 
@@ -99,5 +100,9 @@ mod tests {
         let all = by(AccuracyKind::AllImages);
         assert!((all[0] - 2.0 / 3.0).abs() < 1e-6 && (all[1] - 1.0 / 3.0).abs() < 1e-6);
         assert_eq!(by(AccuracyKind::MeanOfBatches), [0.5, 0.5]);
+        let none = Split { images: vec![], labels: vec![] };
+        let none = DeviceImages::upload(none, 2, scale, &device);
+        let refused = accuracy(&network, &none, &config.training, AccuracyKind::AllImages);
+        assert!(refused.unwrap_err().to_string().contains("no image"));
     }
 }

@@ -122,7 +122,10 @@ fn preset_table(name: &str) -> Result<Table, TrainerError> {
             known: names().collect::<Vec<_>>().join(", "),
         }
     })?;
-    Ok(text.parse().expect("presets are valid TOML: a test reads them all"))
+    text.parse().map_err(|error: toml::de::Error| TrainerError::Value {
+        key: "preset".into(),
+        reason: format!("{name} is not valid TOML: {error}"),
+    })
 }
 
 pub(crate) fn read_table(path: &Path) -> Result<Table, TrainerError> {
@@ -153,32 +156,31 @@ pub(crate) fn leaves(table: &Table) -> Vec<(String, Value)> {
 
 /// Sets one key, which the table must have.
 fn insert(table: &mut Table, setting: &Setting) -> Result<(), TrainerError> {
-    let known = leaves(table);
     if setting.value.as_table().is_some_and(Table::is_empty)
         && table.get(&setting.key).is_some_and(Value::is_table)
     {
         return Ok(());
     }
-    if !known.iter().any(|(key, _)| *key == setting.key) {
-        let nearest = known
-            .into_iter()
-            .map(|(key, _)| (strsim::jaro_winkler(&short(&key), &short(&setting.key)), key))
-            .max_by(|(a, _), (b, _)| a.total_cmp(b))
-            .map(|(_, key)| key)
-            .unwrap_or_default();
-        return Err(TrainerError::UnknownKey {
-            key: setting.key.clone(),
-            nearest,
-            origin: setting.origin.clone(),
-        });
+    if let Some(value) = leaf_mut(table, &setting.key) {
+        *value = setting.value.clone();
+        return Ok(());
     }
-    let mut parts: Vec<&str> = setting.key.split('.').collect();
-    let last = parts.pop().expect("a known key has a name");
-    let inner = parts.into_iter().fold(table, |table, part| {
-        table[part].as_table_mut().expect("a known key leads through tables")
-    });
-    inner.insert(last.to_owned(), setting.value.clone());
-    Ok(())
+    let nearest = leaves(table)
+        .into_iter()
+        .map(|(key, _)| (strsim::jaro_winkler(&short(&key), &short(&setting.key)), key))
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, key)| key)
+        .unwrap_or_default();
+    let (key, origin) = (setting.key.clone(), setting.origin.clone());
+    Err(TrainerError::UnknownKey { key, nearest, origin })
+}
+
+/// The value of a dotted key; nothing where there is none, or a section.
+fn leaf_mut<'a>(table: &'a mut Table, key: &str) -> Option<&'a mut Value> {
+    if let Some((section, rest)) = key.split_once('.') {
+        return leaf_mut(table.get_mut(section)?.as_table_mut()?, rest);
+    }
+    table.get_mut(key).filter(|value| value.as_table().is_none_or(Table::is_empty))
 }
 
 /// What follows the last dot: sections are often left out or wrong.

@@ -78,14 +78,19 @@ impl Grid {
     /// values.
     ///
     /// # Errors
-    /// A cell is not a valid configuration, or two are the same.
+    /// A cell is not a valid configuration, two are the same, or there are more than can be counted.
     pub fn cells(
         &self,
         preset: Option<&str>,
         settings: &[Setting],
     ) -> Result<Vec<Cell>, TrainerError> {
-        let count = self.axes.iter().map(|(_, values)| values.len()).product();
-        let mut cells: Vec<Cell> = Vec::with_capacity(count);
+        let mut lengths = self.axes.iter().map(|(_, values)| values.len());
+        let count = lengths.try_fold(1, usize::checked_mul);
+        let count = count.ok_or_else(|| TrainerError::Value {
+            key: "grid".into(),
+            reason: "there are more combinations than can be counted; name fewer values".into(),
+        })?;
+        let mut cells: Vec<Cell> = Vec::new();
         for number in 0..count {
             let cell = self.cell(number, preset, settings)?;
             if cell.config.data.validation == 0.0 {
@@ -127,7 +132,10 @@ impl Grid {
         }];
         let all = [settings, &chosen].concat();
         let config = resolve_table((preset, &defaults), (self.file.clone(), &self.origin), &all)?;
-        let text = toml::to_string(&config).expect("a configuration is plain data");
+        let text = toml::to_string(&config).map_err(|error| TrainerError::Value {
+            key: "grid".into(),
+            reason: format!("a cell cannot be written as TOML: {error}"),
+        })?;
         // A letter before the digits: no table takes it for a number.
         let mut id = format!("c{}", rayclip_data::sha256([text.as_bytes()]));
         id.truncate(12);
@@ -199,5 +207,7 @@ mod tests {
         assert!(message("[grid]\n\"compression.lambda\" = [-1]").contains("positive"));
         assert!(message("[grid]\ndevice = [\"flex\"]").contains("swept"));
         assert!(message("[grid]\nseed = [1, 1]").contains("same cell"));
+        let keys: Vec<String> = (0..64).map(|key| format!("key_{key} = [1, 2]")).collect();
+        assert!(message(&format!("[grid]\n{}", keys.join("\n"))).contains("fewer values"));
     }
 }

@@ -123,7 +123,7 @@ impl Best {
 
 /// What came back from the device, by column.
 struct Returned {
-    /// `[group · width]`.
+    /// `[group · width]`; nothing for a column that is on the device.
     answers: Vec<Option<Answer>>,
     /// Columns of the largest group.
     width: usize,
@@ -189,7 +189,7 @@ impl Returned {
 /// Runs an iteration until every column has converged or stalled.
 ///
 /// # Errors
-/// The device fails.
+/// The device fails, or a column did not come back.
 pub(crate) fn drive<I: Iteration>(
     mut iteration: I,
     columns: &[Vec<Column<'_>>],
@@ -219,13 +219,15 @@ pub(crate) fn drive<I: Iteration>(
     }
     let all = vec![true; returned.places.len()];
     returned.take(&iteration, &best, &all, (iterations, tolerance))?;
-    let mut answers = returned.answers.into_iter();
-    Ok(columns
+    let mut answers = returned.answers.into_iter().enumerate();
+    let answered = |(column, answer): (usize, Option<Answer>)| {
+        answer.ok_or(SolverError::Unanswered { column })
+    };
+    columns
         .iter()
         .map(|columns| {
-            let group: Vec<Option<Answer>> = answers.by_ref().take(width).collect();
-            let group = group.into_iter().take(columns.len());
-            group.map(|answer| answer.expect("every column came back")).collect()
+            let group: Vec<_> = answers.by_ref().take(width).collect();
+            group.into_iter().take(columns.len()).map(answered).collect()
         })
-        .collect())
+        .collect()
 }

@@ -17,11 +17,27 @@ pub(crate) use drive::{Iteration, Points};
 pub(crate) use upload::{Upload, copy};
 
 use crate::answer::{Answer, Column};
-use crate::{Algorithm, Problem, Settings, SolverError, fista, halpern};
+use crate::{Algorithm, Matrix, Problem, Settings, SolverError, fista, halpern};
+
+/// Why an operator is not sent to a device.
+pub(crate) const NO_ENTRIES: &str =
+    "needs a matrix whose entries are in memory; take halpern or homotopy for an operator";
 
 /// Whether an algorithm runs on a device; only a matrix can be sent there.
 pub(crate) fn is_used(algorithm: Algorithm, dense: bool) -> bool {
     matches!(algorithm, Algorithm::Fista | Algorithm::Halpern) && dense
+}
+
+/// The matrices of every group.
+///
+/// # Errors
+/// An operator has no entries in memory.
+pub(crate) fn matrices(
+    problem: &Problem,
+    algorithm: Algorithm,
+) -> Result<Vec<&Matrix>, SolverError> {
+    let matrices = problem.operators().iter().map(|a| a.as_matrix());
+    matrices.collect::<Option<_>>().ok_or(SolverError::Unsuitable { algorithm, why: NO_ENTRIES })
 }
 
 /// Solves the columns of every group on the problem's device; on the faster CPU backend where it has
@@ -57,5 +73,19 @@ fn largest_buffer(device: &Device) -> Option<usize> {
             Some(device.client().properties().memory.max_page_size as usize)
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_matrix_is_sent_to_a_device() {
+        let problem = crate::synthetic::subsampled_dct(5, 3, 1, 0).unwrap();
+        for algorithm in [Algorithm::Fista, Algorithm::Halpern] {
+            let refused = solve(&problem, &[problem.group(0)], algorithm, &Settings::default());
+            assert!(matches!(refused, Err(SolverError::Unsuitable { .. })), "{refused:?}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use crate::SolverError;
 use crate::answer::Column;
 
-/// The columns of every group, and where they go.
+/// The columns of every group, and where they go. Products of their extents fit: the problem was checked.
 pub(crate) struct Upload<'a> {
     columns: &'a [Vec<Column<'a>>],
     /// Columns of the largest group.

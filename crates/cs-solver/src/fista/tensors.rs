@@ -4,10 +4,10 @@ use burn::tensor::{Device, Int, Tensor};
 
 use super::{BLOCK, MAX_STAGES};
 use crate::answer::Column;
-use crate::device::{Iteration, Points, Upload, copy};
+use crate::device::{Iteration, Points, Upload, copy, matrices};
 use crate::kernels::{Shape, fista_block};
 use crate::tensor::{max_abs, relative_gap, row_product, soft_threshold, sum_of_products};
-use crate::{Problem, SolverError};
+use crate::{Algorithm, Matrix, Problem, SolverError};
 
 /// A batch of columns, all groups.
 pub(crate) struct Batch {
@@ -38,7 +38,7 @@ impl Batch {
     /// Uploads the batch.
     ///
     /// # Errors
-    /// A buffer is too large for the device.
+    /// An operator is no matrix, or a buffer is too large for the device.
     pub(crate) fn start(
         problem: &Problem,
         columns: &[Vec<Column<'_>>],
@@ -47,12 +47,8 @@ impl Batch {
         let (n, m) = (problem.rows(), problem.coefficients());
         let upload = Upload::new(columns, device);
         upload.check_buffers(n, m)?;
-        let entries: Vec<f64> = problem
-            .operators()
-            .iter()
-            .flat_map(|a| a.as_matrix().expect("only a matrix is sent to a device").entries())
-            .copied()
-            .collect();
+        let matrices = matrices(problem, Algorithm::Fista)?;
+        let entries: Vec<f64> = matrices.into_iter().flat_map(Matrix::entries).copied().collect();
         let [a, a_transposed] = upload.matrices(&entries, n, m);
         let y = upload.vectors(n, |_, _, column, y| copy(column.y, y));
         let lambda_max = max_abs(row_product(y.clone(), a.clone())).mul_scalar(2.0);

@@ -5,11 +5,11 @@ use burn::tensor::{Device, Int, Tensor};
 use super::spectrum::Spectrum;
 use super::{BLOCK, LONG, NECESSARY, RELAXATION, SUFFICIENT, rho};
 use crate::answer::Column;
-use crate::device::{Iteration, Points, Upload, copy};
+use crate::device::{Iteration, Points, Upload, copy, matrices};
 use crate::kernels::{Shape, halpern_block};
 use crate::operator::{Operator, apply_transposed};
 use crate::tensor::{max_abs, relative_gap, row_product, soft_threshold, sum_of_products};
-use crate::{Problem, SolverError};
+use crate::{Algorithm, Problem, SolverError};
 
 /// A batch of columns, all groups.
 pub(crate) struct Batch {
@@ -73,7 +73,7 @@ impl Batch {
     /// Factors every operator, on the host, and uploads the rotated problems.
     ///
     /// # Errors
-    /// A buffer is too large for the device, or a factorisation fails.
+    /// An operator is no matrix, a buffer is too large for the device, or a factorisation fails.
     pub(crate) fn start(
         problem: &Problem,
         columns: &[Vec<Column<'_>>],
@@ -82,7 +82,7 @@ impl Batch {
         let (n, m) = (problem.rows(), problem.coefficients());
         let upload = Upload::new(columns, device);
         upload.check_buffers(n, m)?;
-        let operators = problem.operators();
+        let (operators, matrices) = (problem.operators(), matrices(problem, Algorithm::Halpern)?);
         let spectra: Vec<Spectrum> =
             operators.iter().map(|a| Spectrum::of(a.as_ref())).collect::<Result<_, _>>()?;
         let prepared: Vec<Prepared> = (operators.iter().zip(&spectra).zip(columns))
@@ -100,14 +100,8 @@ impl Batch {
                 }
             }
         });
-        let rotated: Vec<f64> = operators
-            .iter()
-            .zip(&spectra)
-            .flat_map(|(a, spectrum)| {
-                let a = a.as_matrix().expect("only a matrix is sent to a device");
-                spectrum.rotate_rows(a)
-            })
-            .collect();
+        let rotated = matrices.into_iter().zip(&spectra);
+        let rotated: Vec<f64> = rotated.flat_map(|(a, spectrum)| spectrum.rotate_rows(a)).collect();
         let [a, a_transposed] = upload.matrices(&rotated, n, m);
         let lambda = upload.numbers(|_, _, column| column.lambda);
         Ok(Self {

@@ -72,9 +72,8 @@ impl Factors {
         vectorised(
             #[inline(always)]
             || {
-                for (column, value) in self.r.iter().zip(v) {
-                    let (diagonal, above) = column.split_last().expect("R has a diagonal");
-                    solution.push((value - dot_inlined(above, &solution)) / diagonal);
+                for (j, (column, value)) in self.r.iter().zip(v).enumerate() {
+                    solution.push((value - dot_inlined(&column[..j], &solution)) / column[j]);
                 }
             },
         );
@@ -88,10 +87,9 @@ impl Factors {
             #[inline(always)]
             || {
                 for (j, column) in self.r.iter().enumerate().rev() {
-                    let (diagonal, above) = column.split_last().expect("R has a diagonal");
-                    solution[j] /= diagonal;
+                    solution[j] /= column[j];
                     let value = solution[j];
-                    add_scaled_inlined(&mut solution[..j], -value, above);
+                    add_scaled_inlined(&mut solution[..j], -value, &column[..j]);
                 }
             },
         );
@@ -234,10 +232,10 @@ impl ActiveSet {
             let (upper, lower) = self.projections.split_at_mut(row + 1);
             rotate(&mut upper[row], &mut lower[0]);
         }
-        let projection = self.projections.pop().expect("there was a column");
-        let last = q.len() - *rows;
-        add_scaled(&mut self.outside, projection, &q[last..]);
-        q.truncate(last);
+        if let Some(projection) = self.projections.pop() {
+            let last = q.split_off(self.projections.len() * *rows);
+            add_scaled(&mut self.outside, projection, &last);
+        }
         self.signs.refresh(&self.factors);
         self.slopes.refresh(&self.factors);
     }

@@ -43,6 +43,17 @@ pub(crate) fn solve(a: &dyn Operator, columns: &[Column<'_>]) -> Vec<Answer> {
     }
 }
 
+/// Solves one column exactly, up to rounding.
+pub(crate) fn solve_one(a: &dyn Operator, column: &Column<'_>) -> Answer {
+    let mut path = Path::begin(a, column);
+    let mut rates = vec![0.0; a.columns()];
+    while path.is_live() {
+        a.apply_transposed(path.equiangular(), &mut rates);
+        path.step(&rates);
+    }
+    path.finish()
+}
+
 fn follow(a: &dyn Operator, columns: &[Column<'_>], parallel: bool) -> Vec<Answer> {
     let begin = |column: &Column<'_>| Path::begin(a, column);
     let mut paths: Vec<Path<'_>> = if parallel {
@@ -98,8 +109,10 @@ mod tests {
             // about half of the entries, with whatever signs
             let x: Vec<f64> = start[..m].iter().map(|x: &f64| if x.abs() < 0.5 { 0.0 } else { *x }).collect();
             for start in [None, Some(Start { x: x.clone(), nu: vec![0.0; n] })] {
-                let answer =
-                    solve(&a, &[Column { y, lambda, scale: 1.0, start }]).pop().unwrap();
+                let column = Column { y, lambda, scale: 1.0, start };
+                let answer = solve_one(&a, &column);
+                let in_batch = solve(&a, std::slice::from_ref(&column)).pop().unwrap();
+                prop_assert_eq!((&in_batch.x, &in_batch.nu), (&answer.x, &answer.nu));
                 prop_assert_eq!(answer.status, crate::Status::Converged);
                 prop_assert!(answer.x.iter().filter(|x| **x != 0.0).count() <= n);
                 let (certificate, _) = certify(&a, y, lambda, &answer.x, &answer.nu);

@@ -19,7 +19,11 @@ const TRIPS_AT_MOST: usize = 60_000;
 /// workgroup a column: a launch then costs less than the iteration itself.
 const PRODUCTS_FROM: usize = 70_000_000;
 
-/// What a kernel is compiled and launched for.
+// Extents and iterations of a launch are 32-bit: what suits a kernel has fewer multiplications.
+const _: () = assert!(PRODUCTS_FROM <= u32::MAX as usize);
+const _: () = assert!(TRIPS_AT_MOST <= u32::MAX as usize);
+
+/// What a kernel is compiled and launched for; no extent exceeds `PRODUCTS_FROM`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shape {
     n: usize,
@@ -41,11 +45,13 @@ impl Shape {
         let client = device.client();
         let hardware = &client.properties().hardware;
         let shape = Self { n, m, columns: groups * width, vectors };
-        let fits = shape.workgroup_bytes() <= hardware.max_shared_memory_size
+        let products = n.saturating_mul(m).saturating_mul(shape.columns);
+        let fits = products < PRODUCTS_FROM
+            && shape.workgroup_bytes() <= hardware.max_shared_memory_size
             && UNITS <= hardware.max_units_per_cube as usize
             && shape.columns <= hardware.max_cube_count.0 as usize
             && shape.trips() <= TRIPS_AT_MOST;
-        (fits && n * m * shape.columns < PRODUCTS_FROM).then_some(shape)
+        fits.then_some(shape)
     }
 
     /// Extents rounded up, so that one compiled kernel serves many.
@@ -120,6 +126,8 @@ pub(crate) fn halpern_block(
     done: usize,
     iterations: usize,
 ) -> Tensor<3> {
+    // Of more iterations than a kernel counts, those that are done weigh no more.
+    let done = done.min(u32::MAX as usize - iterations);
     Tensor::from_dispatch(<Dispatch as BlockOps>::halpern_block(
         a.into_dispatch(),
         a_transposed.into_dispatch(),

@@ -25,8 +25,8 @@ impl Matrix {
     /// A matrix from its rows, one after the other.
     ///
     /// # Errors
-    /// An extent is zero, `entries` has another length than `rows × columns`, or an entry is not
-    /// finite.
+    /// An extent is zero, `rows × columns` is more than memory can address or another length than that
+    /// of `entries`, or an entry is not finite.
     pub fn from_rows(
         rows: usize,
         columns: usize,
@@ -36,7 +36,8 @@ impl Matrix {
             SolverError::check_at_least(what, 1, got)?;
         }
         let entries = entries.into();
-        SolverError::check_extent("entries of the matrix", rows * columns, entries.len())?;
+        let expected = SolverError::check_product("the matrix", &[rows, columns])?;
+        SolverError::check_extent("entries of the matrix", expected, entries.len())?;
         SolverError::check_finite("a", &entries)?;
         Ok(Self { rows, columns, entries })
     }
@@ -86,7 +87,7 @@ fn multiply(factor: MatRef<'_, f64>, vectors: &[f64], product: &mut [f64]) {
     let (rows, columns) = factor.shape();
     let batch = vectors.len() / columns;
     assert_eq!((vectors.len(), product.len()), (batch * columns, batch * rows), "whole vectors");
-    let large = rows * columns * batch >= PARALLEL_FROM;
+    let large = (rows * columns).saturating_mul(batch) >= PARALLEL_FROM;
     if batch == 1 && large {
         // One vector by the same parts everywhere: faer would split the sums over the threads, and the
         // last digits would tell where and on how many of them it was multiplied.
@@ -163,6 +164,10 @@ mod tests {
     fn refuses_what_is_no_matrix() {
         assert!(Matrix::from_rows(2, 2, [0.0; 3]).is_err());
         assert!(Matrix::from_rows(0, 2, []).is_err());
+        assert!(matches!(
+            Matrix::from_rows(usize::MAX, 2, []),
+            Err(SolverError::TooLarge { what: "the matrix", .. })
+        ));
         assert!(matches!(
             Matrix::from_rows(1, 2, [0.0, f64::NAN]),
             Err(SolverError::NotFinite { what: "a", index: 1, .. })

@@ -9,6 +9,9 @@ pub use subsampled_dct::SubsampledDct;
 /// A linear map `A: Rᵐ → Rⁿ` on the host, in f64.
 ///
 /// Vectors come in batches, one after the other in memory.
+///
+/// # Panics
+/// A product may panic where a length is not that of whole vectors; the solver passes no other.
 pub trait Operator: std::fmt::Debug + Send + Sync {
     /// Length of a measurement, `n`.
     fn rows(&self) -> usize;

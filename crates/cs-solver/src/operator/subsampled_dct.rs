@@ -32,9 +32,11 @@ impl SubsampledDct {
     /// Draws the rows and the signs.
     ///
     /// # Errors
-    /// `columns < 2`, or `rows` is not in `1..=columns`.
+    /// `columns < 2`, its square is more than memory can address, or `rows` is not in `1..=columns`.
     pub fn draw(rows: usize, columns: usize, rng: &mut impl Rng) -> Result<Self, SolverError> {
         SolverError::check_at_least("columns of a subsampled DCT", 2, columns)?;
+        // The angle of an entry is a product of a row's and a column's number.
+        SolverError::check_product("a whole DCT", &[columns, columns])?;
         if !(1..=columns).contains(&rows) {
             let expected = format!("1 to {columns}, its columns");
             return Err(SolverError::Extent {
@@ -159,7 +161,7 @@ mod tests {
     #[test]
     fn refuses_extents_without_a_transform() {
         let mut rng = ChaCha8Rng::seed_from_u64(0);
-        for (n, m) in [(1, 1), (0, 5), (6, 5)] {
+        for (n, m) in [(1, 1), (0, 5), (6, 5), (1, usize::MAX)] {
             assert!(SubsampledDct::draw(n, m, &mut rng).is_err(), "{n} {m}");
         }
     }

@@ -24,6 +24,9 @@ use glyphs::Glyphs;
 use raster::{PIXELS, SIDE};
 
 const CLASSES: usize = 10;
+/// Number of the first test image: those of the training set come before it. No split has more images,
+/// so that its bytes can be counted.
+const TEST_FROM: u64 = 1 << 32;
 /// Images that one thread draws between two reports of progress.
 const CHUNK: usize = 500;
 
@@ -47,10 +50,15 @@ impl Default for DigitsConfig {
 /// Draws the digits.
 ///
 /// # Errors
-/// The strokes cannot be read, or a split would be empty.
+/// The strokes cannot be read, or a split would be empty or of more than 2³² images.
 pub fn draw(config: &DigitsConfig, progress: &Progress<'_>) -> Result<Dataset, DataError> {
     let glyphs = Glyphs::built_in()?;
-    let total = (config.train + config.test) as u64;
+    let (train, test) = (config.train as u64, config.test as u64);
+    if train.max(test) > TEST_FROM {
+        let reason = format!("{train} and {test} images are more than {TEST_FROM}; draw fewer");
+        return Err(DataError::Inconsistent { name: "digits".into(), reason });
+    }
+    let total = train + test;
     let done = AtomicU64::new(0);
     let draw_split = |count: usize, first: u64| {
         let mut split = Split { images: vec![0; count * PIXELS], labels: vec![0; count] };
@@ -68,7 +76,7 @@ pub fn draw(config: &DigitsConfig, progress: &Progress<'_>) -> Result<Dataset, D
         split
     };
     let train = draw_split(config.train, 0);
-    let test = draw_split(config.test, 1 << 32);
+    let test = draw_split(config.test, TEST_FROM);
     Dataset::new("digits", vec![SIDE, SIDE], train, test)
 }
 
@@ -95,6 +103,15 @@ mod tests {
         assert_eq!(few.train.images[..], more.train.images[..40 * PIXELS]);
         assert_eq!(few.test, more.test);
         assert_ne!(few.test.images[..], few.train.images[..10 * PIXELS]);
+    }
+
+    #[test]
+    fn more_images_than_can_be_counted_are_refused() {
+        for (train, test) in [(usize::MAX, 1), (1, (1 << 32) + 1)] {
+            let refused = draw(&DigitsConfig { train, test, seed: 0 }, &|_, _| ());
+            let message = refused.unwrap_err().to_string();
+            assert!(message.contains(&format!("{train} and {test} images")), "{message}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::f32::consts::TAU;
 
 use rand::{Rng, RngExt};
-use rand_distr::{Distribution, Normal};
+use rand_distr::{Distribution, StandardNormal};
 
 use super::glyphs::{Point, Stroke};
 use super::raster::SIDE;
@@ -21,7 +21,6 @@ const WIDTH: f32 = 15.0;
 
 /// The strokes as polylines in pixel coordinates, bent and mapped at random.
 pub(super) fn deformed(strokes: &[Stroke], rng: &mut impl Rng) -> Vec<Vec<Point>> {
-    let jitter = Normal::new(0.0, JITTER).expect("the spread is positive");
     let bend = Elastic::random(rng);
     let map = Affine::random(rng);
     strokes
@@ -29,7 +28,12 @@ pub(super) fn deformed(strokes: &[Stroke], rng: &mut impl Rng) -> Vec<Vec<Point>
         .map(|stroke| {
             let moved: Stroke = stroke
                 .iter()
-                .map(|[x, y]| [x + jitter.sample(rng), y + jitter.sample(rng)])
+                .map(|point| {
+                    point.map(|coordinate| {
+                        let standard: f32 = StandardNormal.sample(rng);
+                        coordinate + JITTER * standard
+                    })
+                })
                 .collect();
             spline(&moved).into_iter().map(|point| map.apply(bend.apply(point))).collect()
         })

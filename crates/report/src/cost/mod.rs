@@ -63,7 +63,7 @@ pub(crate) fn costs(runs: &[Run], labels: impl Fn(&Run, &str) -> String) -> Vec<
         let spent = Spent::of(&clips.collect::<Vec<_>>());
         // Runs whose methods have one name have the same settings.
         let longest = of_label.into_iter().max_by_key(|run| run.cycles());
-        let run = longest.expect("a group begins with a run");
+        let Some(run) = longest else { return vec![] };
         let rungs = rungs(run);
         let own = rungs.values().filter(|rung| spent.cycles.contains_key(&rung.cycle));
         own.map(|rung| row(run, &rungs, rung, (label.clone(), &spent))).collect::<Vec<_>>()
@@ -137,7 +137,7 @@ fn row(
     let (ends, batches) = (Ends::of(run), Batches::of(run));
     let cycles = rung.cycle + 1;
     let flops = |cycle: usize, widths: &[usize]| {
-        Some(ends?.training_flops(widths) * batches?.images_in(cycle) as f64)
+        Some(ends?.training_flops(widths)? * batches?.images_in(cycle)? as f64)
     };
     let before = |cycle: usize| match cycle.checked_sub(1) {
         _ if spent.is_scratch => Some(&rung.widths),
@@ -153,7 +153,7 @@ fn row(
         cycle: rung.cycle,
         neurons: rung.neurons(),
         sparsity: rung.sparsity,
-        batches: batches.map(|batches| batches.per_cycle * cycles),
+        batches: batches.and_then(|batches| batches.per_cycle.checked_mul(cycles)),
         training_flops,
         solve_flops,
         full_width_flops,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clips::rows_of;
 use crate::cost::flops::Ends;
-use crate::ladder::{joined, rungs};
+use crate::ladder::{joined, rungs, sum};
 use crate::{Gap, Run};
 
 /// Bytes of a parameter, f32.
@@ -68,10 +68,10 @@ pub(crate) fn widths(run: &Run, gaps: &mut Vec<Gap>) -> Vec<WidthRow> {
         WidthRow {
             cycle,
             widths: joined(widths),
-            neurons: widths.iter().sum(),
+            neurons: sum(widths),
             parameters,
-            bytes: parameters.map(|count| count * PARAMETER_BYTES),
-            macs: ends.map(|ends| ends.macs(widths)),
+            bytes: parameters.and_then(|count| count.checked_mul(PARAMETER_BYTES)),
+            macs: ends.and_then(|ends| ends.macs(widths)),
             latency_ms: timed().find(|latency| latency.images == 1).map(|l| l.median_ms),
             batch: batch.map(|latency| latency.images),
             batch_latency_ms: batch.map(|latency| latency.median_ms),

@@ -167,7 +167,8 @@ pub(crate) fn entropies_and_correlations(
         }
     }
     let of_key = |(key, sources): (Key, BTreeMap<Source, Vec<One>>)| {
-        sources.into_iter().map(move |(source, all)| row(&key, source, &all)).collect::<Vec<_>>()
+        let rows = sources.into_iter().filter_map(|(source, all)| row(&key, source, &all));
+        rows.collect::<Vec<_>>()
     };
     (rows, pool.into_iter().flat_map(of_key).collect())
 }
@@ -189,7 +190,7 @@ struct One {
 fn of_seed(entropies: &Entropies, accuracy: &BTreeMap<usize, f64>) -> Vec<(Source, One)> {
     let with = |bits: &BTreeMap<usize, f64>| pair(&entropies.measured, bits, accuracy);
     let noise = |kind| {
-        let all: Vec<One> = entropies.noise[&kind].iter().filter_map(with).collect();
+        let all: Vec<One> = entropies.noise[kind as usize].iter().filter_map(with).collect();
         let r = Estimate::of(&all.iter().map(|one| one.r).collect::<Vec<_>>())?;
         let excess = Estimate::of(&all.iter().map(|one| one.excess).collect::<Vec<_>>())?;
         let cycles = all.iter().map(|one| one.cycles).min().unwrap_or(0);
@@ -222,17 +223,17 @@ fn pair(
     Some(One { r, cycles: triples.len(), draw_deviation: None, excess })
 }
 
-fn row(key: &Key, source: Source, all: &[One]) -> CorrelationRow {
+/// A row of a source; nothing where it has no seed.
+fn row(key: &Key, source: Source, all: &[One]) -> Option<CorrelationRow> {
     let ((method, layer, side, bits), accuracy_of, smoothed) = key.clone();
     // r = ±1 has no z.
     let z = |one: &One| one.r.clamp(-1.0 + 1e-12, 1.0 - 1e-12).atanh();
-    let estimate = |values: Vec<f64>| Estimate::of(&values).expect("a source has a seed");
-    let of_z = estimate(all.iter().map(z).collect());
-    let excess = estimate(all.iter().map(|one| one.excess).collect());
+    let of_z = Estimate::of(&all.iter().map(z).collect::<Vec<_>>())?;
+    let excess = Estimate::of(&all.iter().map(|one| one.excess).collect::<Vec<_>>())?;
     let excess = excess.no_finer_than(LEAST_EXCESS);
     let excess = (source != Source::Measured).then_some(excess);
     let deviations: Vec<f64> = all.iter().filter_map(|one| one.draw_deviation).collect();
-    CorrelationRow {
+    Some(CorrelationRow {
         method,
         layer,
         side,
@@ -250,7 +251,7 @@ fn row(key: &Key, source: Source, all: &[One]) -> CorrelationRow {
         excess_low: excess.and_then(|estimate| estimate.low),
         excess_high: excess.and_then(|estimate| estimate.high),
         p: excess.and_then(|estimate| estimate.p_of_zero()),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -278,15 +279,16 @@ mod tests {
     fn intervals_of_a_correlation_are_correlations() {
         let one = |r, excess| One { r, cycles: 9, draw_deviation: None, excess };
         let key = (("dtc".to_owned(), 0, Side::Next, 0.2_f64.to_bits()), "dtc".to_owned(), true);
-        let wide = row(&key, Source::Uniform, &[one(0.9, 1e-15), one(-0.2, 2e-15)]);
+        let row = |source, all: &[One]| row(&key, source, all).unwrap();
+        let wide = row(Source::Uniform, &[one(0.9, 1e-15), one(-0.2, 2e-15)]);
         let (low, high) = (wide.low.unwrap(), wide.high.unwrap());
         assert!(-1.0 < low && low < wide.r && wide.r < high && high < 1.0, "{low} {high}");
         // What rounding makes of two equal correlations is no finding.
         assert!(wide.p.unwrap() > 0.5, "{:?}", wide.p);
-        let above = row(&key, Source::Gaussian, &[one(0.5, 0.1), one(0.5, 0.11), one(0.5, 0.12)]);
+        let above = row(Source::Gaussian, &[one(0.5, 0.1), one(0.5, 0.11), one(0.5, 0.12)]);
         assert!((above.excess.unwrap() - 0.11).abs() < 1e-12 && above.excess_low.unwrap() > 0.0);
         assert!(above.p.unwrap() < 0.01, "{:?}", above.p);
-        let alone = row(&key, Source::Measured, &[one(1.0, 0.0)]);
+        let alone = row(Source::Measured, &[one(1.0, 0.0)]);
         assert!((alone.r - 1.0).abs() < 1e-9 && alone.low.is_none() && alone.p.is_none());
     }
 }

@@ -94,6 +94,11 @@ pub(crate) enum Noise {
     Gaussian,
 }
 
+impl Noise {
+    /// Both, in their order.
+    pub(crate) const ALL: [Self; 2] = [Self::Uniform, Self::Gaussian];
+}
+
 /// [`DRAWS`] draws of noise in the place of `y`, from the stream of this number.
 pub(crate) fn noise(y: &[f64], kind: Noise, seed: u64, stream: u64) -> Vec<Vec<f64>> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);

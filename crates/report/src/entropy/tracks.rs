@@ -103,8 +103,7 @@ pub(crate) type Drawn = BTreeMap<(usize, Noise), Vec<Vec<f64>>>;
 pub(crate) fn draws(track: &Track<'_>, side: usize) -> Drawn {
     let of_cycle = |(&cycle, (_, y)): (&usize, &(f64, &[Vec<f64>; 2]))| {
         let stream = ((track.layer << 20) + cycle) as u64 * 2 + side as u64;
-        [Noise::Uniform, Noise::Gaussian]
-            .map(|kind| ((cycle, kind), noise(&y[side], kind, track.seed, stream)))
+        Noise::ALL.map(|kind| ((cycle, kind), noise(&y[side], kind, track.seed, stream)))
     };
     track.vectors.iter().flat_map(of_cycle).collect()
 }
@@ -114,8 +113,8 @@ pub(crate) struct Entropies {
     pub(crate) measured: BTreeMap<usize, f64>,
     pub(crate) log2_n: BTreeMap<usize, f64>,
     pub(crate) log2_inside: BTreeMap<usize, f64>,
-    /// By draw.
-    pub(crate) noise: BTreeMap<Noise, Vec<BTreeMap<usize, f64>>>,
+    /// Of both kinds in their order, by draw.
+    pub(crate) noise: [Vec<BTreeMap<usize, f64>>; 2],
 }
 
 impl Entropies {
@@ -126,12 +125,11 @@ impl Entropies {
         drawn: &Drawn,
         bin_width: f64,
     ) -> (Self, Vec<EntropyRow>) {
-        let kinds = [Noise::Uniform, Noise::Gaussian];
         let mut found = Self {
             measured: BTreeMap::new(),
             log2_n: BTreeMap::new(),
             log2_inside: BTreeMap::new(),
-            noise: kinds.map(|kind| (kind, vec![BTreeMap::new(); DRAWS])).into(),
+            noise: Noise::ALL.map(|_| vec![BTreeMap::new(); DRAWS]),
         };
         let mut rows = vec![];
         for (&cycle, (sparsity, y)) in &track.vectors {
@@ -142,8 +140,8 @@ impl Entropies {
             found.log2_n.insert(cycle, log2(y.len()));
             found.log2_inside.extend(log2_inside.map(|bits| (cycle, bits)));
             found.measured.extend(entropy.bits.map(|bits| (cycle, bits)));
-            let [uniform, gaussian] =
-                kinds.map(|kind| found.add_noise(kind, cycle, &drawn[&(cycle, kind)], bin_width));
+            let [uniform, gaussian] = Noise::ALL
+                .map(|kind| found.add_noise(kind, cycle, &drawn[&(cycle, kind)], bin_width));
             rows.push(EntropyRow {
                 method: track.method.to_owned(),
                 seed: track.seed,
@@ -175,8 +173,7 @@ impl Entropies {
         bin_width: f64,
     ) -> Option<Estimate> {
         let mut all = vec![];
-        let into = self.noise.get_mut(&kind).expect("both kinds are there");
-        for (draw, into) in draws.iter().zip(into) {
+        for (draw, into) in draws.iter().zip(&mut self.noise[kind as usize]) {
             if let Some(bits) = gibbs(draw, bin_width).bits {
                 into.insert(cycle, bits);
                 all.push(bits);

@@ -7,10 +7,10 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use self::findings::shows;
 use self::tables::{correlations, costs, differences, estimates, settings, table_1};
-use crate::Progress;
 use crate::comparison::Measure;
 use crate::facts::Facts;
 use crate::figure::Figure;
+use crate::{Progress, ReportError};
 
 /// What is estimated and compared, and when it is measured.
 const MEASURES: [(Measure, &str); 2] = [
@@ -32,12 +32,22 @@ const SECTIONS: [(&str, &str); 7] = [
 ];
 
 /// The page with its drawings, one a figure; nothing in the place of a figure that has a gap.
-pub(crate) fn page(facts: &Facts, figures: &[Figure], drawings: &[Option<String>]) -> String {
-    let figure = |name: &str| -> Markup {
+///
+/// # Errors
+/// A figure of the page is not among them.
+pub(crate) fn page(
+    facts: &Facts,
+    figures: &[Figure],
+    drawings: &[Option<String>],
+) -> Result<String, ReportError> {
+    let figure = |name: &'static str| -> Result<Markup, ReportError> {
         let mut all = figures.iter().zip(drawings);
-        let (figure, drawing) =
-            all.find(|(figure, _)| figure.name == name).expect("it is one of ours");
-        draw(figure, drawing.as_deref())
+        let found = all.find(|(figure, _)| figure.name == name);
+        let (figure, drawing) = found.ok_or_else(|| ReportError::Figure {
+            figure: name,
+            reason: "it was not made".into(),
+        })?;
+        Ok(draw(figure, drawing.as_deref()))
     };
     let title = title(facts);
     let [accuracy, verdicts, rays, entropy, cost, training, set] =
@@ -61,20 +71,20 @@ pub(crate) fn page(facts: &Facts, figures: &[Figure], drawings: &[Option<String>
                 main {
                     (gaps(facts))
                     (shows(facts))
-                    (accuracy) (figure("accuracy")) (figure("accuracy_closeup"))
-                    (figure("accuracy_after_training"))
+                    (accuracy) (figure("accuracy")?) (figure("accuracy_closeup")?)
+                    (figure("accuracy_after_training")?)
                     (estimates(facts)) (table_1(facts))
-                    (verdicts) (figure("differences")) (differences(facts))
-                    (rays) (figure("weight_rays")) (figure("measurements"))
-                    (entropy) (figure("gibbs_entropy")) (correlations(facts))
-                    (cost) (figure("cost")) (costs(facts))
-                    (training) (figure("loss"))
+                    (verdicts) (figure("differences")?) (differences(facts))
+                    (rays) (figure("weight_rays")?) (figure("measurements")?)
+                    (entropy) (figure("gibbs_entropy")?) (correlations(facts))
+                    (cost) (figure("cost")?) (costs(facts))
+                    (training) (figure("loss")?)
                     (set) (settings(facts))
                 }
             }
         }
     };
-    page.into_string()
+    Ok(page.into_string())
 }
 
 fn title(facts: &Facts) -> String {
@@ -157,5 +167,16 @@ fn gaps(facts: &Facts) -> Markup {
                 b { "The runs differ in" } ul { @for text in &comparison.differing { li { (text) } } }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_without_one_of_its_figures_is_refused() {
+        let refused = page(&Facts::default(), &[], &[]).unwrap_err().to_string();
+        assert!(refused.contains("the figure accuracy"), "{refused}");
     }
 }

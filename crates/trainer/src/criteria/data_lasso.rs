@@ -17,7 +17,7 @@
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
-use cs_solver::{Lambda, Matrix, Operator, Problem, Solutions};
+use cs_solver::{Lambda, Matrix, Operator, Problem, Solutions, SolverError};
 use faer::{Mat, Side};
 
 use super::{Context, Criterion, LayerWeights, Scores, SolveInfo};
@@ -45,7 +45,8 @@ impl Criterion for DataLasso {
         let grams = Tensor::cat(layers.iter().map(|layer| gram(layer, context)).collect(), 0);
         let ([_, _, m], device) = (grams.dims(), grams.device());
         let grams = read(grams, "reading the Gram matrices")?;
-        let roots: Vec<Root> = grams.chunks(m * m).map(|gram| Root::of(gram, m)).collect();
+        let roots = grams.chunks(m * m).map(|gram| Root::of(gram, m));
+        let roots = roots.collect::<Result<Vec<Root>, _>>()?;
         let y: Vec<f64> = roots.iter().flat_map(|root| root.y.iter().copied()).collect();
         let operators = roots.iter().map(|root| Ok(Arc::new(root.matrix()?) as Arc<dyn Operator>));
         let operators = operators.collect::<Result<_, TrainerError>>()?;
@@ -87,28 +88,33 @@ struct Root {
 }
 
 impl Root {
-    fn of(gram: &[f64], m: usize) -> Self {
+    /// # Errors
+    /// The Gram matrix is not definite, whatever is added to its diagonal.
+    fn of(gram: &[f64], m: usize) -> Result<Self, SolverError> {
         if gram.iter().any(|entry| !entry.is_finite()) {
             let rows = (0..m * m).map(|at| f64::from(u8::from(at / m == at % m))).collect();
-            return Self { rows, y: vec![1.0; m], norms: vec![f64::NAN; m] };
+            return Ok(Self { rows, y: vec![1.0; m], norms: vec![f64::NAN; m] });
         }
         let mean = (0..m).map(|j| gram[j * m + j]).sum::<f64>() / m as f64;
         let ridge = if mean > 0.0 { RIDGE * mean } else { 1.0 };
         let entry = |i: usize, j: usize| gram[i * m + j] + if i == j { ridge } else { 0.0 };
         let norms = (0..m).map(|j| entry(j, j).sqrt()).collect();
         // Rounding in f32 may leave G short of definite: then the ridge grows.
-        let factor = (0..).map(|power| 10_f64.powi(power) * ridge).find_map(|more| {
+        let ridges = (0..).map(|power| 10_f64.powi(power) * ridge).take_while(|r| r.is_finite());
+        let mut factors = ridges.filter_map(|more| {
             let extra = more - ridge;
             let shifted = Mat::from_fn(m, m, |i, j| entry(i, j) + if i == j { extra } else { 0.0 });
             shifted.llt(Side::Lower).ok()
         });
-        let factor = factor.expect("a finite matrix is definite with a large enough diagonal");
+        let factor = factors.next().ok_or_else(|| {
+            SolverError::Factorisation("no ridge makes the Gram matrix definite".into())
+        })?;
         let lower = factor.L();
         let rows: Vec<f64> = (0..m * m)
             .map(|at| if at / m <= at % m { lower[(at % m, at / m)] } else { 0.0 })
             .collect();
         let y = rows.chunks(m).map(|row| row.iter().sum()).collect();
-        Self { rows, y, norms }
+        Ok(Self { rows, y, norms })
     }
 
     fn matrix(&self) -> Result<Matrix, TrainerError> {
@@ -155,4 +161,18 @@ fn select(
         }
     }
     Ok((chosen.into_iter().flatten().collect(), solves.into_iter().flatten().collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ridge_grows_until_the_matrix_is_definite_or_there_is_none() {
+        let root = Root::of(&[1.0, 1.5, 1.5, 1.0], 2).unwrap();
+        assert!(root.rows.iter().all(|entry| entry.is_finite()));
+        // The product of the entries beside the diagonal is past all numbers.
+        let refused = Root::of(&[1.0, f64::MAX, f64::MAX, 1.0], 2).map(|root| root.rows);
+        assert!(matches!(refused, Err(SolverError::Factorisation(_))), "{refused:?}");
+    }
 }

@@ -91,10 +91,7 @@ pub(crate) trait Criterion {
     -> Result<Scores, TrainerError>;
 }
 
-/// The criterion of a method.
-///
-/// # Panics
-/// For `scratch`, which ranks nothing.
+/// The criterion of a method; that of `scratch`, which ranks nothing, fails.
 pub(crate) fn criterion(method: Method) -> Box<dyn Criterion> {
     match method {
         Method::Dtc(domain, reduction) => Box::new(dtc::Dtc { domain, reduction }),
@@ -105,7 +102,17 @@ pub(crate) fn criterion(method: Method) -> Box<dyn Criterion> {
         Method::Taylor => Box::new(taylor::Taylor),
         Method::Activation => Box::new(activation::Activation),
         Method::DataLasso => Box::new(data_lasso::DataLasso),
-        Method::Scratch => unreachable!("scratch trains fresh networks and clips none"),
+        Method::Scratch => Box::new(Unranked),
+    }
+}
+
+/// Fresh networks are trained, not clipped.
+struct Unranked;
+
+impl Criterion for Unranked {
+    fn score(&self, _: &[LayerWeights], _: &Context<'_>) -> Result<Scores, TrainerError> {
+        let reason = "scratch trains fresh networks and ranks no neurons".into();
+        Err(TrainerError::Value { key: "compression.methods".into(), reason })
     }
 }
 
@@ -114,10 +121,18 @@ fn scores_of(
     layers: &[LayerWeights],
     score: impl Fn(&LayerWeights) -> Tensor<2>,
 ) -> Result<Scores, TrainerError> {
+    try_scores_of(layers, |layer| Ok(score(layer)))
+}
+
+/// As [`scores_of`], where `score` may fail.
+fn try_scores_of(
+    layers: &[LayerWeights],
+    score: impl Fn(&LayerWeights) -> Result<Tensor<2>, TrainerError>,
+) -> Result<Scores, TrainerError> {
     let layers = layers
         .iter()
         .map(|layer| {
-            let scores = score(layer);
+            let scores = score(layer)?;
             let [_, m] = scores.dims();
             let scores = read(scores, "reading the scores")?;
             Ok(scores.chunks(m).map(<[f64]>::to_vec).collect())
@@ -137,12 +152,16 @@ mod tests {
     use crate::images::{DeviceImages, PixelScale};
     use crate::presets::{Layers, Setting, resolve};
 
+    fn scores(method: Method, weights: [Tensor<3>; 2], images: (&[u8], &[u8])) -> Vec<f64> {
+        try_scores(method, weights, images).unwrap()
+    }
+
     /// Scores of the hidden layer of `[images, 2] → incoming → relu → outgoing`, one replica.
-    fn scores(
+    fn try_scores(
         method: Method,
         [incoming, outgoing]: [Tensor<3>; 2],
         images: (&[u8], &[u8]),
-    ) -> Vec<f64> {
+    ) -> Result<Vec<f64>, TrainerError> {
         let settings = ["compression.calibration_batches=1", "training.batch_size=4"];
         let settings = settings.map(|text| Setting::parse(text).unwrap()).to_vec();
         let config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
@@ -158,7 +177,7 @@ mod tests {
         let context =
             Context { config: &config, replicas: &replicas, cycle: 0, calibration: &calibration };
         let layer = LayerWeights { layer: 0, incoming, outgoing };
-        criterion(method).score(&[layer], &context).unwrap().layers.remove(0).remove(0)
+        Ok(criterion(method).score(&[layer], &context)?.layers.remove(0).remove(0))
     }
 
     fn weights<const D: usize>(rows: [[[f32; D]; 2]; 1]) -> Tensor<3> {
@@ -182,6 +201,13 @@ mod tests {
         let random = of(Method::Random);
         assert!(random[0] != random[1]);
         assert_eq!(of(Method::Random), random);
+    }
+
+    #[test]
+    fn scratch_ranks_nothing() {
+        let layers = [weights([[[1.0, 0.0], [0.0, 1.0]]]), weights([[[2.0], [5.0]]])];
+        let refused = try_scores(Method::Scratch, layers, (&[0; 4], &[0, 1])).unwrap_err();
+        assert!(refused.to_string().contains("scratch"), "{refused}");
     }
 
     #[test]
