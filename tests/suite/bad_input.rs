@@ -91,7 +91,7 @@ fn a_run_folder_that_exists_is_left_alone() {
     small_data(folder.path());
     fs::create_dir(folder.path().join("run")).unwrap();
     fs::write(folder.path().join("run/notes.txt"), "mine").unwrap();
-    assert_parts(&refused_run(folder.path(), &["--out", "run"]), &["run", "exists", "--out"]);
+    assert_parts(&refused_run(folder.path(), &["--out", "run"]), &["run", "another run", "--out"]);
     assert_eq!(fs::read_dir(folder.path().join("run")).unwrap().count(), 1);
     // A place where no folder can be made, for any user.
     let message = refused_run(folder.path(), &["--out", "run/notes.txt/run"]);

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::support::{cycles, rayclip, small_data, small_run, succeed};
 
-const PROMISED_COLUMNS: [&str; 12] = [
+const PROMISED_COLUMNS: [&str; 10] = [
     "replica",
     "method",
     "seed",
@@ -20,8 +20,6 @@ const PROMISED_COLUMNS: [&str; 12] = [
     "sparsity",
     "accuracy_after_clip",
     "accuracy_after_training",
-    "train_seconds",
-    "compress_seconds",
 ];
 
 /// Runs with `extra` flags into `folder/name` and returns stdout.

@@ -73,7 +73,7 @@ fn two_processes_do_not_work_in_one_folder() {
     let lock = fs::File::create(folder.path().join("sweep/.lock")).unwrap();
     lock.lock().unwrap();
     let flags = sweep(folder.path(), &data, "[grid]\nseed = [1]\n", &[]);
-    assert!(refused(folder.path(), &flags).contains("another rayclip is at work in sweep"));
+    assert!(refused(folder.path(), &flags).contains("another process is at work in sweep"));
     drop(lock);
     let stdout = succeed(folder.path(), &flags);
     assert!(stdout.contains("1 of 1 cells finished"), "{stdout}");

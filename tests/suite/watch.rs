@@ -28,15 +28,22 @@ fn a_run_at_its_beginning_and_one_that_fell_silent_are_told() {
     let run = copy_of_run(folder.path(), "run");
     let text = fs::read_to_string(run.join("summary.json")).unwrap();
     let text = text.replacen("\"finished\"", "\"running\"", 1);
-    let mut summary: serde_json::Value = serde_json::from_str(&text).unwrap();
-    summary["progress"]["batches_done"] = 100.into();
+    fs::write(run.join("summary.json"), text).unwrap();
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
-    summary["progress"]["updated"] = now.into();
-    fs::write(run.join("summary.json"), summary.to_string()).unwrap();
-    let picture = succeed(folder.path(), &["watch", "run"]);
+    let updated = |updated: f64| {
+        let text = fs::read(run.join("progress.json")).unwrap();
+        let mut progress: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        progress["batches_done"] = 100.into();
+        progress["updated"] = updated.into();
+        fs::write(run.join("progress.json"), progress.to_string()).unwrap();
+        succeed(folder.path(), &["watch", "run"])
+    };
+    let picture = updated(now);
     assert!(picture.contains("run  running") && picture.contains("left"), "{picture}");
-    summary["progress"]["updated"] = 1e9.into();
-    fs::write(run.join("summary.json"), summary.to_string()).unwrap();
+    // The clock was put back since.
+    let picture = updated(now + 1e6);
+    assert!(picture.contains("run  running") && picture.contains("left"), "{picture}");
+    updated(1e9);
     let header: String =
         fs::read_to_string(run.join("cycles.csv")).unwrap().lines().next().unwrap().into();
     fs::write(run.join("cycles.csv"), header + "\n").unwrap();

@@ -8,12 +8,25 @@ use std::path::Path;
 /// and mean nothing.
 pub const PARTIAL: &str = ".partial-";
 
-/// Writes a file beside `path`, syncs it and renames it; makes the folder where there is none. After a loss
-/// of power, the file is there whole, or what was there before ([`sync_folder`] makes sure of the former).
+/// Writes a file beside `path`, syncs it and renames it; makes the folder where there is none. Even after a
+/// loss of power the file is there whole, or what was there before.
 ///
 /// # Errors
 /// The file system refuses; then nothing is left of the file.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write(path, bytes, true)
+}
+
+/// As [`write_whole`] without syncing, which takes milliseconds: a reader never finds half a file, but a
+/// loss of power may leave one, until [`sync_files`].
+///
+/// # Errors
+/// As [`write_whole`].
+pub fn write_whole_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write(path, bytes, false)
+}
+
+fn write(path: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -26,16 +39,29 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(folder)?;
     file.write_all(bytes)?;
-    file.as_file().sync_all()?;
+    if sync {
+        file.as_file().sync_all()?;
+    }
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
 }
 
-/// Makes what was renamed in a folder outlast a loss of power.
+/// Makes the files of a folder outlast a loss of power; nothing where there is no folder.
 ///
 /// # Errors
 /// The file system refuses.
-pub fn sync_folder(folder: &Path) -> io::Result<()> {
+pub fn sync_files(folder: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            // Windows syncs what can be written to.
+            File::options().write(true).open(entry.path())?.sync_all()?;
+        }
+    }
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 

@@ -89,7 +89,8 @@ impl Progress {
         }
         let template =
             format!("{{prefix:>8}} {{bar:30}} {{pos}}/{{len}} {unit}, {{eta}} left  {{msg}}");
-        let style = ProgressStyle::with_template(&template).expect("the template is constant");
+        let style = ProgressStyle::with_template(&template)
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = self.bars.add(ProgressBar::new(total).with_style(style).with_prefix(name));
         bar.enable_steady_tick(Duration::from_millis(250));
         bar

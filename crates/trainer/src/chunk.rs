@@ -188,7 +188,7 @@ impl<'a> Chunk<'a> {
             // Taken out, so that the step may work in its memory.
             let network = std::mem::replace(&mut self.network, Mlp { layers: vec![] });
             let (network, losses) =
-                step(network, &mut self.optimizer, batch, self.config.training.loss);
+                step(network, &mut self.optimizer, batch, self.config.training.loss)?;
             self.network = network;
             self.cycle.loss_sums = Some(match self.cycle.loss_sums.take() {
                 Some(sums) => sums + losses,

@@ -25,7 +25,7 @@ pub(crate) struct ChunkSize {
 /// the device can bind.
 ///
 /// # Errors
-/// The device cannot bind a tensor of one replica.
+/// One replica does not fit the device or the machine.
 pub(crate) fn chunk_size(
     shape: &MlpShape,
     batch_size: usize,
@@ -33,15 +33,24 @@ pub(crate) fn chunk_size(
     asked: Option<usize>,
 ) -> Result<ChunkSize, TrainerError> {
     let mebibytes = |bytes: usize| bytes.div_ceil(1 << 20);
+    let (one, free) = (replica_bytes(shape, batch_size), free_bytes());
+    if is_host(device) && one > free {
+        return Err(TrainerError::TooLarge {
+            what: "training one network",
+            bytes: one,
+            whose: "this machine has free",
+            limit: free,
+            key: "network.hidden or training.batch_size",
+        });
+    }
     let wanted = if let Some(replicas) = asked {
         ChunkSize { replicas, reason: "as asked for".into() }
     } else {
         let (budget, of_what) = if is_host(device) {
-            (free_bytes() / 2, "half of the free memory")
+            (free / 2, "half of the free memory")
         } else {
             (GPU_BYTES, "taken of a GPU without --at-once")
         };
-        let one = replica_bytes(shape, batch_size);
         let reason = format!(
             "a replica takes about {} MiB, of {} MiB that are {of_what}",
             mebibytes(one),
@@ -58,8 +67,9 @@ pub(crate) fn chunk_size(
     let bound = largest_buffer(device).map_or(usize::MAX, |bytes| bytes / tensor);
     if bound == 0 {
         return Err(TrainerError::TooLarge {
-            what: "the largest tensor of a network or a batch".into(),
+            what: "the largest tensor of a network or a batch",
             bytes: tensor,
+            whose: "the device binds, as one tensor, at most",
             limit: largest_buffer(device).unwrap_or(usize::MAX),
             key: "network.hidden or training.batch_size",
         });
@@ -136,15 +146,17 @@ mod tests {
     fn memory_bounds_a_chunk_unless_the_user_does() {
         let shape = MlpShape {
             replicas: 1,
-            inputs: 1 << 20,
-            hidden: vec![1 << 20],
+            inputs: 1 << 14,
+            hidden: vec![1 << 15],
             outputs: 10,
             bias: false,
         };
         let device = Device::flex();
-        let of_memory = chunk_size(&shape, 512, &device, None).unwrap();
-        assert_eq!(of_memory.replicas, 1, "{of_memory:?}");
-        assert!(of_memory.reason.contains("free memory"), "{of_memory:?}");
+        let wide = MlpShape { inputs: 1 << 20, hidden: vec![1 << 20], ..shape.clone() };
+        let message = chunk_size(&wide, 512, &device, None).unwrap_err().to_string();
+        assert!(message.contains("network.hidden") && message.contains("free"), "{message}");
+        let endless = MlpShape { inputs: usize::MAX / 2, ..wide };
+        assert!(chunk_size(&endless, usize::MAX, &device, None).is_err());
         assert_eq!(chunk_size(&shape, 512, &device, Some(7)).unwrap().replicas, 7);
         let small = MlpShape { inputs: 8, hidden: vec![8], ..shape };
         assert_eq!(chunk_size(&small, 8, &device, None).unwrap().replicas, HOST_REPLICAS);

@@ -135,16 +135,16 @@ pub enum TrainerError {
         /// What it said.
         reason: String,
     },
-    /// The network does not fit the device.
-    #[error(
-        "{what} takes {bytes} bytes, and the device binds {limit} at most as one tensor: set a smaller {key}, or          take another --device"
-    )]
+    /// The network does not fit the device or the machine.
+    #[error("{what} takes {} MiB, and {whose} {} MiB: set a smaller {key}", bytes >> 20, limit >> 20)]
     TooLarge {
-        /// The tensor.
-        what: String,
+        /// A tensor, or a network.
+        what: &'static str,
         /// What it takes.
         bytes: usize,
-        /// What the device allows.
+        /// Who sets the limit, as a sentence that ends with it.
+        whose: &'static str,
+        /// The limit, in bytes.
         limit: usize,
         /// The key that makes it smaller.
         key: &'static str,

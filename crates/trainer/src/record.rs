@@ -195,6 +195,7 @@ impl<'a> Record<'a> {
         for cycle in cycles {
             self.write_rays(cycle)?;
         }
+        self.write_timings()?;
         self.write_rows()
     }
 
@@ -296,7 +297,12 @@ impl<'a> Record<'a> {
             self.timings.insert((*cycle, *replica), timing);
         }
         self.rows.extend(rows.into_iter().map(|row| ((row.cycle, row.replica, row.layer), row)));
+        self.write_timings()?;
         self.write_rows()
+    }
+
+    fn write_timings(&self) -> Result<(), TrainerError> {
+        self.folder.write_timings(&self.timings.values().collect::<Vec<_>>())
     }
 
     /// Adds the live neurons of replicas after a clip, and writes those of all replicas.
@@ -356,7 +362,6 @@ impl<'a> Record<'a> {
     }
 
     fn write_rows(&self) -> Result<(), TrainerError> {
-        self.folder.write_timings(&self.timings.values().collect::<Vec<_>>())?;
         self.folder.write_cycles(&self.rows.values().collect::<Vec<_>>())
     }
 

@@ -68,7 +68,8 @@ pub fn run(
     folder: &RunDir,
     observer: &mut dyn Observer,
 ) -> Result<Summary, TrainerError> {
-    let Images { splits, description, summary: data } = upload(config, dataset, backend.device)?;
+    let Images { splits, description, summary: data } =
+        no_panic(|| upload(config, dataset, backend.device))?;
     let on = (&description.shape, backend.device);
     let fresh = || Record::new(config, folder, description.clone(), backend, conduct, data.clone());
     let restore = |checkpoint: &Checkpoint| {
@@ -95,7 +96,7 @@ pub fn run(
             (record, plan, Some((state.place, chunk)))
         }
         None => {
-            let plan = Plan::of(config, on, conduct.at_once)?;
+            let plan = Plan::of(config, on, splits.train.len(), conduct.at_once)?;
             plan.announce(config, observer);
             (fresh(), plan, None)
         }
@@ -184,6 +185,7 @@ fn upload(
         outputs: dataset.classes,
         bias: config.network.bias,
     };
+    shape.validate()?;
     let scale = PixelScale { mean, deviation };
     let upload = |split| DeviceImages::upload(split, inputs, scale, device);
     let splits = Splits {
@@ -211,10 +213,11 @@ impl Plan {
     fn of(
         config: &RunConfig,
         (shape, device): (&MlpShape, &Device),
+        images: usize,
         at_once: Option<usize>,
     ) -> Result<Self, TrainerError> {
-        let ChunkSize { replicas: size, reason } =
-            chunk_size(shape, config.training.batch_size, device, at_once)?;
+        let batch_size = config.training.batch_size.min(images);
+        let ChunkSize { replicas: size, reason } = chunk_size(shape, batch_size, device, at_once)?;
         let (scratch, clipped): (Vec<Replica>, Vec<Replica>) =
             config.all_replicas().into_iter().partition(|r| r.method == Method::Scratch);
         let chunks = |replicas: Vec<Replica>| chunks(replicas, size);
@@ -252,9 +255,9 @@ impl Plan {
 
     /// Batches of the whole run, each of a chunk.
     fn batches(&self, config: &RunConfig) -> usize {
-        let cycles = self.clipped.len() * (self.ladder.len() + 1)
-            + self.scratch.len() * self.scratch_clips.iter().map(|clip| clip + 2).sum::<usize>();
-        cycles * config.training.batches_per_cycle
+        let of_scratch: usize = self.scratch_clips.iter().map(|clip| clip + 2).sum();
+        let cycles = self.clipped.len() * (self.ladder.len() + 1) + self.scratch.len() * of_scratch;
+        cycles.saturating_mul(config.training.batches_per_cycle)
     }
 
     fn announce(&self, config: &RunConfig, observer: &mut dyn Observer) {

@@ -14,9 +14,9 @@
 //! | `checkpoints/` | what the run goes on from (`checkpoint/mod.rs`); gone when it is finished |
 //! | `.lock` | locked while a process works in the folder |
 //!
-//! Every file is written beside its place, synced and renamed, so none is ever half there. On a CPU a run
-//! that is repeated, or resumed, writes the same bytes, but for `timings.csv`, `progress.json` and
-//! `latency.csv`.
+//! Every file is written beside its place and renamed, so no reader finds half of one. What checkpoints
+//! have too is synced when the run ends, all else at once. On a CPU a run that is repeated, or resumed,
+//! writes the same bytes, but for `timings.csv`, `progress.json` and `latency.csv`.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -184,12 +184,12 @@ impl RunDir {
     }
 
     /// Makes what was written outlast a loss of power.
+    ///
+    /// # Errors
+    /// The file system refuses.
     pub(crate) fn sync(&self) -> Result<(), TrainerError> {
-        for name in ["", "kept", "rays"] {
-            let folder = self.path.join(name);
-            if folder.exists() {
-                rayclip_data::sync_folder(&folder).map_err(|e| io("sync", &folder, e))?;
-            }
+        for folder in ["", "kept", "rays"].map(|name| self.path.join(name)) {
+            rayclip_data::sync_files(&folder).map_err(|source| io("sync", &folder, source))?;
         }
         Ok(())
     }
@@ -210,12 +210,12 @@ impl RunDir {
     /// Writes all rows so far.
     pub(crate) fn write_cycles(&self, rows: &[&CycleRow]) -> Result<(), TrainerError> {
         let bytes = if rows.is_empty() { header(&CycleRow::default())? } else { to_csv(rows)? };
-        self.write("cycles.csv", &bytes)
+        self.write_again("cycles.csv", &bytes)
     }
 
     /// Writes what all cycles so far took.
     pub(crate) fn write_timings(&self, rows: &[&TimingRow]) -> Result<(), TrainerError> {
-        self.write("timings.csv", &to_csv(rows)?)
+        self.write_again("timings.csv", &to_csv(rows)?)
     }
 
     /// Removes the files of all clips.
@@ -243,7 +243,7 @@ impl RunDir {
             replicas: &'a [&'a Kept],
         }
         let json = serde_json::to_vec(&File { cycle, replicas }).map_err(not_encoded)?;
-        self.write(&format!("kept/cycle_{cycle:02}.json"), &json)
+        self.write_again(&format!("kept/cycle_{cycle:02}.json"), &json)
     }
 
     /// Writes what was measured and reconstructed in a clip: `replica_R.layer_L.y_previous` and `y_next`,
@@ -269,7 +269,7 @@ impl RunDir {
         });
         let views = views.collect::<Result<Vec<_>, TrainerError>>()?;
         let bytes = safetensors::serialize(views, None).map_err(not_encoded)?;
-        self.write(&format!("rays/cycle_{cycle:02}.safetensors"), &bytes)
+        self.write_again(&format!("rays/cycle_{cycle:02}.safetensors"), &bytes)
     }
 
     /// Writes how long networks of some widths take.
@@ -295,7 +295,10 @@ impl RunDir {
 
     /// Writes how far the run is.
     pub(crate) fn write_progress(&self, progress: &Progress) -> Result<(), TrainerError> {
-        self.write("progress.json", &serde_json::to_vec_pretty(progress).map_err(not_encoded)?)
+        self.write_again(
+            "progress.json",
+            &serde_json::to_vec_pretty(progress).map_err(not_encoded)?,
+        )
     }
 
     /// Removes what a process that was killed had begun to write.
@@ -311,6 +314,13 @@ impl RunDir {
             }
         }
         Ok(())
+    }
+
+    /// Writes what a checkpoint has too: after a loss of power the run that goes on writes it again.
+    fn write_again(&self, name: &str, bytes: &[u8]) -> Result<(), TrainerError> {
+        let path = self.path.join(name);
+        let written = rayclip_data::write_whole_unsynced(&path, bytes);
+        written.map_err(|source| io("write", &path, source))
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), TrainerError> {

@@ -50,9 +50,11 @@ impl Cells {
     }
 
     /// The setting that makes a cell's configuration say where it runs.
-    pub(crate) fn device(&self, choice: DeviceChoice) -> Setting {
-        let taken = self.chosen.resolved(choice);
-        flag("device", "device", Value::try_from(taken).expect("a device has a name"))
+    ///
+    /// # Errors
+    /// The device has no name.
+    pub(crate) fn device(&self, choice: DeviceChoice) -> anyhow::Result<Setting> {
+        Ok(flag("device", "device", Value::try_from(self.chosen.resolved(choice))?))
     }
 
     /// Whether `folder` holds `config`, run to its end.

@@ -36,7 +36,7 @@ pub(crate) fn reproduce(args: &ReproduceArgs) -> anyhow::Result<ExitCode> {
     settings.extend([
         methods(&METHODS.map(str::to_owned)),
         flag("data", "data.source", Value::String(args.data.clone())),
-        runner.device(args.device),
+        runner.device(args.device)?,
     ]);
     settings.extend(seeds(args.seeds));
     let mut whole = true;

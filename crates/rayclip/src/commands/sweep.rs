@@ -35,7 +35,7 @@ pub(crate) fn sweep(args: &SweepArgs) -> anyhow::Result<ExitCode> {
     // Every cell is looked at before the first is run.
     let first = grid.cells(preset, &more)?.swap_remove(0).config;
     let mut runner = Cells::new(first.device, args.conduct.conduct(), mode)?;
-    let device = runner.device(first.device);
+    let device = runner.device(first.device)?;
     let cells = grid.cells(preset, &[more, vec![device]].concat())?;
     let _lock = prepare(&folder, &args.grid)?;
 

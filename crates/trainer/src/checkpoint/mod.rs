@@ -14,6 +14,8 @@ mod file;
 mod state;
 mod store;
 mod tensors;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use file::Checkpoint;
 pub(crate) use state::{ChunkState, Place, ReplicaState, State};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use rayclip_data::{read_whole, sync_folder, write_whole};
+use rayclip_data::{read_whole, write_whole};
 
 use super::Checkpoint;
 use crate::{RunConfig, TrainerError};
@@ -102,7 +102,7 @@ impl Checkpoints {
         let number = self.numbered().last().map_or(1, |last| last.number.saturating_add(1));
         let sha256 = rayclip_data::sha256([bytes.as_slice()]);
         let path = self.folder.join(format!("{number}.{sha256}.{KIND}"));
-        let write = || write_whole(&path, &bytes).and_then(|()| sync_folder(&self.folder));
+        let write = || write_whole(&path, &bytes);
         let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded];
         let written = write().or_else(|error| {
             if !full.contains(&error.kind()) {

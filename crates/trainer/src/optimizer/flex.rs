@@ -13,31 +13,38 @@ use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
 use super::{BETA_1, BETA_2, EPSILON};
+use crate::TrainerError;
 
 /// Elements that one task updates.
 const CHUNK: usize = 1 << 15;
 
 /// One step of a parameter on `flex`.
+///
+/// # Errors
+/// A tensor cannot be read.
 pub(super) fn step(
     learning_rate: f64,
     value: Tensor<3>,
     gradient: Tensor<3>,
     state: Option<AdamState<3>>,
-) -> (Tensor<3>, AdamState<3>) {
+) -> Result<(Tensor<3>, AdamState<3>), TrainerError> {
     let (extents, device) = (value.dims(), value.device());
     let (time, moment_1, moment_2) = match state {
-        Some(AdamState { momentum: m }) => (m.time + 1, values(m.moment_1), values(m.moment_2)),
+        Some(AdamState { momentum: m }) => (m.time + 1, values(m.moment_1)?, values(m.moment_2)?),
         None => (1, vec![0.0; extents.iter().product()], vec![0.0; extents.iter().product()]),
     };
-    let mut parts = Parts { value: values(value), moment_1, moment_2 };
-    parts.update(&values(gradient), learning_rate, time);
+    let mut parts = Parts { value: values(value)?, moment_1, moment_2 };
+    parts.update(&values(gradient)?, learning_rate, time);
     let tensor = |values| Tensor::from_data(TensorData::new(values, extents), &device);
     let momentum = AdaptiveMomentumState::new(time, tensor(parts.moment_1), tensor(parts.moment_2));
-    (tensor(parts.value), AdamState::new(momentum))
+    Ok((tensor(parts.value), AdamState::new(momentum)))
 }
 
-fn values(tensor: Tensor<3>) -> Vec<f32> {
-    tensor.try_into_vec_as().expect("a float tensor of flex can be read")
+fn values(tensor: Tensor<3>) -> Result<Vec<f32>, TrainerError> {
+    tensor.try_into_vec_as().map_err(|error| TrainerError::Device {
+        doing: "updating the weights",
+        reason: error.to_string(),
+    })
 }
 
 struct Parts {

@@ -10,6 +10,8 @@ use burn::optim::{Adam, AdamConfig, AdamState, AdaptiveMomentumState, Optimizer 
 use burn::tensor::{Device, Gradients, Tensor};
 use rayclip_model::{Layer, Mlp, select, select_replicas};
 
+use crate::TrainerError;
+
 // PyTorch's, as in the published runs; Burn's own epsilon is 1e-5.
 const BETA_1: f32 = 0.9;
 const BETA_2: f32 = 0.999;
@@ -38,31 +40,37 @@ impl Optimizer {
     }
 
     /// One step; `tracked` is the network that the gradients were computed with.
-    pub(crate) fn step(&mut self, tracked: Mlp, gradients: &Gradients) -> Mlp {
+    ///
+    /// # Errors
+    /// A parameter took no part in the loss, or cannot be read.
+    pub(crate) fn step(
+        &mut self,
+        tracked: Mlp,
+        gradients: &Gradients,
+    ) -> Result<Mlp, TrainerError> {
         let Self { adam, learning_rate, layers } = self;
         let update = |parameter: Param<Tensor<3>>, state: &mut State| {
             let (id, value, _) = parameter.consume();
-            let gradient = value.grad(gradients).expect("every parameter takes part in the loss");
-            let (value, state_before) = (value.inner(), state.take());
+            let gradient = value.grad(gradients).ok_or_else(|| TrainerError::Device {
+                doing: "training",
+                reason: "a parameter has no gradient".into(),
+            })?;
+            let (value, before) = (value.inner(), state.take());
             let (value, next) = if value.device() == Device::flex() {
-                let (value, next) = flex::step(*learning_rate, value, gradient, state_before);
+                let (value, next) = flex::step(*learning_rate, value, gradient, before)?;
                 (value, Some(next))
             } else {
-                adam.step(*learning_rate, value, gradient, state_before)
+                adam.step(*learning_rate, value, gradient, before)
             };
             *state = next;
-            Param::initialized(id, value)
+            Ok::<_, TrainerError>(Param::initialized(id, value))
         };
-        let layers = tracked
-            .layers
-            .into_iter()
-            .zip(layers)
-            .map(|(layer, state)| Layer {
-                weight: update(layer.weight, &mut state.weight),
-                bias: layer.bias.map(|bias| update(bias, &mut state.bias)),
-            })
-            .collect();
-        Mlp { layers }
+        let layers = tracked.layers.into_iter().zip(layers).map(|(layer, state)| {
+            let weight = update(layer.weight, &mut state.weight)?;
+            let bias = layer.bias.map(|bias| update(bias, &mut state.bias)).transpose()?;
+            Ok(Layer { weight, bias })
+        });
+        Ok(Mlp { layers: layers.collect::<Result<_, TrainerError>>()? })
     }
 
     /// Forgets all moments.
@@ -170,7 +178,7 @@ mod tests {
         let images = Tensor::ones([2, 3, inputs], &Device::flex());
         let tracked = network.tracked();
         let gradients = tracked.forward(images).square().sum().backward();
-        optimizer.step(tracked, &gradients)
+        optimizer.step(tracked, &gradients).unwrap()
     }
 
     #[test]
@@ -194,7 +202,7 @@ mod tests {
         let (mut ours, mut ours_state) = (draw(1.0), None);
         let (mut burns, mut burns_state) = (ours.clone(), None);
         for gradient in [draw(1.0), draw(1e-3), draw(10.0)] {
-            let (value, state) = flex::step(0.01, ours, gradient.clone(), ours_state);
+            let (value, state) = flex::step(0.01, ours, gradient.clone(), ours_state).unwrap();
             (ours, ours_state) = (value, Some(state));
             (burns, burns_state) = adam.step(0.01, burns, gradient, burns_state);
         }

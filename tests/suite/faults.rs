@@ -1,0 +1,172 @@
+//! Disks that are full, folders that cannot be written to, numbers that are none, devices that are too small:
+//! what was saved stays, the message says what happened, and the run goes on once it can.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::support::{
+    devices, output, rayclip, refused, skipped, small_data, small_run, succeed, summary,
+};
+
+fn network(run: &Path) -> Vec<u8> {
+    fs::read(run.join("network.safetensors")).unwrap()
+}
+
+/// A shell script in `folder`, `$@` being rayclip with its arguments.
+#[cfg(unix)]
+fn script(folder: &Path, text: &str, arguments: &[String]) -> Output {
+    let command = rayclip(folder, arguments);
+    let mut shell = Command::new("sh");
+    shell.current_dir(folder).args(["-c", text, "sh"]).arg(command.get_program());
+    shell.args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_may_not_grow_ends_the_run_and_it_goes_on_when_it_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = small_data(folder.path());
+    succeed(folder.path(), &small_run(&data, &["--out", "whole"]));
+    // From a limit under which no checkpoint can be written, to one that refuses the last table alone.
+    let mut refusals = 0;
+    for blocks in [1, 4, 8, 40, 80, 120] {
+        let name = format!("run-{blocks}");
+        let run = folder.path().join(&name);
+        let flags = small_run(&data, &["--out", &name]);
+        let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+        let result = script(folder.path(), &limited, &flags);
+        if result.status.code() == Some(2) {
+            refusals += 1;
+            let stderr = text(&result.stderr);
+            assert!(stderr.contains(&name) && stderr.contains("File too large"), "{stderr}");
+        }
+        succeed(folder.path(), &flags);
+        assert!(network(&run) == network(&folder.path().join("whole")));
+    }
+    assert!(refusals >= 3, "{refusals}");
+}
+
+/// What a script prints that has a small disk of its own; nothing where this user may not have one.
+#[cfg(target_os = "linux")]
+fn on_a_small_disk(test: &str, folder: &Path, body: &str, flags: &[String]) -> Option<String> {
+    fs::create_dir(folder.join("disk")).unwrap();
+    let script = format!("mount -t tmpfs -o size=400k tmpfs disk || exit 77\n{body}");
+    let command = rayclip(folder, flags);
+    let mut shell = Command::new("unshare");
+    shell.current_dir(folder).args(["-rm", "sh", "-c", &script, "sh"]).arg(command.get_program());
+    let result = shell.args(flags).output();
+    match result {
+        Ok(result) if result.status.success() => Some(text(&result.stdout) + &text(&result.stderr)),
+        other => {
+            let said = other.map(|result| (result.status, text(&result.stderr)));
+            // A script that fails for another reason is a failure.
+            let why = format!("{said:?}");
+            let not_allowed =
+                ["unshare", "mount", "NotFound"].iter().any(|word| why.contains(word));
+            assert!(not_allowed, "{why}");
+            skipped(test, "no disk can be mounted");
+            None
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_is_full_ends_the_run_and_it_goes_on_when_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = small_data(folder.path());
+    succeed(folder.path(), &small_run(&data, &["--out", "whole"]));
+    let flags = small_run(&data, &["--out", "disk/run", "--quiet"]);
+    // Room for one checkpoint and a half; then for a few, of which all but the last give way.
+    let body = "
+        head -c 350000 /dev/zero > disk/filler
+        \"$@\" && exit 1
+        ls disk/run/checkpoints
+        head -c 300000 /dev/zero > disk/filler
+        \"$@\" || echo failed
+        rm disk/filler
+        \"$@\" || exit 1
+        cp -r disk/run run";
+    let test = "a_disk_that_is_full_ends_the_run_and_it_goes_on_when_there_is_room";
+    let Some(said) = on_a_small_disk(test, folder.path(), body, &flags) else { return };
+    assert!(said.contains("disk/run") && said.contains("No space left"), "{said}");
+    assert!(network(&folder.path().join("run")) == network(&folder.path().join("whole")));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_cannot_be_written_to_is_named_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = small_data(folder.path());
+    succeed(folder.path(), &small_run(&data, &["--out", "whole"]));
+    let flags = small_run(&data, &["--out", "disk/run", "--quiet"]);
+    let body = "
+        head -c 350000 /dev/zero > disk/filler
+        \"$@\" && exit 1
+        mount -o remount,ro disk && \"$@\" && exit 1
+        mount -o remount,rw disk && rm disk/filler && \"$@\" || exit 1
+        cp -r disk/run run";
+    let test = "a_folder_that_cannot_be_written_to_is_named_and_left_as_it_is";
+    let Some(said) = on_a_small_disk(test, folder.path(), body, &flags) else { return };
+    assert!(said.contains("disk/run/.lock") && said.contains("Read-only"), "{said}");
+    assert!(network(&folder.path().join("run")) == network(&folder.path().join("whole")));
+}
+
+#[test]
+fn gradients_that_are_no_numbers_freeze_a_replica_or_end_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = small_data(folder.path());
+    let diverging = ["--replicas", "2", "--set", "training.learning_rate=1e30", "--out"];
+    let flags = |name: &'static str, more: &[&str]| {
+        small_run(&data, &[&diverging[..], &[name], more].concat())
+    };
+    let message = refused(folder.path(), &flags("stopped", &["--on-divergence", "stop"]));
+    assert!(message.contains("NaN") && message.contains("--on-divergence freeze"), "{message}");
+    let run = folder.path().join("stopped");
+    assert_eq!(summary(&run)["outcome"], "failed");
+    // Nothing was lost: the replica is frozen where it would have been, and there is no other.
+    let message = refused(folder.path(), &["resume", "stopped"]);
+    assert!(message.contains("frozen: replica 0") && message.contains("diverged"), "{message}");
+    let anew = refused(folder.path(), &flags("frozen", &["--on-divergence", "freeze"]));
+    assert!(anew.contains("frozen: replica 0"), "{anew}");
+    assert_eq!(summary(&run)["replicas"], summary(&folder.path().join("frozen"))["replicas"]);
+    let message = refused(folder.path(), &flags("no", &["--on-divergence", "ignore"]));
+    assert!(message.contains("freeze and stop"), "{message}");
+}
+
+#[test]
+fn a_tensor_that_the_adapter_cannot_bind_is_refused_before_training() {
+    let test = "a_tensor_that_the_adapter_cannot_bind_is_refused_before_training";
+    if devices().iter().all(|(name, _)| *name != "wgpu") {
+        return skipped(test, "there is no adapter");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let data = small_data(folder.path());
+    let flags = ["--device", "wgpu", "--hidden", "40000000", "--out", "run", "--quiet"];
+    let message = refused(folder.path(), &small_run(&data, &flags));
+    assert!(
+        message.contains("the device binds") && message.contains("network.hidden"),
+        "{message}"
+    );
+    // And what no memory holds.
+    let flags = ["--device", "flex", "--hidden", "2000000000", "--out", "flex", "--quiet"];
+    let message = refused(folder.path(), &small_run(&data, &flags));
+    assert!(message.contains("free") && message.contains("network.hidden"), "{message}");
+}
+
+#[test]
+fn a_reader_that_went_away_is_no_reason_to_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = small_data(folder.path());
+    let mut command = rayclip(folder.path(), &small_run(&data, &["--out", "run", "--json"]));
+    let mut process = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    drop(process.stdout.take());
+    assert!(process.wait().unwrap().success());
+    let result = output(folder.path(), &["resume", "run"]);
+    assert!(text(&result.stderr).contains("finished: nothing was run"));
+}
