@@ -13,6 +13,23 @@ pub enum ModelError {
         /// Which extent.
         what: String,
     },
+    /// A network has more weights than can be held.
+    #[error(
+        "a network {shape} has more than {most} weights and biases; take fewer or smaller layers, \
+         or smaller images"
+    )]
+    TooLarge {
+        /// Its widths, from the input on.
+        shape: String,
+        /// The most of all replicas.
+        most: usize,
+    },
+    /// A network cannot be put into the form of its files.
+    #[error("the network cannot be written: {reason}")]
+    Unwritten {
+        /// Why.
+        reason: String,
+    },
     /// The file system refused.
     #[error("cannot {action} {}", path.display())]
     Io {

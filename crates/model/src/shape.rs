@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
 
+/// The most weights and biases of all replicas together: 16 GiB of f32.
+const MOST_PARAMETERS: usize = 1 << 32;
+
 /// Extents of `replicas` networks `inputs → hidden… → outputs`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,10 +36,10 @@ impl MlpShape {
         self.layers().map(|(fan_in, fan_out)| (fan_in + usize::from(self.bias)) * fan_out).sum()
     }
 
-    /// Refuses extents of zero.
+    /// Refuses extents of zero, and networks that no memory takes.
     ///
     /// # Errors
-    /// [`ModelError::Zero`], naming the extent.
+    /// [`ModelError::Zero`], naming the extent, or [`ModelError::TooLarge`].
     pub fn validate(&self) -> Result<(), ModelError> {
         let hidden =
             self.hidden.iter().enumerate().map(|(layer, &m)| (m, format!("hidden layer {layer}")));
@@ -49,8 +52,22 @@ impl MlpShape {
             .find(|(extent, _)| *extent == 0)
         {
             Some((_, what)) => Err(ModelError::Zero { what }),
+            None if self.checked_parameters().is_none_or(|count| count > MOST_PARAMETERS) => {
+                let Self { replicas, inputs, hidden, outputs, .. } = self;
+                let shape = format!("{inputs} → {hidden:?} → {outputs} of {replicas} replicas");
+                Err(ModelError::TooLarge { shape, most: MOST_PARAMETERS })
+            }
             None => Ok(()),
         }
+    }
+
+    /// Weights and biases of all replicas; nothing where there is no such number.
+    fn checked_parameters(&self) -> Option<usize> {
+        let one = self.layers().try_fold(0_usize, |all, (fan_in, fan_out)| {
+            let weights = fan_in.checked_add(usize::from(self.bias))?.checked_mul(fan_out)?;
+            all.checked_add(weights)
+        })?;
+        one.checked_mul(self.replicas)
     }
 }
 
@@ -71,5 +88,21 @@ mod tests {
     fn names_the_extent_that_is_zero() {
         let shape = MlpShape { replicas: 1, inputs: 4, hidden: vec![8, 0], outputs: 2, bias: true };
         assert!(shape.validate().unwrap_err().to_string().contains("hidden layer 1"));
+    }
+
+    #[test]
+    fn a_network_that_no_memory_takes_is_refused() {
+        let shape = MlpShape { replicas: 1, inputs: 4, hidden: vec![8], outputs: 2, bias: true };
+        let huge = [
+            MlpShape { inputs: usize::MAX, ..shape.clone() },
+            MlpShape { hidden: vec![1 << 20, 1 << 20], ..shape.clone() },
+            MlpShape { hidden: vec![usize::MAX, usize::MAX], ..shape.clone() },
+            MlpShape { replicas: usize::MAX, ..shape.clone() },
+        ];
+        for shape in huge {
+            let message = shape.validate().unwrap_err().to_string();
+            assert!(message.contains("4294967296 weights"), "{message}");
+        }
+        assert!(shape.validate().is_ok());
     }
 }

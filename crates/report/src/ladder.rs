@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::Run;
+use crate::{Clip, Run};
 
 /// The network after a clip.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,18 +39,25 @@ pub fn rungs(run: &Run) -> BTreeMap<usize, Rung> {
     let first: usize = run.widths_before.iter().sum();
     let mut widths = run.widths_before.clone();
     let mut rungs = BTreeMap::new();
-    for cycle in 0..run.cycles() {
-        let mut parameters = None;
-        for clip in run.cycle(cycle) {
+    for (cycle, clips) in by_cycle(run) {
+        let mut parameters = 0;
+        for clip in clips {
             widths[clip.layer] = clip.width_after;
-            parameters = Some(clip.parameters);
+            parameters = clip.parameters;
         }
-        if let Some(parameters) = parameters {
-            let sparsity = 1.0 - widths.iter().sum::<usize>() as f64 / first as f64;
-            rungs.insert(cycle, Rung { cycle, widths: widths.clone(), sparsity, parameters });
-        }
+        let sparsity = 1.0 - widths.iter().sum::<usize>() as f64 / first as f64;
+        rungs.insert(cycle, Rung { cycle, widths: widths.clone(), sparsity, parameters });
     }
     rungs
+}
+
+/// The clips of every cycle that has one, in the order of the file.
+pub(crate) fn by_cycle(run: &Run) -> BTreeMap<usize, Vec<&Clip>> {
+    let mut cycles: BTreeMap<usize, Vec<&Clip>> = BTreeMap::new();
+    for clip in &run.clips {
+        cycles.entry(clip.cycle).or_default().push(clip);
+    }
+    cycles
 }
 
 /// The first of some rungs, those at which the hidden neurons have halved again, and the last.

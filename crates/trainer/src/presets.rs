@@ -125,8 +125,13 @@ fn preset_table(name: &str) -> Result<Table, TrainerError> {
     Ok(text.parse().expect("presets are valid TOML: a test reads them all"))
 }
 
+/// The most bytes of a configuration file; a whole one has two thousand.
+const MOST_BYTES: u64 = 1 << 20;
+
 pub(crate) fn read_table(path: &Path) -> Result<Table, TrainerError> {
-    let text = std::fs::read_to_string(path).map_err(|source| TrainerError::Io {
+    let bytes = rayclip_data::read_whole(path, MOST_BYTES);
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other));
+    let text = text.map_err(|source| TrainerError::Io {
         action: "read the configuration",
         path: path.to_path_buf(),
         source,

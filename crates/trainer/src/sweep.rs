@@ -13,6 +13,9 @@ use crate::{RunConfig, TrainerError};
 /// Held out in a sweep unless something else is said: what is chosen is not chosen by the test images.
 const VALIDATION: f64 = 0.1;
 
+/// The most cells of a grid.
+const MOST_CELLS: usize = 10_000;
+
 /// A grid file.
 #[derive(Debug, Clone)]
 pub struct Grid {
@@ -84,7 +87,14 @@ impl Grid {
         preset: Option<&str>,
         settings: &[Setting],
     ) -> Result<Vec<Cell>, TrainerError> {
-        let count = self.axes.iter().map(|(_, values)| values.len()).product();
+        let lengths = self.axes.iter().map(|(_, values)| values.len());
+        let count = lengths.fold(1_usize, usize::saturating_mul);
+        if count > MOST_CELLS {
+            return Err(TrainerError::Value {
+                key: "grid".into(),
+                reason: format!("it has more than {MOST_CELLS} cells; give its keys fewer values"),
+            });
+        }
         let mut cells: Vec<Cell> = Vec::with_capacity(count);
         for number in 0..count {
             let cell = self.cell(number, preset, settings)?;
@@ -199,5 +209,10 @@ mod tests {
         assert!(message("[grid]\n\"compression.lambda\" = [-1]").contains("positive"));
         assert!(message("[grid]\ndevice = [\"flex\"]").contains("swept"));
         assert!(message("[grid]\nseed = [1, 1]").contains("same cell"));
+        let many = |key: &str| format!("{key} = [{}]\n", "1,".repeat(1000));
+        let grid = format!("[grid]\n{}{}", many("seed"), many("replicas"));
+        assert!(message(&grid).contains("more than 10000 cells"));
+        let grid: String = (0..7).fold("[grid]\n".into(), |text, n| text + &many(&format!("k{n}")));
+        assert!(message(&grid).contains("more than 10000 cells"));
     }
 }

@@ -52,7 +52,7 @@ pub(crate) struct Batches {
 impl Batches {
     /// Those of a run; nothing where its folder does not tell.
     pub(crate) fn of(run: &Run) -> Option<Self> {
-        let number = |key| run.setting("training", key)?.as_integer().map(|n| n as usize);
+        let number = |key| run.count("training", key);
         Some(Self {
             size: number("batch_size").filter(|size| *size > 0)?,
             per_cycle: number("batches_per_cycle")?,
@@ -69,7 +69,9 @@ impl Batches {
 
     fn images_until(self, batches: usize) -> usize {
         let epoch = self.images.div_ceil(self.size);
-        batches / epoch * self.images + (batches % epoch * self.size).min(self.images)
+        // A hostile folder may have a product that there is not.
+        let epochs = (batches / epoch).saturating_mul(self.images);
+        epochs.saturating_add((batches % epoch).saturating_mul(self.size).min(self.images))
     }
 }
 
