@@ -12,6 +12,7 @@ mod end_to_end;
 mod golden_entropy;
 mod golden_rays;
 mod golden_supplement;
+mod hostile;
 mod report;
 mod report_gaps;
 mod solve;

@@ -94,6 +94,10 @@ pub fn load(
         let reason = format!("images of shape {image:?} are not {} inputs", shape.inputs);
         return Err(format(description, reason));
     }
+    if description_value.deviation <= 0.0 {
+        let reason = format!("a deviation of {} is not positive", description_value.deviation);
+        return Err(format(description, reason));
+    }
     let bytes = read(weights, arrays::MOST_BYTES)?;
     let tensors = arrays::tensors(&bytes).map_err(|reason| format(weights, reason))?;
     let tensor = |name: String, extents: [usize; 3]| {

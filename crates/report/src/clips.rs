@@ -244,9 +244,9 @@ mod tests {
         let head = "replica,method,seed,cycle,layer,width_before,width_after,sparsity,\
                     accuracy_after_clip,parameters\n";
         let rows = |count| (0..count).map(|n| format!("0,m{n},0,0,0,4,3,0.25,0.5,9\n"));
-        std::fs::write(&path, rows(65).fold(head.to_owned(), |text, row| text + &row)).unwrap();
+        std::fs::write(&path, rows(33).fold(head.to_owned(), |text, row| text + &row)).unwrap();
         let message = read_clips(&path, &mut vec![]).unwrap_err().to_string();
-        assert!(message.contains("cycles.csv: 65 methods; a run has at most 64"), "{message}");
+        assert!(message.contains("cycles.csv: 33 methods; a run has at most 32"), "{message}");
     }
 
     #[test]

@@ -23,10 +23,10 @@ pub(crate) const LAYERS: usize = 64;
 pub(crate) const WIDTH: usize = 1 << 20;
 
 /// Clips of a ladder; the trainer makes no longer one.
-pub(crate) const CYCLES: usize = 4096;
+pub(crate) const CYCLES: usize = 2048;
 
-/// Methods of a run.
-pub(crate) const METHODS: usize = 64;
+/// Methods of a run; every pair of them is compared after every clip.
+pub(crate) const METHODS: usize = 32;
 
 /// Characters of a method's name.
 pub(crate) const NAME: usize = 64;

@@ -15,7 +15,7 @@ const MOST_WIDTH: usize = 1 << 20;
 const MOST_ENTRIES: usize = 1 << 32;
 
 /// Clips of a ladder.
-const MOST_CLIPS: usize = 4096;
+const MOST_CLIPS: usize = 2048;
 
 impl RunConfig {
     /// Refuses values that no run can be made with.
