@@ -77,7 +77,7 @@ fn a_damaged_configuration_is_answered() {
         }
     }
     // Nested without an end, by each of the ways to nest.
-    let deep = 200_000;
+    let deep = 20_000;
     for text in [
         format!("a = {}", "[".repeat(deep)),
         format!("a = {}", "{a=".repeat(deep)),
@@ -88,6 +88,13 @@ fn a_damaged_configuration_is_answered() {
     ] {
         read(text.as_bytes());
     }
+    // Sixty thousand keys with one long beginning are gigabytes when they are written out.
+    let keys: Vec<String> = (0..60_000).map(|n| format!("k{n}=1")).collect();
+    let long = format!("[{}]\n{}", "a".repeat(500_000), keys.join("\n"));
+    fs::write(folder.path().join("config.toml"), long).unwrap();
+    let reason = Grid::read(&folder.path().join("config.toml")).unwrap_err();
+    let source = std::error::Error::source(&reason).unwrap().to_string();
+    assert!(source.contains("at most 65536 are read"), "{source}");
 }
 
 #[test]

@@ -54,7 +54,11 @@ impl MlpShape {
             Some((_, what)) => Err(ModelError::Zero { what }),
             None if self.checked_parameters().is_none_or(|count| count > MOST_PARAMETERS) => {
                 let Self { replicas, inputs, hidden, outputs, .. } = self;
-                let shape = format!("{inputs} → {hidden:?} → {outputs} of {replicas} replicas");
+                let hidden = match hidden.len() {
+                    0..=16 => format!("{hidden:?}"),
+                    count => format!("{count} hidden layers"),
+                };
+                let shape = format!("{inputs} → {hidden} → {outputs} of {replicas} replicas");
                 Err(ModelError::TooLarge { shape, most: MOST_PARAMETERS })
             }
             None => Ok(()),

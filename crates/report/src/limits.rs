@@ -7,8 +7,9 @@ pub(crate) const CLIPS_BYTES: u64 = 64 << 20;
 /// Bytes of `summary.json`: a hundred thousand replicas.
 pub(crate) const SUMMARY_BYTES: u64 = 32 << 20;
 
-/// Bytes of `config.toml`, which has two thousand.
-pub(crate) const CONFIG_BYTES: u64 = 1 << 20;
+/// Bytes of `config.toml`, which has two thousand. Its dotted keys are longer together: as the square of them
+/// at worst.
+pub(crate) const CONFIG_BYTES: u64 = 1 << 16;
 
 /// Bytes of a table beside them.
 pub(crate) const TABLE_BYTES: u64 = 16 << 20;

@@ -88,11 +88,11 @@ impl RunConfig {
         let hidden = &self.network.hidden;
         let value =
             |reason: String| Err(TrainerError::Value { key: "network.hidden".into(), reason });
-        if hidden.is_empty() || hidden.contains(&0) {
-            return value(format!("{hidden:?} is not one width or more, each at least 1"));
-        }
         if hidden.len() > MOST_LAYERS {
             return value(format!("{} layers are more than {MOST_LAYERS}", hidden.len()));
+        }
+        if hidden.is_empty() || hidden.contains(&0) {
+            return value(format!("{hidden:?} is not one width or more, each at least 1"));
         }
         if let Some(width) = hidden.iter().find(|width| **width > MOST_WIDTH) {
             return value(format!("a layer of {width} neurons is wider than {MOST_WIDTH}"));
