@@ -13,6 +13,7 @@ mod faults;
 mod golden_entropy;
 mod golden_rays;
 mod golden_supplement;
+mod hostile;
 mod report;
 mod report_gaps;
 mod resume;

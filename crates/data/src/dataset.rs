@@ -66,7 +66,10 @@ impl Dataset {
     ) -> Result<Self, DataError> {
         let name = name.into();
         let inconsistent = |reason: String| DataError::Inconsistent { name: name.clone(), reason };
-        let pixels: usize = image_shape.iter().product();
+        let pixels = image_shape.iter().try_fold(1_usize, |all, &extent| all.checked_mul(extent));
+        let Some(pixels) = pixels else {
+            return Err(inconsistent(format!("images of shape {image_shape:?} are too large")));
+        };
         if pixels == 0 {
             return Err(inconsistent(format!("images of shape {image_shape:?} have no pixel")));
         }
@@ -188,6 +191,8 @@ mod tests {
         assert!(reason(new(good(), split(&[0; 2], &[7]))).contains("label 7 of image 0"));
         assert!(reason(new(split(&[0; 2], &[0]), good())).contains("two classes"));
         assert!(reason(Dataset::new("d", vec![0, 2], good(), good())).contains("no pixel"));
+        let huge = vec![usize::MAX, 2];
+        assert!(reason(Dataset::new("d", huge, good(), good())).contains("too large"));
     }
 
     #[test]

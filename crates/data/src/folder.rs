@@ -28,6 +28,15 @@ pub(crate) fn read(
     parts: &Parts,
     progress: &Progress<'_>,
 ) -> Result<Dataset, DataError> {
+    // What the headers announce must fit together before anything is read because of it.
+    let train = pair(&parts.train_images, &parts.train_labels)?;
+    let test = pair(&parts.test_images, &parts.test_labels)?;
+    if train != test {
+        return Err(DataError::format(
+            &parts.test_images,
+            format!("images of shape {test:?}, but the training images have {train:?}"),
+        ));
+    }
     progress(0, 4);
     let train_images = idx::read(&parts.train_images)?;
     progress(1, 4);
@@ -37,33 +46,23 @@ pub(crate) fn read(
     progress(3, 4);
     let test_labels = idx::read(&parts.test_labels)?;
     progress(4, 4);
-    if train_images.extents[1..] != test_images.extents[1..] {
-        return Err(DataError::format(
-            &parts.test_images,
-            format!(
-                "images of shape {:?}, but the training images have {:?}",
-                &test_images.extents[1..],
-                &train_images.extents[1..]
-            ),
-        ));
-    }
-    let image_shape = train_images.extents[1..].to_vec();
-    let train = pair(train_images, train_labels, &parts.train_images)?;
-    let test = pair(test_images, test_labels, &parts.test_images)?;
-    Dataset::new(name, image_shape, train, test)
+    let split =
+        |images: Array, labels: Array| Split { images: images.elements, labels: labels.elements };
+    Dataset::new(name, train, split(train_images, train_labels), split(test_images, test_labels))
 }
 
-fn pair(images: Array, labels: Array, path: &Path) -> Result<Split, DataError> {
-    if images.extents[0] != labels.extents[0] {
-        return Err(DataError::format(
-            path,
-            format!("{} images, but {} labels beside them", images.extents[0], labels.extents[0]),
-        ));
+/// The shape of an image, from the headers of two files that must have as many images as labels.
+fn pair(images: &Path, labels: &Path) -> Result<Vec<usize>, DataError> {
+    let (extents, of_labels) = (idx::read_extents(images)?, idx::read_extents(labels)?);
+    let (count, labelled) = (extents[0], of_labels.iter().product::<usize>());
+    if count != labelled {
+        let reason = format!("{count} images, but {labelled} labels beside them");
+        return Err(DataError::format(images, reason));
     }
-    if images.extents[0] == 0 {
-        return Err(DataError::format(path, "the file holds no image"));
+    if count == 0 {
+        return Err(DataError::format(images, "the file holds no image"));
     }
-    Ok(Split { images: images.elements, labels: labels.elements })
+    Ok(extents[1..].to_vec())
 }
 
 /// The four files of a data set.
@@ -112,20 +111,17 @@ fn find(folder: &Path) -> Result<Parts, DataError> {
             return Err(error);
         }
     }
-    let mut parts = found.into_iter().zip(PART_NAMES);
-    let mut next = || {
-        let (path, name) = parts.next().expect("four parts are taken from four slots");
+    let part = |path: Option<PathBuf>, name: &str| {
         path.ok_or_else(|| refuse(format!("there are no {name}")))
     };
+    let [train_images, train_labels, test_images, test_labels] = found;
     Ok(Parts {
-        train_images: next()?,
-        train_labels: next()?,
-        test_images: next()?,
-        test_labels: next()?,
+        train_images: part(train_images, "training images")?,
+        train_labels: part(train_labels, "training labels")?,
+        test_images: part(test_images, "test images")?,
+        test_labels: part(test_labels, "test labels")?,
     })
 }
-
-const PART_NAMES: [&str; 4] = ["training images", "training labels", "test images", "test labels"];
 
 #[cfg(test)]
 mod tests {

@@ -1,18 +1,25 @@
 //! The IDX format: two zero bytes, a type byte (8 = unsigned byte), the number of dimensions, the
 //! extents as big-endian `u32`, then the elements, row-major.
 //!
-//! Only unsigned bytes are read. A gzipped file is recognised by its first two bytes.
+//! Only unsigned bytes are read. A gzipped file is recognised by its first two bytes. What a header
+//! announces is believed only within limits: a gzipped megabyte holds a gigabyte of zeros.
 //!
 //! # References
 //! LeCun, Cortes, Burges, *The MNIST database of handwritten digits*, "File formats".
 
-use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
 use crate::DataError;
+use crate::whole::open;
+
+/// The most elements that are read: 4 GiB, ninety times MNIST.
+const MOST_ELEMENTS: usize = 1 << 32;
+
+/// The most dimensions; images have three or four.
+const MOST_DIMENSIONS: u8 = 8;
 
 /// An array of unsigned bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +36,7 @@ pub struct Array {
 /// The file cannot be read, or is not an IDX file of unsigned bytes with exactly as many elements
 /// as its header says.
 pub fn read(path: &Path) -> Result<Array, DataError> {
-    let file = File::open(path).map_err(|source| DataError::io("open", path, source))?;
+    let file = open(path).map_err(|source| DataError::io("open", path, source))?;
     parse(BufReader::new(file), path)
 }
 
@@ -38,7 +45,7 @@ pub fn read(path: &Path) -> Result<Array, DataError> {
 /// # Errors
 /// As [`read`], for the header.
 pub fn read_extents(path: &Path) -> Result<Vec<usize>, DataError> {
-    let file = File::open(path).map_err(|source| DataError::io("open", path, source))?;
+    let file = open(path).map_err(|source| DataError::io("open", path, source))?;
     let mut reader = decompressed(BufReader::new(file), path)?;
     header(&mut reader, path)
 }
@@ -53,10 +60,7 @@ pub fn read_extents(path: &Path) -> Result<Vec<usize>, DataError> {
 pub fn parse<R: Read>(reader: R, path: &Path) -> Result<Array, DataError> {
     let mut reader = decompressed(reader, path)?;
     let extents = header(&mut reader, path)?;
-    let count = extents
-        .iter()
-        .try_fold(1_usize, |product, &extent| product.checked_mul(extent))
-        .ok_or_else(|| DataError::format(path, format!("extents {extents:?} overflow")))?;
+    let count: usize = extents.iter().product();
     let mut elements = Vec::new();
     // One byte more than announced, to notice trailing data.
     reader
@@ -96,12 +100,26 @@ fn header(reader: &mut dyn Read, path: &Path) -> Result<Vec<usize>, DataError> {
             ),
         ));
     }
-    (0..dimensions)
+    if dimensions > MOST_DIMENSIONS {
+        let reason = format!("{dimensions} dimensions; at most {MOST_DIMENSIONS} are read");
+        return Err(DataError::format(path, reason));
+    }
+    let extents = (0..dimensions)
         .map(|_| {
             reader.read_exact(&mut word).map_err(|source| truncated(path, &source))?;
             Ok(u32::from_be_bytes(word) as usize)
         })
-        .collect()
+        .collect::<Result<Vec<usize>, DataError>>()?;
+    let count =
+        extents.iter().try_fold(1_usize, |product, &extent| product.checked_mul(extent.max(1)));
+    if count.is_none_or(|count| count > MOST_ELEMENTS) {
+        let reason = format!(
+            "the header announces {extents:?} elements; at most {MOST_ELEMENTS} are read: check the \
+             file, or leave images out of it"
+        );
+        return Err(DataError::format(path, reason));
+    }
+    Ok(extents)
 }
 
 fn truncated(path: &Path, source: &std::io::Error) -> DataError {
@@ -141,13 +159,15 @@ mod tests {
 
     #[test]
     fn names_the_file_and_the_fault() {
-        let cases: [(Vec<u8>, &str); 6] = [
+        let cases: [(Vec<u8>, &str); 8] = [
             (vec![], "truncated"),
             (vec![0, 0, 8], "truncated"),
             (vec![0, 0, 9, 1, 0, 0, 0, 1, 0], "not an IDX file"),
             (encode(&[2, 2], &[0; 3]), "announces 4 elements [2, 2] but the file holds 3"),
             (encode(&[2, 2], &[0; 9]), "holds more"),
-            (encode(&[u32::MAX; 3], &[0; 9]), "overflow"),
+            (encode(&[u32::MAX; 3], &[0; 9]), "at most 4294967296 are read"),
+            (encode(&[u32::MAX, 0, u32::MAX], &[]), "at most 4294967296 are read"),
+            (encode(&[1; 9], &[0]), "9 dimensions; at most 8"),
         ];
         for (bytes, expected) in cases {
             let message = parse_bytes(&bytes).unwrap_err().to_string();

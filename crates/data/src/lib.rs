@@ -1,6 +1,10 @@
 //! Labelled images: any four IDX files, MNIST by name, and built-in digits that are drawn at run
 //! time. No tensor library is involved; images are bytes, normalised later on the device.
+//!
+//! Also how files from outside are read at all: whole and within limits ([`read_whole`]), arrays of numbers
+//! from safetensors and .npy ([`arrays`], [`npy`]).
 
+pub mod arrays;
 mod dataset;
 mod digest;
 pub mod digits;
@@ -8,6 +12,7 @@ mod error;
 pub mod folder;
 pub mod idx;
 pub mod mnist;
+pub mod npy;
 mod source;
 mod whole;
 

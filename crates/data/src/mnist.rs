@@ -13,7 +13,7 @@ use flate2::read::MultiGzDecoder;
 
 use crate::digest::sha256;
 use crate::folder::{self, Parts};
-use crate::{DataError, Dataset, Progress, write_whole};
+use crate::{DataError, Dataset, Progress, read_whole, write_whole};
 
 /// The variable that names another cache folder than the system's.
 pub const CACHE_VARIABLE: &str = "RAYCLIP_CACHE";
@@ -46,6 +46,9 @@ const MIRRORS: [&str; 2] = [
     "https://storage.googleapis.com/cvdf-datasets/mnist",
     "https://ossci-datasets.s3.amazonaws.com/mnist",
 ];
+
+/// The most bytes of a file, in the cache or on its way to it; the longest has 47 million.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// Reads MNIST from the cache, downloading what is missing.
 ///
@@ -88,12 +91,15 @@ fn fetch(
     let gzipped = folder.join(format!("{name}.gz"));
     let mut damaged = String::new();
     for candidate in [gzipped.clone(), folder.join(name)] {
-        match fs::read(&candidate) {
+        match read_whole(&candidate, MOST_BYTES) {
             Ok(bytes) if sha256_of_content(&bytes, length).as_deref() == Some(digest) => {
                 return Ok(candidate);
             }
             Ok(_) => damaged = format!("{} is damaged; ", candidate.display()),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+                damaged = format!("{} is damaged; ", candidate.display());
+            }
             Err(source) => return Err(DataError::io("read", candidate, source)),
         }
     }
@@ -114,6 +120,7 @@ fn fetch(
     Err(DataError::Unavailable { file: name, folder, reason })
 }
 
+/// The file at `url`, which must be HTTPS, as must be whatever it is redirected to.
 fn download(url: &str) -> Result<Vec<u8>, ureq::Error> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .https_only(true)
@@ -121,7 +128,7 @@ fn download(url: &str) -> Result<Vec<u8>, ureq::Error> {
         .timeout_global(Some(Duration::from_mins(5)))
         .build()
         .into();
-    agent.get(url).call()?.body_mut().with_config().limit(64 << 20).read_to_vec()
+    agent.get(url).call()?.body_mut().with_config().limit(MOST_BYTES).read_to_vec()
 }
 
 /// The digest of the content, decompressed if it is gzipped, read no further than `length`.
@@ -151,6 +158,21 @@ mod tests {
             fetch(folder.path(), "labels", digest, 3).unwrap(),
             folder.path().join("labels")
         );
+    }
+
+    #[test]
+    fn nothing_is_asked_for_without_encryption() {
+        let error = download("http://127.0.0.1:9/train-images-idx3-ubyte.gz").unwrap_err();
+        assert!(matches!(error, ureq::Error::RequireHttpsOnly(_)), "{error}");
+        assert!(MIRRORS.iter().all(|mirror| mirror.starts_with("https://")));
+    }
+
+    #[test]
+    fn a_gzipped_file_is_not_unpacked_beyond_its_length() {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        gzip.write_all(&vec![0; 1 << 24]).unwrap();
+        let gzip = gzip.finish().unwrap();
+        assert_eq!(sha256_of_content(&gzip, 3), sha256_of_content(&[0; 9], 3));
     }
 
     #[test]

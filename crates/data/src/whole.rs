@@ -65,13 +65,27 @@ pub fn sync_files(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
+/// Opens the file `path` to read it.
+///
+/// # Errors
+/// The file system refuses, or it is a folder, a pipe or a device ([`io::ErrorKind::InvalidInput`]).
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    // Asked before it is opened: opening a pipe waits for somebody to write into it.
+    let found = fs::metadata(path)?;
+    if found.is_file() {
+        return File::open(path);
+    }
+    let what = if found.is_dir() { "a folder" } else { "a pipe or a device" };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is {what}; name a file")))
+}
+
 /// Reads the file `path` of at most `limit` bytes.
 ///
 /// # Errors
-/// The file system refuses, or the file is larger ([`io::ErrorKind::FileTooLarge`]); no memory is taken
-/// for one that is.
+/// The file system refuses, it is a folder, a pipe or a device ([`io::ErrorKind::InvalidInput`]), or the
+/// file is larger ([`io::ErrorKind::FileTooLarge`]); no memory is taken for one that is.
 pub fn read_whole(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
+    let file = open(path)?;
     let refused = |bytes: u64| {
         let reason = format!("the file has {bytes} bytes or more; at most {limit} are read");
         io::Error::new(io::ErrorKind::FileTooLarge, reason)
@@ -81,7 +95,7 @@ pub fn read_whole(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         return Err(refused(announced));
     }
     let mut bytes = Vec::new();
-    // What is no regular file announces nothing.
+    // It may grow while it is read, and some announce nothing.
     let read = file.take(limit.saturating_add(1)).read_to_end(&mut bytes)? as u64;
     if read > limit { Err(refused(read)) } else { Ok(bytes) }
 }
@@ -119,8 +133,16 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_file_without_an_end_is_refused() {
-        let error = read_whole(Path::new("/dev/zero"), 1000).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+    fn what_may_have_no_end_is_refused_unopened() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        for path in [Path::new("/dev/zero"), &pipe, folder.path()] {
+            let error = read_whole(path, 1000).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+            assert!(error.to_string().contains("name a file"), "{error}");
+        }
+        let none = read_whole(&folder.path().join("none"), 1000).unwrap_err();
+        assert_eq!(none.kind(), io::ErrorKind::NotFound);
     }
 }

@@ -4,15 +4,18 @@
 //! both f32: an image `x` gives `relu(x · weight + bias)`.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use rayclip_data::{arrays, read_whole};
+use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::{Layer, Mlp, MlpShape, ModelError};
+
+/// The most bytes of a description; it has a few hundred.
+const MOST_DESCRIPTION_BYTES: u64 = 1 << 20;
 
 /// What a JSON file beside the weights says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,12 +53,16 @@ pub fn save(network: &Mlp, description: &Description) -> Result<(Vec<u8>, Vec<u8
         let bytes: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
         payloads.push((name, extents, bytes));
     }
+    let unwritten = |reason: String| ModelError::Unwritten { reason };
     let views = payloads.iter().map(|(name, extents, bytes)| {
-        let view = TensorView::new(Dtype::F32, extents.to_vec(), bytes);
-        (name, view.expect("four bytes are written for every element"))
+        TensorView::new(Dtype::F32, extents.to_vec(), bytes).map(|view| (name, view))
     });
-    let weights = safetensors::serialize(views, None).expect("names are unique");
-    let json = serde_json::to_vec_pretty(description).expect("a description is plain data");
+    let weights = views
+        .collect::<Result<Vec<_>, _>>()
+        .and_then(|views| safetensors::serialize(views, None))
+        .map_err(|error| unwritten(error.to_string()))?;
+    let json =
+        serde_json::to_vec_pretty(description).map_err(|error| unwritten(error.to_string()))?;
     Ok((weights, json))
 }
 
@@ -68,23 +75,35 @@ pub fn load(
     description: &Path,
     device: &Device,
 ) -> Result<(Mlp, Description), ModelError> {
-    let read = |path: &Path| {
-        fs::read(path).map_err(|source| ModelError::Io {
+    let read = |path: &Path, limit: u64| {
+        read_whole(path, limit).map_err(|source| ModelError::Io {
             action: "read",
             path: path.to_path_buf(),
             source,
         })
     };
     let format = |path: &Path, reason: String| ModelError::Format { path: path.into(), reason };
-    let description_value: Description = serde_json::from_slice(&read(description)?)
-        .map_err(|error| format(description, error.to_string()))?;
+    let json = read(description, MOST_DESCRIPTION_BYTES)?;
+    let description_value: Description =
+        serde_json::from_slice(&json).map_err(|error| format(description, error.to_string()))?;
     let shape = &description_value.shape;
-    shape.validate()?;
-    let bytes = read(weights)?;
-    let tensors =
-        SafeTensors::deserialize(&bytes).map_err(|error| format(weights, error.to_string()))?;
+    shape.validate().map_err(|error| format(description, error.to_string()))?;
+    let image = &description_value.image_shape;
+    let pixels = image.iter().try_fold(1_usize, |all, &extent| all.checked_mul(extent));
+    if pixels != Some(shape.inputs) {
+        let reason = format!("images of shape {image:?} are not {} inputs", shape.inputs);
+        return Err(format(description, reason));
+    }
+    if description_value.deviation <= 0.0 {
+        let reason = format!("a deviation of {} is not positive", description_value.deviation);
+        return Err(format(description, reason));
+    }
+    let bytes = read(weights, arrays::MOST_BYTES)?;
+    let tensors = arrays::tensors(&bytes).map_err(|reason| format(weights, reason))?;
     let tensor = |name: String, extents: [usize; 3]| {
-        let view = tensors.tensor(&name).map_err(|error| format(weights, error.to_string()))?;
+        let Ok(view) = tensors.tensor(&name) else {
+            return Err(format(weights, format!("there is no tensor {name}")));
+        };
         if view.dtype() != Dtype::F32 || view.shape() != extents {
             return Err(format(
                 weights,
@@ -119,6 +138,8 @@ pub fn load(
 mod tests {
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::SeedableRng;
+
+    use std::fs;
 
     use super::*;
 

@@ -19,6 +19,12 @@ pub enum ModelError {
         /// The extent, or all of them.
         what: String,
     },
+    /// A network cannot be put into the form of its files.
+    #[error("the network cannot be written: {reason}")]
+    Unwritten {
+        /// Why.
+        reason: String,
+    },
     /// The file system refused.
     #[error("cannot {action} {}", path.display())]
     Io {

@@ -1,12 +1,13 @@
 //! The clips of a run: rows of `cycles.csv`.
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use rayclip_data::read_whole;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::limits::{self, is_amount};
 use crate::{Gap, ReportError};
 
 /// The method that clips nothing.
@@ -76,11 +77,20 @@ impl Clip {
 /// The rows of a CSV file that are whole; a gap for the first that is not.
 ///
 /// # Errors
-/// The file cannot be read, or lacks a column.
+/// The file cannot be read, lacks a column, or names more methods than a run has.
 pub(crate) fn read_clips(path: &Path, gaps: &mut Vec<Gap>) -> Result<Vec<Clip>, ReportError> {
-    let bytes =
-        fs::read(path).map_err(|source| ReportError::Io { path: path.to_path_buf(), source })?;
-    let (rows, damaged) = rows_of(&bytes);
+    let bytes = read_whole(path, limits::CLIPS_BYTES)
+        .map_err(|source| ReportError::Io { path: path.to_path_buf(), source })?;
+    let (mut rows, damaged) = rows_of::<Clip>(&bytes);
+    // That of a replica that diverged is no number to draw.
+    for clip in &mut rows {
+        clip.train_loss = clip.train_loss.filter(|loss| is_amount(*loss));
+    }
+    let methods: BTreeSet<&str> = rows.iter().map(|clip| clip.method.as_str()).collect();
+    if methods.len() > limits::METHODS {
+        let reason = format!("{} methods; a run has at most {}", methods.len(), limits::METHODS);
+        return Err(ReportError::Format { path: path.to_path_buf(), reason });
+    }
     if let Some(reason) = damaged {
         let whole = format!("{reason}; {} rows are whole", rows.len());
         if rows.is_empty() {
@@ -104,7 +114,7 @@ struct Timing {
 /// Adds what the cycles took to the clips; a gap where that cannot be read.
 pub(crate) fn read_timings(path: &Path, clips: &mut [Clip], gaps: &mut Vec<Gap>) {
     let mut gap = |reason: String| gaps.push(Gap { path: path.to_path_buf(), reason });
-    let bytes = match fs::read(path) {
+    let bytes = match read_whole(path, limits::CLIPS_BYTES) {
         Ok(bytes) => bytes,
         // Nothing was timed that was not clipped.
         Err(_) if clips.is_empty() => return,
@@ -112,8 +122,12 @@ pub(crate) fn read_timings(path: &Path, clips: &mut [Clip], gaps: &mut Vec<Gap>)
     };
     let (rows, damaged) = rows_of::<Timing>(&bytes);
     damaged.into_iter().for_each(&mut gap);
+    let amounts = |timing: &Timing| {
+        [timing.train_seconds, timing.compress_seconds, timing.joules.unwrap_or(0.0)]
+    };
+    let possible = rows.into_iter().filter(|timing| amounts(timing).into_iter().all(is_amount));
     let timings: BTreeMap<(usize, usize), Timing> =
-        rows.into_iter().map(|timing| ((timing.cycle, timing.replica), timing)).collect();
+        possible.map(|timing| ((timing.cycle, timing.replica), timing)).collect();
     for clip in clips {
         if let Some(timing) = timings.get(&(clip.cycle, clip.replica)) {
             clip.train_seconds = Some(timing.train_seconds);
@@ -138,21 +152,27 @@ pub(crate) fn rows_of<T: DeserializeOwned>(csv: &[u8]) -> (Vec<T>, Option<String
     (rows, damaged)
 }
 
-/// Drops the rows that no run writes: of a layer that there is not, with a width that is not the ladder's, or
-/// an accuracy that is none. How many they were, in words.
+/// Drops the rows that no run writes: of a layer that there is not, with a width that is not the ladder's, an
+/// accuracy that is none, or a number beyond the [`limits`]. How many they were, in words.
 pub(crate) fn drop_impossible(clips: &mut Vec<Clip>, first: &[usize]) -> Option<String> {
     let all = clips.len();
-    let most = first.iter().sum();
+    let most = first.iter().sum::<usize>().min(limits::CYCLES);
     let is_fraction = |value: f64| (0.0..=1.0).contains(&value);
     // A clip takes a neuron at least, so that there are no more cycles than neurons. (A layer that is small
     // enough stands in the rows of `scratch` with the width that it keeps.)
     clips.retain(|clip| {
-        let others = [clip.accuracy_before_clip, clip.accuracy_after_training];
+        let others = [
+            clip.accuracy_before_clip,
+            clip.accuracy_after_training,
+            clip.validation_after_clip,
+            clip.validation_after_training,
+        ];
         let before = first.get(clip.layer).is_some_and(|width| clip.width_before <= *width);
         let accuracy = is_fraction(clip.accuracy_after_clip)
             && is_fraction(clip.sparsity)
             && others.into_iter().flatten().all(is_fraction);
-        before && clip.width_after <= clip.width_before && clip.cycle < most && accuracy
+        let width = clip.width_after >= 1 && clip.width_after <= clip.width_before;
+        before && width && clip.cycle < most && accuracy && is_measured(clip)
     });
     // What most rows say of a clip is the ladder.
     let mut votes: BTreeMap<(usize, usize), BTreeMap<usize, usize>> = BTreeMap::new();
@@ -175,11 +195,27 @@ pub(crate) fn drop_impossible(clips: &mut Vec<Clip>, first: &[usize]) -> Option<
     (dropped > 0).then(|| format!("{dropped} of {all} rows cannot be: they are left out"))
 }
 
+/// Whether a row counts and measures what a run can have counted and measured.
+fn is_measured(clip: &Clip) -> bool {
+    let name = clip.method.chars().count();
+    let counts = [clip.parameters, clip.replica, clip.at_once.unwrap_or(1)];
+    let amounts = [clip.train_seconds, clip.compress_seconds, clip.joules, clip.solver_flops];
+    (1..=limits::NAME).contains(&name)
+        && clip.at_once != Some(0)
+        && counts.into_iter().all(|count| count <= limits::COUNT)
+        && amounts.into_iter().flatten().all(is_amount)
+}
+
 /// The widths of all layers before their first clips; a layer that none clipped is not known.
 pub(crate) fn first_widths(clips: &[Clip]) -> Vec<usize> {
-    let layers = clips.iter().map(|clip| clip.layer + 1).max().unwrap_or(0);
-    let first = |layer| clips.iter().filter(move |clip| clip.layer == layer);
-    (0..layers).filter_map(|layer| first(layer).map(|clip| clip.width_before).max()).collect()
+    let mut first: BTreeMap<usize, usize> = BTreeMap::new();
+    let possible =
+        |clip: &&Clip| clip.layer < limits::LAYERS && limits::are_widths(&[clip.width_before]);
+    for clip in clips.iter().filter(possible) {
+        let width = first.entry(clip.layer).or_default();
+        *width = clip.width_before.max(*width);
+    }
+    first.into_values().collect()
 }
 
 #[cfg(test)]
@@ -204,11 +240,52 @@ mod tests {
             clip(2, 1, 90, 81, 1.5),
             clip(2, 1, 90, 81, f64::NAN),
             Clip { layer: 1, ..clip(2, 1, 90, 81, 0.9) },
+            Clip { layer: usize::MAX, ..clip(2, 1, 90, 81, 0.9) },
+            clip(2, usize::MAX, 90, 81, 0.9),
+            Clip { parameters: usize::MAX, ..clip(2, 1, 90, 81, 0.9) },
+            Clip { at_once: Some(0), ..clip(2, 1, 90, 81, 0.9) },
+            Clip { joules: Some(f64::NAN), ..clip(2, 1, 90, 81, 0.9) },
+            Clip { validation_after_clip: Some(2.0), ..clip(2, 1, 90, 81, 0.9) },
+            Clip { method: "x".repeat(65), ..clip(2, 1, 90, 81, 0.9) },
         ];
         clips.extend(bad);
         let reason = drop_impossible(&mut clips, &[100]).unwrap();
-        assert!(reason.starts_with("7 of 13 rows"), "{reason}");
+        assert!(reason.starts_with("14 of 20 rows"), "{reason}");
         assert_eq!(clips, good);
+    }
+
+    #[test]
+    fn first_widths_are_of_layers_that_can_be() {
+        let layer = |layer, width| Clip { layer, ..clip(0, 0, width, 1, 0.9) };
+        let clips =
+            [layer(usize::MAX, 9), layer(2, 7), layer(0, usize::MAX), layer(0, 5), layer(0, 6)];
+        assert_eq!(first_widths(&clips), [6, 7]);
+    }
+
+    #[test]
+    fn a_loss_that_is_no_number_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cycles.csv");
+        let head = "replica,method,seed,cycle,layer,width_before,width_after,sparsity,\
+                    accuracy_after_clip,parameters,train_loss\n";
+        let losses = ["NaN", "inf", "1e300", "0.5", ""];
+        let rows = losses.map(|loss| format!("0,m,0,0,0,4,3,0.25,0.5,9,{loss}\n"));
+        std::fs::write(&path, head.to_owned() + &rows.concat()).unwrap();
+        let rows = read_clips(&path, &mut vec![]).unwrap();
+        let found: Vec<Option<f64>> = rows.iter().map(|clip| clip.train_loss).collect();
+        assert_eq!(found, [None, None, None, Some(0.5), None]);
+    }
+
+    #[test]
+    fn a_file_of_too_many_methods_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cycles.csv");
+        let head = "replica,method,seed,cycle,layer,width_before,width_after,sparsity,\
+                    accuracy_after_clip,parameters\n";
+        let rows = |count| (0..count).map(|n| format!("0,m{n},0,0,0,4,3,0.25,0.5,9\n"));
+        std::fs::write(&path, rows(33).fold(head.to_owned(), |text, row| text + &row)).unwrap();
+        let message = read_clips(&path, &mut vec![]).unwrap_err().to_string();
+        assert!(message.contains("cycles.csv: 33 methods; a run has at most 32"), "{message}");
     }
 
     #[test]

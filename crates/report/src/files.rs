@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::arrow::arrow_of_csv;
-use crate::{Comparison, ReportError};
+use crate::{Comparison, ReportError, limits};
 
 /// Writes `statistics.csv` and, of several methods, `differences.csv`, and every table of the folder as an Arrow file too.
 ///
@@ -13,7 +13,7 @@ use crate::{Comparison, ReportError};
 /// A file cannot be read or written.
 pub fn write_comparison(comparison: &Comparison, folder: &Path) -> Result<(), ReportError> {
     let cycles = folder.join("cycles.csv");
-    let rows = std::fs::read(&cycles)
+    let rows = rayclip_data::read_whole(&cycles, limits::CLIPS_BYTES)
         .map_err(|source| ReportError::Io { path: cycles.clone(), source })?;
     write_arrow(&rows, &cycles)?;
     write_table(&comparison.statistics(), &folder.join("statistics.csv"))?;

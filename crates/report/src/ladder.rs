@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::Run;
+use crate::{Clip, Run};
 
 /// The network after a clip.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,9 +44,9 @@ pub fn rungs(run: &Run) -> BTreeMap<usize, Rung> {
     let first = sum(&run.widths_before);
     let mut widths = run.widths_before.clone();
     let mut rungs = BTreeMap::new();
-    for cycle in 0..run.cycles() {
+    for (cycle, clips) in by_cycle(run) {
         let mut parameters = None;
-        for clip in run.cycle(cycle) {
+        for clip in clips {
             widths[clip.layer] = clip.width_after;
             parameters = Some(clip.parameters);
         }
@@ -56,6 +56,15 @@ pub fn rungs(run: &Run) -> BTreeMap<usize, Rung> {
         }
     }
     rungs
+}
+
+/// The clips of every cycle that has one, in the order of the file.
+pub(crate) fn by_cycle(run: &Run) -> BTreeMap<usize, Vec<&Clip>> {
+    let mut cycles: BTreeMap<usize, Vec<&Clip>> = BTreeMap::new();
+    for clip in &run.clips {
+        cycles.entry(clip.cycle).or_default().push(clip);
+    }
+    cycles
 }
 
 /// The first of some rungs, those at which the hidden neurons have halved again, and the last.

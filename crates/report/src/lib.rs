@@ -13,6 +13,7 @@ mod figure;
 mod figures;
 mod files;
 mod ladder;
+mod limits;
 mod lowess;
 mod page;
 mod plot;

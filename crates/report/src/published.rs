@@ -3,7 +3,6 @@
 //! Table I is a LOWESS curve over the sparsity; so is what stands beside it, of every seed, with the mean
 //! over the seeds.
 
-use std::fs;
 use std::path::Path;
 
 use comfy_table::Table;
@@ -13,7 +12,7 @@ use serde::Deserialize;
 use crate::comparison::{Comparison, Measure};
 use crate::statistics::Estimate;
 use crate::table::align_right;
-use crate::{ReportError, lowess};
+use crate::{ReportError, limits, lowess};
 
 /// The paper's smoothing: fraction of the points in a line, robust passes.
 const FRACTION: f64 = 0.3;
@@ -73,7 +72,7 @@ impl Series {
             random: f64,
             dtc: f64,
         }
-        let bytes = fs::read(path)
+        let bytes = rayclip_data::read_whole(path, limits::TABLE_BYTES)
             .map_err(|source| ReportError::Io { path: path.to_path_buf(), source })?;
         let mut rows = csv::Reader::from_reader(bytes.as_slice())
             .deserialize()
@@ -82,8 +81,12 @@ impl Series {
         if rows.is_empty() {
             return Err(damaged(path, "there is no row".into()));
         }
+        if rows.len() > limits::CYCLES {
+            let reason = format!("{} rows; at most {} are read", rows.len(), limits::CYCLES);
+            return Err(damaged(path, reason));
+        }
         let finite = |row: &Row| {
-            [row.sparsity, row.magnitude, row.random, row.dtc].iter().all(|value| value.is_finite())
+            [row.sparsity, row.magnitude, row.random, row.dtc].into_iter().all(limits::is_amount)
         };
         if let Some(row) = rows.iter().position(|row| !finite(row)) {
             return Err(damaged(path, format!("row {} has a value that is no number", row + 1)));
@@ -193,6 +196,8 @@ fn four_digits(accuracy: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::table::tests::{clip, run_of};
     use crate::{Clip, Data, Run};

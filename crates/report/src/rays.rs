@@ -1,13 +1,14 @@
 //! What `dtc` measured and reconstructed in a run, from `rays/cycle_NN.safetensors`.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
+use rayclip_data::arrays::{tensor, tensors};
+use rayclip_data::read_whole;
 use safetensors::SafeTensors;
-use safetensors::tensor::Dtype;
 
-use crate::{Clip, Gap, ReportError, Run};
+use crate::ladder::by_cycle;
+use crate::{Clip, Gap, ReportError, Run, limits};
 
 /// Measurements and rays of one layer of one replica in one cycle.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,37 +43,48 @@ pub(crate) fn read_rays(
     label: impl Fn(&str) -> String,
     gaps: &mut Vec<Gap>,
 ) -> Vec<LayerRays> {
-    (0..run.cycles()).flat_map(|cycle| rays_of_cycle(run, cycle, &label, gaps)).collect()
+    let mut rays = vec![];
+    let mut entries = 0;
+    for (cycle, clips) in by_cycle(run) {
+        let of_cycle = rays_of_cycle(run, (cycle, &clips), &label, gaps);
+        entries += of_cycle.iter().flat_map(|rays| &rays.y).map(Vec::len).sum::<usize>();
+        if entries > limits::MEASUREMENTS {
+            let reason = format!(
+                "rays from cycle {cycle} on are left out: there are more than {} measurements",
+                limits::MEASUREMENTS
+            );
+            gaps.push(Gap { path: run.folder.join("rays"), reason });
+            break;
+        }
+        rays.extend(of_cycle);
+    }
+    rays
 }
 
 /// The rays of the last clip that has some.
 pub fn last_rays(run: &Run, gaps: &mut Vec<Gap>) -> Vec<LayerRays> {
-    let measured = run.clips.iter().filter(|clip| clip.has_rays()).map(|clip| clip.cycle).max();
-    measured.map_or(vec![], |cycle| rays_of_cycle(run, cycle, &str::to_owned, gaps))
+    let cycles = by_cycle(run).into_iter();
+    let last = cycles.rev().find(|(_, clips)| clips.iter().any(|clip| clip.has_rays()));
+    last.map_or(vec![], |(cycle, clips)| rays_of_cycle(run, (cycle, &clips), &str::to_owned, gaps))
 }
 
 fn rays_of_cycle(
     run: &Run,
-    cycle: usize,
+    (cycle, clips): (usize, &[&Clip]),
     label: &impl Fn(&str) -> String,
     gaps: &mut Vec<Gap>,
 ) -> Vec<LayerRays> {
-    let measured: BTreeMap<(usize, usize), &Clip> = run
-        .cycle(cycle)
-        .filter(|clip| clip.has_rays())
-        .map(|clip| ((clip.replica, clip.layer), clip))
-        .collect();
+    let measured = clips.iter().filter(|clip| clip.has_rays());
+    let measured: BTreeMap<(usize, usize), &Clip> =
+        measured.map(|clip| ((clip.replica, clip.layer), *clip)).collect();
     if measured.is_empty() {
         return vec![];
     }
     let path = run.folder.join(format!("rays/cycle_{cycle:02}.safetensors"));
     let mut gap = |reason: String| gaps.push(Gap { path: path.clone(), reason });
-    let bytes = fs::read(&path).map_err(|error| format!("cannot be read: {error}"));
-    let file = bytes
-        .as_ref()
-        .map_err(Clone::clone)
-        .and_then(|bytes| SafeTensors::deserialize(bytes).map_err(|error| error.to_string()));
-    let file = match file {
+    let bytes = read_whole(&path, limits::RAYS_BYTES);
+    let bytes = bytes.map_err(|error| format!("cannot be read: {error}"));
+    let file = match bytes.as_ref().map_err(Clone::clone).and_then(|bytes| tensors(bytes)) {
         Ok(file) => file,
         Err(reason) => {
             gap(reason);
@@ -81,9 +93,15 @@ fn rays_of_cycle(
     };
     let mut rays = vec![];
     for ((replica, layer), clip) in measured {
-        let vector = |name: &str| vector(&file, &format!("replica_{replica}.layer_{layer}.{name}"));
+        let vector = |name: &str| {
+            let name = format!("replica_{replica}.layer_{layer}.{name}");
+            vector(&file, &name, clip.width_before)
+        };
         let read = || -> Result<LayerRays, String> {
             let [previous, next] = [vector("ray_previous")?, vector("ray_next")?];
+            if previous.len() != next.len() {
+                return Err(format!("rays of {} and {} entries", previous.len(), next.len()));
+            }
             Ok(LayerRays {
                 method: label(&clip.method),
                 seed: clip.seed,
@@ -109,22 +127,32 @@ fn rays_of_cycle(
 /// The file cannot be read or lacks a cycle.
 pub(crate) fn recorded_measurements(path: &Path) -> Result<Vec<[Vec<f64>; 2]>, ReportError> {
     let damaged = |reason| ReportError::Format { path: path.to_path_buf(), reason };
-    let bytes =
-        fs::read(path).map_err(|source| ReportError::Io { path: path.to_path_buf(), source })?;
-    let file = SafeTensors::deserialize(&bytes).map_err(|error| damaged(error.to_string()))?;
+    // So many numbers at most, and so many bytes of names.
+    let bytes = read_whole(path, 2 * 8 * limits::MEASUREMENTS as u64)
+        .map_err(|source| ReportError::Io { path: path.to_path_buf(), source })?;
+    let file = tensors(&bytes).map_err(damaged)?;
     let cycles = file.names().iter().filter(|name| name.ends_with(".y_next")).count();
-    let read = |cycle: usize, name: &str| vector(&file, &format!("cycle_{cycle:02}.{name}"));
+    let read = |cycle: usize, name: &str| {
+        vector(&file, &format!("cycle_{cycle:02}.{name}"), limits::MEASUREMENTS)
+    };
     let pair = |cycle| Ok([read(cycle, "y_previous")?, read(cycle, "y_next")?]);
     (0..cycles).map(pair).collect::<Result<_, _>>().map_err(damaged)
 }
 
-fn vector(file: &SafeTensors<'_>, name: &str) -> Result<Vec<f64>, String> {
-    let tensor = file.tensor(name).map_err(|_| format!("there is no tensor {name}"))?;
-    if tensor.dtype() != Dtype::F64 {
-        return Err(format!("{name} is of {:?}, not F64", tensor.dtype()));
+/// A tensor of at most `most` numbers, each one that can have been measured.
+fn vector(file: &SafeTensors<'_>, name: &str, most: usize) -> Result<Vec<f64>, String> {
+    let array = tensor(file, name)?;
+    if !array.double || array.shape.len() != 1 || array.values.len() > most {
+        let dtype = if array.double { "F64" } else { "F32" };
+        let shape = array.shape;
+        return Err(format!(
+            "{name} is {dtype} {shape:?}, expected F64 of one extent, at most {most}"
+        ));
     }
-    let number = |bytes: &[u8]| f64::from_le_bytes(bytes.try_into().expect("eight bytes a number"));
-    Ok(tensor.data().chunks_exact(8).map(number).collect())
+    match array.values.iter().position(|value| !limits::is_amount(*value)) {
+        Some(place) => Err(format!("{name} has {:e} at {place}", array.values[place])),
+        None => Ok(array.values),
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A run, as its folder tells it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::clips::SCRATCH;
 use crate::clips::{drop_impossible, first_widths, read_clips, read_timings};
+use crate::limits;
 use crate::{Clip, ReportError};
 
 /// A run.
@@ -136,6 +137,65 @@ struct Divergence {
     reason: String,
 }
 
+impl SummaryFile {
+    /// Refuses numbers beyond the [`limits`].
+    fn check(&self) -> Result<(), String> {
+        let Self { widths_before, parameters_before, data, .. } = self;
+        check_widths(widths_before)?;
+        let pixels = data
+            .image_shape
+            .as_ref()
+            .map(|shape| shape.iter().try_fold(1_usize, |all, extent| all.checked_mul(*extent)));
+        check_counts(&[
+            ("parameters_before", *parameters_before),
+            ("data.test", data.test),
+            ("data.validation", data.validation),
+            ("data.train", data.train.unwrap_or(0)),
+            ("data.classes", data.classes.unwrap_or(0)),
+            ("data.image_shape", pixels.map_or(0, |pixels| pixels.unwrap_or(usize::MAX))),
+        ])
+    }
+}
+
+impl Progress {
+    /// Refuses numbers beyond the [`limits`].
+    fn check(&self) -> Result<(), String> {
+        check_widths(&self.widths)?;
+        check_counts(&[
+            ("cycle", self.cycle),
+            ("batches_done", self.batches_done),
+            ("batches", self.batches),
+            ("resumed", self.resumed),
+        ])?;
+        let amounts = [
+            ("updated", self.updated, limits::TIME),
+            ("train_seconds", self.train_seconds, limits::TIME),
+            ("compress_seconds", self.compress_seconds, limits::TIME),
+            ("seconds", self.seconds, limits::TIME),
+            ("energy.joules", self.energy.as_ref().map_or(0.0, |e| e.joules), limits::AMOUNT),
+        ];
+        let amount = amounts.into_iter().find(|(_, value, most)| !(0.0..=*most).contains(value));
+        amount.map_or(Ok(()), |(key, ..)| Err(no_run_has(key)))
+    }
+}
+
+fn check_widths(widths: &[usize]) -> Result<(), String> {
+    if limits::are_widths(widths) {
+        return Ok(());
+    }
+    let shown: Vec<_> = widths.iter().take(limits::LAYERS).collect();
+    Err(format!("no network has hidden layers of {shown:?} neurons"))
+}
+
+fn check_counts(counts: &[(&str, usize)]) -> Result<(), String> {
+    let beyond = counts.iter().find(|(_, count)| *count > limits::COUNT);
+    beyond.map_or(Ok(()), |(key, _)| Err(no_run_has(key)))
+}
+
+fn no_run_has(key: &str) -> String {
+    format!("{key} is a number that no run has")
+}
+
 impl Replica {
     /// Why it did not get to the end; nothing if it did.
     fn missing(&self) -> Option<String> {
@@ -148,7 +208,9 @@ impl Replica {
             (None, "running") => "is not at its end: the run goes on, or was killed".to_owned(),
             (None, outcome) => format!("did not get to its end: {outcome}"),
         };
-        Some(format!("replica {number} ({method}, seed {seed}) {what}"))
+        let line = format!("replica {number} ({method}, seed {seed}) {what}");
+        // It is shown in a terminal, which would obey.
+        Some(line.replace(char::is_control, "\u{fffd}"))
     }
 }
 
@@ -177,15 +239,25 @@ impl Run {
         let mut gaps = vec![];
         let mut clips = read_clips(&path.join("cycles.csv"), &mut gaps)?;
         read_timings(&path.join("timings.csv"), &mut clips, &mut gaps);
-        let json = |bytes: &[u8]| serde_json::from_slice(bytes).map_err(|error| error.to_string());
-        let file: Option<SummaryFile> = read_whole(&path.join("summary.json"), json, &mut gaps);
-        let json = |bytes: &[u8]| serde_json::from_slice(bytes).map_err(|error| error.to_string());
-        let progress = read_whole(&path.join("progress.json"), json, &mut gaps);
+        let json = |bytes: &[u8]| {
+            let file: SummaryFile =
+                serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+            file.check().map(|()| file)
+        };
+        let file = read_whole(&path.join("summary.json"), limits::SUMMARY_BYTES, json, &mut gaps);
+        let json = |bytes: &[u8]| {
+            let progress: Progress =
+                serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+            progress.check().map(|()| progress)
+        };
+        let progress =
+            read_whole(&path.join("progress.json"), limits::SUMMARY_BYTES, json, &mut gaps);
         let toml = |bytes: &[u8]| {
             let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
             text.parse().map_err(|error: toml::de::Error| error.message().to_owned())
         };
-        let config = read_whole(&path.join("config.toml"), toml, &mut gaps).unwrap_or_default();
+        let config = read_whole(&path.join("config.toml"), limits::CONFIG_BYTES, toml, &mut gaps)
+            .unwrap_or_default();
         let mut run = Self {
             folder: path.to_path_buf(),
             widths_before: hidden(&config).unwrap_or_else(|| first_widths(&clips)),
@@ -224,6 +296,13 @@ impl Run {
     /// A setting, `section.key`.
     pub fn setting(&self, section: &str, key: &str) -> Option<&toml::Value> {
         self.config.get(section)?.get(key)
+    }
+
+    /// A setting that is a count, where it is one.
+    pub(crate) fn count(&self, section: &str, key: &str) -> Option<usize> {
+        let count = usize::try_from(self.setting(section, key)?.as_integer()?).ok()?;
+        // Their products and sums are taken.
+        (count <= 1 << 32).then_some(count)
     }
 
     /// The methods, in the order of the replicas.
@@ -267,11 +346,13 @@ fn runs_in(folder: &Path) -> Vec<String> {
 
 /// Said where replicas that got to their end lack a clip.
 fn lost(clips: &[Clip], file: &SummaryFile) -> Option<String> {
+    let mut cycles: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    for clip in clips {
+        cycles.entry(clip.replica).or_default().insert(clip.cycle);
+    }
     let finished = file.replicas.iter().filter(|r| r.outcome == "finished" && r.method != SCRATCH);
     let lacks = finished.filter(|replica| {
-        let of_replica = clips.iter().filter(|clip| clip.replica == replica.number);
-        let cycles: BTreeSet<usize> = of_replica.map(|clip| clip.cycle).collect();
-        cycles.len() < file.clips.unwrap_or(0)
+        cycles.get(&replica.number).map_or(0, BTreeSet::len) < file.clips.unwrap_or(0)
     });
     let count = lacks.count();
     (count > 0).then(|| format!("rows of {count} finished replicas are missing"))
@@ -279,16 +360,20 @@ fn lost(clips: &[Clip], file: &SummaryFile) -> Option<String> {
 
 fn hidden(config: &toml::Table) -> Option<Vec<usize>> {
     let widths = config.get("network")?.get("hidden")?.as_array()?.iter();
-    widths.map(|width| usize::try_from(width.as_integer()?).ok()).collect()
+    let widths: Option<Vec<usize>> =
+        widths.map(|width| usize::try_from(width.as_integer()?).ok()).collect();
+    widths.filter(|widths| limits::are_widths(widths))
 }
 
-/// A file, as `parse` reads it; a gap where it cannot.
+/// A file of at most `limit` bytes, as `parse` reads it; a gap where it cannot.
 fn read_whole<T>(
     path: &Path,
+    limit: u64,
     parse: impl Fn(&[u8]) -> Result<T, String>,
     gaps: &mut Vec<Gap>,
 ) -> Option<T> {
-    let read = fs::read(path).map_err(|error| format!("cannot be read: {error}"));
+    let read = rayclip_data::read_whole(path, limit);
+    let read = read.map_err(|error| format!("cannot be read: {error}"));
     read.and_then(|bytes| parse(&bytes))
         .map_err(|reason| gaps.push(Gap { path: path.to_path_buf(), reason }))
         .ok()
@@ -320,5 +405,21 @@ mod tests {
         fs::write(folder.path().join("config.toml"), "seed = 3").unwrap();
         let run = Run::read(folder.path()).unwrap();
         assert_eq!(run.missing, ["replica 0 (dtc, seed 3) diverged in cycle 1: the loss is NaN"]);
+        let absurd = [
+            ("[4]", "[18446744073709551615, 1]", "no network has"),
+            ("[4]", "[0]", "no network has"),
+            (":9", ":18446744073709551615", "parameters_before"),
+            ("\"test\":1", "\"test\":1e3,\"classes\":2", "summary.json"),
+            ("\"test\":1", "\"test\":1,\"image_shape\":[4294967296,4294967296]", "image_shape"),
+            ("\"seconds\":1", "\"seconds\":-1", "seconds is a number"),
+            ("\"seconds\":1", "\"seconds\":1e300", "seconds is a number"),
+        ];
+        for (good, bad, expected) in absurd {
+            fs::write(folder.path().join("summary.json"), summary.replacen(good, bad, 1)).unwrap();
+            assert!(message().contains(expected), "{bad}: {}", message());
+        }
+        let deep = summary.replacen("[4]", &format!("[4],\"x\":{}", "[".repeat(100_000)), 1);
+        fs::write(folder.path().join("summary.json"), deep).unwrap();
+        assert!(message().contains("recursion limit"), "{}", message());
     }
 }

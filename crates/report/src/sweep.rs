@@ -11,7 +11,7 @@ use crate::files::{bytes_of, write_csv};
 use crate::ladder::Rung;
 use crate::statistics::Estimate;
 use crate::table::align_right;
-use crate::{ReportError, Run};
+use crate::{ReportError, Run, limits};
 
 /// A cell of a sweep.
 #[derive(Debug, Clone)]
@@ -58,11 +58,7 @@ pub fn sweep_results(
     for (place, cell) in cells.iter().enumerate() {
         let Ok(run) = &cell.run else { continue };
         let comparison = Comparison::of(std::slice::from_ref(run))?;
-        let number = |section: &str, key: &str| {
-            let value = run.config.get(section).and_then(|section| section.get(key));
-            let value = value.and_then(toml::Value::as_integer).unwrap_or_default();
-            usize::try_from(value).unwrap_or_default()
-        };
+        let number = |section: &str, key: &str| run.count(section, key).unwrap_or_default();
         let end = number("compression", "min_width");
         let small = |rung: &&Rung| match neurons {
             Some(neurons) => rung.neurons() <= neurons,
@@ -160,7 +156,9 @@ pub fn write_sweep(keys: &[&str], cells: &[SweepCell], folder: &Path) -> Result<
         ends.write_record(own(cell).chain(end)).map_err(failed)?;
         let Ok(run) = &cell.run else { continue };
         let path = run.folder.join("cycles.csv");
-        let mut reader = csv::Reader::from_path(&path).map_err(failed)?;
+        let bytes = rayclip_data::read_whole(&path, limits::CLIPS_BYTES)
+            .map_err(|source| ReportError::Io { path, source })?;
+        let mut reader = csv::Reader::from_reader(bytes.as_slice());
         if !has_header {
             let header = reader.headers().map_err(failed)?.clone();
             let keys = keys.iter().map(|name| key(name, &header));

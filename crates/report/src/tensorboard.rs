@@ -46,7 +46,10 @@ impl EventFiles {
     }
 
     fn write(&mut self, clip: &Clip) -> Result<(), ReportError> {
-        let name = format!("{}-seed{}", clip.method, clip.seed);
+        // The name of a method may lead anywhere.
+        let is_safe = |c: char| c.is_alphanumeric() || "-_. ()".contains(c);
+        let method = clip.method.replace(|c| !is_safe(c), "_");
+        let name = format!("{method}-seed{}", clip.seed);
         let folder = self.folder.join(&name);
         let failed = |error: &dyn std::fmt::Display| ReportError::Format {
             path: folder.clone(),
@@ -127,6 +130,16 @@ mod tests {
         files.follow(&run, true).unwrap();
         assert_eq!(values("network/neurons_layer_0"), [(0, 50.0), (1, 25.0), (2, 12.0)]);
         assert_eq!(values("accuracy/after_training"), [(0, 0.8), (1, 0.8)]);
+    }
+
+    #[test]
+    fn no_method_leads_out_of_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let clip = Clip { method: "../../x".into(), ..clip(0, 0, 100, 50, 0.9) };
+        let inner = folder.path().join("a/b");
+        EventFiles::new(&inner).follow(&run_of(vec![clip]), true).unwrap();
+        assert!(inner.join(".._.._x-seed0").join(NAME).exists());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

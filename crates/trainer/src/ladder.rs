@@ -13,13 +13,22 @@ pub fn kept_count(m: usize, keep: f64) -> usize {
 
 /// Neurons of every hidden layer after each clip, until every layer has at most `min_width`.
 pub fn ladder(config: &RunConfig) -> Vec<Vec<usize>> {
+    rungs(config).collect()
+}
+
+/// Whether there are more than `most` clips; no more are looked at.
+pub(crate) fn is_longer(config: &RunConfig, most: usize) -> bool {
+    rungs(config).nth(most).is_some()
+}
+
+fn rungs(config: &RunConfig) -> impl Iterator<Item = Vec<usize>> {
     let (keep, min_width) = (config.compression.keep, config.compression.min_width);
-    let clip = |m: usize| if m > min_width { kept_count(m, keep) } else { m };
-    let next = |widths: &Vec<usize>| {
+    let clip = move |m: usize| if m > min_width { kept_count(m, keep) } else { m };
+    let next = move |widths: &Vec<usize>| {
         let next: Vec<usize> = widths.iter().map(|m| clip(*m)).collect();
         (next != *widths).then_some(next)
     };
-    std::iter::successors(Some(config.network.hidden.clone()), next).skip(1).collect()
+    std::iter::successors(Some(config.network.hidden.clone()), next).skip(1)
 }
 
 /// Hidden layers that a clip shrinks.

@@ -128,15 +128,25 @@ fn preset_table(name: &str) -> Result<Table, TrainerError> {
     })
 }
 
+/// The most bytes of a configuration file; a whole one has two thousand. Dotted keys are longer together
+/// than the file: as the square of its length at worst.
+const MOST_BYTES: u64 = 1 << 16;
+
 pub(crate) fn read_table(path: &Path) -> Result<Table, TrainerError> {
-    let text = std::fs::read_to_string(path).map_err(|source| TrainerError::Io {
+    let bytes = rayclip_data::read_whole(path, MOST_BYTES);
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other));
+    let text = text.map_err(|source| TrainerError::Io {
         action: "read the configuration",
         path: path.to_path_buf(),
         source,
     })?;
-    text.parse().map_err(|error: toml::de::Error| TrainerError::Syntax {
-        path: path.to_path_buf(),
-        reason: error.to_string(),
+    text.parse().map_err(|error: toml::de::Error| {
+        // With the line that is wrong, unless that is no line to be shown.
+        let shown = error.to_string();
+        let is_plain = |c: char| c == '\n' || !c.is_control();
+        let plain = shown.len() < 1000 && shown.chars().all(is_plain);
+        let reason = if plain { shown } else { error.message().to_owned() };
+        TrainerError::Syntax { path: path.to_path_buf(), reason }
     })
 }
 

@@ -13,6 +13,9 @@ use crate::{RunConfig, TrainerError};
 /// Held out in a sweep unless something else is said: what is chosen is not chosen by the test images.
 const VALIDATION: f64 = 0.1;
 
+/// The most cells of a grid.
+const MOST_CELLS: usize = 10_000;
+
 /// A grid file.
 #[derive(Debug, Clone)]
 pub struct Grid {
@@ -84,13 +87,15 @@ impl Grid {
         preset: Option<&str>,
         settings: &[Setting],
     ) -> Result<Vec<Cell>, TrainerError> {
-        let mut lengths = self.axes.iter().map(|(_, values)| values.len());
-        let count = lengths.try_fold(1, usize::checked_mul);
-        let count = count.ok_or_else(|| TrainerError::Value {
-            key: "grid".into(),
-            reason: "there are more combinations than can be counted; name fewer values".into(),
-        })?;
-        let mut cells: Vec<Cell> = Vec::new();
+        let lengths = self.axes.iter().map(|(_, values)| values.len());
+        let count = lengths.fold(1_usize, usize::saturating_mul);
+        if count > MOST_CELLS {
+            return Err(TrainerError::Value {
+                key: "grid".into(),
+                reason: format!("it has more than {MOST_CELLS} cells; give its keys fewer values"),
+            });
+        }
+        let mut cells: Vec<Cell> = Vec::with_capacity(count);
         for number in 0..count {
             let cell = self.cell(number, preset, settings)?;
             if cell.config.data.validation == 0.0 {
@@ -207,7 +212,10 @@ mod tests {
         assert!(message("[grid]\n\"compression.lambda\" = [-1]").contains("positive"));
         assert!(message("[grid]\ndevice = [\"flex\"]").contains("swept"));
         assert!(message("[grid]\nseed = [1, 1]").contains("same cell"));
-        let keys: Vec<String> = (0..64).map(|key| format!("key_{key} = [1, 2]")).collect();
-        assert!(message(&format!("[grid]\n{}", keys.join("\n"))).contains("fewer values"));
+        let many = |key: &str| format!("{key} = [{}]\n", "1,".repeat(1000));
+        let grid = format!("[grid]\n{}{}", many("seed"), many("replicas"));
+        assert!(message(&grid).contains("more than 10000 cells"));
+        let grid: String = (0..7).fold("[grid]\n".into(), |text, n| text + &many(&format!("k{n}")));
+        assert!(message(&grid).contains("more than 10000 cells"));
     }
 }

@@ -59,7 +59,7 @@ pub(crate) struct Batches {
 impl Batches {
     /// Those of a run; nothing where its folder does not tell.
     pub(crate) fn of(run: &Run) -> Option<Self> {
-        let number = |key| usize::try_from(run.setting("training", key)?.as_integer()?).ok();
+        let number = |key| run.count("training", key);
         Some(Self {
             size: number("batch_size").filter(|size| *size > 0)?,
             per_cycle: number("batches_per_cycle")?,

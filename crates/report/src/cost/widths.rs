@@ -1,13 +1,12 @@
 //! The networks of a ladder: what they take to hold and to use.
 
-use std::fs;
-
+use rayclip_data::read_whole;
 use serde::{Deserialize, Serialize};
 
 use crate::clips::rows_of;
 use crate::cost::flops::Ends;
 use crate::ladder::{joined, rungs, sum};
-use crate::{Gap, Run};
+use crate::{Gap, Run, limits};
 
 /// Bytes of a parameter, f32.
 const PARAMETER_BYTES: usize = 4;
@@ -47,9 +46,14 @@ pub(crate) fn widths(run: &Run, gaps: &mut Vec<Gap>) -> Vec<WidthRow> {
     let path = run.folder.join("latency.csv");
     let finished = run.summary.as_ref().is_some_and(|summary| summary.outcome == "finished");
     let mut gap = |reason: String| gaps.push(Gap { path: path.clone(), reason });
-    let latencies: Vec<Latency> = match fs::read(&path) {
+    let latencies: Vec<Latency> = match read_whole(&path, limits::TABLE_BYTES) {
         Ok(bytes) => {
-            let (rows, damaged) = rows_of(&bytes);
+            let (mut rows, mut damaged) = rows_of::<Latency>(&bytes);
+            let all = rows.len();
+            rows.retain(|row| row.images <= limits::COUNT && limits::is_amount(row.median_ms));
+            if rows.len() < all {
+                damaged.get_or_insert(format!("{} rows cannot be", all - rows.len()));
+            }
             damaged.into_iter().for_each(&mut gap);
             rows
         }
@@ -86,6 +90,8 @@ pub(crate) fn widths(run: &Run, gaps: &mut Vec<Gap>) -> Vec<WidthRow> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::table::tests::{clip, run_of};
 
@@ -94,8 +100,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let clips = [(0, 100, 50), (1, 50, 25)].map(|(cycle, a, b)| clip(0, cycle, a, b, 0.9));
         let mut run = Run { folder: folder.path().to_path_buf(), ..run_of(clips.to_vec()) };
-        let text =
-            "cycle,neurons,images,median_ms\n,100,1,0.5\n,100,512,9\n1,25,1,0.25\n1,25,512,x\n";
+        let text = "cycle,neurons,images,median_ms\n,100,1,0.5\n,100,512,9\n1,25,1,0.25\n1,25,512,x\n0,50,1,inf\n";
         fs::write(folder.path().join("latency.csv"), text).unwrap();
         let mut gaps = vec![];
         let rows = widths(&run, &mut gaps);
