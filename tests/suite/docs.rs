@@ -104,7 +104,18 @@ fn the_examples_of_the_readme_are_commands() {
 fn the_guide_names_every_command_flag_and_key() {
     let guide = page("docs/guide.md");
     let folder = tempfile::tempdir().unwrap();
-    let commands = ["run", "compare", "sweep", "reproduce", "report", "watch", "solve", "devices"];
+    let commands = [
+        "run",
+        "compare",
+        "sweep",
+        "reproduce",
+        "report",
+        "watch",
+        "resume",
+        "verify-resume",
+        "solve",
+        "devices",
+    ];
     let help = succeed(folder.path(), &["--help"]);
     let listed = help.split("Commands:").nth(1).unwrap().split("Options:").next().unwrap();
     for line in listed.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   ")) {

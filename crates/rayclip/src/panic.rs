@@ -32,26 +32,52 @@ pub(crate) fn knows_folder(folder: &Path) {
 
 fn report(panic: &PanicHookInfo<'_>) -> String {
     let reason = panic.payload_as_str().unwrap_or("no reason is known");
-    let place = panic.location().map(|place| format!(" ({place})")).unwrap_or_default();
+    let place = panic.location().map(ToString::to_string);
+    let folder = FOLDER.lock().ok().and_then(|folder| folder.clone());
+    let trace = Backtrace::capture();
+    let trace = (trace.status() == BacktraceStatus::Captured).then(|| trace.to_string());
+    lines(reason, place.as_deref(), folder.as_deref(), trace)
+}
+
+fn lines(
+    reason: &str,
+    place: Option<&str>,
+    folder: Option<&Path>,
+    trace: Option<String>,
+) -> String {
+    let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
+    let version = env!("CARGO_PKG_VERSION");
     let mut lines = vec![
-        format!("rayclip {} has a fault, or the driver has: {reason}{place}", version()),
+        format!("rayclip {version} has a fault, or the driver has: {reason}{place}"),
         format!("on {} {}", std::env::consts::OS, std::env::consts::ARCH),
     ];
-    if let Some(folder) = FOLDER.lock().ok().and_then(|folder| folder.clone()) {
+    if let Some(folder) = folder {
         let folder = folder.display();
         lines.push(format!("run folder: {folder}; `rayclip resume {folder}` goes on with it"));
     }
-    let trace = Backtrace::capture();
-    match trace.status() {
-        BacktraceStatus::Captured => lines.push(trace.to_string()),
-        _ => lines.push(format!(
-            "please report this at {}/issues, with RUST_BACKTRACE=1 set if it happens again",
-            env!("CARGO_PKG_REPOSITORY")
-        )),
-    }
+    lines.push(trace.unwrap_or_else(|| {
+        let page = env!("CARGO_PKG_REPOSITORY");
+        format!("please report this at {page}/issues, with RUST_BACKTRACE=1 if it happens again")
+    }));
     lines.join("\n")
 }
 
-fn version() -> &'static str {
-    env!("CARGO_PKG_VERSION")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_names_version_folder_and_what_to_do() {
+        let text = lines("index out of bounds", Some("src/a.rs:3:5"), Some("runs/a".as_ref()), None);
+        for part in [
+            env!("CARGO_PKG_VERSION"),
+            "index out of bounds (src/a.rs:3:5)",
+            "`rayclip resume runs/a`",
+            "/issues",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let text = lines("no reason", None, None, Some("0: main".into()));
+        assert!(text.ends_with("0: main") && !text.contains("run folder"), "{text}");
+    }
 }

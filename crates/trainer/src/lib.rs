@@ -42,7 +42,7 @@ mod tables;
 mod train;
 mod validate;
 
-pub use checkpoint::{Every, Schedule};
+pub use checkpoint::{Every, Schedule, check_checkpoint};
 pub use config::RunConfig;
 pub use energy::Energy;
 pub use error::TrainerError;

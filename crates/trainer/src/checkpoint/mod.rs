@@ -10,6 +10,8 @@
 //! file that is damaged, or not whole, gives itself away; it is passed over, and the one before is used.
 //! What passes is checked against the configuration all the same, as whatever comes from outside.
 
+use crate::RunConfig;
+
 mod file;
 mod state;
 mod store;
@@ -22,3 +24,11 @@ pub(crate) use state::{ChunkState, Place, ReplicaState, State};
 pub(crate) use store::Checkpoints;
 pub use store::{Every, Schedule};
 pub(crate) use tensors::HostTensors;
+
+/// Says what is wrong with the bytes of a checkpoint of a run of `config`; their SHA-256 is not looked at.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn check_checkpoint(bytes: &[u8], config: &RunConfig) -> Result<(), String> {
+    Checkpoint::decode(bytes, config).map(drop)
+}

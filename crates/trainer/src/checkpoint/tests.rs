@@ -196,6 +196,24 @@ fn without_a_whole_checkpoint_a_run_begins_anew() {
     assert!(files(&path) == files(&whole));
 }
 
+#[test]
+fn a_wrong_byte_is_survived_even_where_nothing_vouches_for_the_others() {
+    let parent = tempfile::tempdir().unwrap();
+    let (config, _, names) = interrupted(parent.path());
+    let whole = fs::read(&names[1]).unwrap();
+    let header = 8 + usize::try_from(u64::from_le_bytes(whole[..8].try_into().unwrap())).unwrap();
+    assert_eq!(check_checkpoint(&whole, &config), Ok(()));
+    for at in 0..header {
+        for wrong in [0, b'9', b'-', b'"', whole[at] ^ 1, whole[at] ^ 128] {
+            let mut damaged = whole.clone();
+            damaged[at] = wrong;
+            // What it is, is for the checks of the state to say; a panic or an endless loop it is not.
+            let _right_or_wrong = check_checkpoint(&damaged, &config);
+        }
+        assert!(check_checkpoint(&whole[..at], &config).is_err(), "cut off at {at}");
+    }
+}
+
 /// Writes a checkpoint that vouches for itself.
 fn forge(path: &Path, checkpoint: &Checkpoint) {
     Checkpoints::of(path, Schedule { keep: 100, ..Schedule::default() }).save(checkpoint).unwrap();
