@@ -1,12 +1,12 @@
-//! A run folder, and everything that a report computes of it.
+//! A run folder, the recorded run in it, and everything that a report computes of them.
 #![no_main]
 
 use std::sync::LazyLock;
 
 use rayclip_fuzz::{folder, write_parts};
 use rayclip_report::{
-    Facts, Measure, Run, closing_table, differences_table, estimates_table, last_rays, missing,
-    verdict_sentence,
+    Facts, Measure, Recorded, Run, closing_table, differences_table, estimates_table, last_rays,
+    missing, verdict_sentence,
 };
 use tempfile::TempDir;
 
@@ -16,11 +16,19 @@ static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
     folder
 });
 
-const NAMES: [&str; 5] =
-    ["cycles.csv", "summary.json", "config.toml", "latency.csv", "rays/cycle_00.safetensors"];
+const NAMES: [&str; 7] = [
+    "cycles.csv",
+    "summary.json",
+    "config.toml",
+    "latency.csv",
+    "accuracy.csv",
+    "measurements.safetensors",
+    "rays/cycle_00.safetensors",
+];
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     write_parts(FOLDER.path(), NAMES, bytes);
+    let _ = Recorded::read(FOLDER.path());
     let Ok((run, mut gaps)) = Run::read_what_is_there(FOLDER.path()) else { return };
     closing_table(&run);
     last_rays(&run, &mut gaps);

@@ -96,7 +96,7 @@ fn extent() -> impl Strategy<Value = u64> {
 
 fn shape() -> impl Strategy<Value = String> {
     let extents = proptest::collection::vec(extent(), 0..6);
-    extents.prop_map(|all| all.into_iter().map(|extent| format!("{extent},")).collect())
+    extents.prop_map(|all| all.iter().map(u64::to_string).collect::<Vec<_>>().join(","))
 }
 
 proptest! {
@@ -136,7 +136,7 @@ proptest! {
         order in "(True|False|None|1)",
         size in 0_usize..40,
     ) {
-        let header = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': ({shape})}}");
+        let header = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': ({shape},)}}");
         let length = (header.len() as u16).to_le_bytes();
         let bytes = [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), &vec![0; size]].concat();
         let _ = read_npy(&bytes);
@@ -149,7 +149,6 @@ proptest! {
         (begin, end) in (extent(), extent()),
         size in 0_usize..40,
     ) {
-        let shape = shape.trim_end_matches(',');
         let header = format!(r#"{{"a":{{"dtype":"{dtype}","shape":[{shape}],"data_offsets":[{begin},{end}]}}}}"#);
         let length = (header.len() as u64).to_le_bytes();
         let _ = read_tensors(&[&length, header.as_bytes(), &vec![0; size]].concat());

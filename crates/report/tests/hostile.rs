@@ -5,13 +5,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use rayclip_report::{EventFiles, Facts, Run, closing_table, last_rays, missing, write_report};
+use rayclip_report::{
+    EventFiles, Facts, Recorded, Run, closing_table, last_rays, missing, write_report,
+};
 
 #[path = "../../../fuzz/memory.rs"]
 mod memory;
 
-const NAMES: [&str; 5] =
-    ["cycles.csv", "summary.json", "config.toml", "latency.csv", "rays/cycle_00.safetensors"];
+const NAMES: [&str; 7] = [
+    "cycles.csv",
+    "summary.json",
+    "config.toml",
+    "latency.csv",
+    "accuracy.csv",
+    "measurements.safetensors",
+    "rays/cycle_00.safetensors",
+];
 
 /// Bytes of the files of [`NAMES`].
 type Parts = Vec<Vec<u8>>;
@@ -62,6 +71,10 @@ impl Folder {
                 None => drop(fs::remove_file(path)),
             }
         }
+        // A recorded run may lie in the same folder.
+        if let Err(error) = Recorded::read(&self.run()) {
+            assert!(!error.to_string().is_empty());
+        }
         let (run, mut gaps) = match Run::read_what_is_there(&self.run()) {
             Ok(found) => found,
             Err(error) => {
@@ -103,6 +116,9 @@ fn a_whole_folder_has_no_gap() {
     // Of the second clip there are no rays.
     assert!(gaps.len() == 1 && gaps[0].contains("cannot be read"), "{gaps:?}");
     assert_eq!((facts.rays.len(), facts.widths.len()), (1, 3));
+    let folder = Folder::new();
+    folder.read(&whole());
+    assert_eq!(Recorded::read(&folder.run()).unwrap().entropies.len(), 24);
 }
 
 #[test]
@@ -161,7 +177,7 @@ const ABSURD: [&str; 14] = [
 fn absurd_values_in_a_table_are_reported() {
     let folder = Folder::new();
     let whole = whole();
-    for (place, name) in [(0, "cycles.csv"), (3, "latency.csv")] {
+    for (place, name) in [(0, "cycles.csv"), (3, "latency.csv"), (4, "accuracy.csv")] {
         let text = String::from_utf8(whole[place].clone()).unwrap();
         let columns = text.lines().next().unwrap().split(',').count();
         for column in 0..columns {
@@ -232,7 +248,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_answered(
-        place in 0_usize..5,
+        place in 0_usize..7,
         bytes in proptest::collection::vec(any::<u8>(), 0..200),
         at in 0_usize..400,
     ) {
