@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rayclip_data::digits::{DigitsConfig, draw};
 use rayclip_trainer::presets::{Layers, Setting, resolve};
-use rayclip_trainer::{Backend, Event, Observer, RunDir, run};
+use rayclip_trainer::{Backend, Conduct, Event, Observer, RunDir, run};
 
 const BATCHES: u64 = 20;
 
@@ -39,7 +39,8 @@ fn steps(criterion: &mut Criterion) {
                     run(
                         &config,
                         data.clone(),
-                        Backend { device: &device, name, at_once: None },
+                        Backend { device: &device, name },
+                        Conduct::default(),
                         &folder,
                         &mut Silent,
                     )

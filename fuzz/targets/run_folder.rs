@@ -16,8 +16,10 @@ static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
     folder
 });
 
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 9] = [
     "cycles.csv",
+    "timings.csv",
+    "progress.json",
     "summary.json",
     "config.toml",
     "latency.csv",

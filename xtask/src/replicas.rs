@@ -86,9 +86,9 @@ fn seconds(
         .status()
         .context("cannot start the release binary")?;
     ensure!(status.success(), "a run of {width} neurons failed");
-    let summary: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(out.join("summary.json"))?)?;
-    summary["train_seconds"].as_f64().context("no train_seconds in summary")
+    let progress: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(out.join("progress.json"))?)?;
+    progress["train_seconds"].as_f64().context("no train_seconds in progress.json")
 }
 
 fn median(values: &mut [f64]) -> f64 {

@@ -88,7 +88,10 @@ fn run_once(binary: &Path, flags: &[String], device: &str) -> anyhow::Result<Mea
     let seconds = began.elapsed().as_secs_f64();
     ensure!(child.wait()?.success(), "rayclip {flags:?} on {device} failed");
     let summary: serde_json::Value = serde_json::from_slice(&fs::read(out.join("summary.json"))?)?;
-    let number = |key: &str| summary[key].as_f64().with_context(|| format!("no {key} in summary"));
+    let progress: serde_json::Value =
+        serde_json::from_slice(&fs::read(out.join("progress.json"))?)?;
+    let number =
+        |key: &str| progress[key].as_f64().with_context(|| format!("no {key} in progress.json"));
     let (training, compressing) = (number("train_seconds")?, number("compress_seconds")?);
     Ok(Measured {
         seconds,

@@ -68,7 +68,8 @@ mod tests {
 
     #[test]
     fn a_report_names_version_folder_and_what_to_do() {
-        let text = lines("index out of bounds", Some("src/a.rs:3:5"), Some("runs/a".as_ref()), None);
+        let text =
+            lines("index out of bounds", Some("src/a.rs:3:5"), Some("runs/a".as_ref()), None);
         for part in [
             env!("CARGO_PKG_VERSION"),
             "index out of bounds (src/a.rs:3:5)",

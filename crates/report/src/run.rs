@@ -411,11 +411,21 @@ mod tests {
             (":9", ":18446744073709551615", "parameters_before"),
             ("\"test\":1", "\"test\":1e3,\"classes\":2", "summary.json"),
             ("\"test\":1", "\"test\":1,\"image_shape\":[4294967296,4294967296]", "image_shape"),
+        ];
+        for (good, bad, expected) in absurd {
+            fs::write(folder.path().join("summary.json"), summary.replacen(good, bad, 1)).unwrap();
+            assert!(message().contains(expected), "{bad}: {}", message());
+        }
+        fs::write(folder.path().join("summary.json"), summary).unwrap();
+        let absurd = [
+            ("[4]", "[0]", "no network has"),
+            (":9", ":18446744073709551615", "batches is a number"),
             ("\"seconds\":1", "\"seconds\":-1", "seconds is a number"),
             ("\"seconds\":1", "\"seconds\":1e300", "seconds is a number"),
         ];
         for (good, bad, expected) in absurd {
-            fs::write(folder.path().join("summary.json"), summary.replacen(good, bad, 1)).unwrap();
+            let text = progress.replacen(good, bad, 1);
+            fs::write(folder.path().join("progress.json"), text).unwrap();
             assert!(message().contains(expected), "{bad}: {}", message());
         }
         let deep = summary.replacen("[4]", &format!("[4],\"x\":{}", "[".repeat(100_000)), 1);

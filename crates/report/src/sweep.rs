@@ -70,7 +70,12 @@ pub fn sweep_results(
             let test = |cycle| comparison.estimate(Measure::AccuracyAfterTraining, cycle, method);
             let rung = comparison.rungs.values().filter(small).find(|r| test(r.cycle).is_some());
             let Some(rung) = rung else { continue };
-            let batches = number("training", "batches_per_cycle").checked_mul(rung.cycle + 2);
+            let batches = match run.setting("training", "batches_per_cycle") {
+                Some(_) => run
+                    .count("training", "batches_per_cycle")
+                    .and_then(|batches| batches.checked_mul(rung.cycle + 2)),
+                None => Some(0),
+            };
             let batches = batches.ok_or_else(|| ReportError::Format {
                 path: run.folder.join("config.toml"),
                 reason: "training.batches_per_cycle is more than can be counted".into(),

@@ -12,8 +12,10 @@ use rayclip_report::{
 #[path = "../../../fuzz/memory.rs"]
 mod memory;
 
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 9] = [
     "cycles.csv",
+    "timings.csv",
+    "progress.json",
     "summary.json",
     "config.toml",
     "latency.csv",
@@ -177,7 +179,9 @@ const ABSURD: [&str; 14] = [
 fn absurd_values_in_a_table_are_reported() {
     let folder = Folder::new();
     let whole = whole();
-    for (place, name) in [(0, "cycles.csv"), (3, "latency.csv"), (4, "accuracy.csv")] {
+    for (place, name) in
+        [(0, "cycles.csv"), (1, "timings.csv"), (5, "latency.csv"), (6, "accuracy.csv")]
+    {
         let text = String::from_utf8(whole[place].clone()).unwrap();
         let columns = text.lines().next().unwrap().split(',').count();
         for column in 0..columns {
@@ -209,7 +213,7 @@ fn absurd_values_in_a_table_are_reported() {
 fn absurd_numbers_beside_the_table_are_reported() {
     let folder = Folder::new();
     let whole = whole();
-    for place in [1, 2] {
+    for place in [2, 3, 4] {
         let text = String::from_utf8(whole[place].clone()).unwrap();
         let numbers: Vec<usize> =
             text.match_indices(|c: char| c.is_ascii_digit()).map(|(at, _)| at).collect();
@@ -248,7 +252,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_answered(
-        place in 0_usize..7,
+        place in 0_usize..9,
         bytes in proptest::collection::vec(any::<u8>(), 0..200),
         at in 0_usize..400,
     ) {
@@ -265,15 +269,13 @@ fn a_large_table_of_one_cycle_after_another_is_read_in_time() {
     let mut parts = whole();
     let text = String::from_utf8(parts[0].clone()).unwrap();
     let head = text.lines().next().unwrap().to_owned();
-    let row = |n: usize| {
-        format!("{n},dtc,{n},{},0,4,3,0.25,0.9,0.8,0.85,,,0.5,21,1,0.5,2,3,100", n * 7919)
-    };
+    let row = |n: usize| format!("{n},dtc,{n},{},0,4,3,0.25,0.9,0.8,0.85,,,0.5,21,2,100", n * 7919);
     let rows: Vec<String> = std::iter::once(head).chain((0..20_000).map(row)).collect();
     parts[0] = rows.join("\n").into_bytes();
     // A ladder of four neurons has not so many cycles.
     let facts = folder.read(&parts[..1]).unwrap();
     assert!(facts.runs[0].cycles() <= 4, "{}", facts.runs[0].cycles());
-    parts[1] = String::from_utf8(parts[1].clone())
+    parts[3] = String::from_utf8(parts[3].clone())
         .unwrap()
         .replace("\"widths_before\": [4]", "\"widths_before\": [1048576]")
         .into_bytes();
