@@ -1,4 +1,5 @@
 //! Problems a second of every algorithm: `cargo bench --workspace --bench solver`.
+#![expect(clippy::expect_used, reason = "a benchmark ends where something is not there")]
 
 use std::hint::black_box;
 

@@ -1,4 +1,5 @@
 //! One clip with the training around it: `cargo bench --workspace --bench training`.
+#![expect(clippy::expect_used, reason = "a benchmark ends where something is not there")]
 
 use burn::tensor::Device;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

@@ -1,5 +1,5 @@
 //! End-to-end tests of rayclip: the command line as a user has it, and golden data.
-#![expect(clippy::unwrap_used, reason = "a test ends where something is not there")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not there")]
 #![expect(clippy::print_stdout, reason = "the golden figures are printed for whoever asks")]
 #![expect(clippy::explicit_write, reason = "the harness captures eprintln, and skips must be seen")]
 

@@ -9,6 +9,8 @@ use burn::tensor::wgpu::wgpu::{
 use burn::tensor::{Device, DeviceKind, Tensor};
 use rayclip_trainer::config::DeviceChoice;
 
+use crate::output;
+
 /// A device that was brought up.
 pub(crate) struct Chosen {
     pub(crate) device: Device,
@@ -101,6 +103,24 @@ pub(crate) fn choose(choice: DeviceChoice) -> anyhow::Result<Chosen> {
             reason: format!("{why}; --device flex is a faster CPU backend"),
         })),
     }
+}
+
+/// Says where kernels are chosen by timing: then no two processes need to take the same.
+///
+/// # Errors
+/// That was to be refused.
+pub(crate) fn check_autotune(chosen: &Chosen, deterministic: bool) -> anyhow::Result<()> {
+    let is_gpu = !["flex", "ndarray"].contains(&chosen.name.as_str());
+    if !cfg!(feature = "autotune") || !is_gpu {
+        return Ok(());
+    }
+    let reason = "this rayclip was built with autotune: kernels are chosen by timing, and may be others in the next \
+                  process";
+    if deterministic {
+        bail!("--deterministic: {reason}; build it without, or take --device flex");
+    }
+    output::note(reason);
+    Ok(())
 }
 
 /// As [`choose`], but the faster CPU backend where `auto` finds no GPU: for the solver, and for runs of

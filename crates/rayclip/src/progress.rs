@@ -172,6 +172,11 @@ impl Observer for Progress {
                 let text = format!("skipped: checkpoint {}: {reason}", path.display());
                 self.bars.suspend(|| output::note(&text));
             }
+            Event::NotDeterministic => {
+                let text = "the device gives other bits for the same batch again: a run that is resumed is not, \
+                            to the bit, one that never ended";
+                self.bars.suspend(|| output::note(text));
+            }
             Event::Resumed { batches_done, was } => {
                 self.training.set_position(*batches_done as u64);
                 self.training.reset_eta();

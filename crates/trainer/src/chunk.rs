@@ -183,18 +183,7 @@ impl<'a> Chunk<'a> {
         let (number, first) = (self.cycle.number, self.cycle.done);
         let mut lap = Instant::now();
         while self.cycle.done < batches && !observer.interrupted() {
-            let images = self.order.batch(number, batches, self.cycle.done);
-            let batch = self.splits.train.batch(&images);
-            // Taken out, so that the step may work in its memory.
-            let network = std::mem::replace(&mut self.network, Mlp { layers: vec![] });
-            let (network, losses) =
-                step(network, &mut self.optimizer, batch, self.config.training.loss)?;
-            self.network = network;
-            self.cycle.loss_sums = Some(match self.cycle.loss_sums.take() {
-                Some(sums) => sums + losses,
-                None => losses,
-            });
-            self.cycle.done += 1;
+            self.step()?;
             record.watching(observer).notify(&Event::Batch { cycle: number, widths: &widths });
             if record.checkpoint_is_due() && self.cycle.done < batches {
                 self.spent(&mut lap, record);
@@ -220,6 +209,27 @@ impl<'a> Chunk<'a> {
             return Ok(None);
         }
         Ok(Some(alive.into_iter().map(|place| losses[place]).collect()))
+    }
+
+    /// Trains on the next batch of the cycle.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub(crate) fn step(&mut self) -> Result<(), TrainerError> {
+        let training = &self.config.training;
+        let Cycle { number, done, .. } = self.cycle;
+        let images = self.order.batch(number, training.batches_per_cycle, done);
+        let batch = self.splits.train.batch(&images);
+        // Taken out, so that the step may work in its memory.
+        let network = std::mem::replace(&mut self.network, Mlp { layers: vec![] });
+        let (network, losses) = step(network, &mut self.optimizer, batch, training.loss)?;
+        self.network = network;
+        self.cycle.loss_sums = Some(match self.cycle.loss_sums.take() {
+            Some(sums) => sums + losses,
+            None => losses,
+        });
+        self.cycle.done += 1;
+        Ok(())
     }
 
     /// Counts the seconds since the last lap.

@@ -118,6 +118,14 @@ pub enum TrainerError {
         "{0}; nothing is lost: `rayclip resume` with --on-divergence freeze goes on with the others"
     )]
     Diverged(Divergence),
+    /// The device does not repeat itself, and that was asked for.
+    #[error(
+        "--deterministic: {device} gives other bits for the same batch again; take --device flex, or leave it out"
+    )]
+    NotDeterministic {
+        /// Backend and adapter.
+        device: String,
+    },
     /// A file that the run needs cannot be made.
     #[error("cannot encode {what}: {reason}")]
     Encode {

@@ -44,6 +44,9 @@ pub enum Event<'a> {
         /// The backend and adapter that they were done on, where it is another.
         was: Option<&'a str>,
     },
+    /// The device gives other bits for the same batch again: a run that is resumed is not one that never
+    /// ended.
+    NotDeterministic,
     /// A batch was trained on (or, on a GPU, queued).
     Batch {
         /// The cycle.

@@ -14,6 +14,7 @@ mod compensate;
 pub mod config;
 mod criteria;
 mod cycle;
+mod determinism;
 mod device;
 mod energy;
 mod error;

@@ -10,6 +10,8 @@ use crate::checkpoint::{Checkpoint, Place, Schedule};
 use crate::chunk::Chunk;
 use crate::chunk_size::{ChunkSize, chunk_size, split};
 use crate::config::{Method, Normalization};
+use crate::determinism::repeats;
+use crate::device::is_host;
 use crate::events::{DataSummary, Event, Observer, Outcome, Summary};
 use crate::images::{DeviceImages, PixelScale, Splits};
 use crate::ladder::{halvings, ladder, scratch_clips};
@@ -38,6 +40,8 @@ pub struct Conduct {
     pub checkpoints: Schedule,
     /// What a replica does that diverges.
     pub on_divergence: OnDivergence,
+    /// Whether a GPU is refused that gives other bits for the same batch again; else it is told.
+    pub deterministic: bool,
 }
 
 /// What a replica does whose loss, weights or scores are not finite any more.
@@ -84,23 +88,27 @@ pub fn run(
     for skipped in &skipped {
         observer.notify(&Event::CheckpointSkipped { path: &skipped.path, reason: &skipped.reason });
     }
-    let (mut record, plan, from) = match found {
-        Some((Checkpoint { state, .. }, (record, chunk))) => {
-            if state.data != data.digest {
-                return Err(TrainerError::OtherData { path: folder.path().to_path_buf() });
-            }
-            let plan = Plan::again(config, &state.clipped, &state.scratch);
-            let was = (state.device != backend.name).then_some(state.device.as_str());
-            plan.announce(config, observer);
-            observer.notify(&Event::Resumed { batches_done: state.batches_done, was });
-            (record, plan, Some((state.place, chunk)))
+    let (mut record, plan, from) = if let Some((Checkpoint { state, .. }, (record, chunk))) = found
+    {
+        if state.data != data.digest {
+            return Err(TrainerError::OtherData { path: folder.path().to_path_buf() });
         }
-        None => {
-            let plan = Plan::of(config, on, splits.train.len(), conduct.at_once)?;
-            plan.announce(config, observer);
-            (fresh(), plan, None)
-        }
+        let plan = Plan::again(config, &state.clipped, &state.scratch);
+        let was = (state.device != backend.name).then_some(state.device.as_str());
+        plan.announce(config, observer);
+        observer.notify(&Event::Resumed { batches_done: state.batches_done, was });
+        (record, plan, Some((state.place, chunk)))
+    } else {
+        let plan = Plan::of(config, on, splits.train.len(), conduct.at_once)?;
+        plan.announce(config, observer);
+        (fresh(), plan, None)
     };
+    if !is_host(backend.device) && !no_panic(|| plan.repeats(config, &splits, on))? {
+        if conduct.deterministic {
+            return Err(TrainerError::NotDeterministic { device: backend.name.to_owned() });
+        }
+        observer.notify(&Event::NotDeterministic);
+    }
     record.started(plan.batches(config), plan.numbers())?;
 
     let outcome = no_panic(|| {
@@ -325,6 +333,17 @@ impl Plan {
             record.done(all);
         }
         Ok(Outcome::Finished)
+    }
+
+    /// Whether the device gives the same bits for the first batches of the first chunk again.
+    fn repeats(
+        &self,
+        config: &RunConfig,
+        splits: &Splits,
+        on: (&MlpShape, &Device),
+    ) -> Result<bool, TrainerError> {
+        let first = self.clipped.iter().chain(&self.scratch).next();
+        first.map_or(Ok(true), |replicas| repeats(config, splits, replicas, on))
     }
 
     /// How long networks take at the halvings of the width.

@@ -95,7 +95,7 @@ impl RunDir {
     pub fn open(path: &Path, config: &RunConfig) -> Result<Self, TrainerError> {
         let found = Self::find(path, config)?;
         let run = Self { path: path.to_path_buf(), _lock: FolderLock::take(path)? };
-        run.remove_partial_files(&run.path)?;
+        remove_partial_files(&run.path)?;
         if found == Found::Nothing {
             run.write("config.toml", encode(config)?.as_bytes())?;
             run.write_cycles(&[])?;
@@ -301,21 +301,6 @@ impl RunDir {
         )
     }
 
-    /// Removes what a process that was killed had begun to write.
-    fn remove_partial_files(&self, folder: &Path) -> Result<(), TrainerError> {
-        let entries = fs::read_dir(folder).map_err(|source| io("read", folder, source))?;
-        for entry in entries {
-            let entry = entry.map_err(|source| io("read", folder, source))?;
-            let (path, kind) = (entry.path(), entry.file_type());
-            if kind.is_ok_and(|kind| kind.is_dir()) {
-                self.remove_partial_files(&path)?;
-            } else if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
-                fs::remove_file(&path).map_err(|source| io("remove", &path, source))?;
-            }
-        }
-        Ok(())
-    }
-
     /// Writes what a checkpoint has too: after a loss of power the run that goes on writes it again.
     fn write_again(&self, name: &str, bytes: &[u8]) -> Result<(), TrainerError> {
         let path = self.path.join(name);
@@ -327,6 +312,21 @@ impl RunDir {
         let path = self.path.join(name);
         rayclip_data::write_whole(&path, bytes).map_err(|source| io("write", &path, source))
     }
+}
+
+/// Removes what a process that was killed had begun to write.
+fn remove_partial_files(folder: &Path) -> Result<(), TrainerError> {
+    let entries = fs::read_dir(folder).map_err(|source| io("read", folder, source))?;
+    for entry in entries {
+        let entry = entry.map_err(|source| io("read", folder, source))?;
+        let (path, kind) = (entry.path(), entry.file_type());
+        if kind.is_ok_and(|kind| kind.is_dir()) {
+            remove_partial_files(&path)?;
+        } else if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
+            fs::remove_file(&path).map_err(|source| io("remove", &path, source))?;
+        }
+    }
+    Ok(())
 }
 
 /// Bytes of the largest configuration or summary that is read.

@@ -22,6 +22,7 @@ pub(crate) fn step(
     let tracked = network.tracked();
     let scores = class_scores(loss, tracked.forward(batch.images));
     let losses = cross_entropy(scores, batch.labels);
-    let gradients = losses.clone().sum().backward();
+    // A sum over an axis: that over a whole tensor may add up in any order on a GPU.
+    let gradients = losses.clone().sum_dim(0).backward();
     Ok((optimizer.step(tracked, &gradients)?, losses.inner()))
 }

@@ -237,6 +237,9 @@ pub(crate) struct SafetyArgs {
     /// (it ends the run) [default: freeze]
     #[arg(long, value_name = "NAME", value_parser = on_divergence)]
     pub(crate) on_divergence: Option<OnDivergence>,
+    /// Refuse a GPU that gives other bits for the same batch again (on the CPU all backends repeat themselves)
+    #[arg(long)]
+    pub(crate) deterministic: bool,
 }
 
 #[derive(Debug, Args)]
@@ -303,7 +306,7 @@ impl SafetyArgs {
             keep: self.keep_checkpoints.unwrap_or(keep),
         };
         let on_divergence = self.on_divergence.unwrap_or_default();
-        Conduct { at_once, checkpoints, on_divergence }
+        Conduct { at_once, checkpoints, on_divergence, deterministic: self.deterministic }
     }
 }
 

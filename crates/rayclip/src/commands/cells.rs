@@ -42,6 +42,7 @@ impl Cells {
     /// Brings the device up.
     pub(crate) fn new(choice: DeviceChoice, conduct: Conduct, mode: Mode) -> anyhow::Result<Self> {
         let chosen = device::choose_fast(choice)?;
+        device::check_autotune(&chosen, conduct.deterministic)?;
         if mode != Mode::Quiet {
             output::note(&format!("device: {} — {}", chosen.name, chosen.reason));
         }
@@ -94,9 +95,10 @@ impl Cells {
             Ok((dataset, _)) => dataset.clone(),
             Err(error) => return Ok(End::Failed(output::chain(&error))),
         };
-        let folder = match folder.exists() {
-            true => RunDir::open(folder, config)?,
-            false => RunDir::create(folder, config)?,
+        let folder = if folder.exists() {
+            RunDir::open(folder, config)?
+        } else {
+            RunDir::create(folder, config)?
         };
         panic::knows_folder(folder.path());
         let mut progress = self.progress(config);

@@ -59,7 +59,7 @@ pub(crate) fn close(trained: &Trained, baseline: Option<&str>, mode: Mode) -> an
     if run.clips.is_empty() {
         output::note("there was no clip: there is nothing to compare");
     } else {
-        let comparison = Comparison::of(&[run.clone()])?;
+        let comparison = Comparison::of(std::slice::from_ref(&run))?;
         write_comparison(&comparison, folder)?;
         let baseline = baseline.and_then(|name| {
             let known = comparison.method(name).ok();

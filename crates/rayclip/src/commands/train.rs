@@ -9,7 +9,7 @@ use rayclip_trainer::config::DeviceChoice;
 use rayclip_trainer::{Backend, Conduct, Found, Outcome, RunConfig, RunDir};
 
 use crate::args::{OutArgs, ShowArgs};
-use crate::device::Chosen;
+use crate::device::{self, Chosen};
 use crate::interrupt::{self, Interrupt};
 use crate::output;
 use crate::panic;
@@ -50,6 +50,7 @@ pub(crate) fn train(
     let source = Source::from_name(&config.data.source);
     let dataset = progress.while_loading(|report| source.load(report))?;
     let chosen = choose(config.device)?;
+    device::check_autotune(&chosen, conduct.deterministic)?;
     // What the folder holds repeats the run on the same backend.
     config.device = chosen.resolved(config.device);
     let config = &config;

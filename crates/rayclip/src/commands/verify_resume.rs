@@ -266,7 +266,7 @@ fn first_difference(one: &Path, other: &Path) -> anyhow::Result<Option<String>> 
         };
         if here != there {
             let shared = here.iter().zip(there).take_while(|(a, b)| a == b).count();
-            let line = here[..shared].iter().filter(|byte| **byte == b'\n').count() + 1;
+            let line = here[..shared].split(|byte| *byte == b'\n').count();
             return Ok(Some(format!(
                 "{name_shown} from byte {shared} (line {line}) on, in {} and {}",
                 one.display(),

@@ -158,7 +158,7 @@ fn a_checkpoint_cut_off_anywhere_or_with_a_wrong_bit_is_passed_over() {
     let (config, path, names) = interrupted(parent.path());
     assert_eq!(names.len(), 2, "{names:?}");
     assert_eq!(latest(&config, &path), (Some(4), vec![]));
-    let [before, last] = names.as_slice() else { unreachable!() };
+    let (before, last) = (&names[0], &names[1]);
     let (first, whole) = (fs::read(before).unwrap(), fs::read(last).unwrap());
     fs::remove_file(before).unwrap();
     for length in 0..whole.len() {
@@ -214,6 +214,25 @@ fn a_wrong_byte_is_survived_even_where_nothing_vouches_for_the_others() {
     }
 }
 
+#[test]
+fn what_is_fuzzed_is_a_checkpoint_and_what_was_found_is_answered() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz");
+    let of = |kind: &str| {
+        let entries = fs::read_dir(fuzz.join(kind).join("checkpoint")).into_iter().flatten();
+        entries.map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect::<Vec<_>>()
+    };
+    // Those of the target, as far as a checkpoint is looked at.
+    let config = config(&["data.validation=0.0"]);
+    let seeds = of("seeds");
+    assert!(seeds.len() >= 3 && seeds.iter().all(|seed| check_checkpoint(seed, &config).is_ok()));
+    for found in of("found") {
+        let _right_or_wrong = check_checkpoint(&found, &config);
+    }
+}
+
+/// What is done to a checkpoint.
+type Spoil = fn(&mut Checkpoint);
+
 /// Writes a checkpoint that vouches for itself.
 fn forge(path: &Path, checkpoint: &Checkpoint) {
     Checkpoints::of(path, Schedule { keep: 100, ..Schedule::default() }).save(checkpoint).unwrap();
@@ -224,7 +243,6 @@ fn a_state_that_no_run_is_in_is_refused_though_its_sum_is_right() {
     let parent = tempfile::tempdir().unwrap();
     let (config, path, names) = interrupted(parent.path());
     let sound = Checkpoint::decode(&fs::read(&names[1]).unwrap(), &config).unwrap();
-    type Spoil = fn(&mut Checkpoint);
     let spoils: [(&str, Spoil); 17] = [
         ("beyond the last cycle", |c| c.state.place.cycle = usize::MAX),
         ("beyond the last batch", |c| c.state.place.done = 4),

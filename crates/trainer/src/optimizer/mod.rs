@@ -19,6 +19,9 @@ const EPSILON: f32 = 1e-8;
 
 type State = Option<AdamState<3>>;
 
+/// Both moments of a parameter, by its name in the network.
+pub(crate) type NamedMoments = (String, [Tensor<3>; 2]);
+
 /// Adam and its moments, one a parameter.
 pub(crate) struct Optimizer {
     adam: Adam,
@@ -80,7 +83,7 @@ impl Optimizer {
 
     /// Steps that the moments are of, and both moments of every parameter by its name in the network; nothing
     /// before the first step.
-    pub(crate) fn moments(&self) -> Option<(usize, Vec<(String, [Tensor<3>; 2])>)> {
+    pub(crate) fn moments(&self) -> Option<(usize, Vec<NamedMoments>)> {
         let moments = self.layers.iter().enumerate().flat_map(|(index, layer)| {
             [("weight", &layer.weight), ("bias", &layer.bias)].map(|(kind, state)| {
                 let AdamState { momentum } = state.as_ref()?;
