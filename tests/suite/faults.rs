@@ -147,14 +147,14 @@ fn a_tensor_that_the_adapter_cannot_bind_is_refused_before_training() {
     }
     let folder = tempfile::tempdir().unwrap();
     let data = small_data(folder.path());
-    let flags = ["--device", "wgpu", "--hidden", "1000000,1000000", "--out", "run", "--quiet"];
+    let flags = ["--device", "wgpu", "--hidden", "60000,60000", "--out", "run", "--quiet"];
     let message = refused(folder.path(), &small_run(&data, &flags));
     assert!(
         message.contains("the device binds") && message.contains("network.hidden"),
         "{message}"
     );
     // And what no memory holds.
-    let flags = ["--device", "flex", "--hidden", "1000000,1000000", "--out", "flex", "--quiet"];
+    let flags = ["--device", "flex", "--hidden", "60000,60000", "--out", "flex", "--quiet"];
     let message = refused(folder.path(), &small_run(&data, &flags));
     assert!(message.contains("free") && message.contains("network.hidden"), "{message}");
 }
