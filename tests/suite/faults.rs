@@ -159,6 +159,37 @@ fn a_tensor_that_the_adapter_cannot_bind_is_refused_before_training() {
     assert!(message.contains("free") && message.contains("network.hidden"), "{message}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_device_whose_memory_runs_out_ends_the_run_and_leaves_nothing_half_written() {
+    let test = "a_device_whose_memory_runs_out_ends_the_run_and_leaves_nothing_half_written";
+    if devices().iter().all(|(name, _)| *name != "wgpu") {
+        return skipped(test, "there is no adapter");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let data = small_data(folder.path());
+    let wide = ["--device", "wgpu", "--hidden", "4000,4000", "--out", "run", "--quiet"];
+    let short = ["--set", "training.batches_per_cycle=1", "--set", "compression.min_width=3999"];
+    let flags = small_run(&data, &[&wide[..], &short].concat());
+    // The software adapter takes the memory of the process.
+    let limited = "ulimit -v 2200000; exec \"$@\"";
+    let result = script(folder.path(), limited, &flags);
+    if result.status.success() {
+        return skipped(test, "the adapter has memory of its own");
+    }
+    let stderr = text(&result.stderr);
+    // After a driver that fell, no line need be there; a message that is names what happened.
+    let told = stderr.to_lowercase().contains("memory") || stderr.contains("does not work");
+    assert!(told || result.status.code().is_none(), "{:?} {stderr}", result.status);
+    let run = folder.path().join("run");
+    if run.exists() {
+        let config = fs::read_to_string(run.join("config.toml")).unwrap();
+        assert!(config.contains("wgpu"), "{config}");
+        let message = refused(folder.path(), &small_run(&data, &["--out", "run", "--seed", "8"]));
+        assert!(message.contains("another run"), "{message}");
+    }
+}
+
 #[test]
 fn a_reader_that_went_away_is_no_reason_to_end() {
     let folder = tempfile::tempdir().unwrap();

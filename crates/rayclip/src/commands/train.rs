@@ -87,6 +87,9 @@ pub(crate) fn train(
     progress.finish(&summary, folder.path());
     let diverged = summary.replicas.iter().any(|replica| replica.outcome == Outcome::Diverged);
     let folder = folder.path().to_path_buf();
+    if summary.outcome == Outcome::Interrupted && mode == Mode::Lines {
+        output::note(&format!("`rayclip resume {}` goes on with it", folder.display()));
+    }
     Ok(Trained { folder, outcome: summary.outcome, diverged })
 }
 

@@ -91,12 +91,14 @@ impl HostTensors {
             .iter()
             .map(|(name, (extents, values))| match values {
                 Values::Single(values) => {
-                    let bytes = values.iter().flat_map(|value| value.to_le_bytes());
-                    (name, Dtype::F32, extents, bytes.collect())
+                    let mut bytes = Vec::with_capacity(size_of_val(values.as_slice()));
+                    values.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
+                    (name, Dtype::F32, extents, bytes)
                 }
                 Values::Double(values) => {
-                    let bytes = values.iter().flat_map(|value| value.to_le_bytes());
-                    (name, Dtype::F64, extents, bytes.collect())
+                    let mut bytes = Vec::with_capacity(size_of_val(values.as_slice()));
+                    values.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
+                    (name, Dtype::F64, extents, bytes)
                 }
             })
             .collect();
