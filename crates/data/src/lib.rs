@@ -20,7 +20,7 @@ pub use dataset::{Dataset, Split};
 pub use digest::sha256;
 pub use error::DataError;
 pub use source::Source;
-pub use whole::{PARTIAL, read_whole, sync_files, write_whole, write_whole_unsynced};
+pub use whole::{PARTIAL, read_whole, sync_file, write_whole, write_whole_unsynced};
 
 /// Told how far loading has come: `(done, total)` in the unit of the source (images or files).
 pub type Progress<'a> = dyn Fn(u64, u64) + Sync + 'a;

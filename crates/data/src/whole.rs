@@ -18,7 +18,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// As [`write_whole`] without syncing, which takes milliseconds: a reader never finds half a file, but a
-/// loss of power may leave one, until [`sync_files`].
+/// loss of power may leave one, until [`sync_file`].
 ///
 /// # Errors
 /// As [`write_whole`].
@@ -46,23 +46,13 @@ fn write(path: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes the files of a folder outlast a loss of power; nothing where there is no folder.
+/// Makes a file outlast a loss of power.
 ///
 /// # Errors
 /// The file system refuses.
-pub fn sync_files(folder: &Path) -> io::Result<()> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_type()?.is_file() {
-            // Windows syncs what can be written to.
-            File::options().write(true).open(entry.path())?.sync_all()?;
-        }
-    }
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+pub fn sync_file(path: &Path) -> io::Result<()> {
+    // Windows syncs what can be written to.
+    File::options().read(true).write(cfg!(windows)).open(path)?.sync_all()
 }
 
 /// Opens the file `path` to read it.

@@ -6,13 +6,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
 use rayclip_data::{arrays, read_whole};
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
-use crate::{Layer, Mlp, MlpShape, ModelError};
+use crate::{Mlp, MlpShape, ModelError};
 
 /// The most bytes of a description; it has a few hundred.
 const MOST_DESCRIPTION_BYTES: u64 = 1 << 20;
@@ -36,13 +35,7 @@ pub struct Description {
 /// # Errors
 /// A weight cannot be read from its device.
 pub fn save(network: &Mlp, description: &Description) -> Result<(Vec<u8>, Vec<u8>), ModelError> {
-    let mut tensors = BTreeMap::new();
-    for (index, layer) in network.layers.iter().enumerate() {
-        tensors.insert(format!("layer_{index}.weight"), layer.weight.val());
-        if let Some(bias) = &layer.bias {
-            tensors.insert(format!("layer_{index}.bias"), bias.val());
-        }
-    }
+    let tensors: BTreeMap<String, Tensor<3>> = network.named().collect();
     let mut payloads = Vec::new();
     for (name, tensor) in tensors {
         let extents = tensor.dims();
@@ -100,38 +93,20 @@ pub fn load(
     }
     let bytes = read(weights, arrays::MOST_BYTES)?;
     let tensors = arrays::tensors(&bytes).map_err(|reason| format(weights, reason))?;
-    let tensor = |name: String, extents: [usize; 3]| {
-        let Ok(view) = tensors.tensor(&name) else {
+    let network = Mlp::from_named(shape, |name, extents| {
+        let Ok(view) = tensors.tensor(name) else {
             return Err(format(weights, format!("there is no tensor {name}")));
         };
         if view.dtype() != Dtype::F32 || view.shape() != extents {
-            return Err(format(
-                weights,
-                format!(
-                    "{name} is {:?} {:?}, expected F32 {extents:?}",
-                    view.dtype(),
-                    view.shape()
-                ),
-            ));
+            let (kind, found) = (view.dtype(), view.shape());
+            let reason = format!("{name} is {kind:?} {found:?}, expected F32 {extents:?}");
+            return Err(format(weights, reason));
         }
         let (words, _) = view.data().as_chunks::<4>();
         let values: Vec<f32> = words.iter().map(|&word| f32::from_le_bytes(word)).collect();
-        let tensor = Tensor::from_data(TensorData::new(values, extents), device);
-        Ok(Param::from_tensor(tensor))
-    };
-    let layers = shape
-        .layers()
-        .enumerate()
-        .map(|(index, (fan_in, fan_out))| {
-            let weight =
-                tensor(format!("layer_{index}.weight"), [shape.replicas, fan_in, fan_out])?;
-            let bias = shape
-                .bias
-                .then(|| tensor(format!("layer_{index}.bias"), [shape.replicas, 1, fan_out]));
-            Ok(Layer { weight, bias: bias.transpose()? })
-        })
-        .collect::<Result<_, ModelError>>()?;
-    Ok((Mlp { layers }, description_value))
+        Ok(Tensor::from_data(TensorData::new(values, extents), device))
+    })?;
+    Ok((network, description_value))
 }
 
 #[cfg(test)]

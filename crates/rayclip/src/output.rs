@@ -7,12 +7,12 @@ use std::io::Write;
 
 /// A line of results.
 pub(crate) fn result(line: &str) {
-    let _reader_went_away = writeln!(std::io::stdout(), "{line}");
+    let _reader_went_away = writeln!(std::io::stdout(), "{}", shown(line));
 }
 
 /// A line for the person at the terminal.
 pub(crate) fn note(line: &str) {
-    let _reader_went_away = writeln!(std::io::stderr(), "{line}");
+    let _reader_went_away = writeln!(std::io::stderr(), "{}", shown(line));
 }
 
 /// An error with its causes.
@@ -20,11 +20,15 @@ pub(crate) fn error(error: &anyhow::Error) {
     note(&format!("error: {}", chain(error)));
 }
 
-/// An error with its causes, in one line. What files say of themselves may be in it: a terminal must not obey.
+/// What a terminal does not obey: what files say of themselves may be in a line.
+fn shown(line: &str) -> String {
+    line.replace(|c: char| c.is_control() && !['\n', '\t'].contains(&c), "\u{fffd}")
+}
+
+/// An error with its causes, in one line.
 pub(crate) fn chain(error: &anyhow::Error) -> String {
     let texts: Vec<String> = error.chain().map(ToString::to_string).collect();
-    let obeyed = |c: char| c.is_control() && c != '\n';
-    texts.join(": ").replace(obeyed, "\u{fffd}")
+    texts.join(": ")
 }
 
 #[cfg(test)]
@@ -33,7 +37,6 @@ mod tests {
 
     #[test]
     fn a_terminal_is_told_nothing_but_text() {
-        let error = anyhow::anyhow!("inner \u{1b}[2J").context("outer");
-        assert_eq!(chain(&error), "outer: inner \u{fffd}[2J");
+        assert_eq!(shown("a \u{1b}[2J\n\tb"), "a \u{fffd}[2J\n\tb");
     }
 }

@@ -188,6 +188,7 @@ impl<'a> Chunk<'a> {
             if record.checkpoint_is_due() && self.cycle.done < batches {
                 self.spent(&mut lap, record);
                 self.checkpoint(record)?;
+                lap = Instant::now();
             }
         }
         let sums = self.cycle.loss_sums.clone();

@@ -126,6 +126,18 @@ pub enum TrainerError {
         /// Backend and adapter.
         device: String,
     },
+    /// There are checkpoints, and none can be used.
+    #[error(
+        "no checkpoint can be used, and they were left alone: {}: {reason}; to begin anew, name another folder \
+         with --out",
+        path.display()
+    )]
+    Checkpoint {
+        /// The last of them.
+        path: PathBuf,
+        /// What keeps it from being used.
+        reason: String,
+    },
     /// A file that the run needs cannot be made.
     #[error("cannot encode {what}: {reason}")]
     Encode {

@@ -41,7 +41,7 @@ pub enum Event<'a> {
     Resumed {
         /// Batches that are done already.
         batches_done: usize,
-        /// The backend and adapter that they were done on, where it is another.
+        /// The backend and adapter that they were done on, and by which rayclip, where it is another.
         was: Option<&'a str>,
     },
     /// The device gives other bits for the same batch again: a run that is resumed is not one that never

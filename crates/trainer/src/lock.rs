@@ -1,7 +1,7 @@
 //! One process at a time in a folder.
 
 use std::fs::{File, TryLockError};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 
 use crate::TrainerError;
@@ -43,10 +43,17 @@ impl FolderLock {
                 let process = holder.trim().parse().ok();
                 return Err(TrainerError::Locked { path: folder.to_path_buf(), process });
             }
+            Err(TryLockError::Error(source)) if source.kind() == ErrorKind::Unsupported => {
+                tracing::warn!(
+                    "{} cannot be locked: keep a second rayclip out of it",
+                    path.display()
+                );
+            }
             Err(TryLockError::Error(source)) => return Err(io("lock")(source)),
         }
-        file.set_len(0).map_err(io("write"))?;
-        file.write_all(std::process::id().to_string().as_bytes()).map_err(io("write"))?;
+        // On a disk that is full, a second process is not told the number.
+        let named = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
+        let _unnamed = named;
         Ok(Self { file })
     }
 }

@@ -173,6 +173,8 @@ impl<'a> Record<'a> {
         self.kept = kept.collect();
         self.joules_before = state.chunk.joules;
         self.progress = Progress {
+            cycle: state.place.cycle,
+            widths: state.widths(self.config)?,
             batches_done: state.batches_done,
             resumed: state.resumed + 1,
             train_seconds: state.train_seconds,

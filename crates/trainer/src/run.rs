@@ -84,17 +84,18 @@ pub fn run(
         let chunk = Chunk::restore(config, &splits, on, checkpoint)?;
         Ok((record, chunk))
     };
-    let (found, skipped) = folder.checkpoints(conduct.checkpoints).latest(config, restore);
+    let checkpoints = folder.checkpoints(conduct.checkpoints);
+    let (found, skipped) = no_panic(|| checkpoints.latest((config, &data.digest), restore))?;
     for skipped in &skipped {
         observer.notify(&Event::CheckpointSkipped { path: &skipped.path, reason: &skipped.reason });
     }
     let (mut record, plan, from) = if let Some((Checkpoint { state, .. }, (record, chunk))) = found
     {
-        if state.data != data.digest {
-            return Err(TrainerError::OtherData { path: folder.path().to_path_buf() });
-        }
         let plan = Plan::again(config, &state.clipped, &state.scratch);
-        let was = (state.device != backend.name).then_some(state.device.as_str());
+        let now = (backend.name, env!("CARGO_PKG_VERSION"));
+        let was = ((state.device.as_str(), state.engine.as_str()) != now)
+            .then(|| format!("{} by rayclip {}", state.device, state.engine));
+        let was = was.as_deref();
         plan.announce(config, observer);
         observer.notify(&Event::Resumed { batches_done: state.batches_done, was });
         (record, plan, Some((state.place, chunk)))
@@ -139,9 +140,14 @@ pub fn run(
         error: outcome.as_ref().err().map(ToString::to_string),
         ..record.summary()
     };
-    folder.write_progress(&summary.progress)?;
-    folder.write_summary(&summary)?;
-    folder.sync()?;
+    // What says that the run is at its end comes after all that it left.
+    let written = folder
+        .sync()
+        .and_then(|()| folder.write_progress(&summary.progress))
+        .and_then(|()| folder.write_summary(&summary));
+    if outcome.is_ok() {
+        written?;
+    }
     if summary.outcome == Outcome::Finished {
         folder.tidy()?;
     }
@@ -303,7 +309,10 @@ impl Plan {
                 }
                 // What the chunk before took is not this one's.
                 record.joules();
-                Chunk::start(config, splits, replicas, (shape, device))
+                let chunk = Chunk::start(config, splits, replicas, (shape, device))?;
+                // What trains at once is known from here on.
+                chunk.checkpoint(record)?;
+                Ok::<_, TrainerError>(chunk)
             };
         for (number, replicas) in self.clipped.iter().enumerate() {
             let place = Place { chunk: number, ..Place::default() };

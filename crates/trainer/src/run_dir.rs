@@ -28,6 +28,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Checkpoints, Schedule};
+use crate::config::DeviceChoice;
 use crate::lock::FolderLock;
 use crate::method::Method;
 use crate::rays::Rays;
@@ -68,6 +69,7 @@ pub enum Found {
 #[derive(Debug)]
 pub struct RunDir {
     path: PathBuf,
+    found: Found,
     _lock: FolderLock,
 }
 
@@ -88,13 +90,18 @@ impl RunDir {
         Self::open(path, config)
     }
 
-    /// Takes the folder `path`, which exists and holds nothing or a run of `config`, to go on with it.
+    /// Takes the folder `path`, which exists and holds nothing or a run of `config`, to go on with it;
+    /// [`RunDir::found`] says which.
     ///
     /// # Errors
     /// It holds another run, another process works in it, or it cannot be written to.
     pub fn open(path: &Path, config: &RunConfig) -> Result<Self, TrainerError> {
+        // What is another's gets no lock either.
+        Self::find(path, config)?;
+        let lock = FolderLock::take(path)?;
+        // A process that had it until now may have changed what it holds.
         let found = Self::find(path, config)?;
-        let run = Self { path: path.to_path_buf(), _lock: FolderLock::take(path)? };
+        let run = Self { path: path.to_path_buf(), found, _lock: lock };
         remove_partial_files(&run.path)?;
         if found == Found::Nothing {
             run.write("config.toml", encode(config)?.as_bytes())?;
@@ -125,6 +132,7 @@ impl RunDir {
             if !anew && matches!(Self::find(&path, config), Ok(Found::Unfinished)) {
                 match Self::open(&path, config) {
                     Err(TrainerError::Locked { .. }) => {}
+                    Ok(run) if run.found == Found::Finished => {}
                     opened => return opened,
                 }
             }
@@ -153,7 +161,12 @@ impl RunDir {
             // A process that was killed at once may have left the folder alone.
             return if is_empty(path)? { Ok(Found::Nothing) } else { Err(other_run(path)) };
         };
-        if toml::from_slice::<RunConfig>(&text).ok().as_ref() != Some(config) {
+        let mut stored: Option<RunConfig> = toml::from_slice(&text).ok();
+        // One that was not resolved was begun on the device that is taken now, as far as is known.
+        if let Some(stored) = stored.as_mut().filter(|stored| stored.device == DeviceChoice::Auto) {
+            stored.device = config.device;
+        }
+        if stored.as_ref() != Some(config) {
             return Err(other_run(path));
         }
         let summary = read(path, "summary.json")?;
@@ -178,18 +191,29 @@ impl RunDir {
         Some(serde_json::from_slice::<Summary>(&bytes).ok()?.data.digest)
     }
 
+    /// What it held when it was taken.
+    pub fn found(&self) -> Found {
+        self.found
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Makes what was written outlast a loss of power.
+    /// Makes what was written without syncing outlast a loss of power.
     ///
     /// # Errors
     /// The file system refuses.
     pub(crate) fn sync(&self) -> Result<(), TrainerError> {
-        for folder in ["", "kept", "rays"].map(|name| self.path.join(name)) {
-            rayclip_data::sync_files(&folder).map_err(|source| io("sync", &folder, source))?;
+        let mut paths: Vec<PathBuf> =
+            ["cycles.csv", "timings.csv"].map(|name| self.path.join(name)).into();
+        for folder in ["kept", "rays"].map(|name| self.path.join(name)) {
+            let entries = fs::read_dir(folder).into_iter().flatten();
+            paths.extend(entries.filter_map(|entry| Some(entry.ok()?.path())));
+        }
+        for path in paths {
+            rayclip_data::sync_file(&path).map_err(|source| io("sync", &path, source))?;
         }
         Ok(())
     }
@@ -218,7 +242,7 @@ impl RunDir {
         self.write_again("timings.csv", &to_csv(rows)?)
     }
 
-    /// Removes the files of all clips.
+    /// Removes the files of all clips, and the networks of an interruption.
     ///
     /// # Errors
     /// The file system refuses.
@@ -231,6 +255,9 @@ impl RunDir {
                 }
                 _ => {}
             }
+        }
+        for name in ["network.safetensors", "network.json"] {
+            remove(&self.path.join(name))?;
         }
         Ok(())
     }
@@ -315,22 +342,28 @@ impl RunDir {
 }
 
 /// Removes what a process that was killed had begun to write.
-fn remove_partial_files(folder: &Path) -> Result<(), TrainerError> {
-    let entries = fs::read_dir(folder).map_err(|source| io("read", folder, source))?;
-    for entry in entries {
-        let entry = entry.map_err(|source| io("read", folder, source))?;
-        let (path, kind) = (entry.path(), entry.file_type());
-        if kind.is_ok_and(|kind| kind.is_dir()) {
-            remove_partial_files(&path)?;
-        } else if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
-            fs::remove_file(&path).map_err(|source| io("remove", &path, source))?;
+fn remove_partial_files(run: &Path) -> Result<(), TrainerError> {
+    for folder in ["", "kept", "rays", "checkpoints"].map(|name| run.join(name)) {
+        for entry in fs::read_dir(&folder).into_iter().flatten() {
+            let entry = entry.map_err(|source| io("read", &folder, source))?;
+            if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
+                remove(&entry.path())?;
+            }
         }
     }
     Ok(())
 }
 
-/// Bytes of the largest configuration or summary that is read.
-const LIMIT: u64 = 64 << 20;
+/// Removes a file, if there is one.
+fn remove(path: &Path) -> Result<(), TrainerError> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(io("remove", path, source)),
+        _ => Ok(()),
+    }
+}
+
+/// Bytes of the largest summary that is read; a configuration has less.
+const LIMIT: u64 = 32 << 20;
 
 /// A file of a run folder; nothing where there is none.
 fn read(folder: &Path, name: &str) -> Result<Option<Vec<u8>>, TrainerError> {

@@ -100,6 +100,10 @@ impl Cells {
         } else {
             RunDir::create(folder, config)?
         };
+        if folder.found() == Found::Finished {
+            // Another process did, since this one looked.
+            return Ok(End::Done);
+        }
         panic::knows_folder(folder.path());
         let mut progress = self.progress(config);
         let Chosen { device, name, .. } = &self.chosen;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use rayclip_data::Source;
 use rayclip_report::{EVENTS, Run};
 use rayclip_trainer::config::DeviceChoice;
-use rayclip_trainer::{Backend, Conduct, Found, Outcome, RunConfig, RunDir};
+use rayclip_trainer::{Backend, Conduct, Found, Outcome, RunConfig, RunDir, TrainerError};
 
 use crate::args::{OutArgs, ShowArgs};
 use crate::device::{self, Chosen};
@@ -73,8 +73,8 @@ pub(crate) fn train(
         Some(path) if !path.exists() => RunDir::create(path, config)?,
         Some(path) => {
             let folder = RunDir::open(path, config)?;
-            if RunDir::find(path, config)? == Found::Finished {
-                return finished(&folder, mode);
+            if folder.found() == Found::Finished {
+                return finished(&folder, &dataset.digest(), mode);
             }
             folder
         }
@@ -94,13 +94,19 @@ pub(crate) fn train(
 }
 
 /// Of a run that is at its end nothing is run again.
-pub(crate) fn finished(folder: &RunDir, mode: Mode) -> anyhow::Result<Trained> {
+///
+/// # Errors
+/// It was made with other data than those of the `digest`, or cannot be read.
+fn finished(folder: &RunDir, digest: &str, mode: Mode) -> anyhow::Result<Trained> {
+    if RunDir::data_digest(folder.path()).as_deref() != Some(digest) {
+        return Err(TrainerError::OtherData { path: folder.path().to_path_buf() }.into());
+    }
+    let run = Run::read(folder.path())?;
     folder.tidy()?;
     if mode != Mode::Quiet {
         let path = folder.path().display();
         output::note(&format!("{path} holds this run, finished: nothing was run"));
     }
-    let run = Run::read(folder.path())?;
     let folder = folder.path().to_path_buf();
     Ok(Trained { folder, outcome: Outcome::Finished, diverged: !run.missing.is_empty() })
 }

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayclip_data::PARTIAL;
@@ -63,8 +63,8 @@ pub(crate) fn verify_resume(args: &VerifyResumeArgs) -> anyhow::Result<ExitCode>
     match trial.verify(args.kills)? {
         None => {
             output::result(&format!(
-                "the same: {} files of {} runs that were killed {} times ({}) and of one that was not, byte for \
-                 byte, but for {}",
+                "the same: {} files of a run in peace and of {} runs that were killed {} times between them ({}), \
+                 byte for byte, but for {}",
                 trial.files,
                 trial.runs,
                 args.kills,
@@ -164,12 +164,16 @@ impl Trial {
     fn start(&self, run: &Path, moment: &Moment) -> anyhow::Result<(Option<ExitStatus>, usize)> {
         let mut command = Command::new(std::env::current_exe().context("finding rayclip itself")?);
         command.args(["run", "--quiet", "--config"]).arg(&self.config).arg("--out").arg(run);
-        command.args(FLAGS).stdout(Stdio::null()).stderr(Stdio::piped());
+        let said = self.folder.join("stderr.txt");
+        let stderr = fs::File::create(&said).with_context(|| said.display().to_string())?;
+        command.args(FLAGS).stdout(Stdio::null()).stderr(stderr);
         let mut process = command.spawn().context("starting rayclip")?;
         let (began, mut writes, mut writing) = (Instant::now(), 0, false);
         loop {
             if let Some(status) = process.try_wait()? {
-                return if status.success() { Ok((Some(status), writes)) } else { failed(process) };
+                let text = fs::read_to_string(&said).unwrap_or_default();
+                ensure!(status.success(), "the run failed ({status}): {}", text.trim());
+                return Ok((Some(status), writes));
             }
             let now = is_writing(run);
             writes += usize::from(now && !writing);
@@ -214,11 +218,6 @@ impl Trial {
         let stages = self.killed.iter().map(|(stage, count)| format!("{count} {stage}"));
         stages.collect::<Vec<_>>().join(", ")
     }
-}
-
-fn failed<T>(process: Child) -> anyhow::Result<T> {
-    let output = process.wait_with_output()?;
-    bail!("the run failed ({}): {}", output.status, String::from_utf8_lossy(&output.stderr).trim())
 }
 
 /// Whether a file of the run is half there.

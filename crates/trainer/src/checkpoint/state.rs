@@ -91,6 +91,9 @@ pub(crate) struct State {
     pub(crate) joules: f64,
 }
 
+/// Nothing is counted as far: batches, or how often a run was resumed.
+const MOST: usize = 1 << 40;
+
 impl State {
     /// Hidden widths of the networks of the chunk that trains.
     ///
@@ -135,6 +138,14 @@ impl State {
         let in_order = replicas.iter().all(|replica| rest.any(|other| other == replica));
         ensure(!replicas.is_empty() && in_order, "the replicas are not those of the chunk")?;
         ensure(lineage.len() == replicas.len(), "the kept neurons are of other replicas")?;
+        let diverged = |number: &usize| self.replicas[*number].outcome == Outcome::Diverged;
+        ensure(!replicas.iter().any(diverged), "a replica trains that has diverged")?;
+        let batches = (place.cycle + 1).saturating_mul(config.training.batches_per_cycle);
+        ensure(
+            self.chunk.steps.is_none_or(|steps| steps <= batches),
+            "there were not so many steps",
+        )?;
+        ensure(self.batches_done < MOST && self.resumed < MOST, "a number is beyond any run's")?;
         let first = if place.scratch { &widths } else { &config.network.hidden };
         for layers in lineage {
             check_kept(layers, &widths, first)?;

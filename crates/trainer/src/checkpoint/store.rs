@@ -64,6 +64,8 @@ impl Default for Schedule {
 pub(crate) struct Skipped {
     pub(crate) path: PathBuf,
     pub(crate) reason: String,
+    /// Whether nothing will ever read it.
+    damaged: bool,
 }
 
 /// The checkpoints in one folder.
@@ -99,7 +101,7 @@ impl Checkpoints {
     /// It cannot be encoded or written. The one before is still there.
     pub(crate) fn save(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainerError> {
         let bytes = checkpoint.encode()?;
-        let number = self.numbered().last().map_or(1, |last| last.number.saturating_add(1));
+        let number = self.numbered()?.last().map_or(1, |last| last.number.saturating_add(1));
         let sha256 = rayclip_data::sha256([bytes.as_slice()]);
         let path = self.folder.join(format!("{number}.{sha256}.{KIND}"));
         let write = || write_whole(&path, &bytes);
@@ -119,31 +121,52 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// The last checkpoint of `config` that is whole, with what `restore` makes of it; and those after it
-    /// that are not.
+    /// The last checkpoint of a run of `config` with `data` that is whole, with what `restore` makes of it; and
+    /// those after it that are not. Where there is one, those that are damaged are removed.
+    ///
+    /// # Errors
+    /// It is of other data; or there are checkpoints, of which none can be used and not all are damaged.
     pub(crate) fn latest<T>(
         &self,
-        config: &RunConfig,
+        (config, data): (&RunConfig, &str),
         restore: impl Fn(&Checkpoint) -> Result<T, String>,
-    ) -> (Option<(Checkpoint, T)>, Vec<Skipped>) {
-        let mut skipped = vec![];
-        for Numbered { path, sha256, .. } in self.numbered().into_iter().rev() {
-            let read = || {
-                let bytes = read_whole(&path, LIMIT)
-                    .map_err(|error| format!("it cannot be read: {error}"))?;
-                if rayclip_data::sha256([bytes.as_slice()]) != sha256 {
-                    return Err("it is damaged: its SHA-256 is not that of its name".into());
+    ) -> Result<(Option<(Checkpoint, T)>, Vec<Skipped>), TrainerError> {
+        let mut skipped: Vec<Skipped> = vec![];
+        for Numbered { path, sha256, .. } in self.numbered()?.into_iter().rev() {
+            let found = match read_whole(&path, LIMIT) {
+                Err(error) => Err((false, format!("it cannot be read: {error}"))),
+                Ok(bytes) if rayclip_data::sha256([bytes.as_slice()]) != sha256 => {
+                    Err((true, "it is damaged: its SHA-256 is not that of its name".into()))
                 }
-                let checkpoint = Checkpoint::decode(&bytes, config)?;
-                let restored = restore(&checkpoint)?;
-                Ok((checkpoint, restored))
+                Ok(bytes) => Checkpoint::decode(&bytes, config).map_err(|reason| (false, reason)),
             };
-            match read() {
-                Ok(found) => return (Some(found), skipped),
-                Err(reason) => skipped.push(Skipped { path, reason }),
+            let restored = match found {
+                Ok(checkpoint) if checkpoint.state.data != data => {
+                    let path = self.folder.parent().unwrap_or(&self.folder).to_path_buf();
+                    return Err(TrainerError::OtherData { path });
+                }
+                Ok(checkpoint) => match restore(&checkpoint) {
+                    Ok(restored) => Ok((checkpoint, restored)),
+                    Err(reason) => Err((false, reason)),
+                },
+                Err(reason) => Err(reason),
+            };
+            match restored {
+                Ok(found) => {
+                    for Skipped { path, .. } in skipped.iter().filter(|skipped| skipped.damaged) {
+                        let _refused = fs::remove_file(path);
+                    }
+                    return Ok((Some(found), skipped));
+                }
+                Err((damaged, reason)) => skipped.push(Skipped { path, reason, damaged }),
             }
         }
-        (None, skipped)
+        match skipped.iter().find(|skipped| !skipped.damaged) {
+            Some(Skipped { path, reason, .. }) => {
+                Err(TrainerError::Checkpoint { path: path.clone(), reason: reason.clone() })
+            }
+            None => Ok((None, skipped)),
+        }
     }
 
     /// Removes all checkpoints: the run is at its end.
@@ -161,17 +184,29 @@ impl Checkpoints {
     }
 
     /// The checkpoints, ascending.
-    fn numbered(&self) -> Vec<Numbered> {
-        let Ok(entries) = fs::read_dir(&self.folder) else { return vec![] };
-        let entries = entries.filter_map(|entry| Numbered::of(entry.ok()?.path()));
-        let mut all: Vec<Numbered> = entries.collect();
+    ///
+    /// # Errors
+    /// The folder is there and cannot be read.
+    fn numbered(&self) -> Result<Vec<Numbered>, TrainerError> {
+        let refused = |source| {
+            let path = self.folder.clone();
+            TrainerError::Io { action: "read the checkpoints in", path, source }
+        };
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(vec![]),
+            entries => entries.map_err(refused)?,
+        };
+        let mut all = vec![];
+        for entry in entries {
+            all.extend(Numbered::of(entry.map_err(refused)?.path()));
+        }
         all.sort_by_key(|numbered| numbered.number);
-        all
+        Ok(all)
     }
 
     /// Removes all but the last `count`; what cannot be removed takes room, and no more.
     fn keep_last(&self, count: usize) {
-        for Numbered { path, .. } in self.numbered().iter().rev().skip(count) {
+        for Numbered { path, .. } in self.numbered().iter().flatten().rev().skip(count) {
             let _refused = fs::remove_file(path);
         }
     }
