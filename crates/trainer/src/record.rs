@@ -59,8 +59,8 @@ pub(crate) struct Record<'a> {
     on_divergence: OnDivergence,
 }
 
-/// What the rays of a layer are named among the tensors of a checkpoint.
-const RAYS: [&str; 4] = ["y_previous", "y_next", "ray_previous", "ray_next"];
+/// Measurements and rays of all layers, one after the other, in a checkpoint.
+const RAYS: &str = "rays";
 
 /// Accuracies before and after, `[replica]`; NaN for none.
 const ACCURACIES: [&str; 2] = ["accuracy_before", "accuracy_after"];
@@ -155,15 +155,14 @@ impl<'a> Record<'a> {
             self.finished.push((numbers.clone(), network));
         }
         self.number_networks();
-        for &(cycle, replica, layer) in &state.rays {
-            let vector = |name: &str| {
-                tensors.vector(&rays_name(cycle, replica, layer, name)).map(<[f64]>::to_vec)
+        let mut rest = tensors.vector(RAYS)?;
+        for &(cycle, replica, layer, [n, m]) in &state.rays {
+            let mut vector = |length| {
+                let (vector, others) = rest.split_at_checked(length).ok_or("rays are missing")?;
+                rest = others;
+                Ok::<_, String>(vector.to_vec())
             };
-            let [y_previous, y_next, previous, next] = RAYS;
-            let rays = Rays {
-                y: [vector(y_previous)?, vector(y_next)?],
-                x: [vector(previous)?, vector(next)?],
-            };
+            let rays = Rays { y: [vector(n)?, vector(n)?], x: [vector(m)?, vector(m)?] };
             self.rays.insert((cycle, replica, layer), LayerRays { replica, layer, rays });
         }
         let rows = rows.iter().map(|row| ((row.cycle, row.replica, row.layer), row.clone()));
@@ -227,11 +226,15 @@ impl<'a> Record<'a> {
         let [before, after] = ACCURACIES.map(str::to_owned);
         tensors.insert_vector(before, accuracies(|replica| replica.accuracy_before));
         tensors.insert_vector(after, accuracies(|replica| replica.accuracy_after));
-        for (&(cycle, replica, layer), LayerRays { rays, .. }) in &self.rays {
-            for (name, values) in RAYS.into_iter().zip(rays.y.iter().chain(&rays.x)) {
-                tensors.insert_vector(rays_name(cycle, replica, layer, name), values.clone());
-            }
-        }
+        let of_layer =
+            |rays: &LayerRays| rays.rays.y.iter().chain(&rays.rays.x).flatten().copied().collect();
+        let rays: Vec<Vec<f64>> = self.rays.values().map(of_layer).collect();
+        tensors.insert_vector(RAYS.to_owned(), rays.concat());
+        let lengths = |rays: &Rays| [rays.y[0].len(), rays.x[0].len()];
+        let rays = self.rays.iter().map(|(&(cycle, replica, layer), of_layer)| {
+            (cycle, replica, layer, lengths(&of_layer.rays))
+        });
+        let rays = rays.collect();
         for (group, (_, network)) in self.finished.iter().enumerate() {
             for (name, tensor) in network.named() {
                 tensors.insert(format!("finished_{group}.{name}"), tensor)?;
@@ -255,7 +258,7 @@ impl<'a> Record<'a> {
             chunk: ChunkState { joules, ..chunk },
             replicas: self.replicas.iter().map(replica).collect(),
             kept: self.kept.iter().map(|((cycle, _), kept)| (*cycle, kept.clone())).collect(),
-            rays: self.rays.keys().copied().collect(),
+            rays,
             finished: self.finished.iter().map(|(numbers, _)| numbers.clone()).collect(),
             batches_done: progress.batches_done,
             resumed: progress.resumed,
@@ -512,10 +515,6 @@ impl<'a> Record<'a> {
             replicas: self.replicas.clone(),
         }
     }
-}
-
-fn rays_name(cycle: usize, replica: usize, layer: usize, name: &str) -> String {
-    format!("rays.{cycle}.{replica}.{layer}.{name}")
 }
 
 /// An observer whose run is recorded.

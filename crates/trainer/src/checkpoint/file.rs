@@ -9,7 +9,7 @@ use crate::{CycleRow, RunConfig, TimingRow, TrainerError};
 /// Raised whenever an older rayclip would misread what is written.
 const VERSION: u32 = 1;
 
-// What is in the metadata: the version, the state and both tables.
+// What the version is named in the metadata, and the state and both tables among the tensors, as bytes.
 const FORMAT: &str = "format";
 const STATE: &str = "state";
 const CYCLES: &str = "cycles";
@@ -30,18 +30,15 @@ impl Checkpoint {
     /// # Errors
     /// A format does not take what is to be written.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, TrainerError> {
-        let encode = |reason: String| TrainerError::Encode { what: "a checkpoint", reason };
-        let state =
-            serde_json::to_string(&self.state).map_err(|error| encode(error.to_string()))?;
-        let text =
-            |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|error| encode(error.to_string()));
-        let metadata = [
-            (FORMAT, VERSION.to_string()),
-            (STATE, state),
-            (CYCLES, text(to_csv(&self.rows)?)?),
-            (TIMINGS, text(to_csv(&self.timings)?)?),
-        ];
-        self.tensors.encode(metadata.map(|(name, text)| (name.to_owned(), text)).into())
+        let encode = |error: serde_json::Error| TrainerError::Encode {
+            what: "a checkpoint",
+            reason: error.to_string(),
+        };
+        let mut tensors = self.tensors.clone();
+        tensors.insert_text(STATE, serde_json::to_vec(&self.state).map_err(encode)?);
+        tensors.insert_text(CYCLES, to_csv(&self.rows)?);
+        tensors.insert_text(TIMINGS, to_csv(&self.timings)?);
+        tensors.encode([(FORMAT.to_owned(), VERSION.to_string())].into())
     }
 
     /// Reads what [`Checkpoint::encode`] wrote for a run of `config`.
@@ -51,19 +48,19 @@ impl Checkpoint {
     /// never in.
     pub(crate) fn decode(bytes: &[u8], config: &RunConfig) -> Result<Self, String> {
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
-        let metadata = header.metadata().clone().unwrap_or_default();
-        let part = |name: &str| metadata.get(name).ok_or(format!("it has no {name}"));
-        let format = part(FORMAT)?;
+        let format = header.metadata().as_ref().and_then(|metadata| metadata.get(FORMAT));
+        let format = format.ok_or("it has no format")?;
         if *format != VERSION.to_string() {
             return Err(format!("it has format {format}; this rayclip reads format {VERSION}"));
         }
-        let state: State = serde_json::from_str(part(STATE)?)
+        let mut tensors = HostTensors::decode(bytes)?;
+        let state: State = serde_json::from_slice(&tensors.take_text(STATE)?)
             .map_err(|error| format!("its state cannot be read: {error}"))?;
         state.check(config)?;
         let checkpoint = Self {
-            rows: from_csv(part(CYCLES)?.as_bytes())?,
-            timings: from_csv(part(TIMINGS)?.as_bytes())?,
-            tensors: HostTensors::decode(bytes)?,
+            rows: from_csv(&tensors.take_text(CYCLES)?)?,
+            timings: from_csv(&tensors.take_text(TIMINGS)?)?,
+            tensors,
             state,
         };
         checkpoint.check_rows(config)?;

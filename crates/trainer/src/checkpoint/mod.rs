@@ -5,8 +5,8 @@
 //! shown so far. Random streams and the order of the images are keyed by seed and place (`streams.rs`),
 //! so the place is their position.
 //!
-//! A checkpoint is one file, `checkpoints/N.SHA256.safetensors`: the tensors, and in the metadata `format`,
-//! `state` (JSON), `cycles` and `timings` (CSV). `N` counts up. The name has the SHA-256 of the content: a
+//! A checkpoint is one file, `checkpoints/N.SHA256.safetensors`: the tensors, and as bytes `state` (JSON), `cycles`
+//! and `timings` (CSV); `format` is in the metadata. `N` counts up. The name has the SHA-256 of the content: a
 //! file that is damaged, or not whole, gives itself away; it is passed over, and the one before is used.
 //! What passes is checked against the configuration all the same, as whatever comes from outside.
 

@@ -79,8 +79,9 @@ pub(crate) struct State {
     pub(crate) replicas: Vec<ReplicaState>,
     /// After every clip so far.
     pub(crate) kept: Vec<(usize, Kept)>,
-    /// Places of the rays among the tensors: cycle, replica, layer.
-    pub(crate) rays: Vec<(usize, usize, usize)>,
+    /// What the rays, one after the other, are of: cycle, replica, layer; and the lengths of a measurement and
+    /// of a ray.
+    pub(crate) rays: Vec<(usize, usize, usize, [usize; 2])>,
     /// Replicas that got to the end of their ladder, as their networks lie together.
     pub(crate) finished: Vec<Vec<usize>>,
     pub(crate) batches_done: usize,
@@ -181,7 +182,7 @@ impl State {
         }
         let layers = config.network.hidden.len();
         let rays = self.rays.iter();
-        let known = |&(cycle, replica, layer): &(usize, usize, usize)| {
+        let known = |&(cycle, replica, layer, _): &(usize, usize, usize, [usize; 2])| {
             cycle < ladder.len() && replica < all.len() && layer < layers
         };
         ensure(rays.clone().all(known), "there are rays of a clip that there is not")?;

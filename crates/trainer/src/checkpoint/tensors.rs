@@ -13,6 +13,8 @@ use crate::TrainerError;
 pub(crate) enum Values {
     Single(Vec<f32>),
     Double(Vec<f64>),
+    /// Bytes of a text.
+    Text(Vec<u8>),
 }
 
 /// Arrays by name, each with its extents.
@@ -41,6 +43,22 @@ impl HostTensors {
     /// Adds a vector of f64.
     pub(crate) fn insert_vector(&mut self, name: String, values: Vec<f64>) {
         self.0.insert(name, (vec![values.len()], Values::Double(values)));
+    }
+
+    /// Adds a text.
+    pub(crate) fn insert_text(&mut self, name: &str, text: Vec<u8>) {
+        self.0.insert(name.to_owned(), (vec![text.len()], Values::Text(text)));
+    }
+
+    /// Takes out the text of a name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn take_text(&mut self, name: &str) -> Result<Vec<u8>, String> {
+        match self.0.remove(name) {
+            Some((_, Values::Text(text))) => Ok(text),
+            _ => Err(format!("there is no text {name}")),
+        }
     }
 
     /// The tensor of a name, which must have these extents, on a device.
@@ -95,6 +113,7 @@ impl HostTensors {
                     values.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
                     (name, Dtype::F32, extents, bytes)
                 }
+                Values::Text(text) => (name, Dtype::U8, extents, text.clone()),
                 Values::Double(values) => {
                     let mut bytes = Vec::with_capacity(size_of_val(values.as_slice()));
                     values.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
@@ -112,7 +131,7 @@ impl HostTensors {
     /// The arrays of a safetensors file.
     ///
     /// # Errors
-    /// It is none, or an array is neither of f32 nor of f64.
+    /// It is none, or an array is of another type than those that are written.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, String> {
         let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
         let arrays = file.iter().map(|(name, view)| {
@@ -125,6 +144,7 @@ impl HostTensors {
                     let (words, _) = view.data().as_chunks();
                     Values::Double(words.iter().map(|word| f64::from_le_bytes(*word)).collect())
                 }
+                Dtype::U8 => Values::Text(view.data().to_vec()),
                 other => return Err(format!("{name} is {other:?}")),
             };
             Ok((name.to_owned(), (view.shape().to_vec(), values)))

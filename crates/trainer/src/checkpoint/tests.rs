@@ -130,7 +130,9 @@ fn a_replica_that_diverges_does_so_again() {
     let path = parent.path().join("run");
     let first = go_on(&config, &path, None).0.unwrap_err().to_string();
     assert!(matches!(RunDir::find(&path, &config), Ok(Found::Unfinished)));
-    assert_eq!(go_on(&config, &path, None).0.unwrap_err().to_string(), first);
+    let (again, ending) = go_on(&config, &path, None);
+    assert!(ending.resumed.is_some());
+    assert_eq!(again.unwrap_err().to_string(), first);
 }
 
 /// A run with two checkpoints, the second after batch 4.
@@ -147,7 +149,8 @@ fn interrupted(parent: &Path) -> (RunConfig, PathBuf, Vec<PathBuf>) {
 /// Batches that are done in the checkpoint that is used, and why others are not.
 fn latest(config: &RunConfig, path: &Path) -> (Option<usize>, Vec<String>) {
     let checkpoints = Checkpoints::of(path, Schedule::default());
-    let (found, skipped) = checkpoints.latest(config, |_| Ok(()));
+    let data = dataset().digest();
+    let (found, skipped) = checkpoints.latest((config, &data), |_| Ok(())).unwrap();
     let skipped = skipped.into_iter().map(|skipped| skipped.reason).collect();
     (found.map(|(checkpoint, ())| checkpoint.state.batches_done), skipped)
 }
@@ -201,9 +204,8 @@ fn a_wrong_byte_is_survived_even_where_nothing_vouches_for_the_others() {
     let parent = tempfile::tempdir().unwrap();
     let (config, _, names) = interrupted(parent.path());
     let whole = fs::read(&names[1]).unwrap();
-    let header = 8 + usize::try_from(u64::from_le_bytes(whole[..8].try_into().unwrap())).unwrap();
     assert_eq!(check_checkpoint(&whole, &config), Ok(()));
-    for at in 0..header {
+    for at in 0..whole.len() {
         for wrong in [0, b'9', b'-', b'"', whole[at] ^ 1, whole[at] ^ 128] {
             let mut damaged = whole.clone();
             damaged[at] = wrong;
@@ -243,7 +245,7 @@ fn a_state_that_no_run_is_in_is_refused_though_its_sum_is_right() {
     let parent = tempfile::tempdir().unwrap();
     let (config, path, names) = interrupted(parent.path());
     let sound = Checkpoint::decode(&fs::read(&names[1]).unwrap(), &config).unwrap();
-    let spoils: [(&str, Spoil); 17] = [
+    let spoils: [(&str, Spoil); 20] = [
         ("beyond the last cycle", |c| c.state.place.cycle = usize::MAX),
         ("beyond the last batch", |c| c.state.place.done = 4),
         ("a chunk that there is not", |c| c.state.place.chunk = 9),
@@ -260,10 +262,13 @@ fn a_state_that_no_run_is_in_is_refused_though_its_sum_is_right() {
         ("a chunk of nobody", |c| c.state.clipped[0] = vec![usize::MAX]),
         ("fewer replicas", |c| drop(c.state.replicas.pop())),
         ("finished twice", |c| c.state.finished = vec![vec![0], vec![0]]),
-        ("rays of no clip", |c| c.state.rays = vec![(usize::MAX, 0, 0)]),
+        ("rays of no clip", |c| c.state.rays = vec![(usize::MAX, 0, 0, [1, 1])]),
         ("a row of no clip", |c| {
             c.rows = vec![crate::CycleRow { cycle: usize::MAX, ..crate::CycleRow::default() }];
         }),
+        ("more steps than batches", |c| c.state.chunk.steps = Some(usize::MAX)),
+        ("more batches than any run's", |c| c.state.batches_done = usize::MAX),
+        ("a replica that has diverged", |c| c.state.replicas[0].outcome = Outcome::Diverged),
         ("a timing of no replica", |c| {
             c.timings = vec![crate::TimingRow { replica: 99, ..crate::TimingRow::default() }];
         }),
@@ -276,7 +281,7 @@ fn a_state_that_no_run_is_in_is_refused_though_its_sum_is_right() {
     // Tensors are looked at when they are put into their places.
     for spoil in [
         |c: &mut Checkpoint| c.tensors = HostTensors::default(),
-        |c: &mut Checkpoint| c.state.rays = vec![(1, 0, 0)],
+        |c: &mut Checkpoint| c.state.rays = vec![(0, 0, 0, [usize::MAX; 2])],
         |c: &mut Checkpoint| c.state.finished = vec![vec![0]],
         |c: &mut Checkpoint| c.tensors.insert_vector("accuracy_after".into(), vec![]),
         |c: &mut Checkpoint| c.tensors.insert_vector("loss_sums".into(), vec![0.0]),
@@ -302,12 +307,31 @@ fn another_format_or_other_data_is_named() {
     let reason = Checkpoint::decode(&newer, &config).unwrap_err();
     assert!(reason.contains("format 2") && reason.contains("format 1"), "{reason}");
     let folder = RunDir::open(&path, &config).unwrap();
+    drop(folder);
+    let folder = RunDir::open(&path, &config).unwrap();
+    assert_eq!(folder.found(), Found::Unfinished);
     let mut other = dataset();
     other.train.images[0] ^= 1;
+    let taller = Dataset { image_shape: vec![3, 2], ..other.clone() };
     let (device, conduct) = (Device::flex(), Conduct::default());
     let backend = Backend { device: &device, name: "test" };
-    let refused = crate::run(&config, other, backend, conduct, &folder, &mut Ending::default());
-    assert!(matches!(refused, Err(TrainerError::OtherData { .. })));
+    for other in [other, taller] {
+        let refused = crate::run(&config, other, backend, conduct, &folder, &mut Ending::default());
+        assert!(matches!(refused, Err(TrainerError::OtherData { .. })));
+    }
+    assert!(names.iter().all(|name| name.exists()));
+
+    // Checkpoints of a newer rayclip alone are no reason to begin anew.
+    let sha256 = rayclip_data::sha256([newer.as_slice()]);
+    for name in &names {
+        fs::remove_file(name).unwrap();
+    }
+    let theirs = path.join("checkpoints").join(format!("9.{sha256}.safetensors"));
+    fs::write(&theirs, &newer).unwrap();
+    let mut ending = Ending::default();
+    let refused = crate::run(&config, dataset(), backend, conduct, &folder, &mut ending);
+    assert!(refused.unwrap_err().to_string().contains("format 2"));
+    assert!(theirs.exists());
 }
 
 #[test]
