@@ -243,6 +243,9 @@ fn what_cannot_be_resumed_is_refused_and_left_alone() {
     other.extend(["--seed".to_owned(), "9".into()]);
     let message = refused(folder.path(), &other);
     assert!(message.contains("holds another run"), "{message}");
+    let finished = small_run(&data, &["--out", "finished", "--quiet"]);
+    succeed(folder.path(), &finished);
+    succeed(folder.path(), &finished);
     let labels = data.join("train-labels-idx1-ubyte");
     let mut bytes = fs::read(&labels).unwrap();
     bytes[8] = (bytes[8] + 1) % 10;
@@ -251,4 +254,6 @@ fn what_cannot_be_resumed_is_refused_and_left_alone() {
     let message = refused(folder.path(), &["resume", "run"]);
     assert!(message.contains("with other data"), "{message}");
     assert!(files(&folder.path().join("run")) == before);
+    let message = refused(folder.path(), &finished);
+    assert!(message.contains("with other data"), "{message}");
 }
