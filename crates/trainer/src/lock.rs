@@ -52,8 +52,7 @@ impl FolderLock {
             Err(TryLockError::Error(source)) => return Err(io("lock")(source)),
         }
         // On a disk that is full, a second process is not told the number.
-        let named = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
-        let _unnamed = named;
+        let _refused = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
         Ok(Self { file })
     }
 }

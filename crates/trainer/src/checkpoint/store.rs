@@ -68,6 +68,9 @@ pub(crate) struct Skipped {
     damaged: bool,
 }
 
+/// The checkpoint that is used, with what was made of it, and those after it that are not.
+pub(crate) type Latest<T> = (Option<(Checkpoint, T)>, Vec<Skipped>);
+
 /// The checkpoints in one folder.
 #[derive(Debug)]
 pub(crate) struct Checkpoints {
@@ -130,7 +133,7 @@ impl Checkpoints {
         &self,
         (config, data): (&RunConfig, &str),
         restore: impl Fn(&Checkpoint) -> Result<T, String>,
-    ) -> Result<(Option<(Checkpoint, T)>, Vec<Skipped>), TrainerError> {
+    ) -> Result<Latest<T>, TrainerError> {
         let mut skipped: Vec<Skipped> = vec![];
         for Numbered { path, sha256, .. } in self.numbered()?.into_iter().rev() {
             let found = match read_whole(&path, LIMIT) {

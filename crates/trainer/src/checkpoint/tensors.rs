@@ -110,13 +110,17 @@ impl HostTensors {
             .map(|(name, (extents, values))| match values {
                 Values::Single(values) => {
                     let mut bytes = Vec::with_capacity(size_of_val(values.as_slice()));
-                    values.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
+                    for value in values {
+                        bytes.extend_from_slice(&value.to_le_bytes());
+                    }
                     (name, Dtype::F32, extents, bytes)
                 }
                 Values::Text(text) => (name, Dtype::U8, extents, text.clone()),
                 Values::Double(values) => {
                     let mut bytes = Vec::with_capacity(size_of_val(values.as_slice()));
-                    values.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
+                    for value in values {
+                        bytes.extend_from_slice(&value.to_le_bytes());
+                    }
                     (name, Dtype::F64, extents, bytes)
                 }
             })
