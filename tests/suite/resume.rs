@@ -202,10 +202,12 @@ fn a_checkpoint_that_is_damaged_is_named_and_the_one_before_is_used() {
     let data = small_data(folder.path());
     succeed(folder.path(), &long_run(&data, "whole"));
     let mut process = start(folder.path(), &long_run(&data, "run"), "run");
-    std::thread::sleep(Duration::from_millis(400));
+    let checkpoints = folder.path().join("run/checkpoints");
+    while fs::read_dir(&checkpoints).map_or(0, Iterator::count) < 3 {
+        assert!(process.try_wait().unwrap().is_none(), "the run has ended");
+    }
     process.kill().unwrap();
     process.wait().unwrap();
-    let checkpoints = folder.path().join("run/checkpoints");
     let names = fs::read_dir(&checkpoints).unwrap().map(|entry| entry.unwrap().path());
     let number = |path: &PathBuf| -> usize {
         let name = path.file_name().unwrap().to_str().unwrap();
