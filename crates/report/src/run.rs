@@ -1,15 +1,12 @@
 //! A run, as its folder tells it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
-use crate::clips::SCRATCH;
 use crate::clips::{drop_impossible, first_widths, read_clips, read_timings};
 use crate::limits;
+use crate::summary::{Data, Progress, Summary, SummaryFile};
 use crate::{Clip, ReportError};
 
 /// A run.
@@ -35,72 +32,6 @@ pub struct Run {
     pub progress: Option<Progress>,
 }
 
-/// The images of a run.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Data {
-    /// The name that they were asked for by.
-    pub name: String,
-    /// SHA-256 of shape, images and labels; empty where it is not known.
-    pub digest: String,
-    /// Images that accuracies are of; 0 where it is not known.
-    pub test: usize,
-    /// Images held out to choose settings by.
-    pub validation: usize,
-    /// Images trained on.
-    pub train: Option<usize>,
-    /// Extents of an image.
-    pub image_shape: Option<Vec<usize>>,
-    /// Classes.
-    pub classes: Option<usize>,
-}
-
-/// What `summary.json` says of the run as a whole.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Summary {
-    /// Version of the engine that wrote it.
-    pub version: String,
-    /// `running`, `finished`, `interrupted`, `failed` or `diverged`.
-    pub outcome: String,
-    /// The error, where it failed.
-    pub error: Option<String>,
-    /// Backend and adapter.
-    pub device: String,
-}
-
-/// How far a run is, and what it took: `progress.json`.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Progress {
-    /// The cycle of the last batch.
-    pub cycle: usize,
-    /// Neurons of every hidden layer in it.
-    pub widths: Vec<usize>,
-    /// Batches done, each by a chunk of replicas.
-    pub batches_done: usize,
-    /// Batches of the whole run.
-    pub batches: usize,
-    /// When this was written, in seconds since 1970.
-    pub updated: f64,
-    /// How often the run was resumed from a checkpoint.
-    pub resumed: usize,
-    /// Seconds of all training.
-    pub train_seconds: f64,
-    /// Seconds of all scoring, clipping and rebuilding.
-    pub compress_seconds: f64,
-    /// Seconds from the first batch on.
-    pub seconds: f64,
-    /// What it took.
-    pub energy: Option<Energy>,
-}
-
-/// What a run took.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Energy {
-    /// Joules of all sources together.
-    pub joules: f64,
-    /// The counters that they were read from.
-    pub sources: Vec<String>,
-}
-
 /// Something that is not there or cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
@@ -108,110 +39,6 @@ pub struct Gap {
     pub path: PathBuf,
     /// What is wrong with it.
     pub reason: String,
-}
-
-#[derive(Deserialize)]
-struct SummaryFile {
-    clips: Option<usize>,
-    widths_before: Vec<usize>,
-    parameters_before: usize,
-    data: Data,
-    replicas: Vec<Replica>,
-    #[serde(flatten)]
-    summary: Summary,
-}
-
-#[derive(Deserialize)]
-struct Replica {
-    #[serde(rename = "replica")]
-    number: usize,
-    method: String,
-    seed: u64,
-    outcome: String,
-    divergence: Option<Divergence>,
-}
-
-#[derive(Deserialize)]
-struct Divergence {
-    cycle: usize,
-    reason: String,
-}
-
-impl SummaryFile {
-    /// Refuses numbers beyond the [`limits`].
-    fn check(&self) -> Result<(), String> {
-        let Self { widths_before, parameters_before, data, .. } = self;
-        check_widths(widths_before)?;
-        let pixels = data
-            .image_shape
-            .as_ref()
-            .map(|shape| shape.iter().try_fold(1_usize, |all, extent| all.checked_mul(*extent)));
-        check_counts(&[
-            ("parameters_before", *parameters_before),
-            ("data.test", data.test),
-            ("data.validation", data.validation),
-            ("data.train", data.train.unwrap_or(0)),
-            ("data.classes", data.classes.unwrap_or(0)),
-            ("data.image_shape", pixels.map_or(0, |pixels| pixels.unwrap_or(usize::MAX))),
-        ])
-    }
-}
-
-impl Progress {
-    /// Refuses numbers beyond the [`limits`].
-    fn check(&self) -> Result<(), String> {
-        check_widths(&self.widths)?;
-        check_counts(&[
-            ("cycle", self.cycle),
-            ("batches_done", self.batches_done),
-            ("batches", self.batches),
-            ("resumed", self.resumed),
-        ])?;
-        let amounts = [
-            ("updated", self.updated, limits::TIME),
-            ("train_seconds", self.train_seconds, limits::TIME),
-            ("compress_seconds", self.compress_seconds, limits::TIME),
-            ("seconds", self.seconds, limits::TIME),
-            ("energy.joules", self.energy.as_ref().map_or(0.0, |e| e.joules), limits::AMOUNT),
-        ];
-        let amount = amounts.into_iter().find(|(_, value, most)| !(0.0..=*most).contains(value));
-        amount.map_or(Ok(()), |(key, ..)| Err(no_run_has(key)))
-    }
-}
-
-fn check_widths(widths: &[usize]) -> Result<(), String> {
-    if limits::are_widths(widths) {
-        return Ok(());
-    }
-    let shown: Vec<_> = widths.iter().take(limits::LAYERS).collect();
-    Err(format!("no network has hidden layers of {shown:?} neurons"))
-}
-
-fn check_counts(counts: &[(&str, usize)]) -> Result<(), String> {
-    let beyond = counts.iter().find(|(_, count)| *count > limits::COUNT);
-    beyond.map_or(Ok(()), |(key, _)| Err(no_run_has(key)))
-}
-
-fn no_run_has(key: &str) -> String {
-    format!("{key} is a number that no run has")
-}
-
-impl Replica {
-    /// Why it did not get to the end; nothing if it did.
-    fn missing(&self) -> Option<String> {
-        let Self { number, method, seed, outcome, divergence } = self;
-        let what = match (divergence, outcome.as_str()) {
-            (Some(Divergence { cycle, reason }), _) => {
-                format!("diverged in cycle {cycle}: {reason}")
-            }
-            (None, "finished") => return None,
-            (None, "running") => "is not at its end: the run goes on, or was killed".to_owned(),
-            (None, outcome) => format!("did not get to its end: {outcome}"),
-        };
-        let line = format!("replica {number} ({method}, seed {seed}) {what}");
-        // It is shown in a terminal, which would obey.
-        Some(line.replace(char::is_control, "\u{fffd}"))
-    }
 }
 
 impl Run {
@@ -239,19 +66,10 @@ impl Run {
         let mut gaps = vec![];
         let mut clips = read_clips(&path.join("cycles.csv"), &mut gaps)?;
         read_timings(&path.join("timings.csv"), &mut clips, &mut gaps);
-        let json = |bytes: &[u8]| {
-            let file: SummaryFile =
-                serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-            file.check().map(|()| file)
-        };
-        let file = read_whole(&path.join("summary.json"), limits::SUMMARY_BYTES, json, &mut gaps);
-        let json = |bytes: &[u8]| {
-            let progress: Progress =
-                serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-            progress.check().map(|()| progress)
-        };
-        let progress =
-            read_whole(&path.join("progress.json"), limits::SUMMARY_BYTES, json, &mut gaps);
+        let [summary, progress] = ["summary.json", "progress.json"].map(|name| path.join(name));
+        let limit = limits::SUMMARY_BYTES;
+        let file = read_whole(&summary, limit, SummaryFile::parse, &mut gaps);
+        let progress = read_whole(&progress, limit, Progress::parse, &mut gaps);
         let toml = |bytes: &[u8]| {
             let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
             text.parse().map_err(|error: toml::de::Error| error.message().to_owned())
@@ -279,11 +97,11 @@ impl Run {
         };
         let mut lost_rows = None;
         if let Some(file) = file {
-            lost_rows = lost(&run.clips, &file);
+            lost_rows = file.lost(&run.clips);
             run.widths_before = file.widths_before;
             run.parameters_before = Some(file.parameters_before);
             run.data = file.data;
-            run.missing = file.replicas.iter().filter_map(Replica::missing).collect();
+            run.missing = file.missing();
             run.summary = Some(file.summary);
         }
         let impossible = drop_impossible(&mut run.clips, &run.widths_before);
@@ -342,20 +160,6 @@ fn runs_in(folder: &Path) -> Vec<String> {
         runs.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
-}
-
-/// Said where replicas that got to their end lack a clip.
-fn lost(clips: &[Clip], file: &SummaryFile) -> Option<String> {
-    let mut cycles: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-    for clip in clips {
-        cycles.entry(clip.replica).or_default().insert(clip.cycle);
-    }
-    let finished = file.replicas.iter().filter(|r| r.outcome == "finished" && r.method != SCRATCH);
-    let lacks = finished.filter(|replica| {
-        cycles.get(&replica.number).map_or(0, BTreeSet::len) < file.clips.unwrap_or(0)
-    });
-    let count = lacks.count();
-    (count > 0).then(|| format!("rows of {count} finished replicas are missing"))
 }
 
 fn hidden(config: &toml::Table) -> Option<Vec<usize>> {

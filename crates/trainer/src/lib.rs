@@ -28,6 +28,7 @@ mod loss;
 mod measurement;
 mod method;
 mod optimizer;
+mod plan;
 pub mod presets;
 mod rays;
 mod rebuild;

@@ -1,25 +1,21 @@
 //! What a run has shown so far, and its way into the run folder.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
-use burn::tensor::Device;
-use rayclip_model::{Description, Mlp, MlpShape};
+use rayclip_model::{Description, Mlp};
 
-use crate::checkpoint::{
-    Checkpoint, Checkpoints, ChunkState, HostTensors, Place, ReplicaState, State,
-};
-use crate::energy::{Energy, EnergyMeter};
+use crate::checkpoint::{Checkpoints, Place};
+use crate::energy::EnergyMeter;
 use crate::evaluate::Accuracy;
 use crate::events::{DataSummary, Event, Observer, Progress, ReplicaSummary, TimingRow};
-use crate::rays::Rays;
 use crate::replica::Replica;
 use crate::run::{Conduct, OnDivergence};
 use crate::run_dir::{Kept, LayerRays};
 use crate::{Backend, CycleRow, Divergence, Outcome, RunConfig, RunDir, Summary, TrainerError};
 
-/// While batches are trained on, the progress is written this often.
-const HEARTBEAT: Duration = Duration::from_secs(1);
+mod progress;
+mod saved;
 
 /// Rows, kept neurons, networks and ends of all replicas, whatever chunk they trained in.
 pub(crate) struct Record<'a> {
@@ -58,12 +54,6 @@ pub(crate) struct Record<'a> {
     chunks: [Vec<Vec<usize>>; 2],
     on_divergence: OnDivergence,
 }
-
-/// Measurements and rays of all layers, one after the other, in a checkpoint.
-const RAYS: &str = "rays";
-
-/// Accuracies before and after, `[replica]`; NaN for none.
-const ACCURACIES: [&str; 2] = ["accuracy_before", "accuracy_after"];
 
 impl<'a> Record<'a> {
     pub(crate) fn new(
@@ -126,65 +116,6 @@ impl<'a> Record<'a> {
         self.folder.write_summary(&summary)
     }
 
-    /// Goes on from a checkpoint. Networks at the end of the ladder are of the `last` shape.
-    ///
-    /// # Errors
-    /// An array is missing or another.
-    pub(crate) fn restore(
-        &mut self,
-        checkpoint: &Checkpoint,
-        (last, device): (&MlpShape, &Device),
-    ) -> Result<(), String> {
-        let Checkpoint { state, rows, timings, tensors } = checkpoint;
-        let [before, after] = [tensors.vector(ACCURACIES[0])?, tensors.vector(ACCURACIES[1])?];
-        if [before.len(), after.len()] != [self.replicas.len(); 2] {
-            return Err("there is not one accuracy a replica".into());
-        }
-        for (place, (summary, replica)) in self.replicas.iter_mut().zip(&state.replicas).enumerate()
-        {
-            let accuracy = |value: f64| (!value.is_nan()).then_some(value);
-            (summary.outcome, summary.divergence) = (replica.outcome, replica.divergence.clone());
-            summary.accuracy_before = accuracy(before[place]);
-            summary.accuracy_after = accuracy(after[place]);
-        }
-        for (group, numbers) in state.finished.iter().enumerate() {
-            let shape = MlpShape { replicas: numbers.len(), ..last.clone() };
-            let network = Mlp::from_named(&shape, |name, extents| {
-                tensors.tensor(&format!("finished_{group}.{name}"), extents, device)
-            })?;
-            self.finished.push((numbers.clone(), network));
-        }
-        self.number_networks();
-        let mut rest = tensors.vector(RAYS)?;
-        for &(cycle, replica, layer, [n, m]) in &state.rays {
-            let mut vector = |length| {
-                let (vector, others) = rest.split_at_checked(length).ok_or("rays are missing")?;
-                rest = others;
-                Ok::<_, String>(vector.to_vec())
-            };
-            let rays = Rays { y: [vector(n)?, vector(n)?], x: [vector(m)?, vector(m)?] };
-            self.rays.insert((cycle, replica, layer), LayerRays { replica, layer, rays });
-        }
-        let rows = rows.iter().map(|row| ((row.cycle, row.replica, row.layer), row.clone()));
-        self.rows = rows.collect();
-        self.timings = timings.iter().map(|row| ((row.cycle, row.replica), row.clone())).collect();
-        let kept = state.kept.iter().map(|(cycle, kept)| ((*cycle, kept.replica), kept.clone()));
-        self.kept = kept.collect();
-        self.joules_before = state.chunk.joules;
-        self.progress = Progress {
-            cycle: state.place.cycle,
-            widths: state.widths(self.config)?,
-            batches_done: state.batches_done,
-            resumed: state.resumed + 1,
-            train_seconds: state.train_seconds,
-            compress_seconds: state.compress_seconds,
-            seconds: state.seconds,
-            energy: Some(Energy { joules: state.joules, sources: vec![] }),
-            ..std::mem::take(&mut self.progress)
-        };
-        Ok(())
-    }
-
     /// Makes the folder hold what is recorded, and no clip beyond.
     fn write_all(&self) -> Result<(), TrainerError> {
         self.folder.clear_clips()?;
@@ -208,73 +139,6 @@ impl<'a> Record<'a> {
     /// Counts a batch; whether a checkpoint is due.
     pub(crate) fn checkpoint_is_due(&mut self) -> bool {
         self.checkpoints.due_after_batch()
-    }
-
-    /// Takes a checkpoint of a chunk after batch `done` of a cycle, and of all that was shown so far.
-    ///
-    /// # Errors
-    /// The device fails, or the file system refuses.
-    pub(crate) fn checkpoint(
-        &mut self,
-        (cycle, done): (usize, usize),
-        chunk: ChunkState,
-        mut tensors: HostTensors,
-    ) -> Result<(), TrainerError> {
-        let accuracies = |of: fn(&ReplicaSummary) -> Option<f64>| {
-            self.replicas.iter().map(|replica| of(replica).unwrap_or(f64::NAN)).collect()
-        };
-        let [before, after] = ACCURACIES.map(str::to_owned);
-        tensors.insert_vector(before, accuracies(|replica| replica.accuracy_before));
-        tensors.insert_vector(after, accuracies(|replica| replica.accuracy_after));
-        let of_layer =
-            |rays: &LayerRays| rays.rays.y.iter().chain(&rays.rays.x).flatten().copied().collect();
-        let rays: Vec<Vec<f64>> = self.rays.values().map(of_layer).collect();
-        tensors.insert_vector(RAYS.to_owned(), rays.concat());
-        let lengths = |rays: &Rays| [rays.y[0].len(), rays.x[0].len()];
-        let rays = self.rays.iter().map(|(&(cycle, replica, layer), of_layer)| {
-            (cycle, replica, layer, lengths(&of_layer.rays))
-        });
-        let rays = rays.collect();
-        for (group, (_, network)) in self.finished.iter().enumerate() {
-            for (name, tensor) in network.named() {
-                tensors.insert(format!("finished_{group}.{name}"), tensor)?;
-            }
-        }
-        let replica = |summary: &ReplicaSummary| ReplicaState {
-            outcome: summary.outcome,
-            divergence: summary.divergence.clone(),
-        };
-        let [clipped, scratch] = self.chunks.clone();
-        let joules =
-            self.energy.since_lap().map(|joules| joules + self.joules_before.unwrap_or(0.0));
-        let progress = self.progress();
-        let state = State {
-            engine: env!("CARGO_PKG_VERSION").to_owned(),
-            device: self.device.clone(),
-            data: self.data.digest.clone(),
-            clipped,
-            scratch,
-            place: Place { cycle, done, ..self.place },
-            chunk: ChunkState { joules, ..chunk },
-            replicas: self.replicas.iter().map(replica).collect(),
-            kept: self.kept.iter().map(|((cycle, _), kept)| (*cycle, kept.clone())).collect(),
-            rays,
-            finished: self.finished.iter().map(|(numbers, _)| numbers.clone()).collect(),
-            batches_done: progress.batches_done,
-            resumed: progress.resumed,
-            train_seconds: progress.train_seconds,
-            compress_seconds: progress.compress_seconds,
-            seconds: progress.seconds,
-            joules: progress.energy.map_or(0.0, |energy| energy.joules),
-        };
-        let rows = self.rows.values().cloned().collect();
-        let timings = self.timings.values().cloned().collect();
-        self.checkpoints.save(&Checkpoint { state, rows, timings, tensors })
-    }
-
-    /// The observer, and this record kept up to date by what it is told.
-    pub(crate) fn watching<'r>(&'r mut self, observer: &'r mut dyn Observer) -> Watching<'r, 'a> {
-        Watching { record: self, observer }
     }
 
     /// Joules since this was last asked.
@@ -433,10 +297,11 @@ impl<'a> Record<'a> {
 
     /// Marks replicas that have done all that was asked of them.
     pub(crate) fn done(&mut self, replicas: &[Replica]) {
-        for replica in
-            replicas.iter().filter(|replica| !self.is_frozen(**replica)).collect::<Vec<_>>()
-        {
-            self.replicas[replica.number].outcome = Outcome::Finished;
+        for replica in replicas {
+            let outcome = &mut self.replicas[replica.number].outcome;
+            if *outcome != Outcome::Diverged {
+                *outcome = Outcome::Finished;
+            }
         }
     }
 
@@ -478,69 +343,5 @@ impl<'a> Record<'a> {
         };
         let description = Description { shape: network.shape(), ..self.description.clone() };
         self.folder.write_network(&network, &description)
-    }
-
-    /// How far the run is, and what it took.
-    fn progress(&mut self) -> Progress {
-        // A clock that is before 1970 says nothing.
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let before = self.progress.energy.as_ref().map_or(0.0, |energy| energy.joules);
-        let energy = self.energy.energy();
-        Progress {
-            updated: now.as_secs_f64(),
-            seconds: self.progress.seconds + self.began.elapsed().as_secs_f64(),
-            energy: energy.map(|energy| Energy { joules: energy.joules + before, ..energy }),
-            ..self.progress.clone()
-        }
-    }
-
-    /// The summary of a run that is not at its end.
-    pub(crate) fn summary(&mut self) -> Summary {
-        let before = self.description.shape.clone();
-        let network =
-            self.finished.first().map(|(_, network)| network).or(self.unfinished.as_ref());
-        let after = network.map_or(before.clone(), Mlp::shape);
-        Summary {
-            version: env!("CARGO_PKG_VERSION"),
-            outcome: Outcome::Running,
-            error: None,
-            progress: self.progress(),
-            device: self.device.clone(),
-            clips: self.rows.keys().map(|(cycle, ..)| cycle + 1).max().unwrap_or(0),
-            data: self.data.clone(),
-            widths_before: self.config.network.hidden.clone(),
-            parameters_before: before.parameters(),
-            parameters_after: after.parameters(),
-            widths: after.hidden,
-            replicas: self.replicas.clone(),
-        }
-    }
-}
-
-/// An observer whose run is recorded.
-pub(crate) struct Watching<'r, 'a> {
-    record: &'r mut Record<'a>,
-    observer: &'r mut dyn Observer,
-}
-
-impl Observer for Watching<'_, '_> {
-    fn notify(&mut self, event: &Event<'_>) {
-        if let Event::Batch { cycle, widths } = event {
-            let record = &mut *self.record;
-            let progress = &mut record.progress;
-            (progress.cycle, progress.widths) = (*cycle, widths.to_vec());
-            progress.batches_done += 1;
-            if record.heard.elapsed() > HEARTBEAT {
-                let progress = record.progress();
-                // A disk that is full refuses the next checkpoint too, and that ends the run.
-                let _refused = record.folder.write_progress(&progress);
-                record.heard = Instant::now();
-            }
-        }
-        self.observer.notify(event);
-    }
-
-    fn interrupted(&self) -> bool {
-        self.observer.interrupted()
     }
 }

@@ -1,0 +1,207 @@
+//! What `summary.json` and `progress.json` say of a run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use crate::clips::{Clip, SCRATCH};
+use crate::limits;
+
+/// The images of a run.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Data {
+    /// The name that they were asked for by.
+    pub name: String,
+    /// SHA-256 of shape, images and labels; empty where it is not known.
+    pub digest: String,
+    /// Images that accuracies are of; 0 where it is not known.
+    pub test: usize,
+    /// Images held out to choose settings by.
+    pub validation: usize,
+    /// Images trained on.
+    pub train: Option<usize>,
+    /// Extents of an image.
+    pub image_shape: Option<Vec<usize>>,
+    /// Classes.
+    pub classes: Option<usize>,
+}
+
+/// What `summary.json` says of the run as a whole.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Summary {
+    /// Version of the engine that wrote it.
+    pub version: String,
+    /// `running`, `finished`, `interrupted`, `failed` or `diverged`.
+    pub outcome: String,
+    /// The error, where it failed.
+    pub error: Option<String>,
+    /// Backend and adapter.
+    pub device: String,
+}
+
+/// How far a run is, and what it took: `progress.json`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Progress {
+    /// The cycle of the last batch.
+    pub cycle: usize,
+    /// Neurons of every hidden layer in it.
+    pub widths: Vec<usize>,
+    /// Batches done, each by a chunk of replicas.
+    pub batches_done: usize,
+    /// Batches of the whole run.
+    pub batches: usize,
+    /// When this was written, in seconds since 1970.
+    pub updated: f64,
+    /// How often the run was resumed from a checkpoint.
+    pub resumed: usize,
+    /// Seconds of all training.
+    pub train_seconds: f64,
+    /// Seconds of all scoring, clipping and rebuilding.
+    pub compress_seconds: f64,
+    /// Seconds from the first batch on.
+    pub seconds: f64,
+    /// What it took.
+    pub energy: Option<Energy>,
+}
+
+/// What a run took.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Energy {
+    /// Joules of all sources together.
+    pub joules: f64,
+    /// The counters that they were read from.
+    pub sources: Vec<String>,
+}
+
+/// `summary.json`.
+#[derive(Deserialize)]
+pub(crate) struct SummaryFile {
+    clips: Option<usize>,
+    pub(crate) widths_before: Vec<usize>,
+    pub(crate) parameters_before: usize,
+    pub(crate) data: Data,
+    replicas: Vec<Replica>,
+    #[serde(flatten)]
+    pub(crate) summary: Summary,
+}
+
+#[derive(Deserialize)]
+struct Replica {
+    #[serde(rename = "replica")]
+    number: usize,
+    method: String,
+    seed: u64,
+    outcome: String,
+    divergence: Option<Divergence>,
+}
+
+#[derive(Deserialize)]
+struct Divergence {
+    cycle: usize,
+    reason: String,
+}
+
+impl SummaryFile {
+    /// Reads the file, with numbers within the [`limits`].
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let file: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let Self { widths_before, parameters_before, data, .. } = &file;
+        check_widths(widths_before)?;
+        let pixels = data
+            .image_shape
+            .as_ref()
+            .map(|shape| shape.iter().try_fold(1_usize, |all, extent| all.checked_mul(*extent)));
+        check_counts(&[
+            ("parameters_before", *parameters_before),
+            ("data.test", data.test),
+            ("data.validation", data.validation),
+            ("data.train", data.train.unwrap_or(0)),
+            ("data.classes", data.classes.unwrap_or(0)),
+            ("data.image_shape", pixels.map_or(0, |pixels| pixels.unwrap_or(usize::MAX))),
+        ])?;
+        Ok(file)
+    }
+
+    /// Replicas that did not get to the end, and why.
+    pub(crate) fn missing(&self) -> Vec<String> {
+        self.replicas.iter().filter_map(Replica::missing).collect()
+    }
+
+    /// Said where replicas that got to their end lack a clip.
+    pub(crate) fn lost(&self, clips: &[Clip]) -> Option<String> {
+        let mut cycles: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        for clip in clips {
+            cycles.entry(clip.replica).or_default().insert(clip.cycle);
+        }
+        let finished = |r: &&Replica| r.outcome == "finished" && r.method != SCRATCH;
+        let lacks = self.replicas.iter().filter(finished).filter(|replica| {
+            cycles.get(&replica.number).map_or(0, BTreeSet::len) < self.clips.unwrap_or(0)
+        });
+        let count = lacks.count();
+        (count > 0).then(|| format!("rows of {count} finished replicas are missing"))
+    }
+}
+
+impl Progress {
+    /// Reads the file, with numbers within the [`limits`].
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let file: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        check_widths(&file.widths)?;
+        check_counts(&[
+            ("cycle", file.cycle),
+            ("batches_done", file.batches_done),
+            ("batches", file.batches),
+            ("resumed", file.resumed),
+        ])?;
+        let amounts = [
+            ("updated", file.updated, limits::TIME),
+            ("train_seconds", file.train_seconds, limits::TIME),
+            ("compress_seconds", file.compress_seconds, limits::TIME),
+            ("seconds", file.seconds, limits::TIME),
+            ("energy.joules", file.energy.as_ref().map_or(0.0, |e| e.joules), limits::AMOUNT),
+        ];
+        let amount = amounts.into_iter().find(|(_, value, most)| !(0.0..=*most).contains(value));
+        amount.map_or(Ok(file), |(key, ..)| Err(no_run_has(key)))
+    }
+}
+
+fn check_widths(widths: &[usize]) -> Result<(), String> {
+    if limits::are_widths(widths) {
+        return Ok(());
+    }
+    let shown: Vec<_> = widths.iter().take(limits::LAYERS).collect();
+    Err(format!("no network has hidden layers of {shown:?} neurons"))
+}
+
+fn check_counts(counts: &[(&str, usize)]) -> Result<(), String> {
+    let beyond = counts.iter().find(|(_, count)| *count > limits::COUNT);
+    beyond.map_or(Ok(()), |(key, _)| Err(no_run_has(key)))
+}
+
+fn no_run_has(key: &str) -> String {
+    format!("{key} is a number that no run has")
+}
+
+impl Replica {
+    /// Why it did not get to the end; nothing if it did.
+    fn missing(&self) -> Option<String> {
+        let Self { number, method, seed, outcome, divergence } = self;
+        let what = match (divergence, outcome.as_str()) {
+            (Some(Divergence { cycle, reason }), _) => {
+                format!("diverged in cycle {cycle}: {reason}")
+            }
+            (None, "finished") => return None,
+            (None, "running") => "is not at its end: the run goes on, or was killed".to_owned(),
+            (None, outcome) => format!("did not get to its end: {outcome}"),
+        };
+        let line = format!("replica {number} ({method}, seed {seed}) {what}");
+        // It is shown in a terminal, which would obey.
+        Some(line.replace(char::is_control, "\u{fffd}"))
+    }
+}
