@@ -100,8 +100,8 @@ impl Run {
             lost_rows = file.lost(&run.clips);
             run.widths_before = file.widths_before;
             run.parameters_before = Some(file.parameters_before);
-            run.data = file.data;
             run.missing = file.missing();
+            run.data = file.data;
             run.summary = Some(file.summary);
         }
         let impossible = drop_impossible(&mut run.clips, &run.widths_before);
