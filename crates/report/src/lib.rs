@@ -22,6 +22,7 @@ mod published;
 mod rays;
 mod report;
 mod run;
+mod settings;
 mod statistics;
 mod summary;
 mod sweep;

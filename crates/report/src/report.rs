@@ -22,8 +22,7 @@ use crate::facts::Facts;
 use crate::figure::Figure;
 use crate::figures::figures;
 use crate::files::write_table;
-use crate::page::page;
-use crate::plot::svg;
+use crate::page::{Drawings, drawings, page};
 use crate::png::Renderer;
 use crate::{Gap, ReportError};
 
@@ -59,13 +58,12 @@ pub fn write_report(facts: &Facts, folder: &Path) -> Result<(), ReportError> {
             .map_err(|source| ReportError::Write { path: events, source })?;
     }
     let figures = figures(facts);
-    let drawing = |figure: &Figure| (!figure.panels.is_empty()).then(|| svg(figure)).transpose();
-    let drawings: Vec<Option<String>> = figures.iter().map(drawing).collect::<Result<_, _>>()?;
+    let drawings: Vec<Drawings> = figures.iter().map(drawings).collect::<Result<_, _>>()?;
     let renderer = Renderer::default();
     for (figure, drawing) in figures.iter().zip(&drawings) {
         let file = |extension| folder.join(FIGURES).join(figure.name).with_extension(extension);
         match drawing {
-            Some(svg) => {
+            Some([svg, _]) => {
                 write(&file("svg"), svg.as_bytes())?;
                 write(&file("png"), &renderer.png(figure.name, svg)?)?;
             }

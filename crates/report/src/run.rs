@@ -95,6 +95,7 @@ impl Run {
             summary: None,
             progress,
         };
+        run.data.say_what_is_synthetic(None);
         let mut lost_rows = None;
         if let Some(file) = file {
             lost_rows = file.lost(&run.clips);
@@ -102,6 +103,7 @@ impl Run {
             run.parameters_before = Some(file.parameters_before);
             run.missing = file.missing();
             run.data = file.data;
+            run.data.say_what_is_synthetic(string(&run.config, "data", "source"));
             run.summary = Some(file.summary);
         }
         let impossible = drop_impossible(&mut run.clips, &run.widths_before);

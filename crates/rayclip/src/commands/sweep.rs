@@ -168,10 +168,12 @@ fn report(
             }
         }
         Mode::Lines | Mode::Bars => {
-            output::result(
-                "\nbest first by the images held out; of the best alone, the test accuracy \
-                 (mean ± half the 95 % interval)",
-            );
+            let data = cells.iter().find_map(|cell| cell.run.as_ref().ok());
+            let data = data.map_or(String::new(), |run| format!("{}: ", run.data.title()));
+            output::result(&format!(
+                "\n{data}best first by the images held out; of the best alone, the test accuracy \
+                 (mean ± half the 95 % interval)"
+            ));
             output::result(&sweep_table(keys, cells, &results, SHOWN).to_string());
             for cell in cells {
                 if let Err(error) = &cell.run {
