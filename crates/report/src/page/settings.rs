@@ -17,7 +17,7 @@ pub(super) fn settings(facts: &Facts) -> Markup {
     let keys: Vec<&String> = known.iter().copied().filter(acts).collect();
     html! {
         @if keys.is_empty() {
-            div.gap { "No settings could be read." }
+            p.soft { "No settings could be read." }
         } @else {
             div.wide { table.settings {
                 thead { tr {
