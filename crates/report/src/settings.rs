@@ -83,7 +83,7 @@ pub(crate) fn command(run: &Run) -> Option<String> {
     match methods(run).as_slice() {
         [] => return None,
         [method] => {
-            words.extend(["run", "--preset", name, "--method", method].map(str::to_owned));
+            words.extend(["run", "--preset", name, "--method", *method].map(str::to_owned));
             words.extend(["--seed".to_owned(), seed.to_string()]);
             if replicas > 1 {
                 words.extend(["--replicas".to_owned(), replicas.to_string()]);

@@ -83,11 +83,11 @@ fn data(run: &Run) -> Markup {
     html! {
         (run.data.title()) ": " (origin(run)) ". "
         @match train {
-            Some(train) => (train.saturating_sub(*validation)),
+            Some(train) => (train),
             None => "An unknown number of",
         }
         " images to train on, "
-        @if *validation > 0 { (validation) " held out of them to choose by, " }
+        @if *validation > 0 { (validation) " held out to choose settings by, " }
         (test) " to test"
         @if let Some(shape) = image_shape { "; " (pixels(shape)) " pixels" }
         @if let Some(classes) = classes { ", " (classes) " classes" }
@@ -189,7 +189,7 @@ mod tests {
         digits.data.validation = 5;
         let page = text(digits);
         for part in
-            ["drawn by rayclip itself", "10 images to train on, 5 held out", "of synthetic digits"]
+            ["drawn by rayclip itself", "15 images to train on, 5 held out", "of synthetic digits"]
         {
             assert!(page.contains(part), "{part}: {page}");
         }

@@ -4,6 +4,7 @@ mod about;
 mod findings;
 mod missing;
 mod settings;
+mod sizes;
 mod tables;
 mod terms;
 
@@ -13,6 +14,7 @@ use self::about::{about, title};
 use self::findings::shows;
 use self::missing::gaps;
 use self::settings::settings;
+use self::sizes::sizes;
 use self::tables::{correlations, costs, differences, estimates, table_1};
 use self::terms::terms;
 use crate::ReportError;
@@ -101,7 +103,7 @@ fn sections(
         if is_alone { (None, Some(shows(facts))) } else { (Some(shows(facts)), None) };
     let accuracy = html! {
         @if let Some(shows) = before { (shows) }
-        (figure("accuracy_after_training")?)
+        (figure("accuracy_after_training")?) (sizes(facts))
         @if let Some(shows) = after { (shows) }
         (figure("accuracy")?) (figure("accuracy_closeup")?)
         (estimates(facts)) (table_1(facts))
