@@ -39,7 +39,7 @@ pub(crate) type Drawings = Option<[String; 2]>;
 /// # Errors
 /// It cannot be drawn.
 pub(crate) fn drawings(figure: &Figure) -> Result<Drawings, ReportError> {
-    let both = || Ok([svg(figure, &SCREEN)?, svg(figure, &PHONE)?]);
+    let both = || -> Result<_, ReportError> { Ok([svg(figure, &SCREEN)?, svg(figure, &PHONE)?]) };
     (!figure.panels.is_empty()).then(both).transpose()
 }
 
