@@ -51,7 +51,7 @@ pub(super) fn figure(facts: &Facts) -> Figure {
                 Some(Point::of(left(sparsity), Estimate::of(&values)?))
             });
             let colour = facts.colour(method);
-            Curve::new(method.to_owned(), colour, Style::Steps, points.collect())
+            Curve::new(method.to_owned(), colour, Style::Line, points.collect())
         };
         Panel {
             title: if layers > 1 { format!("hidden layer {layer}") } else { String::new() },

@@ -50,12 +50,17 @@ pub(super) fn about(facts: &Facts) -> Markup {
 fn lead(facts: &Facts) -> Option<String> {
     let (comparison, run) = (facts.comparison.as_ref()?, facts.runs.first()?);
     let networks = match (comparison.methods.len(), comparison.seeds()) {
-        (1, 1) => "a network".to_owned(),
+        (1, 1) => "one network".to_owned(),
         (1, seeds) => format!("{seeds} networks, one a seed,"),
         (methods, 1) => format!("networks by {methods} methods"),
         (methods, seeds) => {
             format!("networks by {methods} methods, with up to {seeds} seeds each,")
         }
+    };
+    let (them, they) = if comparison.methods.len() * comparison.seeds() == 1 {
+        ("it", "it")
+    } else {
+        ("them", "they")
     };
     let last = comparison.rungs.values().next_back()?;
     let test = match run.data.test {
@@ -66,8 +71,8 @@ fn lead(facts: &Facts) -> Option<String> {
         ),
     };
     Some(format!(
-        "rayclip trained {networks} and made them smaller while they trained: clip by clip, from {} hidden \
-         neurons to {}.{test}",
+        "rayclip trained {networks} and made {them} smaller while {they} trained: clip by clip, from {} \
+         hidden neurons to {}.{test}",
         joined(&run.widths_before),
         last.label()
     ))
@@ -177,7 +182,7 @@ mod tests {
         for part in [
             "d: IDX files of the folder a/b. 15 images to train on, 10000 to test; 2 × 5 pixels, 2 classes",
             "<code>0123456789abcdef…</code>",
-            "a network and made them smaller",
+            "one network and made it smaller while it trained",
             "from 100 hidden neurons to 50.",
             "href=\"https://arxiv.org/abs/2505.23869\"",
             "not known",
