@@ -16,7 +16,13 @@ pub(super) fn gaps(facts: &Facts, figures: &[Figure]) -> Markup {
     html! {
         @match lines.as_slice() {
             [] => {}
-            [line] => { div.gap id="gaps" { b { "Not whole. " } (line) } }
+            [line] => {
+                div.gap id="gaps" {
+                    b { "Not whole. " }
+                    @for far in facts.runs.iter().filter_map(|run| end(run, facts)) { (far) ": " }
+                    (line)
+                }
+            }
             _ => {
                 div.gap id="gaps" { details {
                     summary { b { "Not whole. " } (sentence(facts, count, undrawn.len())) }
@@ -104,7 +110,8 @@ mod tests {
         facts.comparison = None;
         let page = gaps(&facts, &[]).into_string();
         assert!(
-            page.contains("<b>Not whole. </b>rays: cannot be read") && !page.contains("<details")
+            page.contains("after 25 % of its batches: rays: cannot be read")
+                && !page.contains("<details")
         );
         facts.gaps.clear();
         assert_eq!(gaps(&facts, &[]).into_string(), "");
