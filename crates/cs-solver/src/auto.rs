@@ -40,7 +40,5 @@ pub fn choose(problem: &Problem) -> Algorithm {
         let large = problem.rows() >= SSNAL_FROM;
         return if large { Algorithm::Ssnal } else { Algorithm::Homotopy };
     }
-    let ratios = problem.lambdas().iter().zip(problem.lambda_max());
-    let smallest = ratios.map(|(lambda, max)| lambda / max).fold(f64::INFINITY, f64::min);
-    if smallest >= FISTA_FROM { Algorithm::Fista } else { Algorithm::Halpern }
+    if problem.smallest_ratio() >= FISTA_FROM { Algorithm::Fista } else { Algorithm::Halpern }
 }

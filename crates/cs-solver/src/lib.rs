@@ -71,7 +71,7 @@ mod vector;
 
 pub use certificate::Certificate;
 pub use error::SolverError;
-pub use operator::{Matrix, Operator, SubsampledDct};
+pub use operator::{Matrix, Operator, Rounding, SubsampledDct};
 pub use problem::{Lambda, Problem};
 pub use settings::{Algorithm, Settings};
 pub use solution::{Solution, Solutions};
