@@ -1,7 +1,7 @@
 //! Answers, each with its certificate.
 
 use crate::answer::{Answer, Column, Start, Units, in_units};
-use crate::certificate::{Certificate, PRODUCTS, certify_to};
+use crate::certificate::{Certificate, Demand, PRODUCTS, certify_for};
 use crate::operator::{Operator, product_flops};
 use crate::vector::{max_norm, times_power_of_two};
 use crate::{Algorithm, Status};
@@ -27,20 +27,36 @@ impl Solution {
         answer: Answer,
         tolerance: f64,
     ) -> Self {
+        let demand = Demand { lambda: column.lambda, tolerance, again: false };
+        Self::judged(a, column, answer, demand)
+    }
+
+    /// Certifies coefficients, and a dual point that may be of such a certificate, from elsewhere.
+    pub(crate) fn checked(
+        a: &dyn Operator,
+        column: &Column<'_>,
+        answer: Answer,
+        tolerance: f64,
+    ) -> Self {
+        let demand = Demand { lambda: column.lambda, tolerance, again: true };
+        Self::judged(a, column, answer, demand)
+    }
+
+    fn judged(a: &dyn Operator, column: &Column<'_>, answer: Answer, demand: Demand) -> Self {
         let Answer { x, nu, iterations, flops, status } = answer;
         let units = column.units;
         // What is certified is what the caller gets: in its units the smallest numbers may lose digits.
         let x = in_units(&x, units.x());
         let at = in_units(&x, -units.x());
-        let weight = (column.lambda, tolerance);
-        let (mut certificate, mut nu) = certify_to(a, column.y, weight, &at, &nu);
+        let (mut certificate, mut nu) = certify_for(a, column.y, demand, &at, &nu);
         let mut certified = in_units(&nu, units.y);
         if in_units(&certified, -units.y) != nu {
             let kept = in_units(&certified, -units.y);
-            (certificate, nu) = certify_to(a, column.y, weight, &at, &kept);
+            let demand = Demand { again: true, ..demand };
+            (certificate, nu) = certify_for(a, column.y, demand, &at, &kept);
             certified = in_units(&nu, units.y);
         }
-        let shown = certificate.shows(tolerance);
+        let shown = certificate.shows(demand.tolerance);
         for objective in [&mut certificate.primal, &mut certificate.dual] {
             *objective = times_power_of_two(*objective, units.objective());
         }
