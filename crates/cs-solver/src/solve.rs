@@ -3,12 +3,13 @@
 use rayon::prelude::*;
 
 use crate::answer::{Answer, Column, Start};
+use crate::certificate::PRODUCTS;
 use crate::operator::{Operator, apply_transposed, product_flops};
 use crate::solution::{Solution, Solutions};
 use crate::status::Status;
 use crate::vector::max_norm;
 use crate::{
-    Algorithm, Lambda, Problem, Settings, SolverError, auto, device, halpern, homotopy, ssnal,
+    Algorithm, Lambda, Problem, Settings, SolverError, auto, descent, device, halpern, homotopy, ssnal,
 };
 
 /// Smallest gap that an iteration in f32 reaches by itself.
@@ -223,6 +224,7 @@ impl<'a> Work<'a> {
             let a = a.as_ref();
             match algorithm {
                 Algorithm::Ssnal => Ok(ssnal::solve(a, columns, settings.tolerance)),
+                Algorithm::Descent => Ok(descent::solve(a, columns, settings.tolerance)),
                 Algorithm::Halpern => halpern::solve(a, columns, settings),
                 _ => Ok(homotopy::solve(a, columns)),
             }
@@ -251,6 +253,9 @@ impl<'a> Work<'a> {
             .collect();
         each.into_par_iter()
             .map(|(a, column, answer)| {
+                // The look at λ_max, and the certificate of a start that was not good enough.
+                let looks = if column.start.is_some() { 1.0 + PRODUCTS } else { 1.0 };
+                let answer = Answer { flops: answer.flops + looks * product_flops(a), ..answer };
                 let solution = Solution::certified(a, column, answer, settings.tolerance);
                 if settings.polish { polished(a, column, solution, settings) } else { solution }
             })
