@@ -139,7 +139,8 @@ fn the_bench_reports_every_algorithm() {
 fn what_is_written_is_what_was_certified() {
     let folder = tempfile::tempdir().unwrap();
     let noise = |count: u64, seed: u64| -> Vec<f64> {
-        let hash = |i: u64| (i * 2_654_435_761 + seed * 97).wrapping_mul(6_364_136_223_846_793_005) >> 40;
+        let hash =
+            |i: u64| (i * 2_654_435_761 + seed * 97).wrapping_mul(6_364_136_223_846_793_005) >> 40;
         (0..count).map(|i| hash(i) as f64 / f64::from(1 << 23) - 1.0).collect()
     };
     let (n, m) = (20, 120);
@@ -169,7 +170,10 @@ fn a_check_refuses_another_shape_and_names_its_failures() {
     let path = folder.path().join("x.st");
     write(&path, Dtype::F64, &[("x", &[3, 2], &[0.0; 6])]);
     let message = refused(folder.path(), &check);
-    assert!(message.contains("x in x.st has shape [3, 2]; for this problem it has [2, 3]"), "{message}");
+    assert!(
+        message.contains("x in x.st has shape [3, 2]; for this problem it has [2, 3]"),
+        "{message}"
+    );
     write(&path, Dtype::F64, &[("x", &[2, 3], &[0.0; 6]), ("nu", &[4], &[0.0; 4])]);
     assert!(refused(folder.path(), &check).contains("nu in x.st has shape [4]"));
     write(&path, Dtype::F64, &[("x", &[2, 3], &[0.0; 6])]);
@@ -197,7 +201,8 @@ fn solutions_of_two_problems_do_not_meet() {
 /// A .npy file of version 1.0.
 fn npy(shape: &[usize], values: &[f64]) -> Vec<u8> {
     let shape: Vec<String> = shape.iter().map(|extent| format!("{extent},")).collect();
-    let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({}), }}\n", shape.concat());
+    let header =
+        format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({}), }}\n", shape.concat());
     let length = (header.len() as u16).to_le_bytes();
     [&b"\x93NUMPY\x01\x00"[..], &length, header.as_bytes(), &bytes(values, Dtype::F64)].concat()
 }
@@ -227,8 +232,11 @@ fn a_sparse_file_is_refused_by_its_header() {
     assert!(message.contains("numbers in one array; at most"), "{message}");
     fs::rename(&path, folder.path().join("a.npy")).unwrap();
     fs::write(folder.path().join("y.npy"), npy(&[3], &[1.0, 2.0, 3.0])).unwrap();
-    let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': (2, {}), }}\n", 1 << 27);
-    let start = [&b"\x93NUMPY\x01\x00"[..], &(header.len() as u16).to_le_bytes(), header.as_bytes()].concat();
+    let header =
+        format!("{{'descr': '<f8', 'fortran_order': False, 'shape': (2, {}), }}\n", 1 << 27);
+    let start =
+        [&b"\x93NUMPY\x01\x00"[..], &(header.len() as u16).to_le_bytes(), header.as_bytes()]
+            .concat();
     let a = folder.path().join("a.npy");
     fs::write(&a, &start).unwrap();
     let file = fs::File::options().write(true).open(&a).unwrap();

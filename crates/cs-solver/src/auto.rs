@@ -58,3 +58,25 @@ pub fn choose(problem: &Problem) -> Algorithm {
     }
     if problem.smallest_ratio() >= FISTA_FROM { Algorithm::Fista } else { Algorithm::Halpern }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic::gaussian_dct;
+    use crate::{Lambda, Matrix};
+
+    #[test]
+    fn descent_is_for_large_weights_in_large_wide_matrices() {
+        let choice = |m, n, ratio| {
+            let problem = gaussian_dct(m, n, 1, 1).unwrap();
+            choose(&problem.with_lambda(Lambda::Ratio(ratio)).unwrap())
+        };
+        assert_eq!(choice(2000, 300, 0.1), Algorithm::Descent);
+        assert_eq!(choice(2000, 300, 0.02), Algorithm::Homotopy);
+        assert_eq!(choice(512, 51, 0.5), Algorithm::Homotopy);
+        // As the criterion `data-lasso` has them.
+        let square = Matrix::from_rows(800, 800, vec![1.0; 640_000]).unwrap();
+        let square = Problem::new(square, &[1.0; 800], Lambda::Ratio(0.5)).unwrap();
+        assert_eq!(choose(&square), Algorithm::Homotopy);
+    }
+}

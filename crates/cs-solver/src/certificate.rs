@@ -192,8 +192,12 @@ impl Posed<'_> {
         let (n, square) = (self.y.len() as f64, dot(residual, residual));
         let nonzeros = x.iter().filter(|x| **x != 0.0).count();
         let norm: f64 = x.iter().map(|x| x.abs()).sum();
-        let lengths: f64 =
-            x.iter().zip(self.norms).filter(|(x, _)| **x != 0.0).map(|(x, norm)| x.abs() * norm).sum();
+        let lengths: f64 = x
+            .iter()
+            .zip(self.norms)
+            .filter(|(x, _)| **x != 0.0)
+            .map(|(x, norm)| x.abs() * norm)
+            .sum();
         let size = square.sqrt();
         let off = ROUNDOFF * (size + self.a.rounding(nonzeros).apply * lengths);
         let sums = (n + 4.0) * square + (nonzeros as f64 + 4.0) * self.lambda * norm;

@@ -174,7 +174,9 @@ impl Problem {
     pub(crate) fn smallest_ratio(&self) -> f64 {
         let weights = self.lambdas.iter().zip(&self.units);
         let ratios = weights.zip(self.scaled_lambda_max());
-        ratios.map(|((lambda, units), max)| scaled_lambda(*lambda, *units) / max).fold(f64::INFINITY, f64::min)
+        ratios
+            .map(|((lambda, units), max)| scaled_lambda(*lambda, *units) / max)
+            .fold(f64::INFINITY, f64::min)
     }
 
     /// In the units of each column.

@@ -18,7 +18,6 @@ pub struct Solution {
     polished: bool,
 }
 
-
 impl Solution {
     /// Certifies an answer; it has converged if its own gap says so, whatever the algorithm thinks.
     pub(crate) fn certified(

@@ -9,7 +9,8 @@ use crate::solution::{Solution, Solutions};
 use crate::status::Status;
 use crate::vector::max_norm;
 use crate::{
-    Algorithm, Lambda, Problem, Settings, SolverError, auto, descent, device, halpern, homotopy, ssnal,
+    Algorithm, Lambda, Problem, Settings, SolverError, auto, descent, device, halpern, homotopy,
+    ssnal,
 };
 
 /// Smallest gap that an iteration in f32 reaches by itself.

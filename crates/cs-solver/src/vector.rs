@@ -121,7 +121,9 @@ mod tests {
 
     #[test]
     fn a_threshold_that_is_no_number_gives_none() {
-        for (value, threshold) in [(1.0, f64::NAN), (f64::NAN, 1.0), (1.0, -1.0), (f64::NAN, f64::NAN)] {
+        for (value, threshold) in
+            [(1.0, f64::NAN), (f64::NAN, 1.0), (1.0, -1.0), (f64::NAN, f64::NAN)]
+        {
             let shrunk = soft_threshold(value, threshold);
             assert!(shrunk.is_nan() || threshold < 0.0, "{value} {threshold}: {shrunk}");
         }
@@ -138,6 +140,9 @@ mod tests {
         assert_eq!(times_power_of_two(1.5, -2100), 0.0);
         assert!(times_power_of_two(f64::NAN, -2100).is_nan());
         assert_eq!(times_power_of_two(f64::MIN_POSITIVE, 2044), 2_f64.powi(1022));
-        assert_eq!((exponent_of(&[0.0, -5.0]), exponent_of(&[0.0]), exponent_of(&[0.3])), (2, 0, -1));
+        assert_eq!(
+            (exponent_of(&[0.0, -5.0]), exponent_of(&[0.0]), exponent_of(&[0.3])),
+            (2, 0, -1)
+        );
     }
 }

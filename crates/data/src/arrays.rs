@@ -290,13 +290,17 @@ mod tests {
         // As many numbers as it announces, more than any problem has.
         let numbers = 1_u64 << 36;
         let bytes = 4 * numbers;
-        let header = format!(r#"{{"a":{{"dtype":"F32","shape":[{numbers}],"data_offsets":[0,{bytes}]}}}}"#);
+        let header =
+            format!(r#"{{"a":{{"dtype":"F32","shape":[{numbers}],"data_offsets":[0,{bytes}]}}}}"#);
         sparse(&file(&header, &[]), 8 + header.len() as u64 + bytes);
         let message = read_tensors(&path, ["a"]).unwrap_err().to_string();
         assert!(message.contains("68719476736 numbers in one array; at most"), "{message}");
         // Whose shape says enough: nothing is read.
         let bytes = 8 << 20;
-        let header = format!(r#"{{"a":{{"dtype":"F64","shape":[2,{}],"data_offsets":[0,{bytes}]}}}}"#, 1 << 19);
+        let header = format!(
+            r#"{{"a":{{"dtype":"F64","shape":[2,{}],"data_offsets":[0,{bytes}]}}}}"#,
+            1 << 19
+        );
         sparse(&file(&header, &[]), 8 + header.len() as u64 + bytes);
         assert_eq!(TensorFile::open(&path).unwrap().shape("a").unwrap(), [2, 1 << 19]);
         // One that ends too soon.

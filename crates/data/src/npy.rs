@@ -338,11 +338,15 @@ mod tests {
         };
         sparse(&[], 1 << 40);
         assert!(read(&path).unwrap_err().to_string().contains("not a .npy file"));
-        let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': (2, {}), }}\n", 1_u64 << 35);
+        let header = format!(
+            "{{'descr': '<f4', 'fortran_order': False, 'shape': (2, {}), }}\n",
+            1_u64 << 35
+        );
         sparse(&file(&header, &[]), 10 + header.len() as u64 + (4 << 36));
         let message = read(&path).unwrap_err().to_string();
         assert!(message.contains("68719476736 numbers in one array"), "{message}");
-        let header = format!("{{'descr': '<f8', 'fortran_order': True, 'shape': (2, {}), }}\n", 1 << 19);
+        let header =
+            format!("{{'descr': '<f8', 'fortran_order': True, 'shape': (2, {}), }}\n", 1 << 19);
         sparse(&file(&header, &[]), 10 + header.len() as u64 + (8 << 20));
         assert_eq!(NpyFile::open(&path).unwrap().shape(), [2, 1 << 19]);
     }

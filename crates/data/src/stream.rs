@@ -79,7 +79,9 @@ pub(crate) fn check_count(count: usize) -> Result<(), String> {
 /// What to say of a file that cannot be read to its end.
 pub(crate) fn reason(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::UnexpectedEof => "it ends before the numbers that its header announces".into(),
+        io::ErrorKind::UnexpectedEof => {
+            "it ends before the numbers that its header announces".into()
+        }
         _ => format!("reading it failed: {error}"),
     }
 }

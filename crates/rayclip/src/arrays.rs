@@ -61,7 +61,9 @@ pub(crate) fn read_solution(
             return Ok(());
         }
         let file = file.display();
-        bail!("{name} in {file} has shape {got:?}; for this problem it has {expected:?}, a column a row")
+        bail!(
+            "{name} in {file} has shape {got:?}; for this problem it has {expected:?}, a column a row"
+        )
     };
     check("x", tensors.shape("x").map_err(named)?, m)?;
     if tensors.has("nu") {
@@ -95,7 +97,9 @@ fn check_shapes(a: &[usize], y: &[usize]) -> anyhow::Result<()> {
     }
     let columns = if y.len() == 2 { y[0] } else { 1 };
     if columns.checked_mul(m).is_none_or(|all| all > MOST_NUMBERS) {
-        bail!("{columns} columns of {m} coefficients are more than {MOST_NUMBERS}; solve fewer at once");
+        bail!(
+            "{columns} columns of {m} coefficients are more than {MOST_NUMBERS}; solve fewer at once"
+        );
     }
     Ok(())
 }

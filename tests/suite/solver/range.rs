@@ -30,12 +30,28 @@ fn huge_and_tiny_entries_are_solved_by_every_algorithm() {
     for way in ways() {
         let plain = solve(way, 0, 0).columns()[0].x().to_vec();
         for (a, of_y) in [
-            (160, 0), (-160, 0), (154, 0), (-300, 0), (300, 0), (30, 0), (-30, 0), (20, -20),
-            (160, 140), (-160, -140), (-140, 140), (150, -150), (30, 30), (-30, -30), (-150, -150),
+            (160, 0),
+            (-160, 0),
+            (154, 0),
+            (-300, 0),
+            (300, 0),
+            (30, 0),
+            (-30, 0),
+            (20, -20),
+            (160, 140),
+            (-160, -140),
+            (-140, 140),
+            (150, -150),
+            (30, 30),
+            (-30, -30),
+            (-150, -150),
         ] {
             let solutions = solve(way, a, of_y);
             assert!(solutions.converged(), "{way:?} 1e{a} 1e{of_y}: {solutions:?}");
-            let got = scaled(&scaled(solutions.columns()[0].x(), a / 2 - of_y / 2), a - a / 2 - of_y + of_y / 2);
+            let got = scaled(
+                &scaled(solutions.columns()[0].x(), a / 2 - of_y / 2),
+                a - a / 2 - of_y + of_y / 2,
+            );
             assert!(distance(&got, &plain) < 1e-3, "{way:?} 1e{a} 1e{of_y}: {got:?} {plain:?}");
         }
     }
@@ -63,11 +79,13 @@ fn an_objective_or_an_answer_past_all_numbers_is_not_converged() {
 
 /// A mantissa of either sign with one of all exponents; some zeros.
 fn any_number() -> impl Strategy<Value = f64> {
-    let number = (1.0..2.0_f64, any::<bool>(), -1074..1024_i32).prop_map(|(mantissa, negative, exponent)| {
-        let half = exponent / 2;
-        let value = mantissa * 2_f64.powi(half) * 2_f64.powi(exponent - half);
-        if negative { -value } else { value }
-    });
+    let number = (1.0..2.0_f64, any::<bool>(), -1074..1024_i32).prop_map(
+        |(mantissa, negative, exponent)| {
+            let half = exponent / 2;
+            let value = mantissa * 2_f64.powi(half) * 2_f64.powi(exponent - half);
+            if negative { -value } else { value }
+        },
+    );
     prop_oneof![9 => number, 1 => Just(0.0)]
 }
 

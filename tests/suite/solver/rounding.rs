@@ -19,7 +19,8 @@ fn small_weights_are_certified_to_1e_8() {
             for algorithm in [Algorithm::Homotopy, Algorithm::Ssnal] {
                 let settings = Settings { algorithm, tolerance: 1e-8, ..Settings::default() };
                 for solution in problem.solve(&settings).unwrap().columns() {
-                    let what = format!("{algorithm} {n}×{m} {ratio:e}: {:?}", solution.certificate());
+                    let what =
+                        format!("{algorithm} {n}×{m} {ratio:e}: {:?}", solution.certificate());
                     let certificate = solution.certificate();
                     count += 1;
                     // ν as large as a residual that λ does not shrink: its own rounding breaks its bound.
@@ -74,7 +75,9 @@ fn a_gap_below_zero_is_not_converged() {
 
 #[test]
 fn what_is_returned_has_the_same_certificate_again() {
-    for (n, m, ratio) in [(6, 14, 0.1), (20, 200, 1e-3), (33, 12, 1e-2), (51, 512, 1e-4), (40, 60, 1e-9)] {
+    for (n, m, ratio) in
+        [(6, 14, 0.1), (20, 200, 1e-3), (33, 12, 1e-2), (51, 512, 1e-4), (40, 60, 1e-9)]
+    {
         let a = Matrix::from_rows(n, m, normal(n * m, 7)).unwrap();
         let problem = Problem::new(a, &normal(n * 4, 8), Lambda::Ratio(ratio)).unwrap();
         for way in ways() {
@@ -83,7 +86,8 @@ fn what_is_returned_has_the_same_certificate_again() {
             let stack = |part: fn(&Solution) -> &[f64]| -> Vec<f64> {
                 solved.columns().iter().flat_map(part).copied().collect()
             };
-            let again = problem.certify_with(&stack(Solution::x), &stack(Solution::nu), 1e-6).unwrap();
+            let again =
+                problem.certify_with(&stack(Solution::x), &stack(Solution::nu), 1e-6).unwrap();
             for (solved, again) in solved.columns().iter().zip(again.columns()) {
                 let (one, two) = (solved.certificate(), again.certificate());
                 assert_eq!(one, two, "{way:?} {n}×{m}");
@@ -111,7 +115,8 @@ fn operations_are_counted_as_they_are_done() {
     let product = 2.0 * (n * m) as f64;
     let flops = |algorithm, device| {
         let way = Way { algorithm, device };
-        let solutions = way.try_solve(&problem, Settings { tolerance: 1e-2, ..way.settings() }).unwrap();
+        let solutions =
+            way.try_solve(&problem, Settings { tolerance: 1e-2, ..way.settings() }).unwrap();
         let column = &solutions.columns()[0];
         (column.flops() / product, column.iterations() as f64)
     };

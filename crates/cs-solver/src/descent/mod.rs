@@ -123,10 +123,8 @@ impl<'a> State<'a> {
             let left = self.lambda - scale * correlations[j].abs();
             if self.x[j] != 0.0 { f64::NEG_INFINITY } else { left / self.norms[j] }
         };
-        let mut near: Vec<(f64, usize)> = (0..self.x.len())
-            .filter(|j| self.norms[*j] > 0.0)
-            .map(|j| (distance(j), j))
-            .collect();
+        let mut near: Vec<(f64, usize)> =
+            (0..self.x.len()).filter(|j| self.norms[*j] > 0.0).map(|j| (distance(j), j)).collect();
         let size = size.min(near.len());
         if size == 0 {
             return vec![];
@@ -139,7 +137,8 @@ impl<'a> State<'a> {
 
     /// Solves the problem on a working set until its gap is `target`, or its passes run out.
     fn work_on(&mut self, set: &[usize], target: f64) {
-        let mut passes = Passes::over(self.a, set, &self.x, (self.y, self.lambda), &mut self.residual);
+        let mut passes =
+            Passes::over(self.a, set, &self.x, (self.y, self.lambda), &mut self.residual);
         passes.until(target, MAX_PASSES - self.passes.min(MAX_PASSES));
         let (x, count, flops) = passes.finish();
         for (j, x) in set.iter().zip(x) {
@@ -170,7 +169,9 @@ mod tests {
 
     #[test]
     fn it_ends_where_the_exact_path_ends() {
-        for (n, m, ratio) in [(1, 3, 0.5), (40, 300, 0.5), (40, 300, 0.1), (60, 130, 0.02), (70, 20, 0.1)] {
+        for (n, m, ratio) in
+            [(1, 3, 0.5), (40, 300, 0.5), (40, 300, 0.1), (60, 130, 0.02), (70, 20, 0.1)]
+        {
             let (a, y, lambda) = example(n, m, ratio);
             let column = Column { y: &y, lambda, units: Units::default(), start: None };
             let exact = homotopy::solve_one(&a, &column);

@@ -163,7 +163,9 @@ impl Returned {
                 nu: iteration.dual_points(place / self.width, &nu[at * n..(at + 1) * n]),
                 iterations: if converged { reached[at] as usize } else { iterations },
                 // Two products an iteration, three for a look.
-                flops: (2 * iterations + 3 * (iterations / I::BLOCK + 1)) as f64 * 2.0 * (n * m) as f64,
+                flops: (2 * iterations + 3 * (iterations / I::BLOCK + 1)) as f64
+                    * 2.0
+                    * (n * m) as f64,
                 status,
             });
         }
