@@ -127,10 +127,9 @@ pub(crate) fn certify_for(
         kkt_violation: kkt_violation(x, &correlations, lambda),
     };
     // The gap is small, and only rounding may hide that it is not: look closer, at ten times the price.
-    if certificate.relative_gap <= tolerance && !certificate.shows(tolerance) {
-        if let Some(slopes) = problem.closer_slopes(&best.nu) {
-            certificate.rounding = relative(of_primal + problem.dual_bound(&best, &slopes));
-        }
+    let hidden = certificate.relative_gap <= tolerance && !certificate.shows(tolerance);
+    if let Some(slopes) = hidden.then(|| problem.closer_slopes(&best.nu)).flatten() {
+        certificate.rounding = relative(of_primal + problem.dual_bound(&best, &slopes));
     }
     (certificate, best.nu)
 }

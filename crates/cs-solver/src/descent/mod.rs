@@ -121,7 +121,7 @@ impl<'a> State<'a> {
         let size = (2 * support).max(FIRST).min(self.x.len());
         let distance = |j: usize| {
             let left = self.lambda - scale * correlations[j].abs();
-            if self.x[j] != 0.0 { f64::NEG_INFINITY } else { left / self.norms[j] }
+            if self.x[j] == 0.0 { left / self.norms[j] } else { f64::NEG_INFINITY }
         };
         let mut near: Vec<(f64, usize)> =
             (0..self.x.len()).filter(|j| self.norms[*j] > 0.0).map(|j| (distance(j), j)).collect();
