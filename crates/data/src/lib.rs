@@ -14,6 +14,7 @@ pub mod idx;
 pub mod mnist;
 pub mod npy;
 mod source;
+mod stream;
 mod whole;
 
 pub use dataset::{Dataset, Split};

@@ -126,8 +126,7 @@ pub struct CycleRow {
     pub solver_iterations: Option<usize>,
     /// How the one that is worst off ended.
     pub solver_status: Option<Status>,
-    /// Floating-point operations of all rays of the layer: products with the matrix, factorisations left
-    /// out.
+    /// Floating-point operations of all rays of the layer, as the solver counts them.
     pub solver_flops: Option<f64>,
 }
 

@@ -91,7 +91,7 @@ pub(crate) fn ray_sums(
     let solve = |(pair, y): (&[Solution], &[f64])| {
         let y = [0, 1].map(|side| y[side * n..(side + 1) * n].to_vec());
         let x = [0, 1].map(|side| pair[side].x().to_vec());
-        SolveInfo { rays: Some(Rays { y, x }), ..SolveInfo::of(rays.algorithm(), pair, [n, m]) }
+        SolveInfo { rays: Some(Rays { y, x }), ..SolveInfo::of(rays.algorithm(), pair) }
     };
     Ok(RaySums {
         sums: pairs.clone().zip(&finite).map(sum).collect(),

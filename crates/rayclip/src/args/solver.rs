@@ -30,12 +30,13 @@ pub(crate) struct SolveArgs {
     /// Leave columns that miss the tolerance as they are, instead of finishing them in f64
     #[arg(long)]
     pub(crate) no_polish: bool,
-    /// Certify the tensor x of this safetensors file, from whatever solver, instead of solving
+    /// Certify the tensor x of this safetensors file, from whatever solver, instead of solving; with its
+    /// dual point nu, where it has one
     #[arg(long, value_name = "FILE", conflicts_with_all = ["algorithm", "device", "max_iterations", "no_polish", "out"])]
     pub(crate) check: Option<PathBuf>,
-    /// File to write x and nu to; it must not exist
-    #[arg(long, value_name = "FILE", default_value = "solution.safetensors")]
-    pub(crate) out: PathBuf,
+    /// File to write x and nu to, which must not exist [default: p.solution.safetensors for p.safetensors]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
     /// Print one JSON object a line on stdout, one a column and one of the whole
     #[arg(long)]
     pub(crate) json: bool,
@@ -43,7 +44,7 @@ pub(crate) struct SolveArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct SolverArgs {
-    /// auto, homotopy, ssnal, halpern or fista
+    /// auto, homotopy, descent, ssnal, halpern or fista
     #[arg(long, value_name = "NAME", default_value = "auto")]
     pub(crate) algorithm: Algorithm,
     /// Certified relative duality gap at which a column is converged
@@ -87,9 +88,9 @@ pub(crate) struct BenchSolverArgs {
     /// Time every algorithm, one after the other in turn, instead of one
     #[arg(long)]
     pub(crate) compare: bool,
-    /// Timings of each, of which the median counts
-    #[arg(long, value_name = "COUNT", default_value_t = 3)]
-    pub(crate) repeats: usize,
+    /// Timings of each, of which the median counts; 1 to 10000
+    #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) repeats: u32,
     /// Print one JSON object a line on stdout
     #[arg(long)]
     pub(crate) json: bool,
@@ -104,12 +105,39 @@ pub(crate) enum OperatorKind {
     Dct,
 }
 
+/// The most numbers of a matrix or a batch of vectors of a benchmark: 2 GiB in f64.
+const MOST_NUMBERS: usize = 1 << 28;
+
 /// A size of a benchmark, `m × n × columns`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Size {
     pub(crate) m: usize,
     pub(crate) n: usize,
     pub(crate) columns: usize,
+}
+
+impl Size {
+    /// # Errors
+    /// The vectors would be more numbers than a benchmark takes.
+    fn within_memory(self) -> Result<Self, String> {
+        let Self { m, n, columns } = self;
+        check_memory("the signals", [m, columns])?;
+        check_memory("the measurements", [n, columns])?;
+        Ok(self)
+    }
+
+    /// # Errors
+    /// The matrix would be more numbers than a benchmark takes; an operator without entries has none.
+    pub(crate) fn check_matrix(self) -> Result<(), String> {
+        check_memory("the matrix", [self.m, self.n])
+    }
+}
+
+fn check_memory(what: &str, [a, b]: [usize; 2]) -> Result<(), String> {
+    match a.checked_mul(b) {
+        Some(numbers) if numbers <= MOST_NUMBERS => Ok(()),
+        _ => Err(format!("{what} would be {a} × {b} numbers; at most {MOST_NUMBERS} are taken")),
+    }
 }
 
 impl FromStr for Size {
@@ -119,7 +147,7 @@ impl FromStr for Size {
         let extents: Option<Vec<usize>> = text.split('x').map(|part| part.parse().ok()).collect();
         match extents.as_deref() {
             Some(&[m, n, columns]) if m >= 2 && n >= 1 && columns >= 1 => {
-                Ok(Self { m, n, columns })
+                Self { m, n, columns }.within_memory()
             }
             _ => Err("expected m x n x columns with m at least 2, for example 512x51x64".into()),
         }

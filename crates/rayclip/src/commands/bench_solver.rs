@@ -32,6 +32,10 @@ struct Measured {
 
 /// Times the solver and prints a table.
 pub(crate) fn bench(args: &BenchSolverArgs) -> anyhow::Result<()> {
+    if args.operator == OperatorKind::Gaussian && args.problems.is_empty() {
+        let sizes = args.sizes.iter().try_for_each(|size| size.check_matrix());
+        sizes.map_err(|reason| anyhow!("--sizes: {reason}"))?;
+    }
     let chosen = device::choose_fast(args.solver.device)?;
     let rates = Rates::measure(&chosen.device)?;
     let mut table = (!args.json).then(|| {
@@ -108,7 +112,7 @@ fn compare(
         vec![args.solver.algorithm]
     };
     let mut runs: Vec<Vec<(f64, Solutions)>> = algorithms.iter().map(|_| vec![]).collect();
-    for _ in 0..args.repeats.max(1) {
+    for _ in 0..args.repeats {
         for (algorithm, runs) in algorithms.iter().zip(&mut runs) {
             // The algorithms side by side, none helped by the polish.
             let settings = Settings {
@@ -136,7 +140,8 @@ fn compare(
             runs.sort_by(|a, b| a.0.total_cmp(&b.0));
             let (seconds, solutions) = runs.swap_remove(runs.len() / 2);
             let floor_seconds = (args.operator == OperatorKind::Gaussian)
-                .then(|| rates.floor_seconds(&solutions, size));
+                .then(|| rates.floor_seconds(&solutions, size))
+                .flatten();
             Measured { size, solutions, seconds, floor_seconds }
         })
         .collect())
@@ -225,16 +230,19 @@ impl Rates {
         Ok(Self { host: operations / host, device: operations / device })
     }
 
-    /// Time of the products with A that the iterations of all columns need at least.
-    fn floor_seconds(&self, solutions: &Solutions, size: Size) -> f64 {
+    /// Time of the products with A that the iterations of all columns need at least; none where they do not
+    /// take whole products.
+    fn floor_seconds(&self, solutions: &Solutions, size: Size) -> Option<f64> {
         let (products, rate) = match solutions.algorithm() {
             Algorithm::Homotopy => (1.0, self.host),
+            // Its passes go over a working set.
+            Algorithm::Descent => return None,
             // One of each kind a trial point, one a line search.
             Algorithm::Ssnal => (3.0, self.host),
             _ => (2.0, self.device),
         };
         let iterations: usize = solutions.columns().iter().map(Solution::iterations).sum();
-        iterations as f64 * products * 2.0 * (size.m * size.n) as f64 / rate
+        Some(iterations as f64 * products * 2.0 * (size.m * size.n) as f64 / rate)
     }
 }
 

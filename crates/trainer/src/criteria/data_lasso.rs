@@ -145,11 +145,7 @@ fn select(
             if chosen[place].is_some() {
                 continue;
             }
-            let solve = SolveInfo::of(
-                solutions.algorithm(),
-                std::slice::from_ref(column),
-                [column.x().len(); 2],
-            );
+            let solve = SolveInfo::of(solutions.algorithm(), std::slice::from_ref(column));
             solves[place] = Some(solve.worse_of(solves[place].take()));
             if column.support_size() >= count || step == STEPS {
                 chosen[place] = Some(column.x().to_vec());
