@@ -77,6 +77,14 @@ impl Wish {
         parts.into_iter().flatten().collect::<Vec<_>>().join(" and ")
     }
 
+    /// Whether no accuracy was looked at: a size was asked for, and one replica has networks.
+    pub(super) fn is_by_size_alone(&self, pool: &Pool) -> bool {
+        let replica = |candidate: &Candidate| (candidate.network.method, candidate.network.seed);
+        let mut replicas = pool.candidates.iter().map(replica);
+        let first = replicas.next();
+        !self.has_floor() && replicas.all(|other| Some(other) == first)
+    }
+
     fn has_floor(&self) -> bool {
         self.accuracy.or(self.max_drop).is_some()
     }

@@ -36,6 +36,11 @@ pub(crate) fn pick(args: &PickArgs) -> anyhow::Result<ExitCode> {
         ));
     }
     let held_out = pool.held_out;
+    let chosen_on = match held_out {
+        _ if wish.is_by_size_alone(&pool) => "size",
+        true => "validation",
+        false => "test",
+    };
     let Some(best) = wish.best(&pool) else {
         let nearest = wish.nearest(&pool);
         output::note(&format!(
@@ -44,7 +49,7 @@ pub(crate) fn pick(args: &PickArgs) -> anyhow::Result<ExitCode> {
             wish.not_kept(&pool)
         ));
         if args.json {
-            print_json("nothing-qualifies", nearest, held_out, None);
+            print_json("nothing-qualifies", nearest, chosen_on, None);
         } else if let Some(nearest) = nearest {
             output::result(&table(nearest).to_string());
         }
@@ -54,15 +59,19 @@ pub(crate) fn pick(args: &PickArgs) -> anyhow::Result<ExitCode> {
     let file = args.out.clone().unwrap_or_else(|| default_name(best));
     write(&file, &bytes)?;
     if args.json {
-        print_json("picked", Some(best), held_out, Some(&file));
+        print_json("picked", Some(best), chosen_on, Some(&file));
         return Ok(ExitCode::SUCCESS);
     }
     output::result(&table(best).to_string());
-    output::result(if held_out {
-        "chosen by its accuracy on held-out images: its test accuracy is an unbiased estimate"
-    } else {
-        "chosen by its accuracy on the test images, for want of held-out ones (--validation): its test accuracy \
-         is not an unbiased estimate"
+    output::result(match chosen_on {
+        "size" => "chosen by its size alone: its test accuracy is an unbiased estimate",
+        "validation" => {
+            "chosen by its accuracy on held-out images: its test accuracy is an unbiased estimate"
+        }
+        _ => {
+            "chosen by its accuracy on the test images, for want of held-out ones (--validation): its test \
+             accuracy is not an unbiased estimate"
+        }
     });
     output::result(&format!("written to {}", file.display()));
     Ok(ExitCode::SUCCESS)
@@ -98,7 +107,7 @@ fn table(candidate: &Candidate) -> Table {
     table
 }
 
-fn print_json(event: &str, candidate: Option<&Candidate>, held_out: bool, file: Option<&Path>) {
+fn print_json(event: &str, candidate: Option<&Candidate>, chosen_on: &str, file: Option<&Path>) {
     let network = candidate.map_or(Value::Null, |Candidate { network, parameters, .. }| {
         json!({
             "method": network.method.to_string(),
@@ -111,7 +120,6 @@ fn print_json(event: &str, candidate: Option<&Candidate>, held_out: bool, file: 
             "accuracy_validation": network.validation,
         })
     });
-    let chosen_on = if held_out { "validation" } else { "test" };
     let line = json!({ "event": event, "network": network, "chosen_on": chosen_on, "file": file });
     output::result(&line.to_string());
 }
