@@ -69,7 +69,7 @@ impl Exported {
 fn with_metadata(file: &[u8], metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, ModelError> {
     const LENGTH: usize = size_of::<u64>();
     let (length, rest) = file.split_at(LENGTH);
-    let length = length.iter().rev().fold(0, |length, byte| length << 8 | usize::from(*byte));
+    let length = length.iter().rev().fold(0, |length, byte| (length << 8) | usize::from(*byte));
     let (header, tensors) = rest.split_at(length);
     let mut entries: BTreeMap<String, serde_json::Value> =
         serde_json::from_slice(header).map_err(|error| unwritten(&error))?;

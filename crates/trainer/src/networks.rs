@@ -13,6 +13,7 @@ use rayclip_model::{Description, Exported, MlpShape};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{AccuracyKind, LossKind, Method};
+use crate::events::{Event, Observer};
 use crate::ladder::{halvings, ladder, scratch_clips};
 use crate::{RunConfig, TrainerError};
 
@@ -78,6 +79,18 @@ impl Keeping {
             None => (KeepNetworks::Halvings, Some(bytes)),
         };
         (Self::new(policy, config), too_many)
+    }
+
+    /// Says so where not all are kept though nobody asked for that.
+    pub(crate) fn announce(
+        asked: Option<KeepNetworks>,
+        config: &RunConfig,
+        shape: &MlpShape,
+        observer: &mut dyn Observer,
+    ) {
+        if let (_, Some(bytes)) = Self::resolve(asked, config, shape) {
+            observer.notify(&Event::FewerNetworks { bytes });
+        }
     }
 
     /// Whether the network after a clip (`None`: before the first) is kept though a later one is, too.

@@ -102,10 +102,7 @@ pub fn run(
     } else {
         let plan = Plan::of(config, on, splits.train.len(), conduct.at_once)?;
         plan.announce(config, observer);
-        let (_, too_many) = Keeping::resolve(conduct.keep_networks, config, &description.shape);
-        if let Some(bytes) = too_many {
-            observer.notify(&Event::FewerNetworks { bytes });
-        }
+        Keeping::announce(conduct.keep_networks, config, &description.shape, observer);
         (fresh(), plan, None)
     };
     if !is_host(backend.device) && !no_panic(|| plan.repeats(config, &splits, on))? {

@@ -61,7 +61,7 @@ impl Wish {
             pool.candidates.iter().filter(|candidate| self.holds(candidate, pool.held_out));
         match fitting.count() {
             0 => String::new(),
-            count => format!(" ({count} were, but their weights were not kept: --keep-networks)"),
+            count => format!(" whose weights were kept ({count} without; see --keep-networks)"),
         }
     }
 
@@ -188,7 +188,7 @@ mod tests {
         assert!(
             Wish { accuracy: Some(0.92), neurons: Some(20), ..NOTHING }
                 .not_kept(&pool)
-                .contains("1 were")
+                .contains("1 without")
         );
     }
 }

@@ -36,15 +36,17 @@ pub(crate) fn pick(args: &PickArgs) -> anyhow::Result<ExitCode> {
         ));
     }
     let held_out = pool.held_out;
-    let chosen_on = match held_out {
-        _ if wish.is_by_size_alone(&pool) => "size",
-        true => "validation",
-        false => "test",
+    let chosen_on = if wish.is_by_size_alone(&pool) {
+        "size"
+    } else if held_out {
+        "validation"
+    } else {
+        "test"
     };
     let Some(best) = wish.best(&pool) else {
         let nearest = wish.nearest(&pool);
         output::note(&format!(
-            "no network {}; the best there is:{}",
+            "no network {}{}; the best there is:",
             wish.text(held_out),
             wish.not_kept(&pool)
         ));
