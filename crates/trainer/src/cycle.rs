@@ -117,17 +117,7 @@ impl<'a> Chunk<'a> {
         record.kept(cycle, self.kept())?;
 
         let after_clip = self.accuracies()?;
-        let (train_seconds, joules) = (self.cycle.seconds, record.joules());
-        let timing = |(replica, seconds): (&Replica, &ScoringSeconds)| TimingRow {
-            replica: replica.number,
-            cycle,
-            train_seconds,
-            compress_seconds,
-            joules,
-            score_seconds: seconds.all,
-            solve_seconds: seconds.solver,
-        };
-        let timings = self.replicas.iter().zip(&scored.seconds).map(timing).collect();
+        let timings = self.timings(&scored.seconds, compress_seconds, record.joules());
         let shape = self.network.shape();
         let (mut rows, mut rays) = (Vec::new(), Vec::new());
         for (place, was) in alive.into_iter().enumerate() {
@@ -158,6 +148,25 @@ impl<'a> Chunk<'a> {
         }
         record.rays(cycle, rays)?;
         record.clip(rows, timings)
+    }
+
+    /// What the cycle took every replica.
+    fn timings(
+        &self,
+        scoring: &[ScoringSeconds],
+        compress_seconds: f64,
+        joules: Option<f64>,
+    ) -> Vec<TimingRow> {
+        let timing = |(replica, seconds): (&Replica, &ScoringSeconds)| TimingRow {
+            replica: replica.number,
+            cycle: self.cycle.number,
+            train_seconds: self.cycle.seconds,
+            compress_seconds,
+            joules,
+            score_seconds: seconds.all,
+            solve_seconds: seconds.solver,
+        };
+        self.replicas.iter().zip(scoring).map(timing).collect()
     }
 
     /// Keeps the best neurons of every scored layer, in the network, the moments and the lineage.
