@@ -28,7 +28,7 @@ pub(crate) struct PickArgs {
     /// Among the networks of this seed alone
     #[arg(long, value_name = "SEED")]
     pub(crate) seed: Option<u64>,
-    /// File to write [default: METHOD_seed_SEED_NEURONS.safetensors, here]
+    /// File to write [default: one here that is named by method, seed and neurons]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
     /// Print one JSON object on stdout

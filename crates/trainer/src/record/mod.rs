@@ -13,7 +13,7 @@ use crate::networks::Keeping;
 use crate::replica::Replica;
 use crate::run::{Conduct, OnDivergence};
 use crate::run_dir::{Kept, LayerRays};
-use crate::{Backend, CycleRow, Divergence, Outcome, RunConfig, RunDir, Summary, TrainerError};
+use crate::{Backend, CycleRow, Divergence, Outcome, RunConfig, RunDir, TrainerError};
 
 mod progress;
 mod rungs;
