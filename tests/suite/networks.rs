@@ -66,7 +66,9 @@ impl Network {
             if self.about["batch_log_softmax"] == "true" {
                 for class in 0..scores[0].len() {
                     let sum: f64 = scores.iter().map(|scores| scores[class].exp()).sum();
-                    scores.iter_mut().for_each(|scores| scores[class] -= sum.ln());
+                    for scores in &mut scores {
+                        scores[class] -= sum.ln();
+                    }
                 }
             }
             let best = |scores: &Vec<f64>| {
@@ -92,15 +94,12 @@ fn accuracy(network: &Network, classes: &[usize], labels: &[usize]) -> f64 {
     let right = |(a, b): (&[usize], &[usize])| {
         a.iter().zip(b).filter(|(a, b)| a == b).count() as f64 / a.len() as f64
     };
-    match network.about["accuracy_of"].as_str() {
-        "all-images" => right((classes, labels)),
-        _ => {
-            let size = network.number("batch_size") as usize;
-            let batches: Vec<f64> =
-                classes.chunks(size).zip(labels.chunks(size)).map(right).collect();
-            batches.iter().sum::<f64>() / batches.len() as f64
-        }
+    if network.about["accuracy_of"] == "all-images" {
+        return right((classes, labels));
     }
+    let size = network.number("batch_size") as usize;
+    let batches: Vec<f64> = classes.chunks(size).zip(labels.chunks(size)).map(right).collect();
+    batches.iter().sum::<f64>() / batches.len() as f64
 }
 
 /// A tensor of bytes.
@@ -266,10 +265,8 @@ fn a_network_stops_where_its_held_out_accuracy_falls_whatever_trains_beside_it()
     let rows = cycles(&run);
     let mut stopped = 0;
     for replica in summary(&run)["replicas"].as_array().unwrap() {
-        let [method, seed] = ["method", "seed"].map(|key| replica[key].clone());
-        let own = rows.iter().filter(|row| {
-            row["method"] == method.as_str().unwrap() && row["seed"] == seed.to_string()
-        });
+        let (method, seed) = (replica["method"].as_str().unwrap(), replica["seed"].to_string());
+        let own = rows.iter().filter(|row| row["method"] == method && row["seed"] == seed);
         let accuracy = |row: &BTreeMap<String, String>| {
             row["validation_after_training"].parse::<f64>().unwrap()
         };
