@@ -224,7 +224,7 @@ impl Observer for Progress {
                 self.bars.suspend(|| output::note(&text));
             }
             Event::Stopped { method, seed, cycle, validation } => {
-                self.stopped(method, *seed, *cycle, *validation)
+                self.stopped(method, *seed, *cycle, *validation);
             }
             Event::Scoring { done, total } => {
                 if *done == 0 {
