@@ -14,6 +14,8 @@ mod golden_entropy;
 mod golden_rays;
 mod golden_supplement;
 mod hostile;
+mod networks;
+mod pick;
 mod report;
 mod report_gaps;
 mod resume;

@@ -66,6 +66,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Sweep(args) => commands::sweep::sweep(&args),
         Command::Reproduce(args) => commands::reproduce::reproduce(&args),
         Command::Report(args) => commands::report::report(&args),
+        Command::Pick(args) => commands::pick::pick(&args),
         Command::Watch(args) => commands::watch::watch(&args),
         Command::Resume(args) => commands::resume::resume(&args),
         Command::VerifyResume(args) => commands::verify_resume::verify_resume(&args),

@@ -130,6 +130,22 @@ impl Progress {
         }
     }
 
+    fn stopped(&self, method: &str, seed: u64, cycle: usize, validation: f64) {
+        if self.mode == Mode::Json {
+            let what = json!({ "method": method, "seed": seed, "cycle": cycle });
+            let mut event = json!({ "event": "stopped", "validation_after_training": validation });
+            merge(&mut event, what);
+            self.line(&event.to_string());
+        }
+        if self.mode != Mode::Quiet {
+            let text = format!(
+                "stopped: {method}, seed {seed}, is below compression.until_accuracy after clip {cycle}: \
+                 {validation:.4} on the held-out images"
+            );
+            self.bars.suspend(|| output::note(&text));
+        }
+    }
+
     pub(crate) fn finish(&mut self, summary: &Summary, folder: &Path) {
         self.follow(true);
         self.training.finish_and_clear();
@@ -198,6 +214,17 @@ impl Observer for Progress {
                 }
                 let text = format!("frozen: {divergence}; the others go on");
                 self.bars.suspend(|| output::note(&text));
+            }
+            Event::FewerNetworks { bytes } => {
+                let text = format!(
+                    "the networks of all rungs would take {:.1} GiB: those at the halvings of the width are kept, \
+                     and the last; --keep-networks all keeps all",
+                    *bytes as f64 / (1_u64 << 30) as f64
+                );
+                self.bars.suspend(|| output::note(&text));
+            }
+            Event::Stopped { method, seed, cycle, validation } => {
+                self.stopped(method, *seed, *cycle, *validation);
             }
             Event::Scoring { done, total } => {
                 if *done == 0 {

@@ -196,7 +196,8 @@ impl Replica {
             (Some(Divergence { cycle, reason }), _) => {
                 format!("diverged in cycle {cycle}: {reason}")
             }
-            (None, "finished") => return None,
+            // One that stopped did all that `compression.until_accuracy` asked of it.
+            (None, "finished" | "stopped") => return None,
             (None, "running") => "is not at its end: the run goes on, or was killed".to_owned(),
             (None, outcome) => format!("did not get to its end: {outcome}"),
         };

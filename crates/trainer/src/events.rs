@@ -72,6 +72,24 @@ pub enum Event<'a> {
     },
     /// A replica is frozen; the others go on.
     Diverged(&'a Divergence),
+    /// The networks of all rungs would take so many bytes: only those at the halvings of the width, the first
+    /// and the last are kept.
+    FewerNetworks {
+        /// Bytes of the networks of all rungs and replicas.
+        bytes: u64,
+    },
+    /// The validation accuracy of a replica has fallen below `compression.until_accuracy`: it is clipped no
+    /// more; the others continue.
+    Stopped {
+        /// What its neurons were ranked by.
+        method: &'a str,
+        /// Its seed.
+        seed: u64,
+        /// The clip after whose training it was below.
+        cycle: usize,
+        /// Its validation accuracy then.
+        validation: f64,
+    },
 }
 
 /// Is told what happens, and asked whether to go on.
@@ -128,6 +146,10 @@ pub struct CycleRow {
     pub solver_status: Option<Status>,
     /// Floating-point operations of all rays of the layer, as the solver counts them.
     pub solver_flops: Option<f64>,
+    /// Neurons of the layer whose score equals that of another neuron of it; 0 for `scratch`, which has no
+    /// scores.
+    #[serde(default)]
+    pub ties: usize,
 }
 
 /// What a cycle of a replica took: a line of `timings.csv`, another in every repetition.
@@ -145,6 +167,13 @@ pub struct TimingRow {
     /// Joules of the machine since the chunk's last clip, or its beginning, measuring included; for `scratch`,
     /// since the beginning of the network's training; none where no counter tells.
     pub joules: Option<f64>,
+    /// Seconds of scoring by the replica's method, of all replicas of the chunk that have it together, its
+    /// solver included; 0 for `scratch`.
+    #[serde(default)]
+    pub score_seconds: f64,
+    /// Seconds of the method's solver among these; none where it has no solver.
+    #[serde(default)]
+    pub solve_seconds: Option<f64>,
 }
 
 /// How a run ended.
@@ -161,6 +190,8 @@ pub enum Outcome {
     Failed,
     /// Of a replica: its loss, weights or scores were not finite any more.
     Diverged,
+    /// Of a replica: its validation accuracy fell below `compression.until_accuracy`.
+    Stopped,
 }
 
 /// A replica that could not go on.
@@ -200,9 +231,14 @@ pub struct ReplicaSummary {
     pub divergence: Option<Divergence>,
     /// Test accuracy before the first clip.
     pub accuracy_before: Option<f64>,
-    /// And of the final network; none where the run ended in the middle of training.
+    /// As `accuracy_before`, on the images held out; none without such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_before: Option<f64>,
+    /// Test accuracy of the final network; none where the run ended in the middle of training. Of a replica
+    /// that stopped, that of the last network before its validation accuracy fell.
     pub accuracy_after: Option<f64>,
-    /// Its place along the first axis of `network.safetensors`.
+    /// Its place along the first axis of `network.safetensors`; none for one that stopped, whose networks are
+    /// in `networks/`.
     pub network: Option<usize>,
 }
 

@@ -27,8 +27,10 @@ mod lock;
 mod loss;
 mod measurement;
 mod method;
+mod networks;
 mod optimizer;
 mod plan;
+mod predictions;
 pub mod presets;
 mod rays;
 mod rebuild;
@@ -55,6 +57,7 @@ pub use events::{
 pub use ladder::{kept_count, ladder};
 pub use latency::LatencyRow;
 pub use lock::FolderLock;
+pub use networks::{KeepNetworks, KeptNetwork, NETWORK_FORMAT, export_final, network_path};
 pub use replica::Replica;
 pub use run::{Backend, Conduct, OnDivergence, run};
 pub use run_dir::{Found, RunDir};

@@ -8,6 +8,7 @@
 //! compression".
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use burn::tensor::Tensor;
 use cs_solver::{Lambda, Matrix, Operator, Problem, Solution};
@@ -33,6 +34,8 @@ pub(crate) struct RaySums {
     pub(crate) sums: Vec<Vec<f64>>,
     /// `[layer · replica]`
     pub(crate) solves: Vec<SolveInfo>,
+    /// Seconds of the solver.
+    pub(crate) solve_seconds: f64,
 }
 
 /// Reconstructs the rays of layers of one width, all replicas, as one batch with a Θ a group.
@@ -82,7 +85,9 @@ pub(crate) fn ray_sums(
         .collect::<Result<Vec<_>, _>>()?;
     let lambda = Lambda::Fixed(config.compression.lambda);
     let problem = Problem::grouped(operators, &y, lambda)?.on(&device);
+    let began = Instant::now();
     let rays = problem.solve(&config.solver.settings())?;
+    let solve_seconds = began.elapsed().as_secs_f64();
     let sum = |(pair, finite): (&[Solution], &bool)| -> Vec<f64> {
         let sums = pair[0].x().iter().zip(pair[1].x()).map(|(a, b)| a + b);
         sums.map(|sum| if *finite { sum } else { f64::NAN }).collect()
@@ -96,6 +101,7 @@ pub(crate) fn ray_sums(
     Ok(RaySums {
         sums: pairs.clone().zip(&finite).map(sum).collect(),
         solves: pairs.zip(y.chunks(2 * n)).map(solve).collect(),
+        solve_seconds,
     })
 }
 

@@ -13,6 +13,7 @@ use crate::device::is_host;
 use crate::events::{DataSummary, Event, Observer, Outcome, Summary};
 use crate::images::{DeviceImages, PixelScale, Splits};
 use crate::ladder::ladder;
+use crate::networks::{KeepNetworks, Keeping};
 use crate::plan::Plan;
 use crate::record::Record;
 use crate::{RunConfig, RunDir, TrainerError};
@@ -32,6 +33,9 @@ pub struct Conduct {
     /// Replicas that train at once, at most; as many as memory takes (on a CPU, as are fast) where it is
     /// not given. A run that is gone on with keeps to the chunks that it began with.
     pub at_once: Option<usize>,
+    /// Which networks of the rungs are kept; all that take less than 1 GiB together, else those at the halvings
+    /// of the width, where it is not given. A run that is resumed keeps to what it began with.
+    pub keep_networks: Option<KeepNetworks>,
     /// When checkpoints are taken.
     pub checkpoints: Schedule,
     /// What a replica does that diverges.
@@ -68,7 +72,7 @@ pub fn run(
     folder: &RunDir,
     observer: &mut dyn Observer,
 ) -> Result<Summary, TrainerError> {
-    let Images { splits, description, summary: data } =
+    let Images { splits, labels, description, summary: data } =
         no_panic(|| upload(config, dataset, backend.device))?;
     let on = (&description.shape, backend.device);
     let fresh = || Record::new(config, folder, description.clone(), backend, conduct, data.clone());
@@ -98,6 +102,7 @@ pub fn run(
     } else {
         let plan = Plan::of(config, on, splits.train.len(), conduct.at_once)?;
         plan.announce(config, observer);
+        Keeping::announce(conduct.keep_networks, config, &description.shape, observer);
         (fresh(), plan, None)
     };
     if !is_host(backend.device) && !no_panic(|| plan.repeats(config, &splits, on))? {
@@ -107,6 +112,7 @@ pub fn run(
         observer.notify(&Event::NotDeterministic);
     }
     record.started(plan.batches(config), plan.numbers())?;
+    folder.write_labels(&labels)?;
 
     let outcome = no_panic(|| {
         let result = plan.run(from, config, &splits, on, &mut record, observer);
@@ -161,6 +167,8 @@ fn no_panic<T>(work: impl FnOnce() -> Result<T, TrainerError>) -> Result<T, Trai
 
 struct Images {
     splits: Splits,
+    /// Of the test images.
+    labels: Vec<u8>,
     description: Description,
     summary: DataSummary,
 }
@@ -197,6 +205,7 @@ fn upload(
     };
     shape.validate()?;
     let scale = PixelScale { mean, deviation };
+    let labels = dataset.test.labels.clone();
     let upload = |split| DeviceImages::upload(split, inputs, scale, device);
     let splits = Splits {
         train: upload(dataset.train),
@@ -204,5 +213,6 @@ fn upload(
         test: upload(dataset.test),
     };
     let image_shape = dataset.image_shape;
-    Ok(Images { splits, description: Description { shape, image_shape, mean, deviation }, summary })
+    let description = Description { shape, image_shape, mean, deviation };
+    Ok(Images { splits, labels, description, summary })
 }

@@ -1,5 +1,6 @@
 //! The arguments as they are typed.
 
+mod pick;
 mod solver;
 
 use std::path::PathBuf;
@@ -7,8 +8,9 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 use rayclip_trainer::config::DeviceChoice;
-use rayclip_trainer::{Conduct, Every, OnDivergence, Schedule};
+use rayclip_trainer::{Conduct, Every, KeepNetworks, OnDivergence, Schedule};
 
+pub(crate) use pick::PickArgs;
 pub(crate) use solver::{Bench, BenchArgs, BenchSolverArgs, OperatorKind, Size, SolveArgs};
 
 /// Trains neural networks and makes them smaller while they train.
@@ -33,6 +35,8 @@ pub(crate) enum Command {
     Reproduce(Box<ReproduceArgs>),
     /// Make a page of runs: figures, verdicts, entropy, costs and settings, and every number as CSV
     Report(ReportArgs),
+    /// Write one network of a run: the smallest that is accurate enough, or the largest of a size
+    Pick(PickArgs),
     /// Show a run in the terminal, while it goes on or after
     Watch(WatchArgs),
     /// Go on with a run that was interrupted, killed or failed, from its last checkpoint
@@ -188,6 +192,16 @@ pub(crate) struct ConfigArgs {
     /// Neurons of every hidden layer, for example 512,256
     #[arg(long, value_name = "WIDTHS", value_delimiter = ',', overrides_with = "hidden")]
     pub(crate) hidden: Vec<usize>,
+    /// Fraction of the neurons that a clip keeps [default: 0.9]
+    #[arg(long, value_name = "FRACTION")]
+    pub(crate) keep: Option<f64>,
+    /// Clip a layer until it has at most so many neurons [default: 10]
+    #[arg(long, value_name = "NEURONS")]
+    pub(crate) min_width: Option<usize>,
+    /// Stop clipping a network once its accuracy on held-out images has reached this and falls below it; needs
+    /// --validation
+    #[arg(long, value_name = "ACCURACY")]
+    pub(crate) until_accuracy: Option<f64>,
     /// Adam's moments across a clip: carry those of kept neurons, or reset
     #[arg(long, value_name = "NAME")]
     pub(crate) moments: Option<String>,
@@ -218,6 +232,10 @@ pub(crate) struct ConductArgs {
     /// Networks that train at once, at most [default: as many as memory takes, on a CPU six]
     #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
     pub(crate) at_once: Option<usize>,
+    /// Networks that are kept in networks/: all, halvings (of the width, and the last) or last [default: all where
+    /// they take less than 1 GiB, else halvings; of sweep and reproduce, halvings]
+    #[arg(long, value_name = "WHICH", value_parser = KeepNetworks::from_str)]
+    pub(crate) keep_networks: Option<KeepNetworks>,
     #[command(flatten)]
     pub(crate) safety: SafetyArgs,
 }
@@ -306,13 +324,14 @@ impl SafetyArgs {
             keep: self.keep_checkpoints.unwrap_or(keep),
         };
         let on_divergence = self.on_divergence.unwrap_or_default();
-        Conduct { at_once, checkpoints, on_divergence, deterministic: self.deterministic }
+        let deterministic = self.deterministic;
+        Conduct { at_once, checkpoints, on_divergence, deterministic, keep_networks: None }
     }
 }
 
 impl ConductArgs {
     pub(crate) fn conduct(&self) -> Conduct {
-        self.safety.conduct(self.at_once)
+        Conduct { keep_networks: self.keep_networks, ..self.safety.conduct(self.at_once) }
     }
 }
 

@@ -8,7 +8,7 @@ use rayclip_data::{Dataset, Source};
 use rayclip_trainer::config::DeviceChoice;
 use rayclip_trainer::presets::Setting;
 use rayclip_trainer::{
-    Backend, Conduct, FolderLock, Found, Outcome, RunConfig, RunDir, TrainerError,
+    Backend, Conduct, FolderLock, Found, KeepNetworks, Outcome, RunConfig, RunDir, TrainerError,
 };
 use toml::Value;
 
@@ -47,6 +47,9 @@ impl Cells {
             output::note(&format!("device: {} — {}", chosen.name, chosen.reason));
         }
         let interrupt = Interrupt::listen()?;
+        // Many runs lie side by side.
+        let keep_networks = conduct.keep_networks.or(Some(KeepNetworks::Halvings));
+        let conduct = Conduct { keep_networks, ..conduct };
         Ok(Self { chosen, conduct, interrupt, mode, datasets: BTreeMap::new() })
     }
 

@@ -70,6 +70,10 @@ pub(crate) fn settings(args: &ConfigArgs, more: Vec<Setting>) -> anyhow::Result<
     if args.shared_measurements {
         settings.push(flag("shared-measurements", "measurement.matrix", "shared"));
     }
+    settings.extend(args.keep.map(|f| flag("keep", "compression.keep", f)));
+    settings.extend(args.min_width.map(|m| flag("min-width", "compression.min_width", m as i64)));
+    let until = args.until_accuracy;
+    settings.extend(until.map(|a| flag("until-accuracy", "compression.until_accuracy", a)));
     settings.extend(args.validation.map(|f| flag("validation", "data.validation", f)));
     settings.extend(more);
     Ok(settings)

@@ -5,6 +5,7 @@ mod cells;
 pub(crate) mod compare;
 mod configure;
 pub(crate) mod devices;
+pub(crate) mod pick;
 pub(crate) mod report;
 pub(crate) mod reproduce;
 pub(crate) mod resume;

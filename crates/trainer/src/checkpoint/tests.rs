@@ -84,7 +84,15 @@ fn go_on(
 /// All files but those that tell of time.
 fn files(run: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
-    for folder in ["", "kept", "rays", "checkpoints"].map(|name| run.join(name)) {
+    let mut folders = vec!["".into(), "kept".into(), "rays".into(), "checkpoints".into()];
+    let names = ["networks", "predictions"];
+    let within = |name: &&str| {
+        let entries = fs::read_dir(run.join(name)).into_iter().flatten();
+        entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect::<Vec<_>>()
+    };
+    folders.extend(names.map(PathBuf::from));
+    folders.extend(names.iter().flat_map(within));
+    for folder in folders.into_iter().map(|name| run.join(name)) {
         for entry in fs::read_dir(folder).into_iter().flatten().map(Result::unwrap) {
             let timed = ["timings.csv", "progress.json", "latency.csv"];
             let name = entry.file_name();
@@ -100,12 +108,16 @@ fn files(run: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 fn a_run_that_was_ended_after_any_batch_ends_as_one_that_was_not() {
     let parent = tempfile::tempdir().unwrap();
     for (device, seed) in [("flex", "seed=0"), ("ndarray", "seed=1")] {
-        let config = config(&[seed]);
+        // On the second, replicas stop on the way.
+        let until = if device == "flex" { "0.0" } else { "0.4" };
+        let config = config(&[seed, &format!("compression.until_accuracy={until}")]);
         let whole = parent.path().join(device);
         let (summary, Ending { batches, .. }) = go_on(&config, &whole, None);
         assert_eq!(summary.unwrap().outcome, Outcome::Finished);
         let expected = files(&whole);
-        assert!(expected.len() >= 10 && batches > 30, "{} files, {batches}", expected.len());
+        assert!(expected.len() >= 40 && batches > 30, "{} files, {batches}", expected.len());
+        let text = String::from_utf8(expected[Path::new("summary.json")].clone()).unwrap();
+        assert_eq!(text.contains("stopped"), until != "0.0", "{text}");
         for after in 1..batches {
             let path = parent.path().join(format!("{device}-{after}"));
             let (summary, _) = go_on(&config, &path, Some(after));

@@ -81,6 +81,8 @@ pub(crate) struct Scores {
     pub(crate) layers: Vec<Vec<Vec<f64>>>,
     /// `[layer][replica]`, where a solver was used; else empty.
     pub(crate) solves: Vec<Vec<SolveInfo>>,
+    /// Seconds of the solver, where one was used.
+    pub(crate) solve_seconds: Option<f64>,
 }
 
 /// Ranks the neurons of hidden layers.
@@ -137,7 +139,7 @@ fn try_scores_of(
             Ok(scores.chunks(m).map(<[f64]>::to_vec).collect())
         })
         .collect::<Result<_, TrainerError>>()?;
-    Ok(Scores { layers, solves: vec![] })
+    Ok(Scores { layers, solves: vec![], solve_seconds: None })
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@
 //! | `timings.csv` | seconds and joules of every clip and replica |
 //! | `kept/cycle_NN.json` | kept neurons after clip NN, in their first numbering |
 //! | `rays/cycle_NN.safetensors` | measurements and rays of clip NN, where `dtc` takes them |
+//! | `networks/METHOD_seed_S/` | the network of every rung, as PyTorch reads it (`networks.rs`) |
+//! | `predictions/` | what it predicts of the test images (`predictions.rs`) |
 //! | `latency.csv` | milliseconds of a classification at the halvings of the width |
 //! | `network.safetensors`, `network.json` | the final networks and their shape |
 //! | `summary.json` | that the run goes on; written last, how it ended |
@@ -30,6 +32,7 @@ use crate::config::DeviceChoice;
 use crate::lock::FolderLock;
 use crate::{Outcome, RunConfig, TrainerError};
 
+mod rungs;
 mod write;
 
 pub(crate) use write::{Kept, LayerRays};

@@ -114,7 +114,8 @@ impl RunDir {
         written.map_err(|source| io("write", &path, source))
     }
 
-    pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), TrainerError> {
+    /// Writes a file that no checkpoint has.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), TrainerError> {
         let path = self.path.join(name);
         rayclip_data::write_whole(&path, bytes).map_err(|source| io("write", &path, source))
     }
