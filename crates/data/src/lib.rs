@@ -17,7 +17,7 @@ mod source;
 mod whole;
 
 pub use dataset::{Dataset, Split};
-pub use digest::sha256;
+pub use digest::{sha256, sha256_file};
 pub use error::DataError;
 pub use source::Source;
 pub use whole::{PARTIAL, read_whole, sync_file, write_whole, write_whole_unsynced};
