@@ -4,6 +4,7 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
+use crate::text::plain;
 use crate::{DataError, read_whole};
 
 /// The most bytes of a file with arrays that are read, 4 GiB.
@@ -63,7 +64,7 @@ pub fn tensors(bytes: &[u8]) -> Result<SafeTensors<'_>, String> {
         ));
     }
     SafeTensors::deserialize(bytes)
-        .map_err(|error| printable(&format!("not a safetensors file, or a damaged one ({error})")))
+        .map_err(|error| plain(&format!("not a safetensors file, or a damaged one ({error})")))
 }
 
 /// One tensor as numbers.
@@ -76,7 +77,7 @@ pub fn tensor(file: &SafeTensors<'_>, name: &str) -> Result<Array, String> {
         names.sort_unstable();
         let more = if names.len() > SHOWN { ", …" } else { "" };
         names.truncate(SHOWN);
-        return Err(printable(&format!("no tensor {name}; it has: {}{more}", names.join(", "))));
+        return Err(plain(&format!("no tensor {name}; it has: {}{more}", names.join(", "))));
     };
     let (shape, double) = (view.shape().to_vec(), view.dtype() == Dtype::F64);
     let values = match view.dtype() {
@@ -95,11 +96,6 @@ fn singles(view: &TensorView<'_>) -> Vec<f64> {
 
 fn doubles(view: &TensorView<'_>) -> Vec<f64> {
     view.data().as_chunks().0.iter().map(|word| f64::from_le_bytes(*word)).collect()
-}
-
-/// What a file says, as it may stand in a message: of one line, without what a terminal would obey.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().take(400).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]

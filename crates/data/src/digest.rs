@@ -24,11 +24,18 @@ pub fn sha256<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
 /// # Errors
 /// The file system refuses, or it is a folder, a pipe or a device ([`io::ErrorKind::InvalidInput`]).
 pub fn sha256_file(path: &Path) -> io::Result<String> {
-    let mut file = whole::open(path)?;
+    sha256_of(whole::open(path)?)
+}
+
+/// SHA-256 of what is read, likewise.
+///
+/// # Errors
+/// The reader fails.
+pub(crate) fn sha256_of(mut reader: impl Read) -> io::Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; BUFFER];
     loop {
-        match file.read(&mut buffer) {
+        match reader.read(&mut buffer) {
             Ok(0) => return Ok(hexadecimal(hash)),
             Ok(read) => hash.update(&buffer[..read]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -9,7 +9,8 @@
 
 use std::path::Path;
 
-use crate::arrays::{Array, MOST_BYTES, printable};
+use crate::arrays::{Array, MOST_BYTES};
+use crate::text::plain;
 use crate::{DataError, read_whole};
 
 /// The most bytes of a header; NumPy itself reads no more than 10 000 without being told to.
@@ -35,12 +36,12 @@ pub fn read(path: &Path) -> Result<Array, DataError> {
 pub fn parse(bytes: &[u8]) -> Result<Array, String> {
     let (text, data) = split(bytes)?;
     let Header { descr, fortran, shape } = Cursor { rest: text }.header().map_err(|reason| {
-        printable(&format!("the header of the .npy file is damaged ({reason}): {text}"))
+        plain(&format!("the header of the .npy file is damaged ({reason}): {text}"))
     })?;
     let size = match descr {
         "<f4" | ">f4" => 4,
         "<f8" | ">f8" => 8,
-        other => return Err(printable(&format!("holds {other}; expected f4 or f8"))),
+        other => return Err(plain(&format!("holds {other}; expected f4 or f8"))),
     };
     if shape.contains(&0) {
         return Err(format!("has shape {shape:?}: no number"));

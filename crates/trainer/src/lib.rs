@@ -38,6 +38,7 @@ mod run;
 mod run_dir;
 mod score;
 mod scratch;
+mod settings;
 mod streams;
 pub mod sweep;
 mod tables;

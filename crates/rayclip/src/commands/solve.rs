@@ -51,7 +51,7 @@ pub(crate) fn solve(args: &SolveArgs) -> anyhow::Result<ExitCode> {
         print_table(&problem, &solutions, seconds);
     }
     if args.check.is_none() {
-        output::note(&format!("x and nu: {}", args.out.display()));
+        output::note(&format!("x and nu: {}", output::path(&args.out)));
     }
     let code = if solutions.converged() { 0 } else { MISSED };
     Ok(ExitCode::from(code))

@@ -42,6 +42,7 @@ impl<'a> Record<'a> {
             version: env!("CARGO_PKG_VERSION"),
             outcome: Outcome::Running,
             error: None,
+            without: vec![],
             progress: self.progress(),
             device: self.device.clone(),
             clips: self.rows.keys().map(|(cycle, ..)| cycle + 1).max().unwrap_or(0),
