@@ -14,6 +14,7 @@ mod golden_entropy;
 mod golden_rays;
 mod golden_supplement;
 mod hostile;
+mod reliability;
 mod report;
 mod report_gaps;
 mod resume;

@@ -14,6 +14,8 @@
 
 use crate::RunConfig;
 
+#[cfg(test)]
+mod belonging;
 mod file;
 mod size;
 mod state;
