@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use burn::tensor::Device;
-use rayclip_data::Dataset;
+use rayclip_data::{Dataset, plain};
 use rayclip_model::{Description, MlpShape};
 
 use crate::checkpoint::{Checkpoint, Schedule, Wanted, most_bytes};
@@ -94,7 +94,7 @@ pub fn run(
         let plan = Plan::again(config, &state.clipped, &state.scratch);
         let now = (backend.name, env!("CARGO_PKG_VERSION"));
         let was = ((state.device.as_str(), state.engine.as_str()) != now)
-            .then(|| format!("{} by rayclip {}", state.device, state.engine));
+            .then(|| format!("{} by rayclip {}", plain(&state.device), plain(&state.engine)));
         let was = was.as_deref();
         plan.announce(config, observer);
         observer.notify(&Event::Resumed { batches_done: state.batches_done, was });

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rayclip_data::plain;
+use rayclip_data::{is_obeyed, plain};
 use safetensors::SafeTensors;
 
 use super::{HostTensors, State};
@@ -18,6 +18,9 @@ const FORMAT: &str = "format";
 const STATE: &str = "state";
 const CYCLES: &str = "cycles";
 const TIMINGS: &str = "timings";
+
+/// Bytes of the name of a method or of a solver.
+const NAME: usize = 64;
 
 /// Why a checkpoint is not used.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,6 +108,11 @@ impl Checkpoint {
         if !self.rows.iter().all(known) {
             return Err("a row is of a clip that there is not".into());
         }
+        // They are shown.
+        let is_name = |text: &String| text.len() <= NAME && !text.contains(is_obeyed);
+        if !self.rows.iter().flat_map(|row| [&row.method, &row.solver]).all(is_name) {
+            return Err("a row names no method or no solver".into());
+        }
         let known = |row: &TimingRow| row.replica < replicas && row.cycle < clips;
         if self.timings.iter().all(known) { Ok(()) } else { Err("a timing is of no clip".into()) }
     }
@@ -118,7 +126,7 @@ fn check_format(bytes: &[u8]) -> Result<(), String> {
     let older = match format.parse::<u32>() {
         Ok(VERSION) if *format == VERSION.to_string() => return Ok(()),
         Ok(1) => {
-            ", which does not say what configuration it is of: finish the run with rayclip 0.1"
+            ", which does not say what configuration it is of: finish the run with the rayclip that began it"
         }
         _ => "",
     };

@@ -260,7 +260,7 @@ fn a_state_that_no_run_is_in_is_refused_though_its_sum_is_right() {
     let parent = tempfile::tempdir().unwrap();
     let (config, path, names) = interrupted(parent.path());
     let sound = Checkpoint::decode(&fs::read(&names[1]).unwrap(), &config).unwrap();
-    let spoils: [(&str, Spoil); 20] = [
+    let spoils: [(&str, Spoil); 21] = [
         ("beyond the last cycle", |c| c.state.place.cycle = usize::MAX),
         ("beyond the last batch", |c| c.state.place.done = 4),
         ("a chunk that there is not", |c| c.state.place.chunk = 9),
@@ -280,6 +280,10 @@ fn a_state_that_no_run_is_in_is_refused_though_its_sum_is_right() {
         ("rays of no clip", |c| c.state.rays = vec![(usize::MAX, 0, 0, [1, 1])]),
         ("a row of no clip", |c| {
             c.rows = vec![crate::CycleRow { cycle: usize::MAX, ..crate::CycleRow::default() }];
+        }),
+        ("a solver of two lines", |c| {
+            let solver = "auto\nerror: forged".into();
+            c.rows = vec![crate::CycleRow { solver, ..crate::CycleRow::default() }];
         }),
         ("more steps than batches", |c| c.state.chunk.steps = Some(usize::MAX)),
         ("more batches than any run's", |c| c.state.batches_done = usize::MAX),
@@ -379,4 +383,23 @@ fn a_schedule_is_in_batches_or_minutes() {
     }
     let huge = "99999999999999999999m".parse::<Every>().unwrap_err();
     assert!(huge.contains("batches or minutes"), "{huge}");
+}
+
+#[test]
+#[ignore = "temporary"]
+fn convert_seeds() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds/checkpoint");
+    let config = config_of_target();
+    for entry in fs::read_dir(fuzz).unwrap() {
+        let path = entry.unwrap().path();
+        let mut tensors = HostTensors::decode(&fs::read(&path).unwrap()).unwrap();
+        let mut value: serde_json::Value =
+            serde_json::from_slice(&tensors.take_text("state").unwrap()).unwrap();
+        value["settings"] =
+            serde_json::to_value(crate::settings::settings(&config).unwrap()).unwrap();
+        let state: State = serde_json::from_value(value).unwrap();
+        tensors.insert_text("state", serde_json::to_vec(&state).unwrap());
+        let bytes = tensors.encode([("format".to_owned(), "2".to_owned())].into()).unwrap();
+        fs::write(&path, bytes).unwrap();
+    }
 }
