@@ -384,22 +384,3 @@ fn a_schedule_is_in_batches_or_minutes() {
     let huge = "99999999999999999999m".parse::<Every>().unwrap_err();
     assert!(huge.contains("batches or minutes"), "{huge}");
 }
-
-#[test]
-#[ignore = "temporary"]
-fn convert_seeds() {
-    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds/checkpoint");
-    let config = config_of_target();
-    for entry in fs::read_dir(fuzz).unwrap() {
-        let path = entry.unwrap().path();
-        let mut tensors = HostTensors::decode(&fs::read(&path).unwrap()).unwrap();
-        let mut value: serde_json::Value =
-            serde_json::from_slice(&tensors.take_text("state").unwrap()).unwrap();
-        value["settings"] =
-            serde_json::to_value(crate::settings::settings(&config).unwrap()).unwrap();
-        let state: State = serde_json::from_value(value).unwrap();
-        tensors.insert_text("state", serde_json::to_vec(&state).unwrap());
-        let bytes = tensors.encode([("format".to_owned(), "2".to_owned())].into()).unwrap();
-        fs::write(&path, bytes).unwrap();
-    }
-}
