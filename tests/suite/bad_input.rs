@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{idx, rayclip, refused, small_data, small_run};
+use crate::support::{ends_with, idx, rayclip, refused, small_data, small_run};
 
 /// Stderr of the small run with `extra` flags, which must be refused.
 fn refused_run(folder: &Path, extra: &[&str]) -> String {
@@ -101,10 +101,12 @@ fn a_run_folder_that_exists_is_left_alone() {
 #[test]
 fn a_loss_that_is_not_finite_ends_the_run_and_keeps_its_folder() {
     let folder = tempfile::tempdir().unwrap();
-    small_data(folder.path());
+    let data = small_data(folder.path());
     let flags = ["--out", "run", "--set", "training.learning_rate=1e30"];
-    let message = refused_run(folder.path(), &flags);
-    assert_parts(&message, &["training loss is NaN", "learning_rate"]);
+    // The documented code of a run whose replica diverged; and nobody goes on who is not there.
+    let message = ends_with(1, folder.path(), &small_run(&data, &flags));
+    assert_parts(&message, &["the network diverged", "training loss is NaN", "learning_rate"]);
+    assert!(!message.contains("frozen") && !message.contains("go on"), "{message}");
     let summary = fs::read_to_string(folder.path().join("run/summary.json")).unwrap();
     assert!(summary.contains("\"failed\""), "{summary}");
 }

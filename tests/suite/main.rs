@@ -16,6 +16,7 @@ mod golden_supplement;
 mod hostile;
 mod networks;
 mod pick;
+mod reliability;
 mod report;
 mod report_gaps;
 mod resume;

@@ -8,6 +8,7 @@ use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo, TensorView};
 
 use crate::DataError;
 use crate::stream::{self, Words};
+use crate::text::plain;
 
 /// The most bytes of a file with arrays that is read whole, 4 GiB.
 pub const MOST_BYTES: u64 = 1 << 32;
@@ -69,7 +70,7 @@ impl<R: Read + Seek> TensorFile<R> {
         let mut header = vec![0; of_header as usize];
         source.read_exact(&mut header).map_err(failed)?;
         let metadata: Metadata = serde_json::from_slice(&header)
-            .map_err(|error| printable(&format!("{NOT_ONE} ({error})")))?;
+            .map_err(|error| plain(&format!("{NOT_ONE} ({error})")))?;
         let start = 8 + of_header;
         let (announced, there) = (metadata.data_len() as u64, length.saturating_sub(start));
         if announced != there {
@@ -173,7 +174,7 @@ fn lacks(name: &str, mut names: Vec<String>) -> String {
     names.sort_unstable();
     let more = if names.len() > SHOWN { ", …" } else { "" };
     names.truncate(SHOWN);
-    printable(&format!("no tensor {name}; it has: {}{more}", names.join(", ")))
+    plain(&format!("no tensor {name}; it has: {}{more}", names.join(", ")))
 }
 
 /// The tensors of a safetensors file; nothing is copied.
@@ -184,7 +185,7 @@ pub fn tensors(bytes: &[u8]) -> Result<SafeTensors<'_>, String> {
     let length = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
     check_header(length)?;
     SafeTensors::deserialize(bytes)
-        .map_err(|error| printable(&format!("not a safetensors file, or a damaged one ({error})")))
+        .map_err(|error| plain(&format!("not a safetensors file, or a damaged one ({error})")))
 }
 
 /// One tensor as numbers.
@@ -212,11 +213,6 @@ fn singles(view: &TensorView<'_>) -> Vec<f64> {
 
 fn doubles(view: &TensorView<'_>) -> Vec<f64> {
     view.data().as_chunks().0.iter().map(|word| f64::from_le_bytes(*word)).collect()
-}
-
-/// What a file says, as it may stand in a message: of one line, without what a terminal would obey.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().take(400).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]

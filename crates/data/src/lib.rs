@@ -15,12 +15,14 @@ pub mod mnist;
 pub mod npy;
 mod source;
 mod stream;
+mod text;
 mod whole;
 
 pub use dataset::{Dataset, Split};
-pub use digest::sha256;
+pub use digest::{sha256, sha256_file};
 pub use error::DataError;
 pub use source::Source;
+pub use text::{is_obeyed, plain, plain_within};
 pub use whole::{PARTIAL, read_whole, sync_file, write_whole, write_whole_unsynced};
 
 /// Told how far loading has come: `(done, total)` in the unit of the source (images or files).

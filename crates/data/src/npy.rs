@@ -12,8 +12,9 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use crate::DataError;
-use crate::arrays::{Array, printable};
+use crate::arrays::Array;
 use crate::stream::{self, Words};
+use crate::text::plain;
 
 /// The most bytes of a header; NumPy itself reads no more than 10 000 without being told to.
 const MOST_HEADER_BYTES: usize = 1 << 16;
@@ -52,12 +53,12 @@ impl<R: Read> NpyFile<R> {
         let (text, start) = header_text(&mut source)?;
         let Header { descr, fortran, shape } =
             Cursor { rest: &text }.header().map_err(|reason| {
-                printable(&format!("the header of the .npy file is damaged ({reason}): {text}"))
+                plain(&format!("the header of the .npy file is damaged ({reason}): {text}"))
             })?;
         let words = match descr {
             "<f4" | ">f4" => Words { double: false, big_endian: descr.starts_with('>') },
             "<f8" | ">f8" => Words { double: true, big_endian: descr.starts_with('>') },
-            other => return Err(printable(&format!("holds {other}; expected f4 or f8"))),
+            other => return Err(plain(&format!("holds {other}; expected f4 or f8"))),
         };
         if shape.contains(&0) {
             return Err(format!("has shape {shape:?}: no number"));

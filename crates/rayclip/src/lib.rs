@@ -1,7 +1,7 @@
 //! The command line of rayclip: arguments in, a run folder and a few lines out.
 //!
-//! Results go to stdout, all else to stderr. Exit codes: 0 done, 1 done but a tolerance was missed or a
-//! replica diverged, 2 could not be done (with the chain of causes), 130 ended by Ctrl-C with a valid run
+//! Results go to stdout, all else to stderr. Exit codes: 0 done, 1 done but a tolerance was missed, a
+//! replica diverged (or all did), or a run that is compared is not finished, 2 could not be done (with the chain of causes), 130 ended by Ctrl-C with a valid run
 //! folder.
 
 mod args;
@@ -13,11 +13,14 @@ mod live;
 mod output;
 mod panic;
 mod progress;
+#[cfg(unix)]
+mod signals;
 
 use std::panic::catch_unwind;
 use std::process::ExitCode;
 
 use clap::Parser;
+use rayclip_trainer::TrainerError;
 use tracing_subscriber::filter::LevelFilter;
 
 use args::{Bench, BenchArgs, Cli, Command};
@@ -44,19 +47,45 @@ fn quiet_graphics_libraries() {
 pub fn main() -> ExitCode {
     quiet_graphics_libraries();
     panic::install();
-    let cli = Cli::parse();
+    #[cfg(unix)]
+    signals::survive_size_limits();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(told) => return tell(&told),
+    };
     tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(output::Warnings::new)
+        .with_ansi(output::has_colours())
         .with_max_level(LevelFilter::WARN)
         .without_time()
         .with_target(false)
         .init();
     let done = catch_unwind(|| execute(cli.command.unwrap_or_default()));
     // A panic has told of itself.
-    done.unwrap_or(Ok(ExitCode::from(2))).unwrap_or_else(|error| {
+    let code = done.unwrap_or(Ok(ExitCode::from(2))).unwrap_or_else(|error| {
         output::error(&error);
-        ExitCode::from(2)
-    })
+        exit_code(&error)
+    });
+    output::end(code)
+}
+
+/// Prints the help or the version that was asked for, or what is wrong with the arguments.
+fn tell(told: &clap::Error) -> ExitCode {
+    let printed = told.print();
+    let code = ExitCode::from(told.exit_code().try_into().unwrap_or(2));
+    match printed {
+        Err(error) if !told.use_stderr() => output::refused(error),
+        _ => {}
+    }
+    output::end(code)
+}
+
+/// 1 where training was done and no network is left of it, else 2.
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    match error.downcast_ref() {
+        Some(TrainerError::AllDiverged { .. }) => ExitCode::from(1),
+        _ => ExitCode::from(2),
+    }
 }
 
 fn execute(command: Command) -> anyhow::Result<ExitCode> {

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use rayclip_data::plain;
 use rayclip_report::{EVENTS, EventFiles, Run};
-use rayclip_trainer::{CycleRow, Event, Observer, Summary, TimingRow};
+use rayclip_trainer::{CycleRow, Divergence, Event, Observer, Summary, TimingRow};
 use serde_json::json;
 
 use crate::interrupt::Interrupt;
@@ -185,7 +186,8 @@ impl Observer for Progress {
                 self.bars.suspend(|| output::note(&text));
             }
             Event::CheckpointSkipped { path, reason } => {
-                let text = format!("skipped: checkpoint {}: {reason}", path.display());
+                let (path, reason) = (output::path(path), plain(reason));
+                let text = format!("skipped: checkpoint {path}: {reason}");
                 self.bars.suspend(|| output::note(&text));
             }
             Event::NotDeterministic => {
@@ -206,14 +208,15 @@ impl Observer for Progress {
                     self.message = message;
                 }
             }
-            Event::Diverged(divergence) => {
+            Event::Diverged { divergence, left, replicas } => {
                 if self.mode == Mode::Json {
                     let mut value = json!({ "event": "diverged" });
                     merge(&mut value, json!(divergence));
                     self.line(&value.to_string());
                 }
-                let text = format!("frozen: {divergence}; the others go on");
-                self.bars.suspend(|| output::note(&text));
+                if let Some(text) = frozen(divergence, *left, *replicas) {
+                    self.bars.suspend(|| output::note(&text));
+                }
             }
             Event::FewerNetworks { bytes } => {
                 let text = format!(
@@ -258,6 +261,17 @@ impl Observer for Progress {
     fn interrupted(&self) -> bool {
         self.interrupt.asked()
     }
+}
+
+/// What is said of a replica that is frozen; nothing of the only one, whose error ends the run.
+fn frozen(divergence: &Divergence, left: usize, replicas: usize) -> Option<String> {
+    let others = match left {
+        0 if replicas == 1 => return None,
+        0 => "no replica is left".to_owned(),
+        1 => "the other one goes on".to_owned(),
+        _ => format!("the other {left} go on"),
+    };
+    Some(format!("frozen: {divergence}; {others}"))
 }
 
 /// Adds the fields of one object to another.
@@ -353,4 +367,26 @@ fn methods_line(
     format!(
         "{cycle:>5}  {widths:>14}  {sparsity:>8.4}{columns}  {train_seconds:>7.2}  {compress_seconds:>10.3}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_goes_on_is_said_only_where_somebody_does() {
+        let divergence = Divergence {
+            replica: 0,
+            method: "dtc".into(),
+            seed: 3,
+            cycle: 1,
+            reason: "the training loss is NaN".into(),
+        };
+        let said = |left, replicas| frozen(&divergence, left, replicas).unwrap_or_default();
+        assert_eq!(said(0, 1), "");
+        assert!(said(0, 2).ends_with("; no replica is left"));
+        assert!(said(1, 2).ends_with("; the other one goes on"));
+        assert!(said(4, 5).starts_with("frozen: replica 0 (dtc, seed 3) in cycle 1: "));
+        assert!(said(4, 5).ends_with("; the other 4 go on"));
+    }
 }

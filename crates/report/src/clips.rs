@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use rayclip_data::read_whole;
+use rayclip_data::{plain, read_whole};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -85,6 +85,7 @@ pub(crate) fn read_clips(path: &Path, gaps: &mut Vec<Gap>) -> Result<Vec<Clip>, 
     // That of a replica that diverged is no number to draw.
     for clip in &mut rows {
         clip.train_loss = clip.train_loss.filter(|loss| is_amount(*loss));
+        clip.method = plain(&clip.method);
     }
     let methods: BTreeSet<&str> = rows.iter().map(|clip| clip.method.as_str()).collect();
     if methods.len() > limits::METHODS {
@@ -145,7 +146,7 @@ pub(crate) fn rows_of<T: DeserializeOwned>(csv: &[u8]) -> (Vec<T>, Option<String
         match row {
             Ok(row) => rows.push(row),
             Err(error) => {
-                damaged.get_or_insert_with(|| error.to_string());
+                damaged.get_or_insert_with(|| plain(&error.to_string()));
             }
         }
     }

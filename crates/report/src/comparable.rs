@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayclip_data::{is_obeyed, plain, plain_within};
+
 use crate::ladder::{Rung, rungs};
-use crate::{ReportError, Run};
+use crate::{ReportError, Run, limits};
 
 /// Refuses another run with other data or another ladder; adds what its ladder has more.
 pub(crate) fn check_same(
@@ -55,7 +57,7 @@ pub(crate) fn labels(runs: &[Run]) -> impl Fn(&Run, &str) -> String + use<> {
     move |run: &Run, method: &str| {
         let folder = if ambiguous { format!(" ({})", run.folder.display()) } else { String::new() };
         // A drawing takes no control characters, and no reader misses them.
-        format!("{method}{folder}").replace(char::is_control, "\u{fffd}")
+        format!("{method}{folder}").replace(is_obeyed, "\u{fffd}")
     }
 }
 
@@ -90,7 +92,7 @@ pub(crate) fn flat_settings(run: &Run) -> BTreeMap<String, String> {
         }
         value => vec![(key.clone(), value.to_string())],
     });
-    sections.collect()
+    sections.map(|(key, value)| (plain(&key), plain_within(&value, limits::SETTING))).collect()
 }
 
 /// Settings that differ between runs and are not what is compared anyway.

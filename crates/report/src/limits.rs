@@ -32,6 +32,10 @@ pub(crate) const METHODS: usize = 32;
 /// Characters of a method's name.
 pub(crate) const NAME: usize = 64;
 
+/// Characters of an error, and of a setting, that are shown.
+pub(crate) const ERROR: usize = 1000;
+pub(crate) const SETTING: usize = 4000;
+
 /// Entries of all measurements of a run: each is compared with two hundred draws of noise.
 pub(crate) const MEASUREMENTS: usize = 1 << 20;
 

@@ -4,6 +4,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use rayclip_data::plain;
+
 use crate::clips::{drop_impossible, first_widths, read_clips, read_timings};
 use crate::limits;
 use crate::summary::{Data, Progress, Summary, SummaryFile};
@@ -82,7 +84,9 @@ impl Run {
             clips,
             parameters_before: None,
             data: Data {
-                name: string(&config, "data", "source").unwrap_or_else(|| "unknown data".into()),
+                name: string(&config, "data", "source")
+                    .map(|name| plain(&name))
+                    .unwrap_or_else(|| "unknown data".into()),
                 digest: String::new(),
                 test: 0,
                 validation: 0,
@@ -157,7 +161,7 @@ fn runs_in(folder: &Path) -> Vec<String> {
     let runs =
         entries.filter_map(Result::ok).filter(|entry| entry.path().join("cycles.csv").exists());
     let mut names: Vec<String> =
-        runs.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        runs.map(|entry| plain(&entry.file_name().to_string_lossy())).collect();
     names.sort();
     names
 }
@@ -179,7 +183,7 @@ fn read_whole<T>(
     let read = rayclip_data::read_whole(path, limit);
     let read = read.map_err(|error| format!("cannot be read: {error}"));
     read.and_then(|bytes| parse(&bytes))
-        .map_err(|reason| gaps.push(Gap { path: path.to_path_buf(), reason }))
+        .map_err(|reason| gaps.push(Gap { path: path.to_path_buf(), reason: plain(&reason) }))
         .ok()
 }
 

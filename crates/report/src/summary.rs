@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayclip_data::{plain, plain_within};
 use serde::Deserialize;
 
 use crate::clips::{Clip, SCRATCH};
@@ -107,7 +108,8 @@ impl SummaryFile {
     /// # Errors
     /// What is wrong with it.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let file: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let mut file: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        file.make_plain();
         let Self { widths_before, parameters_before, data, .. } = &file;
         check_widths(widths_before)?;
         let pixels = data
@@ -123,6 +125,16 @@ impl SummaryFile {
             ("data.image_shape", pixels.map_or(0, |pixels| pixels.unwrap_or(usize::MAX))),
         ])?;
         Ok(file)
+    }
+
+    /// What is shown of it is text.
+    fn make_plain(&mut self) {
+        let Self { data, summary, .. } = self;
+        let Summary { version, outcome, device, error } = summary;
+        for text in [&mut data.name, &mut data.digest, version, outcome, device] {
+            *text = plain(text);
+        }
+        *error = error.as_deref().map(|text| plain_within(text, limits::ERROR));
     }
 
     /// Replicas that did not get to the end, and why.
@@ -151,7 +163,10 @@ impl Progress {
     /// # Errors
     /// What is wrong with it.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let file: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let mut file: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        for source in file.energy.iter_mut().flat_map(|energy| &mut energy.sources) {
+            *source = plain(source);
+        }
         check_widths(&file.widths)?;
         check_counts(&[
             ("cycle", file.cycle),
@@ -202,7 +217,6 @@ impl Replica {
             (None, outcome) => format!("did not get to its end: {outcome}"),
         };
         let line = format!("replica {number} ({method}, seed {seed}) {what}");
-        // It is shown in a terminal, which would obey.
-        Some(line.replace(char::is_control, "\u{fffd}"))
+        Some(plain_within(&line, limits::ERROR))
     }
 }

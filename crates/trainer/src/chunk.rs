@@ -258,11 +258,9 @@ impl<'a> Chunk<'a> {
         if alive.len() == reasons.len() {
             return Ok(alive);
         }
-        for (replica, reason) in self.replicas.iter().zip(reasons) {
-            if let Some(reason) = reason {
-                record.diverged(*replica, self.cycle.number, reason, observer)?;
-            }
-        }
+        let diverged = self.replicas.iter().zip(reasons);
+        let diverged = diverged.filter_map(|(replica, reason)| Some((*replica, reason?)));
+        record.diverged(self.cycle.number, diverged.collect(), observer)?;
         self.keep_replicas(&alive);
         Ok(alive)
     }

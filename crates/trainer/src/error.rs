@@ -8,6 +8,12 @@ use rayclip_model::ModelError;
 
 use crate::Divergence;
 
+/// An error with its causes, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 /// Why a run could not begin or go on. Every message names the key, file or replica.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -85,6 +91,18 @@ pub enum TrainerError {
     OtherData {
         /// The folder.
         path: PathBuf,
+    },
+    /// A checkpoint is of another configuration than its folder.
+    #[error(
+        "{} is not of the configuration that config.toml says: {}; nothing was touched: put back what was edited, \
+         take the file away if it is another run's, or name another folder with --out",
+        path.display(), keys.join(", ")
+    )]
+    OtherConfiguration {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The keys that differ, with both values.
+        keys: Vec<String>,
     },
     /// No replica is left.
     #[error(

@@ -70,8 +70,15 @@ pub enum Event<'a> {
         /// Neurons of every hidden layer after the clip.
         widths: &'a [usize],
     },
-    /// A replica is frozen; the others go on.
-    Diverged(&'a Divergence),
+    /// A replica is frozen.
+    Diverged {
+        /// Which, and why.
+        divergence: &'a Divergence,
+        /// Replicas that go on.
+        left: usize,
+        /// All replicas of the run.
+        replicas: usize,
+    },
     /// The networks of all rungs would take so many bytes: only those at the halvings of the width, the first
     /// and the last are kept.
     FewerNetworks {
@@ -259,6 +266,10 @@ pub struct DataSummary {
     pub image_shape: Vec<usize>,
     /// Classes.
     pub classes: usize,
+    /// The folder that they were read from, absolute, where a folder was named; `progress.json` tells it,
+    /// because another copy of the images gives the same summary.
+    #[serde(skip)]
+    pub folder: Option<String>,
 }
 
 /// How far a run is, and what it took: `progress.json`, another in every repetition of a run.
@@ -285,6 +296,10 @@ pub struct Progress {
     pub seconds: f64,
     /// What it took, likewise; nothing where the machine has no counter that can be read.
     pub energy: Option<Energy>,
+    /// The folder that the images were read from, absolute, where a folder was named: a run that is resumed
+    /// from another working directory finds them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_folder: Option<String>,
 }
 
 /// The whole run in a few numbers: `summary.json`.
@@ -296,6 +311,9 @@ pub struct Summary {
     pub outcome: Outcome,
     /// The error, where it failed.
     pub error: Option<String>,
+    /// Files that a finished run lacks, each with the reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<String>,
     /// The backend and adapter that it ran on.
     pub device: String,
     /// Clips until every layer was small enough, of a replica that got so far.

@@ -40,6 +40,7 @@ mod run;
 mod run_dir;
 mod score;
 mod scratch;
+mod settings;
 mod streams;
 pub mod sweep;
 mod tables;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rayclip_data::plain;
 use toml::{Table, Value};
 
 use crate::{RunConfig, TrainerError};
@@ -107,12 +108,30 @@ pub(crate) fn resolve_table(
         insert(&mut table, setting)?;
     }
     table.insert("preset".into(), Value::String(name.to_owned()));
+    checked(table).map_err(|error| match error {
+        // Whoever set it last is named, where that is a file.
+        TrainerError::Value { key, reason } if is_of_file(&key, &file, settings) => {
+            TrainerError::Value { key, reason: format!("{reason} ({origin})") }
+        }
+        other => other,
+    })
+}
+
+/// The configuration of a table with every key.
+fn checked(table: Table) -> Result<RunConfig, TrainerError> {
     let config: RunConfig = serde_path_to_error::deserialize(table).map_err(|error| {
         let key = error.path().to_string();
         TrainerError::Value { key, reason: error.into_inner().message().to_owned() }
     })?;
     config.validate()?;
     Ok(config)
+}
+
+/// Whether a key (or an entry of its list, `key[1]`) has the value that a file says.
+fn is_of_file(key: &str, file: &Table, settings: &[Setting]) -> bool {
+    let key = key.split('[').next().unwrap_or(key);
+    leaves(file).iter().any(|(of_file, _)| of_file == key)
+        && settings.iter().all(|setting| setting.key != key)
 }
 
 fn preset_table(name: &str) -> Result<Table, TrainerError> {
@@ -141,13 +160,20 @@ pub(crate) fn read_table(path: &Path) -> Result<Table, TrainerError> {
         source,
     })?;
     text.parse().map_err(|error: toml::de::Error| {
-        // With the line that is wrong, unless that is no line to be shown.
-        let shown = error.to_string();
-        let is_plain = |c: char| c == '\n' || !c.is_control();
-        let plain = shown.len() < 1000 && shown.chars().all(is_plain);
-        let reason = if plain { shown } else { error.message().to_owned() };
+        let at = error.span().and_then(|span| place(&text, span.start));
+        let reason = plain(error.message());
+        let reason = at.map_or(reason.clone(), |(line, column)| {
+            format!("line {line}, column {column}: {reason}")
+        });
         TrainerError::Syntax { path: path.to_path_buf(), reason }
     })
+}
+
+/// Line and column of a byte of a text, both from 1 on.
+fn place(text: &str, byte: usize) -> Option<(usize, usize)> {
+    let before = text.get(..byte)?;
+    let line = before.rsplit('\n').next().unwrap_or(before);
+    Some((before.matches('\n').count() + 1, line.chars().count() + 1))
 }
 
 /// Dotted keys and values of a table.

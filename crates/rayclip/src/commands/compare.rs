@@ -27,11 +27,11 @@ const SEEDS: Seeds = Seeds { first: 0, count: 5 };
 pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     let mode = args.out.show.mode();
     if !args.runs.is_empty() {
-        let comparison = read(&args.runs)?;
+        let (comparison, whole) = read(&args.runs)?;
         let baseline = args.baseline.as_deref();
         let baseline = baseline.map(|name| comparison.method(name)).transpose()?;
         show(&comparison, baseline, mode);
-        return Ok(ExitCode::SUCCESS);
+        return Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(1) });
     }
     let defaults = [methods(&METHODS.map(str::to_owned))].into_iter().chain(seeds(SEEDS));
     let asked = (!args.methods.is_empty()).then(|| methods(&args.methods));
@@ -74,14 +74,19 @@ pub(crate) fn close(trained: &Trained, baseline: Option<&str>, mode: Mode) -> an
     Ok(())
 }
 
-fn read(folders: &[PathBuf]) -> anyhow::Result<Comparison> {
+/// The runs in the folders beside each other, and whether all are finished, with every replica.
+fn read(folders: &[PathBuf]) -> anyhow::Result<(Comparison, bool)> {
     let runs: Vec<Run> = folders
         .iter()
         .map(|folder| {
             Run::read(folder).with_context(|| format!("{} is not a finished run", folder.display()))
         })
         .collect::<Result<_, _>>()?;
-    Ok(Comparison::of(&runs)?)
+    let is_whole = |run: &Run| {
+        let ended = run.summary.as_ref().is_some_and(|summary| summary.outcome == "finished");
+        ended && run.missing.is_empty()
+    };
+    Ok((Comparison::of(&runs)?, runs.iter().all(is_whole)))
 }
 
 /// Prints the tables, or their rows as JSON; differences from `baseline`, or from the first method (in
@@ -108,10 +113,10 @@ pub(crate) fn show(comparison: &Comparison, baseline: Option<usize>, mode: Mode)
 
 fn show_tables(comparison: &Comparison, baseline: usize) {
     for text in &comparison.missing {
-        output::note(&format!("missing: {text}"));
+        output::note(&format!("missing: {}", output::text(text)));
     }
     for text in &comparison.differing {
-        output::note(&format!("the runs differ in {text}"));
+        output::note(&format!("the runs differ in {}", output::text(text)));
     }
     let measures = [
         (Measure::AccuracyAfterClip, "right after the clip"),

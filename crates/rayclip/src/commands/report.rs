@@ -26,9 +26,9 @@ pub(crate) fn report(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     }
     let missing = missing(&facts);
     for line in &missing {
-        output::note(&format!("missing: {line}"));
+        output::note(&format!("missing: {}", output::text(line)));
     }
-    output::result(&out.join(PAGE).display().to_string());
+    output::result(&output::path(&out.join(PAGE)));
     Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 

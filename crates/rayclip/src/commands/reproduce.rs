@@ -56,7 +56,7 @@ pub(crate) fn reproduce(args: &ReproduceArgs) -> anyhow::Result<ExitCode> {
         }
         whole &= show(name, &folder, args.recorded.as_deref())?;
     }
-    output::result(&format!("run folders: {}", args.out.display()));
+    output::result(&format!("run folders: {}", output::path(&args.out)));
     Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn reproduce(args: &ReproduceArgs) -> anyhow::Result<ExitCode> {
 fn show(preset: &str, folder: &Path, recorded: Option<&Path>) -> anyhow::Result<bool> {
     let facts = Facts::gather(&[folder.to_path_buf()], Some("dtc"), recorded)?;
     for line in &missing(&facts) {
-        output::note(&format!("missing: {line}"));
+        output::note(&format!("missing: {}", output::text(line)));
     }
     let comparison = facts.comparison.as_ref().context("there is no clip to compare")?;
     write_comparison(comparison, folder)?;
@@ -93,6 +93,6 @@ fn show(preset: &str, folder: &Path, recorded: Option<&Path>) -> anyhow::Result<
     ));
     let report = folder.join(report::FOLDER);
     write_report(&facts, &report)?;
-    output::result(&format!("report: {}", report.join(PAGE).display()));
+    output::result(&format!("report: {}", output::path(&report.join(PAGE))));
     Ok(comparison.missing.is_empty())
 }

@@ -24,7 +24,7 @@ const MISSED: u8 = 1;
 pub(crate) fn solve(args: &SolveArgs) -> anyhow::Result<ExitCode> {
     let out = args.out.clone().unwrap_or_else(|| own_file(&args.files));
     if args.check.is_none() && out.exists() {
-        bail!("{} exists; move it away, or name another file with --out", out.display());
+        bail!("{} exists; move it away, or name another file with --out", output::path(&out));
     }
     let (a, y) = arrays::read_problem(&args.files)?;
     let lambda = match (args.lambda, args.lambda_ratio) {
@@ -51,7 +51,7 @@ pub(crate) fn solve(args: &SolveArgs) -> anyhow::Result<ExitCode> {
         print_table(&problem, &solutions, seconds);
     }
     if args.check.is_none() {
-        output::note(&format!("x and nu: {}", out.display()));
+        output::note(&format!("x and nu: {}", output::path(&out)));
     }
     let code = if solutions.converged() { 0 } else { MISSED };
     Ok(ExitCode::from(code))

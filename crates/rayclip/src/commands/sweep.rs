@@ -155,7 +155,7 @@ fn report(
 ) -> anyhow::Result<()> {
     let results = sweep_results(cells, args.at)?;
     match mode {
-        Mode::Quiet => output::result(&folder.display().to_string()),
+        Mode::Quiet => output::result(&output::path(folder)),
         Mode::Json => {
             for (rank, result) in results.iter().enumerate() {
                 let test = result.test.filter(|_| rank == 0);
@@ -187,7 +187,7 @@ fn report(
                 "{} of {total} cells finished, {failed} failed (the same command tries them again); \
                  sweep.csv and sweep.arrow hold every row: {}",
                 cells.len() - failed,
-                folder.display()
+                output::path(folder)
             ));
         }
     }

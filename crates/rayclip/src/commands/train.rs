@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use rayclip_data::Source;
+use rayclip_data::{Source, plain};
 use rayclip_report::{EVENTS, Run};
 use rayclip_trainer::config::DeviceChoice;
 use rayclip_trainer::{Backend, Conduct, Found, Outcome, RunConfig, RunDir, TrainerError};
@@ -39,6 +39,18 @@ pub(crate) struct Trained {
 /// Trains what `config` asks for into `out`, or into a folder named by the data and `what`; or goes on
 /// with that run, where the folder holds it unfinished.
 pub(crate) fn train(
+    config: RunConfig,
+    choose: impl Fn(DeviceChoice) -> anyhow::Result<Chosen>,
+    conduct: Conduct,
+    out: (&OutArgs, &str),
+) -> anyhow::Result<Trained> {
+    let source = Source::from_name(&config.data.source);
+    train_on(&source, config, choose, conduct, out)
+}
+
+/// As [`train`], on images from `source`, wherever the configuration says that they are.
+pub(crate) fn train_on(
+    source: &Source,
     mut config: RunConfig,
     choose: impl Fn(DeviceChoice) -> anyhow::Result<Chosen>,
     conduct: Conduct,
@@ -47,8 +59,16 @@ pub(crate) fn train(
     let mode = out.show.mode();
     let methods = config.compression.methods.iter().map(ToString::to_string).collect();
     let progress = Progress::new(mode, Interrupt::listen()?, methods);
-    let source = Source::from_name(&config.data.source);
     let dataset = progress.while_loading(|report| source.load(report))?;
+    // What is done is shown on any machine, whatever it was done on.
+    if let Some(path) = &out.out
+        && matches!(RunDir::find(path, &config), Ok(Found::Finished))
+    {
+        let folder = RunDir::open(path, &config)?;
+        if folder.found() == Found::Finished {
+            return finished(&folder, &dataset.digest(), mode);
+        }
+    }
     let chosen = choose(config.device)?;
     device::check_autotune(&chosen, conduct.deterministic)?;
     // What the folder holds repeats the run on the same backend.
@@ -58,7 +78,7 @@ pub(crate) fn train(
         output::note(&format!("device: {} — {}", chosen.name, chosen.reason));
         output::note(&format!(
             "data: {}, {} + {} images of {:?}, {} classes",
-            dataset.name,
+            plain(&dataset.name),
             dataset.train.len(),
             dataset.test.len(),
             dataset.image_shape,
@@ -88,7 +108,7 @@ pub(crate) fn train(
     let diverged = summary.replicas.iter().any(|replica| replica.outcome == Outcome::Diverged);
     let folder = folder.path().to_path_buf();
     if summary.outcome == Outcome::Interrupted && mode == Mode::Lines {
-        output::note(&format!("`rayclip resume {}` goes on with it", folder.display()));
+        output::note(&format!("`rayclip resume {}` goes on with it", output::path(&folder)));
     }
     Ok(Trained { folder, outcome: summary.outcome, diverged })
 }
@@ -104,7 +124,7 @@ fn finished(folder: &RunDir, digest: &str, mode: Mode) -> anyhow::Result<Trained
     let run = Run::read(folder.path())?;
     folder.tidy()?;
     if mode != Mode::Quiet {
-        let path = folder.path().display();
+        let path = output::path(folder.path());
         output::note(&format!("{path} holds this run, finished: nothing was run"));
     }
     let folder = folder.path().to_path_buf();
@@ -124,13 +144,13 @@ impl Trained {
 
 /// The last line of a run.
 pub(crate) fn closing_line(run: &Run, folder: &Path, mode: Mode) {
-    let folder = folder.display();
+    let folder = output::path(folder);
     match (mode, &run.progress) {
         (Mode::Json | Mode::Bars, _) => {}
         (Mode::Lines, Some(progress)) => output::result(&format!(
             "training {:.1} s, compressing {:.2} s; run folder: {folder}",
             progress.train_seconds, progress.compress_seconds,
         )),
-        _ => output::result(&folder.to_string()),
+        _ => output::result(&folder),
     }
 }

@@ -11,6 +11,7 @@ use crate::ladder::{ladder, scratch_clips};
 use crate::networks::KeepNetworks;
 use crate::replica::Replica;
 use crate::run_dir::Kept;
+use crate::settings::Settings;
 
 /// Where a run is: chunks of replicas that are clipped come first, then those that train from scratch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +71,8 @@ pub(crate) struct State {
     pub(crate) device: String,
     /// SHA-256 of the data.
     pub(crate) data: String,
+    /// Every key of the configuration that results depend on.
+    pub(crate) settings: Settings,
     /// Numbers of the replicas of every chunk: those that are clipped, and
     pub(crate) clipped: Vec<Vec<usize>>,
     /// those that train from scratch.

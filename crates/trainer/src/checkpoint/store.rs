@@ -1,18 +1,15 @@
 //! The checkpoints of a run folder: when one is due, which are kept, which is used.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use rayclip_data::{read_whole, write_whole};
+use rayclip_data::{read_whole, sha256_file, write_whole};
 
-use super::Checkpoint;
+use super::{Checkpoint, Refusal};
 use crate::{RunConfig, TrainerError};
-
-/// Bytes of the largest checkpoint that is read.
-const LIMIT: u64 = 64 << 30;
 
 /// How often checkpoints are taken within a cycle; they always are at both ends of a clip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +63,23 @@ pub(crate) struct Skipped {
     pub(crate) reason: String,
     /// Whether nothing will ever read it.
     damaged: bool,
+}
+
+/// What a checkpoint must be of, to be used.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) config: &'a RunConfig,
+    /// SHA-256 of the data.
+    pub(crate) data: &'a str,
+    /// No checkpoint of the run has more.
+    pub(crate) most_bytes: u64,
+}
+
+/// Why a checkpoint was not read.
+enum Unread {
+    Refused(Refusal),
+    /// Nothing will ever read it.
+    Damaged,
 }
 
 /// The checkpoint that is used, with what was made of it, and those after it that are not.
@@ -124,45 +138,40 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// The last checkpoint of a run of `config` with `data` that is whole, with what `restore` makes of it; and
-    /// those after it that are not. Where there is one, those that are damaged are removed.
+    /// The last checkpoint of the wanted run that is whole, with what `restore` makes of it; and those after it
+    /// that are not. Where there is one, those that are damaged are removed.
     ///
     /// # Errors
-    /// It is of other data; or there are checkpoints, of which none can be used and not all are damaged.
+    /// It is of another configuration or of other data; or there are checkpoints, of which none can be used and
+    /// not all are damaged.
     pub(crate) fn latest<T>(
         &self,
-        (config, data): (&RunConfig, &str),
+        wanted: Wanted<'_>,
         restore: impl Fn(&Checkpoint) -> Result<T, String>,
     ) -> Result<Latest<T>, TrainerError> {
         let mut skipped: Vec<Skipped> = vec![];
         for Numbered { path, sha256, .. } in self.numbered()?.into_iter().rev() {
-            let found = match read_whole(&path, LIMIT) {
-                Err(error) => Err((false, format!("it cannot be read: {error}"))),
-                Ok(bytes) if rayclip_data::sha256([bytes.as_slice()]) != sha256 => {
-                    Err((true, "it is damaged: its SHA-256 is not that of its name".into()))
-                }
-                Ok(bytes) => Checkpoint::decode(&bytes, config).map_err(|reason| (false, reason)),
-            };
-            let restored = match found {
-                Ok(checkpoint) if checkpoint.state.data != data => {
+            let (damaged, reason) = match read(&path, &sha256, wanted) {
+                Ok(checkpoint) if checkpoint.state.data != wanted.data => {
                     let path = self.folder.parent().unwrap_or(&self.folder).to_path_buf();
                     return Err(TrainerError::OtherData { path });
                 }
                 Ok(checkpoint) => match restore(&checkpoint) {
-                    Ok(restored) => Ok((checkpoint, restored)),
-                    Err(reason) => Err((false, reason)),
-                },
-                Err(reason) => Err(reason),
-            };
-            match restored {
-                Ok(found) => {
-                    for Skipped { path, .. } in skipped.iter().filter(|skipped| skipped.damaged) {
-                        let _refused = fs::remove_file(path);
+                    Ok(restored) => {
+                        remove_damaged(&skipped);
+                        return Ok((Some((checkpoint, restored)), skipped));
                     }
-                    return Ok((Some(found), skipped));
+                    Err(reason) => (false, reason),
+                },
+                Err(Unread::Refused(Refusal::OtherConfiguration(keys))) => {
+                    return Err(TrainerError::OtherConfiguration { path, keys });
                 }
-                Err((damaged, reason)) => skipped.push(Skipped { path, reason, damaged }),
-            }
+                Err(Unread::Refused(Refusal::Unusable(reason))) => (false, reason),
+                Err(Unread::Damaged) => {
+                    (true, "it is damaged: its SHA-256 is not that of its name".to_owned())
+                }
+            };
+            skipped.push(Skipped { path, reason, damaged });
         }
         match skipped.iter().find(|skipped| !skipped.damaged) {
             Some(Skipped { path, reason, .. }) => {
@@ -212,6 +221,32 @@ impl Checkpoints {
         for Numbered { path, .. } in self.numbered().iter().flatten().rev().skip(count) {
             let _refused = fs::remove_file(path);
         }
+    }
+}
+
+/// Reads the checkpoint `path`: no memory is taken for one that is too large, or damaged.
+fn read(path: &Path, sha256: &str, wanted: Wanted<'_>) -> Result<Checkpoint, Unread> {
+    let unread = |error: io::Error| Unread::Refused(format!("it cannot be read: {error}").into());
+    let (bytes, most) = (fs::metadata(path).map_err(unread)?.len(), wanted.most_bytes);
+    if bytes > most {
+        let reason = format!("it has {bytes} bytes; a checkpoint of this run has at most {most}");
+        return Err(Unread::Refused(reason.into()));
+    }
+    if sha256_file(path).map_err(unread)? != sha256 {
+        return Err(Unread::Damaged);
+    }
+    let content = read_whole(path, most).map_err(unread)?;
+    // It may have been written to meanwhile.
+    if rayclip_data::sha256([content.as_slice()]) != sha256 {
+        return Err(Unread::Damaged);
+    }
+    Checkpoint::decode(&content, wanted.config).map_err(Unread::Refused)
+}
+
+/// What cannot be removed takes room, and no more.
+fn remove_damaged(skipped: &[Skipped]) {
+    for Skipped { path, .. } in skipped.iter().filter(|skipped| skipped.damaged) {
+        let _refused = fs::remove_file(path);
     }
 }
 

@@ -92,8 +92,12 @@ impl<'a> Record<'a> {
             finished: vec![],
             unfinished: None,
             device: backend.name.to_owned(),
+            progress: Progress {
+                widths: config.network.hidden.clone(),
+                data_folder: data.folder.clone(),
+                ..Progress::default()
+            },
             data,
-            progress: Progress { widths: config.network.hidden.clone(), ..Progress::default() },
             began: Instant::now(),
             heard: Instant::now(),
             energy: EnergyMeter::start(backend.device),
@@ -248,34 +252,34 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Freezes a replica.
+    /// Freezes replicas, each for its reason.
     ///
     /// # Errors
     /// That was to end the run.
     pub(crate) fn diverged(
         &mut self,
-        replica: Replica,
         cycle: usize,
-        reason: String,
+        replicas: Vec<(Replica, String)>,
         observer: &mut dyn Observer,
     ) -> Result<(), TrainerError> {
-        let divergence = Divergence {
-            replica: replica.number,
-            method: replica.method.to_string(),
-            seed: replica.seed,
-            cycle,
-            reason,
-        };
-        let summary = &mut self.replicas[replica.number];
-        summary.outcome = Outcome::Diverged;
-        summary.divergence = Some(divergence.clone());
-        match self.on_divergence {
-            OnDivergence::Stop => Err(TrainerError::Diverged(divergence)),
-            OnDivergence::Freeze => {
-                observer.notify(&Event::Diverged(&divergence));
-                Ok(())
+        let mut divergences = vec![];
+        for (Replica { number, method, seed, .. }, reason) in replicas {
+            let divergence =
+                Divergence { replica: number, method: method.to_string(), seed, cycle, reason };
+            let summary = &mut self.replicas[number];
+            summary.outcome = Outcome::Diverged;
+            summary.divergence = Some(divergence.clone());
+            if self.on_divergence == OnDivergence::Stop {
+                return Err(TrainerError::Diverged(divergence));
             }
+            divergences.push(divergence);
         }
+        let left = self.replicas.iter().filter(|summary| summary.outcome != Outcome::Diverged);
+        let (left, replicas) = (left.count(), self.replicas.len());
+        for divergence in &divergences {
+            observer.notify(&Event::Diverged { divergence, left, replicas });
+        }
+        Ok(())
     }
 
     /// Takes the network of replicas at the end of their ladder.

@@ -43,6 +43,7 @@ impl<'a> Record<'a> {
             version: env!("CARGO_PKG_VERSION"),
             outcome: Outcome::Running,
             error: None,
+            without: vec![],
             progress: self.progress(),
             device: self.device.clone(),
             clips,

@@ -11,6 +11,7 @@ use crate::events::{Progress, ReplicaSummary};
 use crate::networks::Keeping;
 use crate::rays::Rays;
 use crate::run_dir::LayerRays;
+use crate::settings::settings;
 
 /// Measurements and rays of all layers, one after the other, in a checkpoint.
 const RAYS: &str = "rays";
@@ -66,6 +67,7 @@ impl Record<'_> {
             engine: env!("CARGO_PKG_VERSION").to_owned(),
             device: self.device.clone(),
             data: self.data.digest.clone(),
+            settings: settings(self.config)?,
             clipped,
             scratch,
             place: Place { cycle, done, ..self.place },

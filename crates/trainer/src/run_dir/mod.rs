@@ -32,6 +32,7 @@ use crate::config::DeviceChoice;
 use crate::lock::FolderLock;
 use crate::{Outcome, RunConfig, TrainerError};
 
+mod origin;
 mod rungs;
 mod write;
 
@@ -145,9 +146,19 @@ impl RunDir {
             return if is_empty(path)? { Ok(Found::Nothing) } else { Err(other_run(path)) };
         };
         let mut stored: Option<RunConfig> = toml::from_slice(&text).ok();
-        // One that was not resolved was begun on the device that is taken now, as far as is known.
-        if let Some(stored) = stored.as_mut().filter(|stored| stored.device == DeviceChoice::Auto) {
+        // One that was not resolved was begun on the device that is taken now, as far as is known; and who leaves
+        // the choice to rayclip asks for the run on whatever it was begun on.
+        let is_auto = |device| device == DeviceChoice::Auto;
+        if let Some(stored) =
+            stored.as_mut().filter(|stored| is_auto(stored.device) || is_auto(config.device))
+        {
             stored.device = config.device;
+        }
+        // A folder of images is the same by whatever path.
+        if let Some(stored) = stored.as_mut()
+            && origin::is_same(path, &stored.data.source, &config.data.source)
+        {
+            stored.data.source.clone_from(&config.data.source);
         }
         if stored.as_ref() != Some(config) {
             return Err(other_run(path));
