@@ -57,4 +57,4 @@ pub use latency::LatencyRow;
 pub use lock::FolderLock;
 pub use replica::Replica;
 pub use run::{Backend, Conduct, OnDivergence, run};
-pub use run_dir::{Found, RunDir};
+pub use run_dir::{Damage, Found, RunDir};

@@ -136,7 +136,7 @@ pub fn run(
         error: outcome.as_ref().err().map(ToString::to_string),
         ..record.summary()
     };
-    // What says that the run is at its end comes after all that it left.
+    // What says that the run is at its end comes after all that it left, and the manifest last.
     let written = folder
         .sync()
         .and_then(|()| folder.write_progress(&summary.progress))
@@ -145,6 +145,7 @@ pub fn run(
         written?;
     }
     if summary.outcome == Outcome::Finished {
+        folder.seal()?;
         folder.tidy()?;
     }
     outcome.map(|_| summary)

@@ -3,17 +3,24 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
+use rayclip_trainer::RunDir;
 use rayclip_trainer::config::DeviceChoice;
 use rayclip_trainer::presets::{self, Layers};
 
 use super::train::train;
 use super::{compare, run};
 use crate::args::{OutArgs, ResumeArgs, ShowArgs};
-use crate::device;
+use crate::{device, output};
 
 /// Goes on with a run, and prints how it went.
 pub(crate) fn resume(args: &ResumeArgs) -> anyhow::Result<ExitCode> {
     let folder = &args.run;
+    if RunDir::restore_config(folder)? {
+        output::note(&format!(
+            "restored: {} was damaged or missing",
+            folder.join("config.toml").display()
+        ));
+    }
     let file = folder.join("config.toml");
     anyhow::ensure!(
         file.exists(),

@@ -14,7 +14,7 @@ use crate::RunConfig;
 
 mod file;
 mod state;
-mod store;
+pub(crate) mod store;
 mod tensors;
 #[cfg(test)]
 mod tests;

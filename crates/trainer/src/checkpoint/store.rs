@@ -1,12 +1,11 @@
 //! The checkpoints of a run folder: when one is due, which are kept, which is used.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use rayclip_data::{read_whole, write_whole};
+use rayclip_data::{Dir, Kind, read_whole};
 
 use super::Checkpoint;
 use crate::{RunConfig, TrainerError};
@@ -74,7 +73,8 @@ pub(crate) type Latest<T> = (Option<(Checkpoint, T)>, Vec<Skipped>);
 /// The checkpoints in one folder.
 #[derive(Debug)]
 pub(crate) struct Checkpoints {
-    folder: PathBuf,
+    run: Dir,
+    folder: Dir,
     schedule: Schedule,
     /// Batches and time since the last.
     batches: usize,
@@ -83,9 +83,30 @@ pub(crate) struct Checkpoints {
 
 impl Checkpoints {
     /// Those of a run folder.
-    pub(crate) fn of(run: &Path, schedule: Schedule) -> Self {
-        let folder = run.join("checkpoints");
-        Self { folder, schedule, batches: 0, last: Instant::now() }
+    pub(crate) fn of(run: impl Into<Dir>, schedule: Schedule) -> Self {
+        let run = run.into();
+        let folder = run.join(FOLDER);
+        Self { run, folder, schedule, batches: 0, last: Instant::now() }
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> Result<bool, TrainerError> {
+        Ok(self.numbered()?.is_empty())
+    }
+
+    /// Writes something into the run folder; on a disk that is full, all checkpoints but the last give way,
+    /// and it is tried once more.
+    ///
+    /// # Errors
+    /// Those of `write`.
+    pub(crate) fn make_room<T>(&self, write: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        write().or_else(|error| {
+            if ![ErrorKind::StorageFull, ErrorKind::QuotaExceeded].contains(&error.kind()) {
+                return Err(error);
+            }
+            self.keep_last(1);
+            write()
+        })
     }
 
     /// Counts a batch; whether a checkpoint is due.
@@ -106,17 +127,9 @@ impl Checkpoints {
         let bytes = checkpoint.encode()?;
         let number = self.numbered()?.last().map_or(1, |last| last.number.saturating_add(1));
         let sha256 = rayclip_data::sha256([bytes.as_slice()]);
-        let path = self.folder.join(format!("{number}.{sha256}.{KIND}"));
-        let write = || write_whole(&path, &bytes);
-        let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded];
-        let written = write().or_else(|error| {
-            if !full.contains(&error.kind()) {
-                return Err(error);
-            }
-            self.keep_last(1);
-            write()
-        });
-        if let Err(source) = written {
+        let name = format!("{number}.{sha256}.{KIND}");
+        if let Err(source) = self.make_room(|| self.folder.write(&name, &bytes, true)) {
+            let path = self.folder.path().join(name);
             return Err(TrainerError::Io { action: "write the checkpoint", path, source });
         }
         self.keep_last(self.schedule.keep.max(1));
@@ -145,7 +158,7 @@ impl Checkpoints {
             };
             let restored = match found {
                 Ok(checkpoint) if checkpoint.state.data != data => {
-                    let path = self.folder.parent().unwrap_or(&self.folder).to_path_buf();
+                    let path = self.run.path().to_path_buf();
                     return Err(TrainerError::OtherData { path });
                 }
                 Ok(checkpoint) => match restore(&checkpoint) {
@@ -157,7 +170,7 @@ impl Checkpoints {
             match restored {
                 Ok(found) => {
                     for Skipped { path, .. } in skipped.iter().filter(|skipped| skipped.damaged) {
-                        let _refused = fs::remove_file(path);
+                        let _refused = path.file_name().map(|name| self.folder.remove(name));
                     }
                     return Ok((Some(found), skipped));
                 }
@@ -177,13 +190,10 @@ impl Checkpoints {
     /// # Errors
     /// The file system refuses.
     pub(crate) fn clear(&self) -> Result<(), TrainerError> {
-        match fs::remove_dir_all(&self.folder) {
-            Err(source) if source.kind() != ErrorKind::NotFound => {
-                let path = self.folder.clone();
-                Err(TrainerError::Io { action: "remove", path, source })
-            }
-            _ => Ok(()),
-        }
+        self.run.remove_all(FOLDER).map_err(|source| {
+            let path = self.folder.path().to_path_buf();
+            TrainerError::Io { action: "remove", path, source }
+        })
     }
 
     /// The checkpoints, ascending.
@@ -191,18 +201,13 @@ impl Checkpoints {
     /// # Errors
     /// The folder is there and cannot be read.
     fn numbered(&self) -> Result<Vec<Numbered>, TrainerError> {
-        let refused = |source| {
-            let path = self.folder.clone();
+        let entries = self.folder.entries().map_err(|source| {
+            let path = self.folder.path().to_path_buf();
             TrainerError::Io { action: "read the checkpoints in", path, source }
-        };
-        let entries = match fs::read_dir(&self.folder) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(vec![]),
-            entries => entries.map_err(refused)?,
-        };
-        let mut all = vec![];
-        for entry in entries {
-            all.extend(Numbered::of(entry.map_err(refused)?.path()));
-        }
+        })?;
+        let files = entries.into_iter().filter(|(_, kind)| *kind == Kind::File);
+        let mut all: Vec<Numbered> =
+            files.filter_map(|(name, _)| Numbered::of(self.folder.path().join(name))).collect();
         all.sort_by_key(|numbered| numbered.number);
         Ok(all)
     }
@@ -210,10 +215,13 @@ impl Checkpoints {
     /// Removes all but the last `count`; what cannot be removed takes room, and no more.
     fn keep_last(&self, count: usize) {
         for Numbered { path, .. } in self.numbered().iter().flatten().rev().skip(count) {
-            let _refused = fs::remove_file(path);
+            let _refused = path.file_name().map(|name| self.folder.remove(name));
         }
     }
 }
+
+/// Where they are, in a run folder.
+pub(crate) const FOLDER: &str = "checkpoints";
 
 /// What the names of checkpoints end with.
 const KIND: &str = "safetensors";

@@ -86,7 +86,8 @@ fn files(run: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
     for folder in ["", "kept", "rays", "checkpoints"].map(|name| run.join(name)) {
         for entry in fs::read_dir(folder).into_iter().flatten().map(Result::unwrap) {
-            let timed = ["timings.csv", "progress.json", "latency.csv"];
+            // The manifest has their SHA-256.
+            let timed = ["timings.csv", "progress.json", "latency.csv", "manifest.json"];
             let name = entry.file_name();
             if entry.path().is_file() && !timed.iter().any(|timed| name == *timed) {
                 files.insert(entry.path(), fs::read(entry.path()).unwrap());
