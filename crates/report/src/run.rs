@@ -124,7 +124,8 @@ impl Run {
         let reasons = impossible.or(lost_rows).into_iter();
         gaps.extend(reasons.map(|reason| Gap { path: cycles.clone(), reason }));
         verified.check(|name| READ.contains(&name), &gaps);
-        gaps.append(&mut verified.gaps);
+        // That a file is damaged comes before what cannot be read in it.
+        gaps.splice(0..0, verified.gaps);
         Ok((run, gaps, verified.from_copies))
     }
 

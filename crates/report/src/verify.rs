@@ -22,7 +22,9 @@ impl<'a> Verified<'a> {
         let (manifest, gaps) = match Manifest::read(folder) {
             Ok(manifest) => (manifest, vec![]),
             Err(error) => {
-                let reason = format!("{error}; without it no file can be verified");
+                let reason = format!(
+                    "{error}; restore it from a copy, or remove it, and nothing is verified"
+                );
                 (None, vec![Gap { path: folder.join(MANIFEST), reason }])
             }
         };
@@ -49,21 +51,21 @@ impl<'a> Verified<'a> {
         Ok(copy.to_vec())
     }
 
-    /// Looks at the files that `is_shown` and that are not known to be damaged.
+    /// Looks at the files that `is_shown`; what is missing, and `known` as a gap, is not told again.
     pub(crate) fn check(&mut self, is_shown: impl Fn(&str) -> bool, known: &[Gap]) {
-        for name in self.manifest.iter().flat_map(Manifest::names).filter(|name| is_shown(name)) {
+        let Some(manifest) = &self.manifest else { return };
+        for name in manifest.names().filter(|name| is_shown(name)) {
             let path = self.folder.join(name);
-            let known = self.from_copies.iter().chain(known);
-            if known.clone().any(|gap| gap.path == path) {
+            let is = |gaps: &[Gap]| gaps.iter().any(|gap| gap.path == path);
+            if is(&self.from_copies) || is(known) && !path.exists() {
                 continue;
             }
-            let problem = self.manifest.as_ref().and_then(|m| m.problem(self.folder, name));
-            self.gaps.extend(problem.map(|problem| {
-                let reason = format!(
-                    "{problem}; restore the file from a copy, or train again in another folder"
-                );
-                Gap { path, reason }
-            }));
+            let Some(problem) = manifest.problem(self.folder, name) else { continue };
+            let remedy = match manifest.copy(name) {
+                Some(_) => format!("`rayclip resume {}` restores it", self.folder.display()),
+                None => "restore it from a copy, or train again in another folder".to_owned(),
+            };
+            self.gaps.push(Gap { path, reason: format!("{problem}; {remedy}") });
         }
     }
 }

@@ -363,3 +363,21 @@ fn a_schedule_is_in_batches_or_minutes() {
     let huge = "99999999999999999999m".parse::<Every>().unwrap_err();
     assert!(huge.contains("batches or minutes"), "{huge}");
 }
+
+#[test]
+fn on_a_disk_that_is_full_all_but_the_last_give_way_once() {
+    let parent = tempfile::tempdir().unwrap();
+    let (_, path, names) = interrupted(parent.path());
+    let checkpoints = Checkpoints::of(&path, Schedule { keep: 3, ..Schedule::default() });
+    let there = || names.iter().filter(|name| name.exists()).count();
+    let other = || Err::<(), _>(std::io::Error::from(std::io::ErrorKind::PermissionDenied));
+    assert!(checkpoints.make_room(other).is_err() && there() == 2);
+    let full = || match there() {
+        1 => Ok("written"),
+        _ => Err(std::io::Error::from(std::io::ErrorKind::StorageFull)),
+    };
+    assert_eq!(checkpoints.make_room(full).unwrap(), "written");
+    assert!(!names[0].exists() && names[1].exists());
+    let never = || Err::<(), _>(std::io::Error::from(std::io::ErrorKind::QuotaExceeded));
+    assert!(checkpoints.make_room(never).is_err() && there() == 1);
+}

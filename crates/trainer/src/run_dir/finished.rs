@@ -85,7 +85,10 @@ impl RunDir {
                 let problem = |name: &str| Some(damage(name, manifest.problem(self.path(), name)?));
                 manifest.names().filter_map(problem).collect()
             }
-            Err(error) => vec![damage(MANIFEST, error.to_string())],
+            Err(error) => {
+                let reason = format!("{error}; without it no file is verified");
+                vec![damage(MANIFEST, reason)]
+            }
         }
     }
 
