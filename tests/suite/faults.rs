@@ -204,3 +204,29 @@ fn a_reader_that_went_away_is_no_reason_to_end() {
     let result = output(folder.path(), &["resume", "run"]);
     assert!(text(&result.stderr).contains("finished: nothing was run"));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn older_checkpoints_give_way_to_any_file_of_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = small_data(folder.path());
+    let more = ["--set", "compression.min_width=32", "--checkpoint-every", "100", "--quiet"];
+    let long = ["--set", "training.batches_per_cycle=1000", "--out"];
+    let flags = |out: &'static str| small_run(&data, &[&more[..], &long, &[out]].concat());
+    succeed(folder.path(), &flags("whole"));
+    // Three checkpoints, and not a byte for what the run that goes on writes first.
+    let body = "
+        \"$@\" & process=$!
+        until [ $(ls disk/run/checkpoints 2>/dev/null | grep -c '^[0-9]') -ge 3 ]; do
+            kill -0 $process || exit 1
+        done
+        kill -9 $process; wait $process
+        head -c 1000000 /dev/zero > disk/filler && exit 1
+        \"$@\" || exit 1
+        cp -r disk/run run";
+    let test = "older_checkpoints_give_way_to_any_file_of_the_run";
+    let flags = flags("disk/run");
+    let Some(said) = on_a_small_disk(test, folder.path(), body, &flags) else { return };
+    assert!(!said.contains("No space left") || said.contains("filler"), "{said}");
+    assert!(network(&folder.path().join("run")) == network(&folder.path().join("whole")));
+}

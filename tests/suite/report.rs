@@ -31,8 +31,16 @@ static RUN: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
     folder
 });
 
-/// The comparison as `name` in a folder of the test's own.
+/// The comparison as `name` in a folder of the test's own, with nothing that vouches for its files: they may be
+/// changed.
 pub(crate) fn copy_of_run(folder: &Path, name: &str) -> PathBuf {
+    let run = copy_of_sealed_run(folder, name);
+    fs::remove_file(run.join("manifest.json")).unwrap();
+    run
+}
+
+/// The comparison as it was finished, as `name` in a folder of the test's own.
+pub(crate) fn copy_of_sealed_run(folder: &Path, name: &str) -> PathBuf {
     copy(&RUN.path().join("run"), &folder.join(name));
     folder.join(name)
 }

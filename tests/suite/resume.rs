@@ -12,8 +12,8 @@ use crate::support::{
     output, rayclip, refused, small_compare, small_data, small_run, succeed, summary,
 };
 
-/// Files that tell of time, or of a process.
-const TIMED: [&str; 4] = ["timings.csv", "progress.json", "latency.csv", ".lock"];
+/// Files that tell of time, or of a process, and the one that has their SHA-256.
+const TIMED: [&str; 5] = ["timings.csv", "progress.json", "latency.csv", "manifest.json", ".lock"];
 
 fn files(run: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();

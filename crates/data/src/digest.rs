@@ -31,7 +31,7 @@ pub fn sha256_file(path: &Path) -> io::Result<String> {
 ///
 /// # Errors
 /// The reader fails.
-pub(crate) fn sha256_of(mut reader: impl Read) -> io::Result<String> {
+pub fn sha256_of(mut reader: impl Read) -> io::Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; BUFFER];
     loop {

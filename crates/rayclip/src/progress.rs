@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use rayclip_data::plain;
+use rayclip_data::{Dir, plain};
 use rayclip_report::{EVENTS, EventFiles, Run};
 use rayclip_trainer::{CycleRow, Divergence, Event, Observer, Summary, TimingRow};
 use serde_json::json;
@@ -68,7 +68,7 @@ impl Progress {
 
     /// Writes TensorBoard event files into a folder of the run folder `run`.
     pub(crate) fn with_events(self, run: &Path) -> Self {
-        let (files, run) = (EventFiles::new(&run.join(EVENTS)), run.to_path_buf());
+        let (files, run) = (EventFiles::new(Dir::from(run).join(EVENTS)), run.to_path_buf());
         Self { events: Some(Events { run, files }), ..self }
     }
 

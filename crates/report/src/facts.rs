@@ -10,7 +10,11 @@ use crate::entropy::correlation::{Accuracies, CorrelationRow, entropies_and_corr
 use crate::entropy::tracks::{EntropyRow, Track, tracks};
 use crate::published::{METHODS, Series};
 use crate::rays::{LayerRays, read_rays, recorded_measurements};
+use crate::verify::Verified;
 use crate::{Gap, ReportError, Run};
+
+/// What is shown of a run beside the files that are read of every one.
+const SHOWN: [&str; 3] = ["rays/", "predictions/", "latency.csv"];
 
 /// Everything that a report shows.
 #[derive(Debug, Default)]
@@ -133,6 +137,11 @@ impl Facts {
         let labels = labels(&runs);
         for run in &runs {
             self.rays.extend(read_rays(run, |method| labels(run, method), &mut self.gaps));
+            let mut verified = Verified::of(&run.folder);
+            verified.gaps.clear();
+            let is_shown = |name: &str| SHOWN.iter().any(|shown| name.starts_with(shown));
+            verified.check(is_shown, &self.gaps);
+            self.gaps.append(&mut verified.gaps);
         }
         self.costs = costs(&runs, &labels);
         if let Some(run) = runs.iter().find(|run| !run.clips.is_empty()) {

@@ -28,6 +28,7 @@ mod sweep;
 mod table;
 mod tensorboard;
 mod verdict;
+mod verify;
 
 pub use arrow::arrow_of_csv;
 pub use clips::Clip;

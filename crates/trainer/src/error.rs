@@ -104,6 +104,30 @@ pub enum TrainerError {
         /// The keys that differ, with both values.
         keys: Vec<String>,
     },
+    /// What says whether a run is finished cannot be read, and beginning anew would remove what it left.
+    #[error(
+        "{} {reason}, and there is no checkpoint to go on from; nothing was run or removed: restore the file from a \
+         copy, or train again in another folder (--out)",
+        path.display()
+    )]
+    WouldBeUndone {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A file of a finished run is not as it was.
+    #[error(
+        "{}: {reason}; the run is finished, and nothing was run or removed: restore the file from a copy, or train \
+         again in another folder (--out)",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// No replica is left.
     #[error(
         "{} diverged{}: {first}; a smaller training.learning_rate than {learning_rate:?} may help",

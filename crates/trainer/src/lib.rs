@@ -61,4 +61,4 @@ pub use lock::FolderLock;
 pub use networks::{KeepNetworks, KeptNetwork, NETWORK_FORMAT, export_final, network_path};
 pub use replica::Replica;
 pub use run::{Backend, Conduct, OnDivergence, run};
-pub use run_dir::{Found, RunDir};
+pub use run_dir::{Damage, Found, RunDir};

@@ -150,7 +150,7 @@ pub fn run(
         without: without.into_iter().collect(),
         ..record.summary()
     };
-    // What says that the run is at its end comes after all that it left.
+    // What says that the run is at its end comes after all that it left, and the manifest last.
     let written = folder
         .sync()
         .and_then(|()| folder.write_progress(&summary.progress))
@@ -159,6 +159,7 @@ pub fn run(
         written?;
     }
     if summary.outcome == Outcome::Finished {
+        folder.seal()?;
         folder.tidy()?;
     }
     outcome.map(|_| summary)

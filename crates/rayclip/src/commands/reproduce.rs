@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use rayclip_data::Dir;
 use rayclip_report::{
     Facts, Measure, PAGE, Recorded, estimates_table, missing, table_1, verdict_sentence,
     write_comparison, write_report,
@@ -46,7 +47,7 @@ pub(crate) fn reproduce(args: &ReproduceArgs) -> anyhow::Result<ExitCode> {
     for name in names {
         let layers = Layers { preset: Some(name), settings: settings.clone(), ..Layers::default() };
         let config = presets::resolve(&layers)?;
-        let folder = args.out.join(name);
+        let folder = Dir::from(&args.out).join(name);
         if !runner.is_finished(&config, &folder)? {
             match runner.run(&config, &folder)? {
                 End::Interrupted => return Ok(ExitCode::from(interrupt::EXIT_CODE)),
@@ -61,13 +62,13 @@ pub(crate) fn reproduce(args: &ReproduceArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Prints what a preset's run showed, and writes its report; whether every replica got to its end.
-fn show(preset: &str, folder: &Path, recorded: Option<&Path>) -> anyhow::Result<bool> {
-    let facts = Facts::gather(&[folder.to_path_buf()], Some("dtc"), recorded)?;
+fn show(preset: &str, folder: &Dir, recorded: Option<&Path>) -> anyhow::Result<bool> {
+    let facts = Facts::gather(&[folder.path().to_path_buf()], Some("dtc"), recorded)?;
     for line in &missing(&facts) {
         output::note(&format!("missing: {}", output::text(line)));
     }
     let comparison = facts.comparison.as_ref().context("there is no clip to compare")?;
-    write_comparison(comparison, folder)?;
+    write_comparison(comparison, folder.path())?;
     let columns = match &facts.recorded {
         Some(_) => "published | recorded | here",
         None => "published | here (--recorded DIR sets the author's recorded run beside them)",
@@ -93,6 +94,6 @@ fn show(preset: &str, folder: &Path, recorded: Option<&Path>) -> anyhow::Result<
     ));
     let report = folder.join(report::FOLDER);
     write_report(&facts, &report)?;
-    output::result(&format!("report: {}", output::path(&report.join(PAGE))));
+    output::result(&format!("report: {}", output::path(&report.path().join(PAGE))));
     Ok(comparison.missing.is_empty())
 }

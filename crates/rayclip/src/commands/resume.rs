@@ -12,11 +12,17 @@ use rayclip_trainer::{RunConfig, RunDir};
 use super::train::train_on;
 use super::{compare, run};
 use crate::args::{OutArgs, ResumeArgs, ShowArgs};
-use crate::device;
+use crate::{device, output};
 
 /// Goes on with a run, and prints how it went.
 pub(crate) fn resume(args: &ResumeArgs) -> anyhow::Result<ExitCode> {
     let folder = &args.run;
+    if RunDir::restore_config(folder)? {
+        output::note(&format!(
+            "restored: {} was damaged or missing",
+            folder.join("config.toml").display()
+        ));
+    }
     let file = folder.join("config.toml");
     anyhow::ensure!(
         file.exists(),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use rayclip_data::Dir;
 use rayclip_report::{Run, SweepCell, sweep_results, sweep_table, write_sweep};
 use rayclip_trainer::FolderLock;
 use rayclip_trainer::presets::Setting;
@@ -16,6 +17,9 @@ use crate::args::SweepArgs;
 use crate::interrupt;
 use crate::output;
 use crate::progress::Mode;
+
+/// Where the runs are, in the folder of a sweep.
+const CELLS: &str = "cells";
 
 /// Lines of the closing table; the whole is in the files.
 const SHOWN: usize = 10;
@@ -40,7 +44,7 @@ pub(crate) fn sweep(args: &SweepArgs) -> anyhow::Result<ExitCode> {
     let _lock = prepare(&folder, &args.grid)?;
 
     let (keys, total) = (grid.keys(), cells.len());
-    let path = |cell: &Cell| folder.join("cells").join(&cell.id);
+    let path = |cell: &Cell| Dir::from(&folder).join(CELLS).join(&cell.id);
     let row = |cell: &Cell, run: Result<Run, String>| SweepCell {
         id: cell.id.clone(),
         values: cell.values.iter().map(|(_, value)| value.clone()).collect(),
@@ -53,7 +57,7 @@ pub(crate) fn sweep(args: &SweepArgs) -> anyhow::Result<ExitCode> {
         if is_finished {
             show_cell("kept", None, cell, (place + 1, total), mode);
         }
-        let kept = is_finished.then(|| Run::read(&path(cell))).transpose()?;
+        let kept = is_finished.then(|| Run::read(path(cell).path())).transpose()?;
         ended.push(kept.map(|run| row(cell, Ok(run))));
     }
     let so_far = |ended: &[Option<SweepCell>]| ended.iter().flatten().cloned().collect::<Vec<_>>();
@@ -75,7 +79,7 @@ pub(crate) fn sweep(args: &SweepArgs) -> anyhow::Result<ExitCode> {
                 break;
             }
             End::Failed(error) => row(cell, Err(error)),
-            End::Done => row(cell, Ok(Run::read(&path(cell))?)),
+            End::Done => row(cell, Ok(Run::read(path(cell).path())?)),
         });
         write_sweep(&keys, &so_far(&ended), &folder)?;
     }
@@ -104,13 +108,15 @@ fn default_folder(grid: &Path) -> PathBuf {
 fn prepare(folder: &Path, grid: &Path) -> anyhow::Result<FolderLock> {
     let empty = || folder.read_dir().is_ok_and(|mut entries| entries.next().is_none());
     anyhow::ensure!(
-        !folder.exists() || folder.join("cells").is_dir() || empty(),
+        !folder.exists() || folder.join(CELLS).is_dir() || empty(),
         "{} exists and is no sweep; nothing was touched: name another folder with --out",
         folder.display()
     );
-    let cells = folder.join("cells");
-    std::fs::create_dir_all(&cells).with_context(|| format!("making {}", cells.display()))?;
+    let dir = Dir::from(folder);
+    let cells = dir.join(CELLS);
+    cells.make().with_context(|| format!("making {}", cells.path().display()))?;
     let lock = lock(folder)?;
+    dir.remove_partial(0).with_context(|| format!("writing into {}", folder.display()))?;
     let bytes = std::fs::read(grid).with_context(|| format!("reading {}", grid.display()))?;
     let copy = folder.join("grid.toml");
     rayclip_data::write_whole(&copy, &bytes)

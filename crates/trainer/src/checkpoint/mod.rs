@@ -19,7 +19,7 @@ mod belonging;
 mod file;
 mod size;
 mod state;
-mod store;
+pub(crate) mod store;
 mod tensors;
 #[cfg(test)]
 mod tests;

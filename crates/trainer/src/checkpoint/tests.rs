@@ -97,7 +97,8 @@ pub(super) fn files(run: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     folders.extend(names.iter().flat_map(within));
     for folder in folders.into_iter().map(|name| run.join(name)) {
         for entry in fs::read_dir(folder).into_iter().flatten().map(Result::unwrap) {
-            let timed = ["timings.csv", "progress.json", "latency.csv"];
+            // The manifest has their SHA-256.
+            let timed = ["timings.csv", "progress.json", "latency.csv", "manifest.json"];
             let name = entry.file_name();
             if entry.path().is_file() && !timed.iter().any(|timed| name == *timed) {
                 files.insert(entry.path(), fs::read(entry.path()).unwrap());
@@ -395,4 +396,22 @@ fn a_schedule_is_in_batches_or_minutes() {
     }
     let huge = "99999999999999999999m".parse::<Every>().unwrap_err();
     assert!(huge.contains("batches or minutes"), "{huge}");
+}
+
+#[test]
+fn on_a_disk_that_is_full_all_but_the_last_give_way_once() {
+    let parent = tempfile::tempdir().unwrap();
+    let (_, path, names) = interrupted(parent.path());
+    let checkpoints = Checkpoints::of(&path, Schedule { keep: 3, ..Schedule::default() });
+    let there = || names.iter().filter(|name| name.exists()).count();
+    let other = || Err::<(), _>(std::io::Error::from(std::io::ErrorKind::PermissionDenied));
+    assert!(checkpoints.make_room(other).is_err() && there() == 2);
+    let full = || match there() {
+        1 => Ok("written"),
+        _ => Err(std::io::Error::from(std::io::ErrorKind::StorageFull)),
+    };
+    assert_eq!(checkpoints.make_room(full).unwrap(), "written");
+    assert!(!names[0].exists() && names[1].exists());
+    let never = || Err::<(), _>(std::io::Error::from(std::io::ErrorKind::QuotaExceeded));
+    assert!(checkpoints.make_room(never).is_err() && there() == 1);
 }

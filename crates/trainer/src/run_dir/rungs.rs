@@ -1,10 +1,11 @@
 //! Files of a run folder that no checkpoint has: networks and predictions of the rungs.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::ErrorKind;
+use std::io;
 
-use super::{RunDir, io, remove};
+use rayclip_data::{Dir, Kind};
+
+use super::{RunDir, io as refused};
 use crate::TrainerError;
 use crate::predictions::{self, LABELS, PREDICTIONS};
 
@@ -22,7 +23,8 @@ impl RunDir {
     /// # Errors
     /// The file system refuses.
     pub(crate) fn remove_file(&self, name: &str) -> Result<(), TrainerError> {
-        remove(&self.path.join(name))
+        let removed = self.dir.remove(name);
+        removed.map_err(|source| refused("remove", &self.path().join(name), source))
     }
 
     /// Removes from one of its folders, and from the folders in that, all files but those that are named
@@ -35,41 +37,38 @@ impl RunDir {
         folder: &str,
         names: &BTreeSet<String>,
     ) -> Result<(), TrainerError> {
-        self.keep_only_in(folder, "", names)
+        keep_only_in(&self.dir, folder, "", names)
+            .map_err(|source| refused("remove old files in", &self.path().join(folder), source))
     }
+}
 
-    fn keep_only_in(
-        &self,
-        folder: &str,
-        within: &str,
-        names: &BTreeSet<String>,
-    ) -> Result<(), TrainerError> {
-        let path = self.path.join(folder).join(within);
-        if !fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir()) {
-            return Ok(());
-        }
-        let refused = |source| io("read", &path, source);
-        for entry in fs::read_dir(&path).map_err(refused)? {
-            let entry = entry.map_err(refused)?;
-            let name = entry.file_name();
-            let name = format!("{within}{}", name.to_string_lossy());
-            let is_folder = entry.file_type().map_err(refused)?.is_dir();
-            if is_folder && within.is_empty() {
-                self.keep_only_in(folder, &format!("{name}/"), names)?;
-            } else if !is_folder && !names.contains(&name) {
-                remove(&entry.path())?;
+fn keep_only_in(
+    parent: &Dir,
+    folder: &str,
+    within: &str,
+    names: &BTreeSet<String>,
+) -> io::Result<()> {
+    let here = parent.join(folder);
+    let mut left = false;
+    for (name, kind) in here.entries()? {
+        let full = format!("{within}{}", name.to_string_lossy());
+        match kind {
+            Kind::Folder if within.is_empty() => {
+                keep_only_in(&here, &full, &format!("{full}/"), names)?;
             }
+            Kind::Folder => {}
+            _ if names.contains(&full) => {}
+            _ => here.remove(&name)?,
         }
-        match fs::remove_dir(&path) {
-            Err(source) if source.kind() == ErrorKind::DirectoryNotEmpty => Ok(()),
-            Err(source) => Err(io("remove", &path, source)),
-            Ok(()) => Ok(()),
-        }
+        left |= here.kind(&name)?.is_some();
     }
+    if left { Ok(()) } else { parent.remove_all(folder) }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::presets::{Layers, resolve};
 
@@ -77,7 +76,7 @@ mod tests {
     fn only_what_is_named_is_kept_and_links_are_not_followed() {
         let parent = tempfile::tempdir().unwrap();
         let config = resolve(&Layers::default()).unwrap();
-        let run = RunDir::create(&parent.path().join("run"), &config).unwrap();
+        let run = RunDir::create(parent.path().join("run"), &config).unwrap();
         for name in ["n/a/1", "n/a/2", "n/b/1", "n/top", "n/.partial-x", "outside/1"] {
             let path = run.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
