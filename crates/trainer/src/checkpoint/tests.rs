@@ -110,7 +110,7 @@ fn a_run_that_was_ended_after_any_batch_ends_as_one_that_was_not() {
     for (device, seed) in [("flex", "seed=0"), ("ndarray", "seed=1")] {
         let ended = |until: f64| {
             let config = config(&[seed, &format!("compression.until_accuracy={until:?}")]);
-            let whole = parent.path().join(format!("{device}-{until}"));
+            let whole = parent.path().join(format!("{device}-until-{until}"));
             let (summary, ending) = go_on(&config, &whole, None);
             (config, whole, summary.unwrap(), ending.batches)
         };
