@@ -249,7 +249,7 @@ fn fewer_networks_are_kept_where_that_is_asked_for_and_a_resumed_run_keeps_to_it
 fn a_network_stops_where_its_held_out_accuracy_falls_whatever_trains_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     let data = small_data(folder.path());
-    let until = 0.9;
+    let until = 0.7;
     let common = ["--methods", "random,scratch", "--seeds", "0..3", "--validation", "0.2"];
     let until_text = until.to_string();
     let stop = ["--keep", "0.5", "--min-width", "2", "--until-accuracy", &until_text];

