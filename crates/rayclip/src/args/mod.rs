@@ -1,15 +1,20 @@
 //! The arguments as they are typed.
 
+mod cells;
+mod safety;
 mod solver;
+mod values;
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
-use rayclip_trainer::config::DeviceChoice;
-use rayclip_trainer::{Conduct, Every, OnDivergence, Schedule};
+use rayclip_trainer::Conduct;
 
+pub(crate) use cells::{ReproduceArgs, SweepArgs};
+pub(crate) use safety::{ResumeArgs, SafetyArgs, VerifyResumeArgs};
 pub(crate) use solver::{Bench, BenchArgs, BenchSolverArgs, OperatorKind, Size, SolveArgs};
+pub(crate) use values::{Seeds, at_least_one, device_choice};
 
 /// Trains neural networks and makes them smaller while they train.
 ///
@@ -97,55 +102,6 @@ pub(crate) struct CompareArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct SweepArgs {
-    /// A configuration file with a section [grid] that gives keys lists of values
-    #[arg(value_name = "GRID")]
-    pub(crate) grid: PathBuf,
-    /// Choose among networks of at most so many hidden neurons [default: the last of each cell]
-    #[arg(long, value_name = "NEURONS", value_parser = at_least_one)]
-    pub(crate) at: Option<usize>,
-    /// What neurons are ranked by, in every cell
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', overrides_with = "methods")]
-    pub(crate) methods: Vec<String>,
-    /// Seeds of every cell, for example 0..3
-    #[arg(long, value_name = "RANGE", value_parser = Seeds::from_str)]
-    pub(crate) seeds: Option<Seeds>,
-    #[command(flatten)]
-    pub(crate) config: ConfigArgs,
-    #[command(flatten)]
-    pub(crate) conduct: ConductArgs,
-    /// Sweep folder, to make or to go on with [default: runs/ and the name of GRID]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) show: ShowArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ReproduceArgs {
-    /// mnist (downloaded once), or a folder with four IDX files
-    #[arg(long, value_name = "NAME|DIR", default_value = "mnist")]
-    pub(crate) data: String,
-    /// Seeds of every method and preset
-    #[arg(long, value_name = "RANGE", value_parser = Seeds::from_str, default_value = "0..5")]
-    pub(crate) seeds: Seeds,
-    /// The author's recorded run: a folder with accuracy.csv and measurements.safetensors
-    #[arg(long, value_name = "DIR")]
-    pub(crate) recorded: Option<PathBuf>,
-    /// auto, wgpu, ndarray, flex or cuda
-    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = device_choice)]
-    pub(crate) device: DeviceChoice,
-    /// Set any key of the configuration (repeatable)
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub(crate) settings: Vec<String>,
-    #[command(flatten)]
-    pub(crate) conduct: ConductArgs,
-    /// Folder, to make or to go on with
-    #[arg(long, value_name = "DIR", default_value = "runs/reproduce")]
-    pub(crate) out: PathBuf,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
     /// Run folders, finished or not; those that do not compare with the first are left out, and named
     #[arg(value_name = "RUN", required_unless_present = "recorded")]
@@ -222,55 +178,6 @@ pub(crate) struct ConductArgs {
     pub(crate) safety: SafetyArgs,
 }
 
-/// What keeps a run from being lost.
-#[derive(Debug, Default, Args)]
-#[group(id = "safety_args", multiple = true)]
-pub(crate) struct SafetyArgs {
-    /// Take checkpoints within a cycle too, such as 200 (batches) or 5m (minutes); they always are at both
-    /// ends of a clip [default: 5m]
-    #[arg(long, value_name = "BATCHES|MINUTES", value_parser = Every::from_str)]
-    pub(crate) checkpoint_every: Option<Every>,
-    /// Checkpoints that are kept, the last ones [default: 3]
-    #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
-    pub(crate) keep_checkpoints: Option<usize>,
-    /// What a replica does whose loss or weights are not finite any more: freeze (the others go on) or stop
-    /// (it ends the run) [default: freeze]
-    #[arg(long, value_name = "NAME", value_parser = on_divergence)]
-    pub(crate) on_divergence: Option<OnDivergence>,
-    /// Refuse a GPU that gives other bits for the same batch again (on the CPU all backends repeat themselves)
-    #[arg(long)]
-    pub(crate) deterministic: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ResumeArgs {
-    /// The run's folder
-    #[arg(value_name = "RUN")]
-    pub(crate) run: PathBuf,
-    #[command(flatten)]
-    pub(crate) safety: SafetyArgs,
-    #[command(flatten)]
-    pub(crate) show: ShowArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct VerifyResumeArgs {
-    /// Times that the run is killed, at random moments
-    #[arg(long, value_name = "COUNT", default_value = "20", value_parser = at_least_one)]
-    pub(crate) kills: usize,
-    /// Seed of the moments
-    #[arg(long = "seed", value_name = "SEED", default_value = "0")]
-    pub(crate) seed_of_moments: u64,
-    /// What neurons are ranked by [default: dtc,scratch]
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', overrides_with = "methods")]
-    pub(crate) methods: Vec<String>,
-    #[command(flatten)]
-    pub(crate) config: ConfigArgs,
-    /// Folder to make for the runs, which are kept [default: a temporary one]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: Option<PathBuf>,
-}
-
 /// Where a run goes, and how it is shown.
 #[derive(Debug, Default, Args)]
 pub(crate) struct OutArgs {
@@ -298,72 +205,10 @@ pub(crate) struct ShowArgs {
     pub(crate) json: bool,
 }
 
-impl SafetyArgs {
-    pub(crate) fn conduct(&self, at_once: Option<usize>) -> Conduct {
-        let Schedule { every, keep } = Schedule::default();
-        let checkpoints = Schedule {
-            every: self.checkpoint_every.unwrap_or(every),
-            keep: self.keep_checkpoints.unwrap_or(keep),
-        };
-        let on_divergence = self.on_divergence.unwrap_or_default();
-        Conduct { at_once, checkpoints, on_divergence, deterministic: self.deterministic }
-    }
-}
-
 impl ConductArgs {
     pub(crate) fn conduct(&self) -> Conduct {
         self.safety.conduct(self.at_once)
     }
-}
-
-/// A range of seeds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Seeds {
-    pub(crate) first: u64,
-    pub(crate) count: usize,
-}
-
-impl FromStr for Seeds {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let number = |text: &str| {
-            let seed = text.trim().parse::<u64>().ok().filter(|seed| i64::try_from(*seed).is_ok());
-            seed.ok_or_else(|| "expected a range of seeds such as 0..20".to_owned())
-        };
-        let (first, end) = match text.split_once("..") {
-            None => (number(text)?, number(text)? + 1),
-            Some((first, last)) => match last.strip_prefix('=') {
-                Some(last) => (number(first)?, number(last)? + 1),
-                None => (number(first)?, number(last)?),
-            },
-        };
-        match usize::try_from(end.saturating_sub(first)) {
-            Ok(count @ 1..=100_000) => Ok(Self { first, count }),
-            Ok(0) => Err(format!("the range holds no seed: {first}..{end} ends before it begins")),
-            _ => Err("the range holds more than 100000 seeds".into()),
-        }
-    }
-}
-
-fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(count @ 1..) => Ok(count),
-        _ => Err("expected a number, at least 1".into()),
-    }
-}
-
-fn on_divergence(name: &str) -> Result<OnDivergence, String> {
-    match name {
-        "freeze" => Ok(OnDivergence::Freeze),
-        "stop" => Ok(OnDivergence::Stop),
-        _ => Err("there are freeze and stop".into()),
-    }
-}
-
-fn device_choice(name: &str) -> Result<DeviceChoice, String> {
-    let value = toml::Value::String(name.to_owned());
-    value.try_into().map_err(|_| "there are auto, wgpu, ndarray, flex and cuda".into())
 }
 
 #[derive(Debug, Args)]
@@ -382,16 +227,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn seeds_are_a_range() {
-        let seeds = |text: &str| text.parse::<Seeds>().map(|seeds| (seeds.first, seeds.count));
-        assert_eq!(seeds("0..20"), Ok((0, 20)));
-        assert_eq!(seeds("3..=5"), Ok((3, 3)));
-        assert_eq!(seeds("7"), Ok((7, 1)));
-        assert!(seeds("5..5").unwrap_err().contains("no seed"));
-        assert!(seeds("5..2").unwrap_err().contains("no seed"));
-        assert!(seeds("a..b").unwrap_err().contains("0..20"));
     }
 }
