@@ -21,4 +21,5 @@ mod solve;
 mod solver;
 mod support;
 mod sweep;
+mod terminal;
 mod watch;

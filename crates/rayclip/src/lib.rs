@@ -11,16 +11,17 @@ mod device;
 mod interrupt;
 mod live;
 mod output;
+mod pace;
 mod panic;
 mod progress;
+mod tables;
 
 use std::panic::catch_unwind;
 use std::process::ExitCode;
 
-use clap::Parser;
 use tracing_subscriber::filter::LevelFilter;
 
-use args::{Bench, BenchArgs, Cli, Command};
+use args::{Bench, BenchArgs, Command};
 
 /// Training allocates and frees the same large buffers in every step; the system's allocator gives
 /// them back to the kernel each time.
@@ -44,7 +45,7 @@ fn quiet_graphics_libraries() {
 pub fn main() -> ExitCode {
     quiet_graphics_libraries();
     panic::install();
-    let cli = Cli::parse();
+    let cli = args::parse();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_max_level(LevelFilter::WARN)
@@ -77,5 +78,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             commands::devices::devices(&args);
             Ok(ExitCode::SUCCESS)
         }
+        Command::Completions(args) => Ok(commands::shell::completions(&args)),
+        Command::Man(args) => commands::shell::man(&args),
     }
 }

@@ -3,7 +3,24 @@
 //! A reader that went away (`rayclip run | head`) is no reason to lose a run: what it cannot take is
 //! dropped.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+
+/// Columns that rows and bars take where no terminal tells how wide it is.
+const COLUMNS: usize = 80;
+
+/// Columns that a line may take: those of the terminal, where there is one.
+pub(crate) fn columns() -> usize {
+    size().map_or(COLUMNS, |(columns, _)| usize::from(columns).max(1))
+}
+
+/// Columns and rows of the terminal that results go to, or else messages; nothing where there is none.
+pub(crate) fn size() -> Option<(u16, u16)> {
+    if !std::io::stdout().is_terminal() && !std::io::stderr().is_terminal() {
+        return None;
+    }
+    // Some terminals say that they have none.
+    ratatui::crossterm::terminal::size().ok().filter(|(columns, rows)| *columns > 0 && *rows > 0)
+}
 
 /// A line of results.
 pub(crate) fn result(line: &str) {

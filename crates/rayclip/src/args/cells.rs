@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::Args;
 use rayclip_trainer::config::DeviceChoice;
 
-use super::{ConductArgs, ConfigArgs, Seeds, ShowArgs, at_least_one, device_choice};
+use super::{ConductArgs, ConfigArgs, METHODS, Seeds, ShowArgs, at_least_one, device_choice};
 
 #[derive(Debug, Args)]
 pub(crate) struct SweepArgs {
@@ -17,17 +17,17 @@ pub(crate) struct SweepArgs {
     #[arg(long, value_name = "NEURONS", value_parser = at_least_one)]
     pub(crate) at: Option<usize>,
     /// What neurons are ranked by, in every cell
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', overrides_with = "methods")]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', overrides_with = "methods", value_parser = METHODS, hide_possible_values = true)]
     pub(crate) methods: Vec<String>,
     /// Seeds of every cell, for example 0..3
-    #[arg(long, value_name = "RANGE", value_parser = Seeds::from_str)]
+    #[arg(long, value_name = "RANGE", value_parser = Seeds::from_str, allow_negative_numbers = true)]
     pub(crate) seeds: Option<Seeds>,
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
     #[command(flatten)]
     pub(crate) conduct: ConductArgs,
     /// Sweep folder, to make or to go on with [default: runs/ and the name of GRID]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) show: ShowArgs,
@@ -39,13 +39,13 @@ pub(crate) struct ReproduceArgs {
     #[arg(long, value_name = "NAME|DIR", default_value = "mnist")]
     pub(crate) data: String,
     /// Seeds of every method and preset
-    #[arg(long, value_name = "RANGE", value_parser = Seeds::from_str, default_value = "0..5")]
+    #[arg(long, value_name = "RANGE", value_parser = Seeds::from_str, allow_negative_numbers = true, default_value = "0..5")]
     pub(crate) seeds: Seeds,
     /// The author's recorded run: a folder with accuracy.csv and measurements.safetensors
     #[arg(long, value_name = "DIR")]
     pub(crate) recorded: Option<PathBuf>,
     /// auto, wgpu, ndarray, flex or cuda
-    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = device_choice)]
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = device_choice(), hide_possible_values = true)]
     pub(crate) device: DeviceChoice,
     /// Set any key of the configuration (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -53,6 +53,6 @@ pub(crate) struct ReproduceArgs {
     #[command(flatten)]
     pub(crate) conduct: ConductArgs,
     /// Folder, to make or to go on with
-    #[arg(long, value_name = "DIR", default_value = "runs/reproduce")]
+    #[arg(long, value_name = "DIR", default_value = "runs/reproduce", help_heading = "Output")]
     pub(crate) out: PathBuf,
 }

@@ -1,7 +1,11 @@
 //! The arguments as they are typed.
 
 mod cells;
+mod examples;
+mod names;
+mod parse;
 mod safety;
+mod shell;
 mod solver;
 mod values;
 
@@ -12,15 +16,18 @@ use clap::{Args, Parser, Subcommand};
 use rayclip_trainer::Conduct;
 
 pub(crate) use cells::{ReproduceArgs, SweepArgs};
+pub(crate) use names::{ALGORITHMS, DEVICES, METHODS, MOMENTS, ON_DIVERGENCE, PRESETS};
+pub(crate) use parse::parse;
 pub(crate) use safety::{ResumeArgs, SafetyArgs, VerifyResumeArgs};
+pub(crate) use shell::{CompletionsArgs, ManArgs, Shell};
 pub(crate) use solver::{Bench, BenchArgs, BenchSolverArgs, OperatorKind, Size, SolveArgs};
-pub(crate) use values::{Seeds, at_least_one, device_choice};
+pub(crate) use values::{Seeds, at_least_one, device_choice, fraction, seed, width};
 
 /// Trains neural networks and makes them smaller while they train.
 ///
 /// Without a command: `rayclip run` with the preset `corrected` on the built-in digits.
 #[derive(Debug, Parser)]
-#[command(version, about, args_override_self = true)]
+#[command(version, about, args_override_self = true, after_help = examples::RAYCLIP)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -29,27 +36,43 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Train a network, clipping its hidden layers after every cycle, until they are small
+    #[command(after_help = examples::RUN)]
     Run(Box<RunArgs>),
     /// Train with several methods and seeds at once, and say what can be told apart
+    #[command(after_help = examples::COMPARE)]
     Compare(Box<CompareArgs>),
     /// Run every combination of a grid of settings; finished ones are kept, failed ones tried again
+    #[command(after_help = examples::SWEEP)]
     Sweep(Box<SweepArgs>),
     /// Run the paper's three methods with the three presets beside what was published
+    #[command(after_help = examples::REPRODUCE)]
     Reproduce(Box<ReproduceArgs>),
     /// Make a page of runs: figures, verdicts, entropy, costs and settings, and every number as CSV
+    #[command(after_help = examples::REPORT)]
     Report(ReportArgs),
     /// Show a run in the terminal, while it goes on or after
+    #[command(after_help = examples::WATCH)]
     Watch(WatchArgs),
     /// Go on with a run that was interrupted, killed or failed, from its last checkpoint
+    #[command(after_help = examples::RESUME)]
     Resume(ResumeArgs),
     /// Check on this machine that a run that is killed and resumed gives the same files, byte for byte
+    #[command(after_help = examples::VERIFY_RESUME)]
     VerifyResume(Box<VerifyResumeArgs>),
     /// Solve min ‖A x − y‖² + λ‖x‖₁ for matrices from files, with a certificate for every column
+    #[command(after_help = examples::SOLVE)]
     Solve(Box<SolveArgs>),
     /// Measure how fast this machine is
     Bench(BenchArgs),
     /// List the adapters and backends that `--device` can take
+    #[command(after_help = examples::DEVICES)]
     Devices(DevicesArgs),
+    /// Print a script that makes a shell complete commands, flags and names
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions(CompletionsArgs),
+    /// Print the manual page of rayclip or of one of its commands
+    #[command(after_help = examples::MAN)]
+    Man(ManArgs),
 }
 
 impl Default for Command {
@@ -62,13 +85,13 @@ impl Default for Command {
 pub(crate) struct RunArgs {
     /// What neurons are ranked by: dtc, magnitude, l1, l2, random, taylor, activation, data-lasso; or
     /// scratch
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = METHODS, hide_possible_values = true)]
     pub(crate) method: Option<String>,
     /// Seed of the first replica
-    #[arg(long, value_name = "SEED", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    #[arg(long, value_name = "SEED", value_parser = seed, allow_negative_numbers = true)]
     pub(crate) seed: Option<u64>,
     /// Networks, with the seeds SEED, SEED+1, …
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = at_least_one, allow_negative_numbers = true)]
     pub(crate) replicas: Option<usize>,
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
@@ -85,10 +108,10 @@ pub(crate) struct CompareArgs {
     pub(crate) runs: Vec<PathBuf>,
     /// What neurons are ranked by, each method with the same seeds; dtc has variants such as
     /// dtc-coefficient or dtc-l2 [default: dtc,magnitude,random]
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', overrides_with = "methods")]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', overrides_with = "methods", value_parser = METHODS, hide_possible_values = true)]
     pub(crate) methods: Vec<String>,
     /// Seeds of every method, for example 0..20 (0 to 19) [default: 0..5]
-    #[arg(long, value_name = "RANGE", value_parser = Seeds::from_str)]
+    #[arg(long, value_name = "RANGE", value_parser = Seeds::from_str, allow_negative_numbers = true)]
     pub(crate) seeds: Option<Seeds>,
     /// The method that the others are compared with [default: the first]
     #[arg(long, value_name = "NAME")]
@@ -134,18 +157,19 @@ pub(crate) struct WatchArgs {
 /// What a configuration is put together from.
 #[derive(Debug, Default, Args)]
 #[group(id = "config_args", multiple = true)]
+#[command(next_help_heading = "Configuration")]
 pub(crate) struct ConfigArgs {
     /// Defaults to start from: corrected, paper or supplement [default: corrected]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = PRESETS, hide_possible_values = true)]
     pub(crate) preset: Option<String>,
     /// digits (built in), mnist (downloaded once), or a folder with four IDX files
-    #[arg(long, value_name = "NAME|DIR")]
+    #[arg(long, value_name = "NAME|DIR", value_hint = clap::ValueHint::DirPath)]
     pub(crate) data: Option<String>,
     /// Neurons of every hidden layer, for example 512,256
-    #[arg(long, value_name = "WIDTHS", value_delimiter = ',', overrides_with = "hidden")]
+    #[arg(long, value_name = "WIDTHS", value_delimiter = ',', overrides_with = "hidden", value_parser = width)]
     pub(crate) hidden: Vec<usize>,
     /// Adam's moments across a clip: carry those of kept neurons, or reset
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = MOMENTS, hide_possible_values = true)]
     pub(crate) moments: Option<String>,
     /// Refit the weights that leave a clipped layer by least squares
     #[arg(long)]
@@ -154,13 +178,13 @@ pub(crate) struct ConfigArgs {
     #[arg(long)]
     pub(crate) shared_measurements: bool,
     /// Fraction of the training images to hold out, to choose settings by
-    #[arg(long, value_name = "FRACTION")]
+    #[arg(long, value_name = "FRACTION", value_parser = fraction, allow_negative_numbers = true)]
     pub(crate) validation: Option<f64>,
     /// auto, wgpu, ndarray, flex or cuda
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = DEVICES, hide_possible_values = true)]
     pub(crate) device: Option<String>,
     /// Configuration file over the preset, for example the config.toml of a run folder
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
     /// Set any key of the configuration, for example `training.batch_size=256` (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -170,6 +194,7 @@ pub(crate) struct ConfigArgs {
 /// How a run is conducted: nothing that its result depends on.
 #[derive(Debug, Default, Args)]
 #[group(id = "conduct_args", multiple = true)]
+#[command(next_help_heading = "Execution")]
 pub(crate) struct ConductArgs {
     /// Networks that train at once, at most [default: as many as memory takes, on a CPU six]
     #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
@@ -180,6 +205,7 @@ pub(crate) struct ConductArgs {
 
 /// Where a run goes, and how it is shown.
 #[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Output")]
 pub(crate) struct OutArgs {
     /// Run folder, to make or to go on with [default: one in runs/]
     #[arg(long, value_name = "DIR")]
@@ -196,6 +222,7 @@ pub(crate) struct OutArgs {
 
 /// How much is printed.
 #[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Output")]
 pub(crate) struct ShowArgs {
     /// Print nothing but the path of the run folder
     #[arg(long, short, conflicts_with = "json")]
@@ -227,5 +254,38 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    fn all_commands(command: &clap::Command) -> Vec<clap::Command> {
+        let below = command.get_subcommands().filter(|sub| sub.get_name() != "help");
+        std::iter::once(command.clone()).chain(below.flat_map(all_commands)).collect()
+    }
+
+    #[test]
+    fn every_command_has_examples_that_can_be_typed() {
+        for command in all_commands(&Cli::command()) {
+            // `bench` alone does nothing.
+            if command.is_subcommand_required_set() {
+                continue;
+            }
+            let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let examples: Vec<&str> =
+                text.lines().filter(|line| line.starts_with("  rayclip")).collect();
+            assert!(!examples.is_empty(), "{}", command.get_name());
+            for line in examples {
+                assert!(line.chars().count() <= 80, "{line}");
+                let typed = line.split('>').next().unwrap_or_default().split_whitespace();
+                assert!(Cli::try_parse_from(typed).is_ok(), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_flags_of_a_run_stand_in_groups() {
+        let help = Cli::command().find_subcommand_mut("compare").unwrap().render_long_help();
+        let help = help.to_string();
+        for heading in ["Options:", "Configuration:", "Execution:", "Output:", "Examples:"] {
+            assert!(help.contains(&format!("\n{heading}\n")), "{heading}: {help}");
+        }
     }
 }

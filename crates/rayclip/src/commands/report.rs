@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use rayclip_report::{EVENTS, EventFiles, Facts, PAGE, Run, missing, write_report};
 
+use super::folders::{check_out, check_run};
 use crate::args::ReportArgs;
 use crate::output;
 
@@ -13,6 +14,8 @@ pub(crate) const FOLDER: &str = "report";
 
 /// Writes the report, and names what is missing in it.
 pub(crate) fn report(args: &ReportArgs) -> anyhow::Result<ExitCode> {
+    args.runs.iter().try_for_each(|run| check_run(run))?;
+    args.out.as_deref().map(check_out).transpose()?;
     let facts = Facts::gather(&args.runs, args.baseline.as_deref(), args.recorded.as_deref())?;
     let out = args.out.clone().unwrap_or_else(|| default_folder(&args.runs));
     write_report(&facts, &out)?;

@@ -6,6 +6,7 @@ use anyhow::Context;
 use rayclip_trainer::config::DeviceChoice;
 use rayclip_trainer::presets::{self, Layers};
 
+use super::folders::check_run;
 use super::train::train;
 use super::{compare, run};
 use crate::args::{OutArgs, ResumeArgs, ShowArgs};
@@ -14,6 +15,7 @@ use crate::device;
 /// Goes on with a run, and prints how it went.
 pub(crate) fn resume(args: &ResumeArgs) -> anyhow::Result<ExitCode> {
     let folder = &args.run;
+    check_run(folder)?;
     let file = folder.join("config.toml");
     anyhow::ensure!(
         file.exists(),

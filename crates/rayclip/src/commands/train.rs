@@ -8,6 +8,7 @@ use rayclip_report::{EVENTS, Run};
 use rayclip_trainer::config::DeviceChoice;
 use rayclip_trainer::{Backend, Conduct, Found, Outcome, RunConfig, RunDir, TrainerError};
 
+use super::folders::check_data;
 use crate::args::{OutArgs, ShowArgs};
 use crate::device::{self, Chosen};
 use crate::interrupt::{self, Interrupt};
@@ -45,12 +46,13 @@ pub(crate) fn train(
     (out, what): (&OutArgs, &str),
 ) -> anyhow::Result<Trained> {
     let mode = out.show.mode();
-    let methods = config.compression.methods.iter().map(ToString::to_string).collect();
-    let progress = Progress::new(mode, Interrupt::listen()?, methods);
+    let progress = Progress::new(mode, Interrupt::listen()?, config.clone());
+    check_data(&config.data.source)?;
     let source = Source::from_name(&config.data.source);
     let dataset = progress.while_loading(|report| source.load(report))?;
     let chosen = choose(config.device)?;
     device::check_autotune(&chosen, conduct.deterministic)?;
+    let progress = progress.on(&chosen.name);
     // What the folder holds repeats the run on the same backend.
     config.device = chosen.resolved(config.device);
     let config = &config;

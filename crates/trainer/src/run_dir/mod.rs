@@ -27,6 +27,7 @@ use serde::Deserialize;
 
 use crate::checkpoint::{Checkpoints, Schedule};
 use crate::config::DeviceChoice;
+use crate::differing::{described, differing};
 use crate::lock::FolderLock;
 use crate::{Outcome, RunConfig, TrainerError};
 
@@ -60,6 +61,9 @@ impl RunDir {
     /// It exists, or cannot be made or written to.
     pub fn create(path: &Path, config: &RunConfig) -> Result<Self, TrainerError> {
         if let Some(parent) = path.parent() {
+            if let Some(file) = parent.ancestors().find(|ancestor| ancestor.is_file()) {
+                return Err(TrainerError::NotAFolder { path: file.to_path_buf() });
+            }
             fs::create_dir_all(parent)
                 .map_err(|source| io("create the run folder's parent", parent, source))?;
         }
@@ -137,9 +141,12 @@ impl RunDir {
         if !path.exists() {
             return Ok(Found::Nothing);
         }
+        if !path.is_dir() {
+            return Err(TrainerError::NotAFolder { path: path.to_path_buf() });
+        }
         let Some(text) = read(path, "config.toml")? else {
             // A process that was killed at once may have left the folder alone.
-            return if is_empty(path)? { Ok(Found::Nothing) } else { Err(other_run(path)) };
+            return if is_empty(path)? { Ok(Found::Nothing) } else { Err(no_run(path)) };
         };
         let mut stored: Option<RunConfig> = toml::from_slice(&text).ok();
         // One that was not resolved was begun on the device that is taken now, as far as is known.
@@ -147,7 +154,7 @@ impl RunDir {
             stored.device = config.device;
         }
         if stored.as_ref() != Some(config) {
-            return Err(other_run(path));
+            return Err(other_run(path, stored.as_ref(), config));
         }
         let summary = read(path, "summary.json")?;
         let ended = summary.and_then(|bytes| serde_json::from_slice::<Ended>(&bytes).ok());
@@ -285,8 +292,20 @@ fn not_encoded(error: impl std::fmt::Display) -> TrainerError {
     TrainerError::Encode { what: "a file of the run", reason: error.to_string() }
 }
 
-fn other_run(path: &Path) -> TrainerError {
-    TrainerError::OtherRun { path: path.to_path_buf() }
+fn no_run(path: &Path) -> TrainerError {
+    let holds = "files that belong to no run (it has no config.toml)".into();
+    TrainerError::OtherRun { path: path.to_path_buf(), holds }
+}
+
+/// What is said of a folder whose configuration is `stored`, if it can be read, and not `asked`.
+fn other_run(path: &Path, stored: Option<&RunConfig>, asked: &RunConfig) -> TrainerError {
+    let holds = match stored {
+        Some(stored) => {
+            format!("another run ({}): {}", described(stored), differing(stored, asked))
+        }
+        None => "a config.toml that this version of rayclip cannot read, of another run".into(),
+    };
+    TrainerError::OtherRun { path: path.to_path_buf(), holds }
 }
 
 fn io(action: &'static str, path: &Path, source: std::io::Error) -> TrainerError {
@@ -337,7 +356,12 @@ mod tests {
         assert_eq!(RunDir::data_digest(&path).unwrap(), "d");
         let other = RunConfig { seed: 77, ..config.clone() };
         let message = RunDir::open(&path, &other).unwrap_err().to_string();
-        assert!(message.contains("another run"), "{message}");
+        for part in ["another run (dtc on digits, seed 0)", "seed is 0 there and 77 here"] {
+            assert!(message.contains(part), "{message}");
+        }
+        fs::write(parent.path().join("file"), "").unwrap();
+        let file = RunDir::find(&parent.path().join("file"), &config).unwrap_err();
+        assert!(matches!(file, TrainerError::NotAFolder { .. }), "{file}");
         fs::remove_file(path.join("config.toml")).unwrap();
         assert!(matches!(find(), Err(TrainerError::OtherRun { .. })));
     }
