@@ -48,7 +48,7 @@ fn a_folder_without_data_is_named() {
     fs::create_dir(folder.path().join("data")).unwrap();
     assert_parts(&refused_run(folder.path(), &[]), &["data", "training images", "four IDX files"]);
     let message = refused(folder.path(), &["run", "--data", "nowhere"]);
-    assert_parts(&message, &["cannot read folder nowhere"]);
+    assert_parts(&message, &["--data nowhere", "no such data set or folder"]);
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_wrong_configuration_is_named() {
         (&["--hidden", "0"], &["network.hidden", "at least 1"]),
         (&["--hidden", "40,0"], &["network.hidden"]),
         (&["--hidden", "10"], &["nothing to compress", "min_width"]),
-        (&["--method", "dtcc"], &["compression.methods", "dtcc", "dtc"]),
+        (&["--method", "dtcc"], &["--method", "dtcc", "dtc"]),
         (&["--preset", "papper"], &["papper", "corrected, paper, supplement"]),
         (&["--device", "gpu"], &["device", "gpu", "wgpu"]),
         (&["--set", "training.bach_size=5"], &["training.bach_size", "training.batch_size"]),
@@ -91,7 +91,7 @@ fn a_run_folder_that_exists_is_left_alone() {
     small_data(folder.path());
     fs::create_dir(folder.path().join("run")).unwrap();
     fs::write(folder.path().join("run/notes.txt"), "mine").unwrap();
-    assert_parts(&refused_run(folder.path(), &["--out", "run"]), &["run", "another run", "--out"]);
+    assert_parts(&refused_run(folder.path(), &["--out", "run"]), &["run", "no run", "--out"]);
     assert_eq!(fs::read_dir(folder.path().join("run")).unwrap().count(), 1);
     // A place where no folder can be made, for any user.
     let message = refused_run(folder.path(), &["--out", "run/notes.txt/run"]);

@@ -222,11 +222,11 @@ fn what_cannot_be_compared_is_refused_by_name() {
     for (flags, parts) in [
         (&["--seeds", "5..5"][..], &["--seeds", "no seed"][..]),
         (&["--seeds", "many"], &["--seeds", "0..20"]),
-        (&["--methods", "dtc,dtcc"], &["compression.methods[1]", "dtcc", "data-lasso"]),
+        (&["--methods", "dtc,dtcc"], &["--methods", "dtcc", "data-lasso"]),
         (&["--methods", "dtc,dtc"], &["dtc is named twice"]),
         (&["--baseline", "l2"], &["--baseline l2", "magnitude"]),
         (&["--at-once", "0"], &["--at-once", "at least 1"]),
-        (&["--validation", "1.5"], &["data.validation", "below 1"]),
+        (&["--validation", "1.5"], &["--validation", "below 1"]),
         (
             &["--methods", "scratch", "--set", "compression.scratch_at=[77]"],
             &["scratch_at", "77", "ladder"],

@@ -118,6 +118,8 @@ fn the_guide_names_every_command_flag_and_key() {
         "verify-resume",
         "solve",
         "devices",
+        "completions",
+        "man",
     ];
     let help = succeed(folder.path(), &["--help"]);
     let listed = help.split("Commands:").nth(1).unwrap().split("Options:").next().unwrap();

@@ -26,4 +26,5 @@ mod solve;
 mod solver;
 mod support;
 mod sweep;
+mod terminal;
 mod watch;

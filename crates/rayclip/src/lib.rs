@@ -11,19 +11,20 @@ mod device;
 mod interrupt;
 mod live;
 mod output;
+mod pace;
 mod panic;
 mod progress;
 #[cfg(unix)]
 mod signals;
+mod tables;
 
 use std::panic::catch_unwind;
 use std::process::ExitCode;
 
-use clap::Parser;
 use rayclip_trainer::TrainerError;
 use tracing_subscriber::filter::LevelFilter;
 
-use args::{Bench, BenchArgs, Cli, Command};
+use args::{Bench, BenchArgs, Command};
 
 /// Training allocates and frees the same large buffers in every step; the system's allocator gives
 /// them back to the kernel each time.
@@ -49,7 +50,7 @@ pub fn main() -> ExitCode {
     panic::install();
     #[cfg(unix)]
     signals::survive_size_limits();
-    let cli = match Cli::try_parse() {
+    let cli = match args::try_parse() {
         Ok(cli) => cli,
         Err(told) => return tell(&told),
     };
@@ -107,5 +108,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             commands::devices::devices(&args);
             Ok(ExitCode::SUCCESS)
         }
+        Command::Completions(args) => Ok(commands::shell::completions(&args)),
+        Command::Man(args) => commands::shell::man(&args),
     }
 }

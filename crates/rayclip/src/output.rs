@@ -22,6 +22,23 @@ const PATH: usize = 4096;
 /// Why results did not get out, the first time that they did not.
 static REFUSED: Mutex<Option<io::Error>> = Mutex::new(None);
 
+/// Columns that rows and bars take where no terminal tells how wide it is.
+const COLUMNS: usize = 80;
+
+/// Columns that a line may take: those of the terminal, where there is one.
+pub(crate) fn columns() -> usize {
+    size().map_or(COLUMNS, |(columns, _)| usize::from(columns).max(1))
+}
+
+/// Columns and rows of the terminal that results go to, or else messages; nothing where there is none.
+pub(crate) fn size() -> Option<(u16, u16)> {
+    if !io::stdout().is_terminal() && !io::stderr().is_terminal() {
+        return None;
+    }
+    // Some terminals say that they have none.
+    ratatui::crossterm::terminal::size().ok().filter(|(columns, rows)| *columns > 0 && *rows > 0)
+}
+
 /// A line of results.
 pub(crate) fn result(line: &str) {
     let mut stdout = io::stdout().lock();

@@ -44,6 +44,16 @@ pub enum TrainerError {
         /// What was expected and what was found.
         reason: String,
     },
+    /// A file or a flag gives a key a value of the wrong type or out of range.
+    #[error("{origin}: configuration key `{key}`: {reason}")]
+    Setting {
+        /// The dotted key.
+        key: String,
+        /// The file or flag.
+        origin: String,
+        /// What was expected and what was found.
+        reason: String,
+    },
     /// A configuration file is not TOML.
     #[error("{} is not valid TOML: {reason}", path.display())]
     Syntax {
@@ -80,10 +90,18 @@ pub enum TrainerError {
         /// The number of the process.
         process: Option<u32>,
     },
-    /// A folder holds another run than the one that is to be gone on with.
-    #[error("{} holds another run, or none; nothing was touched: name another folder with --out", path.display())]
+    /// A folder holds another run than the one that is to be resumed, or other files.
+    #[error("{} holds {holds}; nothing was changed: name another folder with --out", path.display())]
     OtherRun {
         /// The folder.
+        path: PathBuf,
+        /// Which run, and the keys that differ; or that there is none.
+        holds: String,
+    },
+    /// A file is where a folder should be.
+    #[error("{} is a file; --out takes a folder: name another one", path.display())]
+    NotAFolder {
+        /// The file.
         path: PathBuf,
     },
     /// A folder holds the run that is wanted, with other data.

@@ -6,7 +6,7 @@ use std::path::Path;
 use cs_solver::Status;
 use serde::{Deserialize, Serialize};
 
-use crate::Energy;
+use crate::{Energy, Replica};
 
 /// Something that happened.
 #[derive(Debug)]
@@ -20,6 +20,17 @@ pub enum Event<'a> {
         batches: usize,
         /// Neurons of every hidden layer before the first clip.
         widths: &'a [usize],
+        /// What trains at once, and what after it.
+        chunks: &'a Chunks,
+    },
+    /// A chunk begins, or is resumed: all events up to the next of this kind are of its replicas.
+    Chunk {
+        /// Its position among the clipped chunks, or among those of `scratch`.
+        number: usize,
+        /// Its position in `Chunks::scratch_clips`, where it is one of `scratch`.
+        rung: Option<usize>,
+        /// The networks that train in it.
+        replicas: &'a [Replica],
     },
     /// Not all replicas train at once.
     Chunked {
@@ -97,6 +108,18 @@ pub enum Event<'a> {
         /// Its validation accuracy then.
         validation: f64,
     },
+}
+
+/// The chunks of a run: first those that are clipped, each down the whole ladder, then those of `scratch`,
+/// each with a fresh network at every one of some clips.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chunks {
+    /// Replicas of every chunk that is clipped.
+    pub clipped: Vec<usize>,
+    /// Replicas of every chunk of `scratch`.
+    pub scratch: Vec<usize>,
+    /// Clips, counted from 0, to whose widths `scratch` trains: at clip `c`, for `c + 2` cycles.
+    pub scratch_clips: Vec<usize>,
 }
 
 /// Is told what happens, and asked whether to go on.

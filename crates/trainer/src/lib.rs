@@ -16,6 +16,7 @@ mod criteria;
 mod cycle;
 mod determinism;
 mod device;
+mod differing;
 mod energy;
 mod error;
 mod evaluate;
@@ -27,6 +28,7 @@ mod lock;
 mod loss;
 mod measurement;
 mod method;
+mod nearest;
 mod networks;
 mod optimizer;
 mod plan;
@@ -52,12 +54,14 @@ pub use config::RunConfig;
 pub use energy::Energy;
 pub use error::TrainerError;
 pub use events::{
-    CycleRow, DataSummary, Divergence, Event, Observer, Outcome, Progress, ReplicaSummary, Summary,
-    TimingRow,
+    Chunks, CycleRow, DataSummary, Divergence, Event, Observer, Outcome, Progress, ReplicaSummary,
+    Summary, TimingRow,
 };
 pub use ladder::{kept_count, ladder};
 pub use latency::LatencyRow;
 pub use lock::FolderLock;
+pub use method::Method;
+pub use nearest::nearest;
 pub use networks::{KeepNetworks, KeptNetwork, NETWORK_FORMAT, export_final, network_path};
 pub use replica::Replica;
 pub use run::{Backend, Conduct, OnDivergence, run};

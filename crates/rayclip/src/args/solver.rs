@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::builder::TypedValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 use cs_solver::{Algorithm, Settings};
 use rayclip_trainer::config::DeviceChoice;
 
-use super::device_choice;
+use super::{ALGORITHMS, device_choice, examples};
 
 #[derive(Debug, Args)]
 #[group(id = "weight", required = true, multiple = false, args = ["lambda", "lambda_ratio"])]
@@ -35,23 +36,29 @@ pub(crate) struct SolveArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["algorithm", "device", "max_iterations", "no_polish", "out"])]
     pub(crate) check: Option<PathBuf>,
     /// File to write x and nu to, which must not exist [default: p.solution.safetensors for p.safetensors]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "Output", value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
     /// Print one JSON object a line on stdout, one a column and one of the whole
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }
 
+/// The parser of `--algorithm`.
+fn algorithm() -> impl TypedValueParser<Value = Algorithm> {
+    ALGORITHMS.try_map(|name| name.parse::<Algorithm>())
+}
+
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Solver")]
 pub(crate) struct SolverArgs {
     /// auto, homotopy, descent, ssnal, halpern or fista
-    #[arg(long, value_name = "NAME", default_value = "auto")]
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = algorithm(), hide_possible_values = true)]
     pub(crate) algorithm: Algorithm,
     /// Certified relative duality gap at which a column is converged
     #[arg(long, value_name = "GAP", default_value_t = Settings::default().tolerance)]
     pub(crate) tolerance: f64,
     /// Where halpern and fista run: auto, wgpu, ndarray, flex or cuda; auto is a GPU or flex
-    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = device_choice)]
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = device_choice(), hide_possible_values = true)]
     pub(crate) device: DeviceChoice,
 }
 
@@ -64,6 +71,7 @@ pub(crate) struct BenchArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
     /// Problems a second of the LASSO solver on Gaussian·DCT problems with λ = 0.3
+    #[command(after_help = examples::BENCH_SOLVER)]
     Solver(BenchSolverArgs),
 }
 
@@ -86,13 +94,13 @@ pub(crate) struct BenchSolverArgs {
     #[command(flatten)]
     pub(crate) solver: SolverArgs,
     /// Time every algorithm, one after the other in turn, instead of one
-    #[arg(long)]
+    #[arg(long, help_heading = "Timing")]
     pub(crate) compare: bool,
     /// Timings of each, of which the median counts; 1 to 10000
-    #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, help_heading = "Timing", value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) repeats: u32,
     /// Print one JSON object a line on stdout
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }
 

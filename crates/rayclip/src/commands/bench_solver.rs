@@ -4,8 +4,6 @@ use std::time::Instant;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use burn::tensor::{Device, Tensor};
-use comfy_table::Table;
-use comfy_table::presets::UTF8_FULL_CONDENSED;
 use cs_solver::{
     Algorithm, Lambda, Matrix, Operator, Problem, Settings, Solution, Solutions, SolverError,
     Status, synthetic,
@@ -13,7 +11,19 @@ use cs_solver::{
 use serde_json::json;
 
 use crate::args::{BenchSolverArgs, OperatorKind, Size};
-use crate::{arrays, device, output};
+use crate::{arrays, device, output, tables};
+
+/// The table's columns, and those that are left out first where there is no room.
+const HEADS: [&str; 7] = [
+    "m × n × columns",
+    "algorithm",
+    "problems/s",
+    "iterations",
+    "largest gap",
+    "converged",
+    "time ÷ floor",
+];
+const DISPENSABLE: [usize; 4] = [6, 4, 3, 1];
 
 /// Extent of the square matrices whose product gives the arithmetic rate.
 const SQUARE: usize = 1024;
@@ -46,18 +56,7 @@ pub(crate) fn bench(args: &BenchSolverArgs) -> anyhow::Result<()> {
             rates.device / 1e9,
             chosen.name
         ));
-        let mut table = Table::new();
-        table.load_style(UTF8_FULL_CONDENSED);
-        table.set_header([
-            "m × n × columns",
-            "algorithm",
-            "problems/s",
-            "iterations",
-            "largest gap",
-            "converged",
-            "time ÷ floor",
-        ]);
-        table
+        tables::table(&HEADS)
     });
     for problem in problems(args) {
         for measured in compare(&problem?.on(&chosen.device), args, &rates)? {
@@ -70,7 +69,7 @@ pub(crate) fn bench(args: &BenchSolverArgs) -> anyhow::Result<()> {
         }
     }
     if let Some(table) = table {
-        output::result(&table.to_string());
+        tables::print(table, &DISPENSABLE, &HEADS);
         output::result(
             "Iterations are the median of the columns, those of the polish included. The floor is the \
              time of the products with A alone, at the rate above.",

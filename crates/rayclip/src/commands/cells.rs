@@ -14,6 +14,7 @@ use rayclip_trainer::{
 use toml::Value;
 
 use super::configure::flag;
+use super::folders::{check_data, check_out};
 use super::train::tell_restored;
 use crate::device::{self, Chosen};
 use crate::interrupt::Interrupt;
@@ -131,6 +132,7 @@ impl Cells {
     fn load(&mut self, config: &RunConfig) -> anyhow::Result<&(Dataset, String)> {
         let name = &config.data.source;
         if !self.datasets.contains_key(name) {
+            check_data(name)?;
             let source = Source::from_name(name);
             let dataset = self.progress(config).while_loading(|report| source.load(report))?;
             let digest = dataset.digest();
@@ -140,9 +142,8 @@ impl Cells {
     }
 
     fn progress(&self, config: &RunConfig) -> Progress {
-        let methods = config.compression.methods.iter().map(ToString::to_string).collect();
         let mode = if self.mode == Mode::Lines { Mode::Bars } else { Mode::Quiet };
-        Progress::new(mode, self.interrupt.clone(), methods)
+        Progress::new(mode, self.interrupt.clone(), config.clone()).on(&self.chosen.name)
     }
 }
 
@@ -152,6 +153,7 @@ impl Cells {
 /// # Errors
 /// Another process has it, or it cannot be made.
 pub(crate) fn lock(folder: &Path) -> anyhow::Result<FolderLock> {
+    check_out(folder)?;
     std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     Ok(FolderLock::take(folder)?)
 }

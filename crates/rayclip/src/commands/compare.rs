@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::configure::{methods, resolve, seeds};
+use super::folders::{check_distinct, check_run};
 use super::train::{Trained, closing_line, train};
 use crate::args::{CompareArgs, Seeds};
 use crate::progress::{Mode, merge};
@@ -76,6 +77,8 @@ pub(crate) fn close(trained: &Trained, baseline: Option<&str>, mode: Mode) -> an
 
 /// The runs in the folders beside each other, and whether all are finished, with every replica.
 fn read(folders: &[PathBuf]) -> anyhow::Result<(Comparison, bool)> {
+    folders.iter().try_for_each(|run| check_run(run))?;
+    check_distinct(folders)?;
     let runs: Vec<Run> = folders
         .iter()
         .map(|folder| {

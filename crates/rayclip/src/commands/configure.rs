@@ -4,6 +4,7 @@ use rayclip_trainer::RunConfig;
 use rayclip_trainer::presets::{self, Layers, Setting};
 use toml::Value;
 
+use super::folders::check_config;
 use crate::args::{ConfigArgs, Seeds};
 
 /// One flag that sets a key.
@@ -32,6 +33,7 @@ pub(crate) fn resolve(
     defaults: Vec<Setting>,
     more: Vec<Setting>,
 ) -> anyhow::Result<RunConfig> {
+    args.config.as_deref().map(check_config).transpose()?;
     let layers = Layers {
         preset: args.preset.as_deref(),
         defaults,

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use rayclip_data::Dir;
 use rayclip_report::{EVENTS, EventFiles, Facts, PAGE, Run, missing, write_report};
 
+use super::folders::{check_out, check_run};
 use crate::args::ReportArgs;
 use crate::output;
 
@@ -14,6 +15,11 @@ pub(crate) const FOLDER: &str = "report";
 
 /// Writes the report, and names what is missing in it.
 pub(crate) fn report(args: &ReportArgs) -> anyhow::Result<ExitCode> {
+    // Of several, one that is not there is a gap of the page.
+    if let [run] = args.runs.as_slice() {
+        check_run(run)?;
+    }
+    args.out.as_deref().map(check_out).transpose()?;
     let facts = Facts::gather(&args.runs, args.baseline.as_deref(), args.recorded.as_deref())?;
     let out = args.out.as_ref().map_or_else(|| default_folder(&args.runs), Dir::from);
     write_report(&facts, &out)?;

@@ -9,6 +9,7 @@ use rayclip_trainer::config::DeviceChoice;
 use rayclip_trainer::presets::{self, Layers};
 use rayclip_trainer::{RunConfig, RunDir};
 
+use super::folders::check_run;
 use super::train::train_on;
 use super::{compare, run};
 use crate::args::{OutArgs, ResumeArgs, ShowArgs};
@@ -17,6 +18,7 @@ use crate::{device, output};
 /// Goes on with a run, and prints how it went.
 pub(crate) fn resume(args: &ResumeArgs) -> anyhow::Result<ExitCode> {
     let folder = &args.run;
+    check_run(folder)?;
     if RunDir::restore_config(folder)? {
         output::note(&format!(
             "restored: {} was damaged or missing",

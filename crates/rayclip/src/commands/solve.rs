@@ -5,17 +5,20 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use comfy_table::Table;
-use comfy_table::presets::UTF8_FULL_CONDENSED;
 use cs_solver::{Lambda, Problem, Settings, Solution, Solutions, Status};
 use serde_json::json;
 
 use crate::args::SolveArgs;
 use crate::arrays::{self, Array};
-use crate::{device, output};
+use crate::{device, output, tables};
 
 /// Columns that the table shows; of more, those with the largest gaps.
 const ROWS: usize = 40;
+
+/// The table's columns, and those that are left out first where there is no room.
+const HEADS: [&str; 8] =
+    ["column", "lambda", "objective", "gap", "KKT", "iterations", "support", "status"];
+const DISPENSABLE: [usize; 4] = [4, 1, 5, 6];
 
 /// Exit code when a column missed its tolerance.
 const MISSED: u8 = 1;
@@ -106,18 +109,7 @@ fn print_table(problem: &Problem, solutions: &Solutions, seconds: Option<f64>) {
         });
         worst.truncate(ROWS);
     }
-    let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED);
-    table.set_header([
-        "column",
-        "lambda",
-        "objective",
-        "gap",
-        "KKT",
-        "iterations",
-        "support",
-        "status",
-    ]);
+    let mut table = tables::table(&HEADS);
     for (column, solution) in &worst {
         let certificate = solution.certificate();
         let polished = if solution.polished() { ", polished" } else { "" };
@@ -132,7 +124,7 @@ fn print_table(problem: &Problem, solutions: &Solutions, seconds: Option<f64>) {
             format!("{}{polished}", solution.status()),
         ]);
     }
-    output::result(&table.to_string());
+    tables::print(table, &DISPENSABLE, &HEADS);
     let count = solutions.columns().len();
     if worst.len() < count {
         output::result(&format!("the {ROWS} columns with the largest gaps, of {count}"));

@@ -13,10 +13,12 @@ use serde_json::json;
 
 use super::cells::{Cells, End, lock};
 use super::configure::{methods, seeds, settings};
+use super::folders::check_out;
 use crate::args::SweepArgs;
 use crate::interrupt;
 use crate::output;
 use crate::progress::Mode;
+use crate::tables;
 
 /// Where the runs are, in the folder of a sweep.
 const CELLS: &str = "cells";
@@ -106,6 +108,7 @@ fn default_folder(grid: &Path) -> PathBuf {
 
 /// Makes the folder, or takes one that a sweep has made, and locks it; the grid goes along with it.
 fn prepare(folder: &Path, grid: &Path) -> anyhow::Result<FolderLock> {
+    check_out(folder)?;
     let empty = || folder.read_dir().is_ok_and(|mut entries| entries.next().is_none());
     anyhow::ensure!(
         !folder.exists() || folder.join(CELLS).is_dir() || empty(),
@@ -134,11 +137,9 @@ fn show_cell(
     match mode {
         Mode::Lines => {
             let error = error.map(|error| format!(": {error}")).unwrap_or_default();
-            let Cell { id, .. } = cell;
-            output::result(&format!(
-                "{number:>4} of {total}  {id}  {}  {word}{error}",
-                cell.label()
-            ));
+            let (id, label) = (&cell.id, cell.label());
+            let line = format!("{number:>4} of {total}  {id}  {word}  {label}{error}");
+            output::result(&cut(&line, output::columns()));
         }
         Mode::Json => {
             let values: serde_json::Map<_, _> =
@@ -150,6 +151,15 @@ fn show_cell(
         }
         Mode::Bars | Mode::Quiet => {}
     }
+}
+
+/// A line that fits; what is cut off is in the files and in the messages at the end.
+fn cut(line: &str, room: usize) -> String {
+    if line.chars().count() <= room {
+        return line.to_owned();
+    }
+    let kept: String = line.chars().take(room.saturating_sub(1)).collect();
+    format!("{kept}…")
 }
 
 fn report(
@@ -178,7 +188,10 @@ fn report(
                 "\nbest first by the images held out; of the best alone, the test accuracy \
                  (mean ± half the 95 % interval)",
             );
-            output::result(&sweep_table(keys, cells, &results, SHOWN).to_string());
+            let of_results = ["method", "neurons", "batches", "validation", "test"];
+            let heads: Vec<&str> = keys.iter().copied().chain(of_results).collect();
+            let table = sweep_table(keys, cells, &results, SHOWN);
+            tables::print(table, &[keys.len() + 2, keys.len() + 1], &heads);
             for cell in cells {
                 if let Err(error) = &cell.run {
                     output::note(&format!(

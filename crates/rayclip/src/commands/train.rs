@@ -8,6 +8,7 @@ use rayclip_report::{EVENTS, Run};
 use rayclip_trainer::config::DeviceChoice;
 use rayclip_trainer::{Backend, Conduct, Damage, Found, Outcome, RunConfig, RunDir, TrainerError};
 
+use super::folders::check_data;
 use crate::args::{OutArgs, ShowArgs};
 use crate::device::{self, Chosen};
 use crate::interrupt::{self, Interrupt};
@@ -44,6 +45,7 @@ pub(crate) fn train(
     conduct: Conduct,
     out: (&OutArgs, &str),
 ) -> anyhow::Result<Trained> {
+    check_data(&config.data.source)?;
     let source = Source::from_name(&config.data.source);
     train_on(&source, config, choose, conduct, out)
 }
@@ -57,8 +59,7 @@ pub(crate) fn train_on(
     (out, what): (&OutArgs, &str),
 ) -> anyhow::Result<Trained> {
     let mode = out.show.mode();
-    let methods = config.compression.methods.iter().map(ToString::to_string).collect();
-    let progress = Progress::new(mode, Interrupt::listen()?, methods);
+    let progress = Progress::new(mode, Interrupt::listen()?, config.clone());
     let dataset = progress.while_loading(|report| source.load(report))?;
     // What is done is shown on any machine, whatever it was done on.
     if let Some(path) = &out.out
@@ -71,6 +72,7 @@ pub(crate) fn train_on(
     }
     let chosen = choose(config.device)?;
     device::check_autotune(&chosen, conduct.deterministic)?;
+    let progress = progress.on(&chosen.name);
     // What the folder holds repeats the run on the same backend.
     config.device = chosen.resolved(config.device);
     let config = &config;

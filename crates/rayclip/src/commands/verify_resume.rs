@@ -16,6 +16,7 @@ use rayclip_trainer::presets::Setting;
 use serde::Deserialize;
 
 use super::configure::{methods, resolve};
+use super::folders::check_out;
 use crate::args::VerifyResumeArgs;
 use crate::{device, output};
 
@@ -53,6 +54,7 @@ pub(crate) fn verify_resume(args: &VerifyResumeArgs) -> anyhow::Result<ExitCode>
     let folder = match &args.out {
         None => temporary.path(),
         Some(folder) => {
+            check_out(folder)?;
             fs::create_dir(folder).with_context(|| {
                 format!("making {}; nothing was overwritten: it must not exist", folder.display())
             })?;

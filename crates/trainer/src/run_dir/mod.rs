@@ -33,6 +33,7 @@ use serde::Deserialize;
 
 use crate::checkpoint::{Checkpoints, Schedule, store};
 use crate::config::DeviceChoice;
+use crate::differing::{described, differing};
 use crate::lock::FolderLock;
 use crate::{Outcome, RunConfig, TrainerError};
 
@@ -71,6 +72,10 @@ impl RunDir {
     /// It exists, or cannot be made or written to.
     pub fn create(folder: impl Into<Dir>, config: &RunConfig) -> Result<Self, TrainerError> {
         let folder = folder.into();
+        let parents = folder.path().ancestors().skip(1);
+        if let Some(file) = parents.into_iter().find(|ancestor| ancestor.is_file()) {
+            return Err(TrainerError::NotAFolder { path: file.to_path_buf() });
+        }
         folder.create().map_err(|source| match source.kind() {
             ErrorKind::AlreadyExists => {
                 TrainerError::RunFolderExists { path: folder.path().to_path_buf() }
@@ -158,9 +163,12 @@ impl RunDir {
         if !path.exists() {
             return Ok(Found::Nothing);
         }
+        if !path.is_dir() {
+            return Err(TrainerError::NotAFolder { path: path.to_path_buf() });
+        }
         let Some(text) = stored(path, "config.toml")? else {
             // A process that was killed at once may have left the folder alone.
-            return if is_empty(path)? { Ok(Found::Nothing) } else { Err(other_run(path)) };
+            return if is_empty(path)? { Ok(Found::Nothing) } else { Err(no_run(path)) };
         };
         let mut stored_config: Option<RunConfig> = toml::from_slice(&text).ok();
         // One that was not resolved was begun on the device that is taken now, as far as is known; and who leaves
@@ -178,7 +186,7 @@ impl RunDir {
             stored.data.source.clone_from(&config.data.source);
         }
         if stored_config.as_ref() != Some(config) {
-            return Err(other_run(path));
+            return Err(other_run(path, stored_config.as_ref(), config));
         }
         let summary = stored(path, SUMMARY)?;
         let is_missing = summary.is_none();
@@ -300,8 +308,20 @@ fn not_encoded(error: impl std::fmt::Display) -> TrainerError {
     TrainerError::Encode { what: "a file of the run", reason: error.to_string() }
 }
 
-fn other_run(path: &Path) -> TrainerError {
-    TrainerError::OtherRun { path: path.to_path_buf() }
+fn no_run(path: &Path) -> TrainerError {
+    let holds = "files that belong to no run (it has no config.toml)".into();
+    TrainerError::OtherRun { path: path.to_path_buf(), holds }
+}
+
+/// What is said of a folder whose configuration is `stored`, if it can be read, and not `asked`.
+fn other_run(path: &Path, stored: Option<&RunConfig>, asked: &RunConfig) -> TrainerError {
+    let holds = match stored {
+        Some(stored) => {
+            format!("another run ({}): {}", described(stored), differing(stored, asked))
+        }
+        None => "a config.toml that this version of rayclip cannot read, of another run".into(),
+    };
+    TrainerError::OtherRun { path: path.to_path_buf(), holds }
 }
 
 fn io(action: &'static str, path: &Path, source: std::io::Error) -> TrainerError {
@@ -352,7 +372,12 @@ mod tests {
         assert_eq!(RunDir::data_digest(&path).unwrap(), "d");
         let other = RunConfig { seed: 77, ..config.clone() };
         let message = RunDir::open(&path, &other).unwrap_err().to_string();
-        assert!(message.contains("another run"), "{message}");
+        for part in ["another run (dtc on digits, seed 0)", "seed is 0 there and 77 here"] {
+            assert!(message.contains(part), "{message}");
+        }
+        fs::write(parent.path().join("file"), "").unwrap();
+        let file = RunDir::find(&parent.path().join("file"), &config).unwrap_err();
+        assert!(matches!(file, TrainerError::NotAFolder { .. }), "{file}");
         fs::remove_file(path.join("config.toml")).unwrap();
         assert!(matches!(find(), Err(TrainerError::OtherRun { .. })));
     }

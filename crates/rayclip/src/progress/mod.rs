@@ -1,17 +1,31 @@
 //! How a run is shown: bars and lines for people, JSON lines for scripts, or nothing.
 
-use std::collections::BTreeSet;
+mod begun;
+mod estimate;
+mod label;
+mod rows;
+
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use rayclip_data::{Dir, plain};
 use rayclip_report::{EVENTS, EventFiles, Run};
-use rayclip_trainer::{CycleRow, Divergence, Event, Observer, Summary, TimingRow};
+use rayclip_trainer::{Chunks, Divergence, Event, Observer, Replica, RunConfig, Summary};
 use serde_json::json;
 
 use crate::interrupt::Interrupt;
 use crate::output;
+use begun::{Begun, span};
+use estimate::Estimate;
+use rows::Rows;
+
+/// Where nobody sees the bars, a line says so often how far the run is.
+const PULSE: Duration = Duration::from_secs(30);
+
+/// What the training bar says is brought up to date so often.
+const REFRESH: Duration = Duration::from_millis(500);
 
 /// How much a run prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,13 +47,9 @@ pub(crate) struct Progress {
     bars: MultiProgress,
     training: ProgressBar,
     solving: ProgressBar,
-    clips: usize,
-    /// The methods of the run; with several, a line shows their accuracies side by side.
-    methods: Vec<String>,
-    /// What the training bar says.
-    message: String,
-    /// Hidden neurons before the first clip.
-    neurons: usize,
+    config: RunConfig,
+    is_host: bool,
+    begun: Option<Begun>,
     events: Option<Events>,
 }
 
@@ -50,7 +60,7 @@ struct Events {
 }
 
 impl Progress {
-    pub(crate) fn new(mode: Mode, interrupt: Interrupt, methods: Vec<String>) -> Self {
+    pub(crate) fn new(mode: Mode, interrupt: Interrupt, config: RunConfig) -> Self {
         let bars = MultiProgress::new();
         Self {
             mode,
@@ -58,12 +68,16 @@ impl Progress {
             bars,
             training: ProgressBar::hidden(),
             solving: ProgressBar::hidden(),
-            clips: 0,
-            methods,
-            message: String::new(),
-            neurons: 0,
+            config,
+            is_host: false,
+            begun: None,
             events: None,
         }
+    }
+
+    /// On the device of this name; a batch that a GPU is given is not done yet.
+    pub(crate) fn on(self, device: &str) -> Self {
+        Self { is_host: ["flex", "ndarray"].contains(&device), ..self }
     }
 
     /// Writes TensorBoard event files into a folder of the run folder `run`.
@@ -88,8 +102,13 @@ impl Progress {
         if !matches!(self.mode, Mode::Lines | Mode::Bars) {
             return ProgressBar::hidden();
         }
-        let template =
-            format!("{{prefix:>8}} {{bar:30}} {{pos}}/{{len}} {unit}, {{eta}} left  {{msg}}");
+        // What is wide takes what is left, and is cut there.
+        let bar = match output::columns() {
+            70.. => "{prefix:>8} {bar:20} ",
+            50.. => "{bar:10} ",
+            _ => "",
+        };
+        let template = format!("{bar}{{pos}}/{{len}} {unit}{{wide_msg}}");
         let style = ProgressStyle::with_template(&template)
             .unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = self.bars.add(ProgressBar::new(total).with_style(style).with_prefix(name));
@@ -111,6 +130,106 @@ impl Progress {
     /// A line on stdout that does not tear the bars.
     fn line(&self, line: &str) {
         self.bars.suspend(|| output::result(line));
+    }
+
+    /// A line for the person at the terminal that does not tear the bars.
+    fn note(&self, line: &str) {
+        self.bars.suspend(|| output::note(line));
+    }
+
+    fn started(&mut self, (clips, batches): (usize, usize), widths: &[usize], chunks: &Chunks) {
+        let methods = self.config.compression.methods.iter().map(ToString::to_string);
+        let rows = Rows::new(&methods.collect::<Vec<_>>(), widths, output::columns());
+        self.training = self.bar("training", batches as u64, "batches");
+        let now = Instant::now();
+        match self.mode {
+            Mode::Lines => {
+                self.note(&label::whole(&self.config, chunks, clips, batches));
+                rows.heading().iter().for_each(|line| self.line(line));
+            }
+            Mode::Json => {
+                let event = json!({
+                    "event": "started", "clips": clips, "batches": batches, "widths": widths,
+                    "chunks": chunks.clipped.len(), "scratch_chunks": chunks.scratch.len(),
+                });
+                self.line(&event.to_string());
+            }
+            Mode::Bars | Mode::Quiet => {}
+        }
+        self.begun = Some(Begun {
+            clips,
+            batches,
+            chunks: chunks.clone(),
+            rows,
+            estimate: Estimate::new(&self.config, chunks, self.is_host),
+            since: now,
+            is_told: false,
+            refreshed: now,
+            pulsed: now,
+            chunk: None,
+        });
+    }
+
+    fn chunk(&mut self, (number, rung): (usize, Option<usize>), replicas: &[Replica]) {
+        let Some(begun) = &mut self.begun else { return };
+        begun.estimate.chunk(number, rung, replicas.len(), Instant::now());
+        self.training.set_position(begun.estimate.done() as u64);
+        let chunk = Some((rung.is_some(), number));
+        if begun.chunk == chunk {
+            return;
+        }
+        begun.chunk = chunk;
+        let is_only = begun.chunks.clipped.len() + begun.chunks.scratch.len() == 1;
+        let about = (&self.config, &begun.chunks, begun.clips);
+        let label = label::chunk((number, rung), replicas, about, output::columns());
+        match self.mode {
+            Mode::Lines if !is_only || rung.is_some() => self.line(&label),
+            Mode::Json => {
+                let methods: Vec<String> = replicas.iter().map(|r| r.method.to_string()).collect();
+                let seeds: Vec<u64> = replicas.iter().map(|r| r.seed).collect();
+                let event = json!({
+                    "event": "chunk", "number": number, "scratch": rung.is_some(),
+                    "methods": methods, "seeds": seeds,
+                });
+                self.line(&event.to_string());
+            }
+            _ => {}
+        }
+    }
+
+    fn batch(&mut self, cycle: usize, widths: &[usize]) {
+        let Some(begun) = &mut self.begun else { return };
+        let now = Instant::now();
+        let is_new = begun.estimate.batch(cycle, widths, now);
+        self.training.inc(1);
+        let is_first = begun.estimate.done() == 1;
+        if !begun.is_told && (is_new || begun.estimate.first_batches(now).is_some()) {
+            begun.is_told = true;
+            let text = begun.estimate.left(now).and_then(|left| begun.time_of_all(left, now));
+            if let Some(text) = text.filter(|_| self.mode == Mode::Lines) {
+                self.note(&text);
+            }
+        }
+        let Some(begun) = &mut self.begun else { return };
+        if is_new || is_first || now.duration_since(begun.refreshed) >= REFRESH {
+            begun.refreshed = now;
+            let left = begun.estimate.left(now);
+            let left = left.map(|left| format!(", {}", span(left))).unwrap_or_default();
+            let (clips, widths) = (begun.clips, rows::shown_widths(widths));
+            self.training.set_message(format!(", cycle {cycle}/{clips}, {widths} neurons{left}"));
+        }
+        if now.duration_since(begun.pulsed) >= PULSE {
+            begun.pulsed = now;
+            let pulse = begun.pulse(cycle, widths, now);
+            match self.mode {
+                Mode::Json => self.line(&pulse.to_string()),
+                Mode::Lines | Mode::Bars if !std::io::stderr().is_terminal() => {
+                    let text = begun.pulse_line(cycle, widths, now);
+                    self.note(&text);
+                }
+                _ => {}
+            }
+        }
     }
 
     fn resumed(&self, batches_done: usize, was: Option<&str>) {
@@ -165,20 +284,10 @@ impl Observer for Progress {
             self.follow(false);
         }
         match event {
-            Event::Started { clips, batches, widths } => {
-                self.neurons = widths.iter().sum();
-                self.clips = *clips;
-                self.training = self.bar("training", *batches as u64, "batches");
-                match self.mode {
-                    Mode::Lines if self.methods.len() == 1 => self.line(HEADER),
-                    Mode::Lines => self.line(&methods_header(&self.methods)),
-                    Mode::Json => {
-                        let event = json!({ "event": "started", "clips": clips });
-                        self.line(&event.to_string());
-                    }
-                    Mode::Bars | Mode::Quiet => {}
-                }
+            Event::Started { clips, batches, widths, chunks } => {
+                self.started((*clips, *batches), widths, chunks);
             }
+            Event::Chunk { number, rung, replicas } => self.chunk((*number, *rung), replicas),
             Event::Chunked { replicas, at_once, reason }
                 if !matches!(self.mode, Mode::Bars | Mode::Quiet) =>
             {
@@ -197,16 +306,13 @@ impl Observer for Progress {
             }
             Event::Resumed { batches_done, was } => {
                 self.training.set_position(*batches_done as u64);
-                self.training.reset_eta();
+                if let Some(begun) = &mut self.begun {
+                    begun.estimate.resumed(*batches_done);
+                }
                 self.resumed(*batches_done, *was);
             }
             Event::Batch { cycle, widths } => {
-                self.training.inc(1);
-                let message = format!("cycle {cycle} of {}, {widths:?} neurons", self.clips);
-                if message != self.message {
-                    self.training.set_message(message.clone());
-                    self.message = message;
-                }
+                self.batch(*cycle, widths);
             }
             Event::Diverged { divergence, left, replicas } => {
                 if self.mode == Mode::Json {
@@ -239,11 +345,11 @@ impl Observer for Progress {
                 }
             }
             Event::Cycle { rows, timings, widths } if self.mode == Mode::Lines => {
-                let line = match self.methods.len() {
-                    1 => cycle_line(rows, timings, widths, self.neurons),
-                    _ => methods_line(rows, timings, widths, self.neurons, &self.methods),
-                };
-                self.line(&line);
+                let Some(begun) = &self.begun else { return };
+                self.line(&begun.rows.row(rows, timings, widths));
+                if let Some(text) = rows::missed(rows).filter(|_| !begun.rows.show_solver()) {
+                    self.note(&text);
+                }
             }
             Event::Cycle { rows, timings, .. } if self.mode == Mode::Json => {
                 for row in *rows {
@@ -279,94 +385,6 @@ pub(crate) fn merge(into: &mut serde_json::Value, from: serde_json::Value) {
     if let (Some(into), serde_json::Value::Object(from)) = (into.as_object_mut(), from) {
         into.extend(from);
     }
-}
-
-const HEADER: &str = "cycle         neurons  sparsity  after clip  after training  parameters  \
-                      train s  compress s  solver";
-
-/// One line for all rows of a cycle: widths of all layers, means over the replicas; `neurons` are
-/// those before the first clip.
-fn cycle_line(
-    rows: &[CycleRow],
-    timings: &[TimingRow],
-    widths: &[usize],
-    neurons: usize,
-) -> String {
-    let first = &rows[0];
-    let sparsity = 1.0 - widths.iter().sum::<usize>() as f64 / neurons as f64;
-    let widths: Vec<String> = widths.iter().map(ToString::to_string).collect();
-    let mean = |value: fn(&CycleRow) -> Option<f64>| {
-        let values: Option<Vec<f64>> = rows.iter().map(value).collect();
-        values.map_or("–".into(), |values| {
-            format!("{:.4}", values.iter().sum::<f64>() / values.len() as f64)
-        })
-    };
-    let solver = match first.solver_iterations {
-        Some(_) => {
-            let iterations = rows.iter().filter_map(|row| row.solver_iterations).max();
-            let statuses: BTreeSet<String> =
-                rows.iter().filter_map(|row| Some(row.solver_status?.to_string())).collect();
-            let statuses: Vec<String> = statuses.into_iter().collect();
-            format!(
-                "{}, {} iterations, {}",
-                first.solver,
-                iterations.unwrap_or(0),
-                statuses.join(" or ")
-            )
-        }
-        None => "none".into(),
-    };
-    format!(
-        "{:>5}  {:>14}  {sparsity:>8.4}  {:>10}  {:>14}  {:>10}  {:>7.2}  {:>10.3}  {solver}",
-        first.cycle,
-        widths.join(" × "),
-        mean(|row| Some(row.accuracy_after_clip)),
-        mean(|row| row.accuracy_after_training),
-        first.parameters,
-        timings.first().map_or(0.0, |timing| timing.train_seconds),
-        timings.first().map_or(0.0, |timing| timing.compress_seconds),
-    )
-}
-
-/// The header over [`methods_line`].
-fn methods_header(methods: &[String]) -> String {
-    let columns: Vec<String> = methods.iter().map(|name| format!("  {name:>COLUMN$}")).collect();
-    let columns = columns.concat();
-    let what = "test accuracy after the training that follows the clip, mean over the seeds that train at \
-                once:";
-    format!("{what}\ncycle         neurons  sparsity{columns}  train s  compress s")
-}
-
-/// Width of a method's column; longer names take more.
-const COLUMN: usize = 9;
-
-/// One line for all rows of a cycle, a column a method.
-fn methods_line(
-    rows: &[CycleRow],
-    timings: &[TimingRow],
-    widths: &[usize],
-    neurons: usize,
-    methods: &[String],
-) -> String {
-    let sparsity = 1.0 - widths.iter().sum::<usize>() as f64 / neurons as f64;
-    let widths: Vec<String> = widths.iter().map(ToString::to_string).collect();
-    let column = |method: &String| {
-        let of_method = rows.iter().filter(|row| row.method == *method);
-        let values: Vec<f64> = of_method.filter_map(|row| row.accuracy_after_training).collect();
-        let mean = match values.len() {
-            0 => String::new(),
-            count => format!("{:.4}", values.iter().sum::<f64>() / count as f64),
-        };
-        format!("  {mean:>width$}", width = COLUMN.max(method.len()))
-    };
-    let columns: String = methods.iter().map(column).collect();
-    let cycle = rows[0].cycle;
-    let TimingRow { train_seconds, compress_seconds, .. } =
-        timings.first().cloned().unwrap_or_default();
-    let widths = widths.join(" × ");
-    format!(
-        "{cycle:>5}  {widths:>14}  {sparsity:>8.4}{columns}  {train_seconds:>7.2}  {compress_seconds:>10.3}"
-    )
 }
 
 #[cfg(test)]
