@@ -1,6 +1,7 @@
 //! The arguments as they are typed.
 
 mod cells;
+mod margin;
 mod safety;
 mod solver;
 mod values;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use rayclip_trainer::Conduct;
 
 pub(crate) use cells::{ReproduceArgs, SweepArgs};
+pub(crate) use margin::MarginArgs;
 pub(crate) use safety::{ResumeArgs, SafetyArgs, VerifyResumeArgs};
 pub(crate) use solver::{Bench, BenchArgs, BenchSolverArgs, OperatorKind, Size, SolveArgs};
 pub(crate) use values::{Seeds, at_least_one, device_choice};
@@ -94,6 +96,8 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) baseline: Option<String>,
     #[command(flatten)]
+    pub(crate) margin: MarginArgs,
+    #[command(flatten)]
     pub(crate) config: ConfigArgs,
     #[command(flatten)]
     pub(crate) conduct: ConductArgs,
@@ -109,6 +113,8 @@ pub(crate) struct ReportArgs {
     /// The method that the others are compared with [default: the first]
     #[arg(long, value_name = "NAME")]
     pub(crate) baseline: Option<String>,
+    #[command(flatten)]
+    pub(crate) margin: MarginArgs,
     /// The author's recorded run: a folder with accuracy.csv and measurements.safetensors
     #[arg(long, value_name = "DIR")]
     pub(crate) recorded: Option<PathBuf>,

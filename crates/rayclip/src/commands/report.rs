@@ -13,7 +13,8 @@ pub(crate) const FOLDER: &str = "report";
 
 /// Writes the report, and names what is missing in it.
 pub(crate) fn report(args: &ReportArgs) -> anyhow::Result<ExitCode> {
-    let facts = Facts::gather(&args.runs, args.baseline.as_deref(), args.recorded.as_deref())?;
+    let facts = Facts::gather(&args.runs, args.baseline.as_deref(), args.recorded.as_deref())?
+        .with_margin(args.margin.margin);
     let out = args.out.clone().unwrap_or_else(|| default_folder(&args.runs));
     write_report(&facts, &out)?;
     if args.tensorboard {

@@ -54,15 +54,16 @@ pub(crate) fn reproduce(args: &ReproduceArgs) -> anyhow::Result<ExitCode> {
                 End::Done => {}
             }
         }
-        whole &= show(name, &folder, args.recorded.as_deref())?;
+        whole &= show(name, &folder, args)?;
     }
     output::result(&format!("run folders: {}", args.out.display()));
     Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 /// Prints what a preset's run showed, and writes its report; whether every replica got to its end.
-fn show(preset: &str, folder: &Path, recorded: Option<&Path>) -> anyhow::Result<bool> {
-    let facts = Facts::gather(&[folder.to_path_buf()], Some("dtc"), recorded)?;
+fn show(preset: &str, folder: &Path, args: &ReproduceArgs) -> anyhow::Result<bool> {
+    let facts = Facts::gather(&[folder.to_path_buf()], Some("dtc"), args.recorded.as_deref())?
+        .with_margin(args.margin.margin);
     for line in &missing(&facts) {
         output::note(&format!("missing: {line}"));
     }
@@ -87,10 +88,14 @@ fn show(preset: &str, folder: &Path, recorded: Option<&Path>) -> anyhow::Result<
         ));
         output::result(&estimates_table(comparison, Measure::AccuracyAfterClip).to_string());
     }
-    output::result(&format!(
-        "before smoothing, {}",
-        verdict_sentence(comparison, Measure::AccuracyAfterClip, facts.baseline)
-    ));
+    for (measure, when) in [
+        (Measure::AccuracyAfterTraining, "after the training that follows"),
+        (Measure::AccuracyAfterClip, "right after the clip, before smoothing"),
+    ] {
+        if let Some(sentence) = verdict_sentence(comparison, measure, facts.baseline) {
+            output::result(&format!("{when}: {sentence}"));
+        }
+    }
     let report = folder.join(report::FOLDER);
     write_report(&facts, &report)?;
     output::result(&format!("report: {}", report.join(PAGE).display()));

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
+use rayclip_report::MARGIN;
 use rayclip_trainer::config::DeviceChoice;
 use rayclip_trainer::presets::{self, Layers};
 
@@ -31,7 +32,7 @@ pub(crate) fn resume(args: &ResumeArgs) -> anyhow::Result<ExitCode> {
     let choose = |choice: DeviceChoice| device::choose(choice);
     let trained = train(config, choose, args.safety.conduct(None), (&out, "resume"))?;
     if several {
-        compare::close(&trained, None, mode)?;
+        compare::close(&trained, None, MARGIN, mode)?;
     } else {
         run::close(&trained, mode)?;
     }
