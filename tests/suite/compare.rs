@@ -270,3 +270,37 @@ fn what_cannot_be_compared_is_refused_by_name() {
     run("relabelled", &[]);
     assert!(message("relabelled").contains("their data differ"), "{}", message("relabelled"));
 }
+
+#[test]
+fn the_margin_says_what_counts_as_equal() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = small_data(folder.path());
+    let own = ["--methods", "random,l2,scratch", "--seeds", "0..3", "--quiet"];
+    succeed(folder.path(), &small_compare(&data, "run", &own));
+    let verdicts = |margin: &str| -> Vec<String> {
+        let flags = ["compare", "run", "--margin", margin, "--json"];
+        let rows = succeed(folder.path(), &flags);
+        let rows = rows.lines().map(|row| serde_json::from_str::<serde_json::Value>(row).unwrap());
+        let all = rows.filter(|row| row["event"] == "difference" && !row["verdict"].is_null());
+        all.map(|row| row["verdict"].as_str().unwrap().to_owned()).collect()
+    };
+    let (wide, narrow) = (verdicts("0.999"), verdicts("1e-9"));
+    assert!(wide.iter().any(|verdict| verdict == "equal"), "{wide:?}");
+    assert!(!narrow.iter().any(|verdict| verdict == "equal"), "{narrow:?}");
+    assert_eq!(wide.len(), narrow.len());
+    succeed(folder.path(), &["report", "run", "--margin", "0.9", "--out", "page"]);
+    let page = fs::read_to_string(folder.path().join("page/report.html")).unwrap();
+    assert!(page.contains("equal within 0.9"), "the page keeps its own margin");
+    // What was just clipped is held against no network that was trained: only after training.
+    let headline = page.split("id=\"shows\"").nth(1).unwrap().split("</div>").next().unwrap();
+    succeed(folder.path(), &["report", "run", "--baseline", "scratch", "--out", "page"]);
+    let page = fs::read_to_string(folder.path().join("page/report.html")).unwrap();
+    let of_scratch = page.split("id=\"shows\"").nth(1).unwrap().split("</div>").next().unwrap();
+    let counted = |text: &str| text.matches("comparisons with").count();
+    assert_eq!((counted(headline), counted(of_scratch)), (2, 1), "{of_scratch}");
+    assert!(of_scratch.contains("After the training that follows: of "), "{of_scratch}");
+    for bad in ["0", "-0.1", "1", "half"] {
+        let message = refused(folder.path(), &["compare", "run", "--margin", bad]);
+        assert!(message.contains("--margin") && message.contains("0.005"), "{message}");
+    }
+}

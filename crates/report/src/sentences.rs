@@ -5,7 +5,7 @@ use crate::statistics::binomial_error;
 use crate::verdict::{ACCURACY_SHARE, Difference, LEAST_SEEDS, SIGNIFICANCE, Verdict};
 
 /// Quantile of the normal distribution for a 95 % interval.
-const NORMAL: f64 = 1.959_963_984_540_054;
+pub(crate) const NORMAL: f64 = 1.959_963_984_540_054;
 
 /// How many of the comparisons with `baseline` show what; nothing where the measure is compared with none.
 pub fn verdict_sentence(

@@ -9,7 +9,7 @@ use crate::comparison::Comparison;
 use crate::entropy::PUBLISHED_WIDTH;
 use crate::entropy::correlation::{CorrelationRow, Source};
 use crate::facts::Facts;
-use crate::sentences::{sampling_sentence, verdict_sentence};
+use crate::sentences::{NORMAL, verdict_sentence};
 use crate::statistics::holm;
 use crate::verdict::{Difference, ENTROPY_SHARE, LEAST_SEEDS, SIGNIFICANCE};
 
@@ -26,8 +26,14 @@ pub(super) fn shows(facts: &Facts) -> Markup {
             lines.extend(
                 found(comparison, own).iter().map(|difference| format!("{when}: {difference}.")),
             );
-            let sampling = sampling_sentence(comparison, measure, facts.baseline);
-            lines.extend(sampling.map(|sentence| format!("{when}: {sentence}.")));
+            let by_images =
+                family.iter().filter(|row| row.measure == measure && is_small(row)).count();
+            if by_images > 0 {
+                lines.push(format!(
+                    "{when}: {by_images} of the differences found are smaller than the 95 % error of the test \
+                     images: others may not show them."
+                ));
+            }
         }
     }
     lines.extend(entropy_sentences(facts));
@@ -37,6 +43,11 @@ pub(super) fn shows(facts: &Facts) -> Markup {
             div.shows id="shows" { b { "What it shows" } ul { @for line in lines { li { (line) } } } }
         }
     }
+}
+
+/// Whether a difference that is found is smaller than what other test images would make.
+fn is_small(row: &Difference) -> bool {
+    row.is_found() && row.image_error.is_some_and(|error| row.mean.abs() < NORMAL * error)
 }
 
 /// What the smallest network took, method by method that differs.

@@ -57,6 +57,12 @@ pub(super) fn estimates(facts: &Facts) -> Markup {
                     }
                 } } }
             } }
+            // Of methods that are compared it stands below, beside the differences.
+            @if comparison.compared(measure, facts.baseline).is_empty() {
+                @for sentence in sampling_sentence(comparison, measure, facts.baseline) {
+                    p.soft { (sentence) "." }
+                }
+            }
         }
         p.soft { "All widths: statistics.csv." }
     }
