@@ -311,4 +311,38 @@ mod tests {
         });
         assert!(gaps[0].reason.contains("a method's name"), "{gaps:?}");
     }
+
+    #[test]
+    fn whatever_a_file_of_predictions_holds_it_is_answered() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.safetensors");
+        let read = |bytes: &[u8], images: usize| {
+            fs::write(&path, bytes).unwrap();
+            classes(&path, "after_training", images)
+        };
+        let file = |dtype, data: &[u8], shape: Vec<usize>| {
+            let view = TensorView::new(dtype, shape, data).unwrap();
+            safetensors::serialize([("after_training", view)], None).unwrap()
+        };
+        let whole = file(Dtype::U8, &[3, 1, 4], vec![3]);
+        assert_eq!(read(&whole, 3), Ok(vec![3, 1, 4]));
+        assert_eq!(read(&file(Dtype::U16, &[1, 1, 4, 0], vec![2]), 0), Ok(vec![257, 4]));
+        for (bytes, images, expected) in [
+            (file(Dtype::U8, &[3, 1, 4], vec![3]), 4, "[3]; expected one class"),
+            (file(Dtype::U8, &[3, 1, 4, 1], vec![2, 2]), 4, "[2, 2]; expected one class"),
+            (file(Dtype::U8, &[], vec![0]), 0, "expected one class"),
+            (file(Dtype::F32, &[0; 8], vec![2]), 2, "F32; expected U8 or U16"),
+        ] {
+            let reason = read(&bytes, images).unwrap_err();
+            assert!(reason.contains(expected), "{reason}");
+        }
+        for place in 0..whole.len() {
+            assert!(read(&whole[..place], 3).is_err(), "{place}");
+            let mut wrong = whole.clone();
+            wrong[place] ^= 0x7f;
+            // A class may be another one; all else is refused or is the same.
+            drop(read(&wrong, 3));
+        }
+        assert!(classes(&folder.path().join("none"), "labels", 3).unwrap_err().contains("read"));
+    }
 }
