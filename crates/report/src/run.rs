@@ -98,9 +98,9 @@ impl Run {
         let mut lost_rows = None;
         if let Some(file) = file {
             lost_rows = file.lost(&run.clips);
+            run.missing = file.missing();
             run.widths_before = file.widths_before;
             run.parameters_before = Some(file.parameters_before);
-            run.missing = file.missing();
             run.data = file.data;
             run.summary = Some(file.summary);
         }

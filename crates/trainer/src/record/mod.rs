@@ -12,7 +12,7 @@ use crate::events::{DataSummary, Event, Observer, Progress, ReplicaSummary, Timi
 use crate::replica::Replica;
 use crate::run::{Conduct, OnDivergence};
 use crate::run_dir::{Kept, LayerRays};
-use crate::{Backend, CycleRow, Divergence, Outcome, RunConfig, RunDir, Summary, TrainerError};
+use crate::{Backend, CycleRow, Divergence, Outcome, RunConfig, RunDir, TrainerError};
 
 mod progress;
 mod saved;

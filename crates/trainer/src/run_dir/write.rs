@@ -114,7 +114,7 @@ impl RunDir {
         written.map_err(|source| io("write", &path, source))
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), TrainerError> {
+    pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), TrainerError> {
         let path = self.path.join(name);
         rayclip_data::write_whole(&path, bytes).map_err(|source| io("write", &path, source))
     }
