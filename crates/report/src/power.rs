@@ -19,57 +19,78 @@ pub const POWER: f64 = 0.8;
 /// The difference is δ · s / √n.
 pub(crate) fn detectable(n: usize, significance: f64) -> Option<f64> {
     let critical = critical(n, significance).filter(|value| value.is_finite())?;
-    let found = |noncentrality: f64| power(noncentrality, n, critical) >= POWER;
-    let (mut low, mut high) = (0.0, critical.max(1.0));
-    while !found(high) {
-        (low, high) = (high, 2.0 * high);
-        if high > 1e9 {
+    let test = Test::new(n, critical);
+    let lacks = |noncentrality: f64| POWER - test.power(noncentrality);
+    // The median of S is near 1: the power passes a half near δ = c.
+    let (mut low, mut high) = ((0.0, lacks(0.0)), (critical, lacks(critical)));
+    while high.1 > 0.0 {
+        low = high;
+        high.0 *= 1.5;
+        high.1 = lacks(high.0);
+        if high.0 > 1e9 {
             return None;
         }
     }
-    for _ in 0..50 {
-        let middle = f64::midpoint(low, high);
-        if found(middle) { high = middle } else { low = middle }
+    // Regula falsi as the Illinois algorithm has it.
+    for _ in 0..100 {
+        let at = (low.0 * high.1 - high.0 * low.1) / (high.1 - low.1);
+        let left = lacks(at);
+        if left.abs() < 1e-12 {
+            return Some(at);
+        }
+        if left > 0.0 {
+            (low, high.1) = ((at, left), high.1 / 2.0);
+        } else {
+            (high, low.1) = ((at, left), low.1 / 2.0);
+        }
     }
-    Some(high)
+    Some(high.0)
 }
 
-/// The probability that |T| is above `critical`.
-///
-/// T is (Z + δ) / S with a standard normal Z and S² = χ²/ν: for every S it is the normal probability of
-/// Z > c S − δ or Z < −c S − δ, and Simpson's rule takes the mean over S.
-fn power(noncentrality: f64, n: usize, critical: f64) -> f64 {
-    let freedom = (n - 1) as f64;
-    let half = freedom / 2.0;
-    let log_scale = std::f64::consts::LN_2 + half * half.ln() - ln_gamma(half);
-    let density = |s: f64| {
-        if s == 0.0 {
-            return if n == 2 { log_scale.exp() } else { 0.0 };
-        }
-        (log_scale + (freedom - 1.0) * s.ln() - half * s * s).exp()
-    };
-    let beyond = |s: f64| {
-        let upper = erfc((critical * s - noncentrality) * std::f64::consts::FRAC_1_SQRT_2);
-        let lower = erfc((critical * s + noncentrality) * std::f64::consts::FRAC_1_SQRT_2);
-        0.5 * (upper + lower)
-    };
-    // S lies about 1 with the deviation 1 / √(2ν); the normal probability is a step of width 1 / c in it.
-    let reach = 9.0 / freedom.sqrt();
-    let (first, last) = ((1.0 - reach).max(0.0), 1.0 + reach);
-    let finest = (4.0 * critical).max(24.0 * freedom.sqrt());
-    let steps = 2 * ((last - first) * finest / 2.0).ceil() as usize;
-    let step = (last - first) / steps as f64;
-    let term = |place: usize| {
-        let s = first + place as f64 * step;
-        let weight = match place {
-            0 => 1.0,
-            place if place == steps => 1.0,
-            place if place % 2 == 1 => 4.0,
-            _ => 2.0,
+/// Student's two-sided test of the mean of some values.
+struct Test {
+    critical: f64,
+    /// Points of Simpson's rule: S, and its density with the weight of the point.
+    points: Vec<(f64, f64)>,
+}
+
+impl Test {
+    fn new(n: usize, critical: f64) -> Self {
+        let freedom = (n - 1) as f64;
+        let half = freedom / 2.0;
+        let log_scale = std::f64::consts::LN_2 + half * half.ln() - ln_gamma(half);
+        let density = |s: f64| match (s, n) {
+            (0.0, 2) => log_scale.exp(),
+            (0.0, _) => 0.0,
+            _ => (log_scale + (freedom - 1.0) * s.ln() - half * s * s).exp(),
         };
-        weight * density(s) * beyond(s)
-    };
-    (0..=steps).map(term).sum::<f64>() * step / 3.0
+        // S lies about 1 with the deviation 1 / √(2ν); the normal probability is a step of width 1 / c in it.
+        let reach = 9.0 / freedom.sqrt();
+        let (first, last) = ((1.0 - reach).max(0.0), 1.0 + reach);
+        let finest = (6.0 * critical).max(48.0 * freedom.sqrt());
+        let steps = 2 * ((last - first) * finest / 2.0).ceil() as usize;
+        let step = (last - first) / steps as f64;
+        let point = |place: usize| {
+            let s = first + place as f64 * step;
+            let weight =
+                if place == 0 || place == steps { 1.0 } else { 2.0 * (1 + place % 2) as f64 };
+            (s, density(s) * weight * step / 3.0)
+        };
+        Self { critical, points: (0..=steps).map(point).collect() }
+    }
+
+    /// The probability that |T| is above the critical value.
+    ///
+    /// T is (Z + δ) / S with a standard normal Z and S² = χ²/ν: for every S it is the normal probability of
+    /// Z > c S − δ or Z < −c S − δ, and Simpson's rule takes the mean over S.
+    fn power(&self, noncentrality: f64) -> f64 {
+        let beyond = |bound: f64| 0.5 * erfc(bound * std::f64::consts::FRAC_1_SQRT_2);
+        let at = |(s, weight): &(f64, f64)| {
+            let bound = self.critical * s;
+            weight * (beyond(bound - noncentrality) + beyond(bound + noncentrality))
+        };
+        self.points.iter().map(at).sum()
+    }
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ fn page() -> Comparison {
 
 /// Draws the accuracies of a page anew.
 fn draw(page: &mut Comparison, noise: &Noise, rng: &mut ChaCha8Rng) {
-    let mut normal = |rng: &mut ChaCha8Rng| -> f64 { StandardNormal.sample(rng) };
+    let normal = |rng: &mut ChaCha8Rng| -> f64 { StandardNormal.sample(rng) };
     let (own, shared) = ((1.0 - noise.shared).sqrt(), noise.shared.sqrt());
     let mut of_network = vec![0.0; METHODS.len() * SEEDS];
     of_network.iter_mut().for_each(|value| *value = shared * normal(rng));
@@ -97,8 +97,8 @@ fn so_it_is_where_accuracies_depend_have_outliers_or_are_coarse() {
         ("two hundred images", Noise { images: 200, ..NOISE }),
         ("fifty images, hardly any spread", Noise { images: 50, deviation: 0.008, ..NOISE }),
     ] {
-        let rate = rate(1000, &noise, Verdict::is_found);
-        println!("1000 pages, {name}: {rate}");
+        let rate = rate(500, &noise, Verdict::is_found);
+        println!("500 pages, {name}: {rate}");
         assert!(rate <= 0.05, "{name}: {rate}");
     }
 }
@@ -106,14 +106,15 @@ fn so_it_is_where_accuracies_depend_have_outliers_or_are_coarse() {
 #[test]
 fn a_difference_of_the_margin_is_seldom_called_equal() {
     // All others are exactly the margin below the first method, which is the baseline: not equal, and not higher.
-    let noise = Noise { effect: 0.005, deviation: 0.0008, images: 1_000_000, ..NOISE };
+    let noise = Noise { effect: 0.005, deviation: 0.0002, images: 1_000_000, ..NOISE };
     let is_false = |verdict| matches!(verdict, Verdict::Equal | Verdict::Higher);
     let rate = rate(1000, &noise, is_false);
     println!("1000 pages of methods that differ by the margin: {rate}");
-    assert!(rate <= 0.05, "{rate}");
-    // With half of it, equality is found, so that the test above tests something.
-    let half = Noise { effect: 0.0, ..noise };
-    assert!(self::rate(100, &half, |verdict| verdict == Verdict::Equal) > 0.9);
+    // Two one-sided tests at 0.02 / k each, of which one can fail.
+    assert!((0.005..=0.04).contains(&rate), "{rate}");
+    // Where there is no difference, equality is found.
+    let none = Noise { effect: 0.0, ..noise };
+    assert!(self::rate(20, &none, |verdict| verdict == Verdict::Equal) > 0.9);
 }
 
 #[test]

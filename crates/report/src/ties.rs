@@ -46,7 +46,8 @@ pub fn ties(runs: &[Run], labels: impl Fn(&Run, &str) -> String) -> Vec<TiesRow>
             groups.entry(key).or_default().push(fraction);
         }
     }
-    let row = |((method, layer, cycle, neurons), fractions): (_, Vec<f64>)| {
+    type Group = ((usize, usize, usize, usize), Vec<f64>);
+    let row = |((method, layer, cycle, neurons), fractions): Group| {
         let Estimate { n, mean, .. } = Estimate::of(&fractions)?;
         let least = fractions.iter().copied().fold(f64::INFINITY, f64::min);
         let most = fractions.iter().copied().fold(0.0, f64::max);

@@ -14,7 +14,7 @@ use crate::entropy::tracks::Side;
 use crate::facts::Facts;
 use crate::published::{METHODS, Series, smoothed};
 use crate::sentences::{family_sentence, sampling_sentence, verdict_sentence};
-use crate::ties::ties_sentence;
+use crate::ties::{TiesRow, ties_sentence};
 use crate::verdict::Difference;
 
 /// An estimate, with its number of seeds where it has fewer than `most`.
@@ -59,7 +59,7 @@ pub(super) fn estimates(facts: &Facts) -> Markup {
             } }
             // Of methods that are compared it stands below, beside the differences.
             @if comparison.compared(measure, facts.baseline).is_empty() {
-                @for sentence in sampling_sentence(comparison, measure, facts.baseline) {
+                @if let Some(sentence) = sampling_sentence(comparison, measure, facts.baseline) {
                     p.soft { (sentence) "." }
                 }
             }
@@ -115,7 +115,7 @@ pub(super) fn differences(facts: &Facts) -> Markup {
             @let columns: Vec<String> = others.iter().map(|m| format!("{m} − {baseline}")).collect();
             @if !others.is_empty() {
                 h3 { (when) }
-                @for sentence in verdict_sentence(comparison, measure, facts.baseline) {
+                @if let Some(sentence) = verdict_sentence(comparison, measure, facts.baseline) {
                     p { (sentence) "." }
                 }
                 div.wide { table {
@@ -129,13 +129,13 @@ pub(super) fn differences(facts: &Facts) -> Markup {
                         }
                     } } }
                 } }
-                @for sentence in sampling_sentence(comparison, measure, facts.baseline) {
+                @if let Some(sentence) = sampling_sentence(comparison, measure, facts.baseline) {
                     p.soft { (sentence) "." }
                 }
             }
         }
         @if comparison.methods.len() > 1 {
-            @for sentence in family_sentence(comparison, facts.baseline) {
+            @if let Some(sentence) = family_sentence(comparison, facts.baseline) {
                 p.soft { (sentence) "." }
             }
             p.soft { "Every method with every other, at all widths: differences.csv." }
@@ -162,15 +162,15 @@ fn difference(difference: Option<&Difference>) -> Markup {
 pub(super) fn ties(facts: &Facts) -> Markup {
     let Some(comparison) = &facts.comparison else { return html! {} };
     let shown: Vec<usize> = comparison.shown().iter().map(|rung| rung.cycle).collect();
-    let rows = facts.ties.iter().filter(|row| shown.contains(&row.cycle) && row.most > 0.0);
+    let is_shown = |row: &&TiesRow| shown.contains(&row.cycle) && row.most > 0.0;
     let layers = facts.ties.iter().map(|row| row.layer + 1).max().unwrap_or(0);
     html! {
-        @for sentence in ties_sentence(&facts.ties) {
+        @if let Some(sentence) = ties_sentence(&facts.ties) {
             h3 { "Neurons that are not told apart" }
             p { (sentence) "." }
             div.wide { table {
                 (head(&names(&["method", "neurons ranked", "fraction with the score of another"], &[])))
-                tbody { @for row in rows { tr {
+                tbody { @for row in facts.ties.iter().filter(is_shown) { tr {
                     td { (row.method) @if layers > 1 { ", layer " (row.layer) } }
                     (count(Some(row.neurons))) (rounded(Some(row.fraction), 3))
                 } } }
