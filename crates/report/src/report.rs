@@ -8,6 +8,7 @@
 //! | `statistics.csv`, `differences.csv` | estimates and verdicts at all widths |
 //! | `entropy.csv`, `correlations.csv` | entropies of the measurements and of noise, and what they go with |
 //! | `widths.csv`, `costs.csv` | the cost ledger |
+//! | `ties.csv` | neurons with equal scores, where they were counted |
 //! | `recorded_entropy.csv`, `recorded_correlations.csv` | the same of the recorded run, where it is given |
 //!
 //! Every table is an Arrow file too.
@@ -35,7 +36,7 @@ pub const EVENTS: &str = "tensorboard";
 
 const FIGURES: &str = "figures";
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "figures",
     "statistics",
     "differences",
@@ -43,6 +44,7 @@ const TABLES: [&str; 9] = [
     "correlations",
     "widths",
     "costs",
+    "ties",
     "recorded_entropy",
     "recorded_correlations",
 ];
@@ -91,6 +93,7 @@ pub fn write_report(facts: &Facts, folder: impl Into<Dir>) -> Result<(), ReportE
     table(&facts.correlations, folder, "correlations")?;
     table(&facts.widths, folder, "widths")?;
     table(&facts.costs, folder, "costs")?;
+    table(&facts.ties, folder, "ties")?;
     table(entropies, folder, "recorded_entropy")?;
     table(correlations, folder, "recorded_correlations")?;
     write(folder, PAGE.as_ref(), page(facts, &figures, &drawings)?.as_bytes())

@@ -6,7 +6,9 @@ use std::str::FromStr;
 use clap::Args;
 use rayclip_trainer::config::DeviceChoice;
 
-use super::{ConductArgs, ConfigArgs, METHODS, Seeds, ShowArgs, at_least_one, device_choice};
+use super::{
+    ConductArgs, ConfigArgs, METHODS, MarginArgs, Seeds, ShowArgs, at_least_one, device_choice,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct SweepArgs {
@@ -44,6 +46,8 @@ pub(crate) struct ReproduceArgs {
     /// The author's recorded run: a folder with accuracy.csv and measurements.safetensors
     #[arg(long, value_name = "DIR")]
     pub(crate) recorded: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) margin: MarginArgs,
     /// auto, wgpu, ndarray, flex or cuda
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = device_choice(), hide_possible_values = true)]
     pub(crate) device: DeviceChoice,

@@ -2,6 +2,7 @@
 
 mod cells;
 mod examples;
+mod margin;
 mod names;
 mod parse;
 mod pick;
@@ -17,6 +18,7 @@ use clap::{Args, Parser, Subcommand};
 use rayclip_trainer::{Conduct, KeepNetworks};
 
 pub(crate) use cells::{ReproduceArgs, SweepArgs};
+pub(crate) use margin::MarginArgs;
 pub(crate) use names::{ALGORITHMS, DEVICES, METHODS, MOMENTS, ON_DIVERGENCE, PRESETS};
 pub(crate) use parse::try_parse;
 pub(crate) use pick::PickArgs;
@@ -121,6 +123,8 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) baseline: Option<String>,
     #[command(flatten)]
+    pub(crate) margin: MarginArgs,
+    #[command(flatten)]
     pub(crate) config: ConfigArgs,
     #[command(flatten)]
     pub(crate) conduct: ConductArgs,
@@ -136,6 +140,8 @@ pub(crate) struct ReportArgs {
     /// The method that the others are compared with [default: the first]
     #[arg(long, value_name = "NAME")]
     pub(crate) baseline: Option<String>,
+    #[command(flatten)]
+    pub(crate) margin: MarginArgs,
     /// The author's recorded run: a folder with accuracy.csv and measurements.safetensors
     #[arg(long, value_name = "DIR")]
     pub(crate) recorded: Option<PathBuf>,

@@ -20,7 +20,8 @@ pub(crate) fn report(args: &ReportArgs) -> anyhow::Result<ExitCode> {
         check_run(run)?;
     }
     args.out.as_deref().map(check_out).transpose()?;
-    let facts = Facts::gather(&args.runs, args.baseline.as_deref(), args.recorded.as_deref())?;
+    let facts = Facts::gather(&args.runs, args.baseline.as_deref(), args.recorded.as_deref())?
+        .with_margin(args.margin.margin);
     let out = args.out.as_ref().map_or_else(|| default_folder(&args.runs), Dir::from);
     write_report(&facts, &out)?;
     if args.tensorboard {

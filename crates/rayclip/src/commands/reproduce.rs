@@ -55,15 +55,17 @@ pub(crate) fn reproduce(args: &ReproduceArgs) -> anyhow::Result<ExitCode> {
                 End::Done => {}
             }
         }
-        whole &= show(name, &folder, args.recorded.as_deref())?;
+        whole &= show(name, &folder, args)?;
     }
     output::result(&format!("run folders: {}", output::path(&args.out)));
     Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 /// Prints what a preset's run showed, and writes its report; whether every replica got to its end.
-fn show(preset: &str, folder: &Dir, recorded: Option<&Path>) -> anyhow::Result<bool> {
-    let facts = Facts::gather(&[folder.path().to_path_buf()], Some("dtc"), recorded)?;
+fn show(preset: &str, folder: &Dir, args: &ReproduceArgs) -> anyhow::Result<bool> {
+    let runs = [folder.path().to_path_buf()];
+    let facts = Facts::gather(&runs, Some("dtc"), args.recorded.as_deref())?
+        .with_margin(args.margin.margin);
     for line in &missing(&facts) {
         output::note(&format!("missing: {}", output::text(line)));
     }
@@ -88,10 +90,14 @@ fn show(preset: &str, folder: &Dir, recorded: Option<&Path>) -> anyhow::Result<b
         ));
         output::result(&estimates_table(comparison, Measure::AccuracyAfterClip).to_string());
     }
-    output::result(&format!(
-        "before smoothing, {}",
-        verdict_sentence(comparison, Measure::AccuracyAfterClip, facts.baseline)
-    ));
+    for (measure, when) in [
+        (Measure::AccuracyAfterTraining, "after the training that follows"),
+        (Measure::AccuracyAfterClip, "right after the clip, before smoothing"),
+    ] {
+        if let Some(sentence) = verdict_sentence(comparison, measure, facts.baseline) {
+            output::result(&format!("{when}: {sentence}"));
+        }
+    }
     let report = folder.join(report::FOLDER);
     write_report(&facts, &report)?;
     output::result(&format!("report: {}", output::path(&report.path().join(PAGE))));

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use rayclip_data::Source;
+use rayclip_report::MARGIN;
 use rayclip_trainer::config::DeviceChoice;
 use rayclip_trainer::presets::{self, Layers};
 use rayclip_trainer::{RunConfig, RunDir};
@@ -43,7 +44,7 @@ pub(crate) fn resume(args: &ResumeArgs) -> anyhow::Result<ExitCode> {
     let (source, conduct) = (images(folder, &config)?, args.safety.conduct(None));
     let trained = train_on(&source, config, choose, conduct, (&out, "resume"))?;
     if several {
-        compare::close(&trained, None, mode)?;
+        compare::close(&trained, None, MARGIN, mode)?;
     } else {
         run::close(&trained, mode)?;
     }

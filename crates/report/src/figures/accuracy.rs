@@ -5,6 +5,7 @@ use crate::comparison::{Comparison, Measure};
 use crate::facts::Facts;
 use crate::figure::{Axis, Curve, Figure, Panel, Point, Style};
 use crate::published::{METHODS, Series, smoothed};
+use crate::verdict::Difference;
 
 const SPARSITY: &str = "sparsity (fraction of the hidden neurons clipped)";
 const ACCURACY: &str = "test accuracy";
@@ -143,36 +144,42 @@ pub(super) fn differences(facts: &Facts) -> Figure {
         return Figure::gap(name, title, "There is one method alone: nothing to compare it with.");
     }
     let measures = [
-        (Measure::AccuracyAfterClip, "right after the clip"),
         (Measure::AccuracyAfterTraining, "after the training that follows"),
+        (Measure::AccuracyAfterClip, "right after the clip"),
     ];
-    let panels = measures.map(|(measure, when)| {
-        let others = comparison.methods.iter().enumerate().filter(|(m, _)| *m != facts.baseline);
-        let curve = |(colour, method): (usize, &String)| {
-            let point = |rung: &crate::Rung| {
-                let family = comparison.differences_from(facts.baseline, measure, rung.cycle);
-                let found = family.into_iter().find(|difference| difference.method == *method)?;
-                let interval = found.low.zip(found.high);
-                Some(Point { x: rung.sparsity, y: found.mean, interval, n: found.n })
+    let family = comparison.family(facts.baseline);
+    let panels = measures.into_iter().map(|(measure, when)| {
+        let curve = |colour: usize| {
+            let method = &comparison.methods[colour];
+            let own = family.iter().filter(|row| row.measure == measure && row.method == *method);
+            let point = |row: &Difference| Point {
+                x: row.sparsity,
+                y: row.mean,
+                interval: row.interval(),
+                n: row.n,
             };
-            let points = comparison.shown().into_iter().filter_map(point).collect();
-            Curve { name: method.clone(), colour, style: Style::Bars, points }
+            Curve {
+                name: method.clone(),
+                colour,
+                style: Style::Bars,
+                points: own.map(point).collect(),
+            }
         };
         Panel {
             title: when.into(),
             x: Axis::new(SPARSITY),
             y: Axis::new("difference of accuracy"),
-            curves: others.map(curve).collect(),
+            curves: comparison.compared(measure, facts.baseline).into_iter().map(curve).collect(),
         }
     });
     Figure {
         name,
         title: format!("Differences from {}, paired by seed", comparison.methods[facts.baseline]),
-        caption: "Means with their 95 % interval over the seeds; bars at one sparsity are moved apart a \
-                  little. An interval that holds 0 shows no difference; one that does not may still be \
-                  chance, as there are several: the verdicts below adjust for that."
+        caption: "Means over the seeds, with intervals of which all hold at once with 96 %: one that does not \
+                  hold 0 shows a difference, as the verdicts below say. Bars at one sparsity are moved apart a \
+                  little."
             .into(),
-        panels: panels.into(),
+        panels: panels.filter(|panel| !panel.curves.is_empty()).collect(),
     }
 }
 

@@ -6,7 +6,7 @@ mod tables;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use self::findings::shows;
-use self::tables::{correlations, costs, differences, estimates, settings, table_1};
+use self::tables::{correlations, costs, differences, estimates, settings, table_1, ties};
 use crate::comparison::Measure;
 use crate::facts::Facts;
 use crate::figure::Figure;
@@ -14,8 +14,8 @@ use crate::{Progress, ReportError};
 
 /// What is estimated and compared, and when it is measured.
 const MEASURES: [(Measure, &str); 2] = [
-    (Measure::AccuracyAfterClip, "Right after the clip"),
     (Measure::AccuracyAfterTraining, "After the training that follows"),
+    (Measure::AccuracyAfterClip, "Right after the clip"),
 ];
 
 const STYLE: &str = include_str!("../../../../assets/report/page.css");
@@ -71,11 +71,11 @@ pub(crate) fn page(
                 main {
                     (gaps(facts))
                     (shows(facts))
-                    (accuracy) (figure("accuracy")?) (figure("accuracy_closeup")?)
-                    (figure("accuracy_after_training")?)
+                    (accuracy) (figure("accuracy_after_training")?)
+                    (figure("accuracy")?) (figure("accuracy_closeup")?)
                     (estimates(facts)) (table_1(facts))
                     (verdicts) (figure("differences")?) (differences(facts))
-                    (rays) (figure("weight_rays")?) (figure("measurements")?)
+                    (rays) (figure("weight_rays")?) (figure("measurements")?) (ties(facts))
                     (entropy) (figure("gibbs_entropy")?) (correlations(facts))
                     (cost) (figure("cost")?) (costs(facts))
                     (training) (figure("loss")?)
