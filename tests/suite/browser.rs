@@ -14,15 +14,31 @@ const PROBE: &str = r#"<!DOCTYPE html><title>waiting</title>
 onload = () => {
   const page = frames[0].document, root = page.documentElement, wrong = [];
   if (root.scrollWidth > WIDTH) wrong.push(`wider than the screen: ${root.scrollWidth}`);
-  const drawings = [...page.querySelectorAll("figure svg")];
-  if (drawings.length !== 9) wrong.push(`${drawings.length} drawings`);
+  const shown = (svg) => svg.getBoundingClientRect().width > 0;
+  const drawings = [...page.querySelectorAll("figure svg")].filter(shown);
+  if (drawings.length !== 8) wrong.push(`${drawings.length} drawings`);
   for (const svg of drawings) {
-    const box = svg.getBoundingClientRect();
+    const box = svg.getBoundingClientRect(), texts = [...svg.querySelectorAll("text")];
     if (box.width < WIDTH / 2 || box.height < 100 || box.right > WIDTH) wrong.push("a drawing is cut off");
-    if (svg.querySelectorAll("text").length < 10) wrong.push("a drawing without labels");
+    if (texts.length < 10) wrong.push("a drawing without labels");
+    const boxes = texts.map((text) => {
+      const size = text.getAttribute("font-size") * svg.getScreenCTM().a;
+      if (size < 11) wrong.push(`${text.textContent}: ${size} pixels`);
+      return text.getBoundingClientRect();
+    });
+    boxes.forEach((a, i) => {
+      const beyond = a.left < box.left - 1 || a.right > box.right + 1 || a.bottom > box.bottom + 1;
+      if (beyond) wrong.push(`${texts[i].textContent} is cut off`);
+      boxes.slice(0, i).forEach((b, j) => {
+        const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+        const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+        // Boxes are higher than letters.
+        if (wide > 1 && high > 4) wrong.push(`${texts[i].textContent} on ${texts[j].textContent}`);
+      });
+    });
   }
   const style = frames[0].getComputedStyle(page.body);
-  const ink = frames[0].getComputedStyle(page.querySelector("figure svg text")).fill;
+  const ink = frames[0].getComputedStyle(drawings[0].querySelector("text")).fill;
   document.title = JSON.stringify({ wrong, paper: style.backgroundColor, words: style.color, ink });
 };
 </script>"#;
@@ -87,7 +103,7 @@ fn the_page_fits_a_screen_and_a_phone_in_light_and_dark_and_prints() {
     let run_folder = copy_of_run(folder.path(), "run");
     succeed(folder.path(), &["report", "run"]);
     let page = run_folder.join("report/report.html");
-    for width in [360, 1100] {
+    for width in [360, 390, 740, 1100] {
         let found = probe(&chromium, folder.path(), &page, width, &[]);
         assert_eq!(found["wrong"], serde_json::json!([]), "{width}: {found}");
         assert_eq!(found["paper"], "rgb(255, 255, 255)");

@@ -97,8 +97,11 @@ fn a_run_that_was_killed_is_reported_as_far_as_it_got() {
     child.wait().unwrap();
     let (code, stderr, page) = report(folder.path(), &["run"]);
     assert_eq!(code, Some(1));
-    assert!(stderr.contains("replica 1 (dtc, seed 1) is not at its end"), "{stderr}");
-    assert!(page.contains("is not at its end") && page.contains("<svg"));
+    let line =
+        "2 of 2 replicas (dtc, seeds 0 to 1) are not at their end: the run goes on, or was killed";
+    assert!(stderr.contains(line), "{stderr}");
+    assert!(page.contains(line) && page.contains("<svg"));
+    assert_eq!(page.matches("class=\"gap\"").count(), 1, "what is missing is said in one place");
     let rows = csv::Reader::from_path(run.join("report/statistics.csv")).unwrap().records().count();
     assert!(rows >= 3, "{rows}");
     let picture = succeed(folder.path(), &["watch", "run"]);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayclip_data::{is_obeyed, plain, plain_within};
 
 use crate::ladder::{Rung, rungs};
+use crate::settings::values;
 use crate::{ReportError, Run, limits};
 
 /// Refuses another run with other data or another ladder; adds what its ladder has more.
@@ -84,23 +85,13 @@ fn setting(config: &toml::Table, key: &str) -> Option<String> {
     Some(config.get(section)?.get(name)?.to_string())
 }
 
-/// All settings by their dotted keys.
-pub(crate) fn flat_settings(run: &Run) -> BTreeMap<String, String> {
-    let sections = run.config.iter().flat_map(|(key, value)| match value {
-        toml::Value::Table(inner) => {
-            inner.iter().map(|(name, v)| (format!("{key}.{name}"), v.to_string())).collect()
-        }
-        value => vec![(key.clone(), value.to_string())],
-    });
-    sections.map(|(key, value)| (plain(&key), plain_within(&value, limits::SETTING))).collect()
-}
-
 /// Settings that differ between runs and are not what is compared anyway.
 pub(crate) fn differing(runs: &[Run]) -> Vec<String> {
     const EXPECTED: [&str; 6] =
         ["seed", "replicas", "preset", "device", "compression.methods", "compression.scratch_at"];
     let compared = |run: &Run| -> BTreeMap<String, String> {
-        let all = flat_settings(run).into_iter();
+        let shown = |value: &toml::Value| plain_within(&value.to_string(), limits::SETTING);
+        let all = values(&run.config).into_iter().map(|(key, value)| (plain(&key), shown(value)));
         all.filter(|(key, _)| !EXPECTED.contains(&key.as_str())).collect()
     };
     let all: Vec<BTreeMap<String, String>> = runs.iter().map(compared).collect();

@@ -176,6 +176,11 @@ impl Facts {
         })
     }
 
+    /// Neurons of a hidden layer before the first clip.
+    pub(crate) fn first_width(&self, layer: usize) -> Option<usize> {
+        self.runs.iter().find(|run| !run.clips.is_empty())?.widths_before.get(layer).copied()
+    }
+
     /// The number of a method's colour.
     pub(crate) fn colour(&self, method: &str) -> usize {
         let place = |comparison: &Comparison| comparison.methods.iter().position(|m| m == method);

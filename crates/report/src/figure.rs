@@ -9,10 +9,12 @@ pub(crate) struct Figure {
     pub(crate) name: &'static str,
     /// What it shows, in a line.
     pub(crate) title: String,
-    /// How it is to be read.
+    /// How it is to be read; without panels, why there are none.
     pub(crate) caption: String,
-    /// The panels; without any, `caption` says what is missing.
+    /// The panels.
     pub(crate) panels: Vec<Panel>,
+    /// Whether the folder lacks what it would show.
+    pub(crate) is_missing: bool,
 }
 
 /// Curves over one pair of axes.
@@ -28,22 +30,33 @@ pub(crate) struct Panel {
     pub(crate) curves: Vec<Curve>,
 }
 
+/// How the values of an axis are spread over it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scale {
+    /// Evenly, ascending.
+    Linear,
+    /// By their logarithm, ascending.
+    Log,
+    /// By their logarithm, descending: the way of a network that becomes smaller.
+    Descending,
+}
+
 /// An axis.
 #[derive(Debug, Clone)]
 pub(crate) struct Axis {
     /// Quantity and unit.
     pub(crate) label: String,
-    /// Ends; those of the data where it is not given.
-    pub(crate) range: Option<(f64, f64)>,
     /// Values beyond these cannot be; intervals that reach there are cut off.
     pub(crate) limits: (f64, f64),
+    /// How values are spread over it.
+    pub(crate) scale: Scale,
 }
 
 impl Axis {
     /// An axis as long as the data asks for.
     pub(crate) fn new(label: &str) -> Self {
         let limits = (f64::NEG_INFINITY, f64::INFINITY);
-        Self { label: label.into(), range: None, limits }
+        Self { label: label.into(), limits, scale: Scale::Linear }
     }
 
     /// An axis of what is not negative.
@@ -56,10 +69,14 @@ impl Axis {
         Self { limits: (0.0, 1.0), ..Self::new(label) }
     }
 
-    /// An axis from `low` to `high`.
-    #[must_use]
-    pub(crate) fn within(self, low: f64, high: f64) -> Self {
-        Self { range: Some((low, high)), ..self }
+    /// The size of a network, from its first to its last: the small ones, which differ most, have room.
+    pub(crate) fn size(label: &str) -> Self {
+        Self { scale: Scale::Descending, ..Self::positive(label) }
+    }
+
+    /// An axis of what is not negative and spans several powers of ten.
+    pub(crate) fn log(label: &str) -> Self {
+        Self { scale: Scale::Log, ..Self::positive(label) }
     }
 }
 
@@ -81,14 +98,38 @@ pub(crate) enum Style {
 /// Points that belong together.
 #[derive(Debug, Clone)]
 pub(crate) struct Curve {
-    /// What it is.
+    /// The method or thing that it is of; the legend has one entry for all of its curves.
     pub(crate) name: String,
+    /// What sets it apart from the main curve of its name; the legend explains every role once.
+    pub(crate) role: &'static str,
     /// Number of its colour; curves of one colour belong to one method or thing.
     pub(crate) colour: usize,
     /// How it is drawn.
     pub(crate) style: Style,
     /// Ascending in x.
     pub(crate) points: Vec<Point>,
+}
+
+impl Curve {
+    /// The main curve of its name.
+    pub(crate) fn new(name: String, colour: usize, style: Style, points: Vec<Point>) -> Self {
+        Self { name, role: "", colour, style, points }
+    }
+
+    /// A curve beside the main one.
+    #[must_use]
+    pub(crate) fn in_role(self, role: &'static str) -> Self {
+        Self { role, ..self }
+    }
+
+    /// Its name and its role.
+    pub(crate) fn full_name(&self) -> String {
+        if self.role.is_empty() {
+            self.name.clone()
+        } else {
+            format!("{}, {}", self.name, self.role)
+        }
+    }
 }
 
 /// A value and how sure it is.
@@ -125,7 +166,7 @@ pub(crate) struct PointRow<'a> {
     /// The panel.
     pub(crate) panel: &'a str,
     /// The curve.
-    pub(crate) curve: &'a str,
+    pub(crate) curve: String,
     /// Label of the horizontal axis.
     pub(crate) x_label: &'a str,
     /// Label of the vertical axis.
@@ -143,9 +184,15 @@ pub(crate) struct PointRow<'a> {
 }
 
 impl Figure {
-    /// A figure that cannot be drawn, and why.
+    /// A figure of something that the folder lacks, and what.
     pub(crate) fn gap(name: &'static str, title: &str, reason: &str) -> Self {
-        Self { name, title: title.into(), caption: reason.into(), panels: vec![] }
+        Self { is_missing: true, ..Self::left_out(name, title, reason) }
+    }
+
+    /// A figure that would show nothing, and why; nothing is missing.
+    pub(crate) fn left_out(name: &'static str, title: &str, reason: &str) -> Self {
+        let (title, caption) = (title.into(), reason.into());
+        Self { name, title, caption, panels: vec![], is_missing: false }
     }
 
     /// Every point, in the order of the panels.
@@ -157,7 +204,7 @@ impl Figure {
                     rows.push(PointRow {
                         figure: self.name,
                         panel: &panel.title,
-                        curve: &curve.name,
+                        curve: curve.full_name(),
                         x_label: &panel.x.label,
                         y_label: &panel.y.label,
                         x: point.x,
@@ -181,14 +228,13 @@ mod tests {
     fn every_point_is_a_row() {
         let estimate = crate::Estimate::of(&[0.8, 0.9]).unwrap();
         let points = vec![Point::of(0.1, estimate), Point::bare(0.2, 0.7)];
-        let curve = Curve { name: "dtc".into(), colour: 0, style: Style::Line, points };
+        let curve = Curve::new("dtc".into(), 0, Style::Line, points).in_role("raw");
         let (x, y) = (Axis::new("sparsity"), Axis::fraction("accuracy"));
         let panel = Panel { title: "panel".into(), x, y, curves: vec![curve] };
-        let figure =
-            Figure { name: "f", title: "t".into(), caption: "c".into(), panels: vec![panel] };
+        let figure = Figure { panels: vec![panel], ..Figure::left_out("f", "t", "c") };
         let rows = figure.rows();
         let first = &rows[0];
-        assert_eq!((first.figure, first.panel, first.curve), ("f", "panel", "dtc"));
+        assert_eq!((first.figure, first.panel, first.curve.as_str()), ("f", "panel", "dtc, raw"));
         assert_eq!((first.x_label, first.y_label), ("sparsity", "accuracy"));
         assert_eq!((first.x, first.y, first.n), (0.1, estimate.mean, 2));
         assert_eq!((first.low, first.high), (estimate.low, estimate.high));

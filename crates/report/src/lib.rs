@@ -26,6 +26,7 @@ mod rays;
 mod report;
 mod run;
 mod sentences;
+mod settings;
 #[cfg(test)]
 mod simulation;
 mod statistics;

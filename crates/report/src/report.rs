@@ -23,8 +23,7 @@ use crate::facts::Facts;
 use crate::figure::Figure;
 use crate::figures::figures;
 use crate::files::{write, write_table_in};
-use crate::page::page;
-use crate::plot::svg;
+use crate::page::{Drawings, drawings, page};
 use crate::png::Renderer;
 use crate::{Gap, ReportError};
 
@@ -65,13 +64,12 @@ pub fn write_report(facts: &Facts, folder: impl Into<Dir>) -> Result<(), ReportE
     folder.join(FIGURES).remove_partial(0).map_err(failed(FIGURES))?;
     folder.remove_all(EVENTS).map_err(failed(EVENTS))?;
     let figures = figures(facts);
-    let drawing = |figure: &Figure| (!figure.panels.is_empty()).then(|| svg(figure)).transpose();
-    let drawings: Vec<Option<String>> = figures.iter().map(drawing).collect::<Result<_, _>>()?;
+    let drawings: Vec<Drawings> = figures.iter().map(drawings).collect::<Result<_, _>>()?;
     let renderer = Renderer::default();
     for (figure, drawing) in figures.iter().zip(&drawings) {
         let file = |kind| Path::new(FIGURES).join(figure.name).with_extension(kind);
         match drawing {
-            Some(svg) => {
+            Some([svg, _]) => {
                 write(folder, &file("svg"), svg.as_bytes())?;
                 write(folder, &file("png"), &renderer.png(figure.name, svg)?)?;
             }

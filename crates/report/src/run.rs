@@ -114,6 +114,7 @@ impl Run {
             summary: None,
             progress,
         };
+        run.data.say_what_is_synthetic(None);
         let mut lost_rows = None;
         if let Some(file) = file {
             lost_rows = file.lost(&run.clips);
@@ -121,6 +122,7 @@ impl Run {
             run.widths_before = file.widths_before;
             run.parameters_before = Some(file.parameters_before);
             run.data = file.data;
+            run.data.say_what_is_synthetic(string(&run.config, "data", "source"));
             run.summary = Some(file.summary);
         }
         let impossible = drop_impossible(&mut run.clips, &run.widths_before);

@@ -27,6 +27,34 @@ pub struct Data {
     pub classes: Option<usize>,
 }
 
+impl Data {
+    /// What the built-in digits are called, so that nobody takes them for a benchmark.
+    pub const SYNTHETIC: &str = "synthetic digits";
+
+    /// Gives the built-in digits their name; a folder that is called as they are keeps its own.
+    pub(crate) fn say_what_is_synthetic(&mut self, source: Option<String>) {
+        let source = source.unwrap_or_else(|| self.name.clone());
+        if self.name == "digits" && source == "digits" {
+            Self::SYNTHETIC.clone_into(&mut self.name);
+        }
+    }
+
+    /// Whether the images were drawn by rayclip.
+    pub(crate) fn is_synthetic(&self) -> bool {
+        self.name == Self::SYNTHETIC
+    }
+
+    /// Whether they are those of MNIST, whatever folder they come from.
+    pub(crate) fn is_mnist(&self) -> bool {
+        self.digest == rayclip_data::mnist::DIGEST
+    }
+
+    /// Their name in a title.
+    pub fn title(&self) -> &str {
+        if self.is_mnist() { "MNIST" } else { &self.name }
+    }
+}
+
 /// What `summary.json` says of the run as a whole.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Summary {
@@ -137,9 +165,28 @@ impl SummaryFile {
         *error = error.as_deref().map(|text| plain_within(text, limits::ERROR));
     }
 
-    /// Replicas that did not get to the end, and why.
+    /// Replicas that did not get to the end, and why: a line for all of one reason.
     pub(crate) fn missing(&self) -> Vec<String> {
-        self.replicas.iter().filter_map(Replica::missing).collect()
+        let mut groups: BTreeMap<String, Vec<&Replica>> = BTreeMap::new();
+        for replica in &self.replicas {
+            if let Some(reason) = replica.missing(false) {
+                groups.entry(reason).or_default().push(replica);
+            }
+        }
+        let mut groups: Vec<(String, Vec<&Replica>)> = groups.into_iter().collect();
+        groups.sort_by_key(|(_, replicas)| replicas[0].number);
+        let line = |(reason, replicas): (String, Vec<&Replica>)| match replicas.as_slice() {
+            [Replica { number, method, seed, .. }] => {
+                format!("replica {number} ({method}, seed {seed}) {reason}")
+            }
+            some => {
+                let reason = some[0].missing(true).unwrap_or(reason);
+                let (count, all) = (some.len(), self.replicas.len());
+                format!("{count} of {all} replicas ({}) {reason}", names(some))
+            }
+        };
+        let shown = |group| plain_within(&line(group), limits::ERROR);
+        groups.into_iter().map(shown).collect()
     }
 
     /// Said where replicas that got to their end lack a clip.
@@ -204,19 +251,95 @@ fn no_run_has(key: &str) -> String {
 }
 
 impl Replica {
-    /// Why it did not get to the end; nothing if it did.
-    fn missing(&self) -> Option<String> {
-        let Self { number, method, seed, outcome, divergence } = self;
-        let what = match (divergence, outcome.as_str()) {
+    /// Why it, or it and others, did not get to the end; nothing if it did.
+    fn missing(&self, others: bool) -> Option<String> {
+        let (is, its) = if others { ("are", "their") } else { ("is", "its") };
+        match (&self.divergence, self.outcome.as_str()) {
             (Some(Divergence { cycle, reason }), _) => {
-                format!("diverged in cycle {cycle}: {reason}")
+                Some(format!("diverged in cycle {cycle}: {reason}"))
             }
             // One that stopped did all that `compression.until_accuracy` asked of it.
-            (None, "finished" | "stopped") => return None,
-            (None, "running") => "is not at its end: the run goes on, or was killed".to_owned(),
-            (None, outcome) => format!("did not get to its end: {outcome}"),
+            (None, "finished" | "stopped") => None,
+            (None, "running") => {
+                Some(format!("{is} not at {its} end: the run goes on, or was killed"))
+            }
+            (None, outcome) => Some(format!("did not get to {its} end: {outcome}")),
+        }
+    }
+}
+
+/// Methods and seeds of some replicas.
+fn names(replicas: &[&Replica]) -> String {
+    let mut methods: Vec<(&str, Vec<u64>)> = vec![];
+    for Replica { method, seed, .. } in replicas {
+        match methods.last_mut().filter(|(last, _)| last == method) {
+            Some((_, seeds)) => seeds.push(*seed),
+            None => methods.push((method, vec![*seed])),
+        }
+    }
+    let seeds = |seeds: &[u64]| match seeds {
+        [only] => format!("seed {only}"),
+        [first, .., last] if last.checked_sub(*first) == Some(seeds.len() as u64 - 1) => {
+            format!("seeds {first} to {last}")
+        }
+        many if many.len() > 12 => format!("{} seeds", many.len()),
+        some => {
+            let some: Vec<String> = some.iter().map(ToString::to_string).collect();
+            format!("seeds {}", some.join(", "))
+        }
+    };
+    let all = methods.iter().map(|(method, all)| format!("{method}, {}", seeds(all)));
+    all.collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn built_in_digits_are_called_synthetic_and_no_other_data_are() {
+        let title = |name: &str, source: Option<&str>| {
+            let text = format!(r#"{{"name":"{name}","digest":"","test":1,"validation":0}}"#);
+            let mut data: Data = serde_json::from_str(&text).unwrap();
+            data.say_what_is_synthetic(source.map(str::to_owned));
+            data.title().to_owned()
         };
-        let line = format!("replica {number} ({method}, seed {seed}) {what}");
-        Some(plain_within(&line, limits::ERROR))
+        assert_eq!(title("digits", Some("digits")), "synthetic digits");
+        assert_eq!(title("digits", None), "synthetic digits");
+        assert_eq!(title("digits", Some("mine/digits")), "digits");
+        assert_eq!(title("mnist", Some("mnist")), "mnist");
+    }
+
+    #[test]
+    fn replicas_that_miss_their_end_for_one_reason_are_one_line() {
+        let replica = |(number, method, seed, outcome): (usize, &str, u64, &str)| Replica {
+            number,
+            method: method.into(),
+            seed,
+            outcome: outcome.into(),
+            divergence: None,
+        };
+        let file = |replicas: &[(usize, &str, u64, &str)]| {
+            let text = r#"{"widths_before":[4],"parameters_before":9,"replicas":[],"data":{"name":"d",
+                "digest":"","test":1,"validation":0},"version":"","device":"","outcome":"interrupted"}"#;
+            let mut file = SummaryFile::parse(text.as_bytes()).unwrap();
+            file.replicas = replicas.iter().copied().map(replica).collect();
+            file
+        };
+        let stopped = "interrupted";
+        let some = [
+            (0, "dtc", 0, stopped),
+            (1, "dtc", 1, stopped),
+            (2, "dtc", 2, stopped),
+            (3, "l2", 0, "finished"),
+            (4, "l2", 1, stopped),
+            (5, "l2", 2, "running"),
+        ];
+        let expected = [
+            "4 of 6 replicas (dtc, seeds 0 to 2; l2, seed 1) did not get to their end: interrupted",
+            "replica 5 (l2, seed 2) is not at its end: the run goes on, or was killed",
+        ];
+        assert_eq!(file(&some).missing(), expected);
+        assert!(file(&[(0, "d\u{1b}c", 0, stopped)]).missing()[0].contains("d\u{fffd}c"));
     }
 }

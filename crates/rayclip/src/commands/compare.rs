@@ -151,7 +151,9 @@ fn show_tables(comparison: &Comparison, baseline: usize) {
     ];
     for (measure, when) in measures {
         let count = comparison.seeds();
-        let what = format!("test accuracy {when}, {count} seeds, mean ± half the 95 % interval");
+        let data = comparison.data.title();
+        let what =
+            format!("test accuracy on {data} {when}, {count} seeds, mean ± half the 95 % interval");
         output::result(&format!("\n{what}"));
         output::result(&estimates_table(comparison, measure).to_string());
         if let Some(sentence) = verdict_sentence(comparison, measure, baseline) {

@@ -36,6 +36,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 pub(crate) fn close(trained: &Trained, mode: Mode) -> anyhow::Result<()> {
     let run = Run::read(&trained.folder)?;
     if mode == Mode::Lines {
+        output::result(&format!("test accuracy on {}", run.data.title()));
         output::result(&closing_table(&run).to_string());
     }
     closing_line(&run, &trained.folder, mode);

@@ -184,10 +184,12 @@ fn report(
             }
         }
         Mode::Lines | Mode::Bars => {
-            output::result(
-                "\nbest first by the images held out; of the best alone, the test accuracy \
-                 (mean ± half the 95 % interval)",
-            );
+            let data = cells.iter().find_map(|cell| cell.run.as_ref().ok());
+            let data = data.map_or(String::new(), |run| format!("{}: ", run.data.title()));
+            output::result(&format!(
+                "\n{data}best first by the images held out; of the best alone, the test accuracy \
+                 (mean ± half the 95 % interval)"
+            ));
             let of_results = ["method", "neurons", "batches", "validation", "test"];
             let heads: Vec<&str> = keys.iter().copied().chain(of_results).collect();
             let table = sweep_table(keys, cells, &results, SHOWN);

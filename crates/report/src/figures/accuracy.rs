@@ -1,54 +1,76 @@
-//! Accuracy over the sparsity: Figures 1 and 2 of the paper, and what retraining makes of them.
+//! Accuracy over the size: Figures 1 and 2 of the paper, and what retraining makes of them.
 
 use crate::clips::SCRATCH;
 use crate::comparison::{Comparison, Measure};
 use crate::facts::Facts;
 use crate::figure::{Axis, Curve, Figure, Panel, Point, Style};
+use crate::figures::{FRACTION_LEFT, NEURONS};
 use crate::published::{METHODS, Series, smoothed};
 use crate::verdict::Difference;
 
-const SPARSITY: &str = "sparsity (fraction of the hidden neurons clipped)";
 const ACCURACY: &str = "test accuracy";
+const AFTER_CLIP: &str = "Test accuracy right after the clip";
+
+/// A close-up of fewer clips shows nothing more.
+const FEW: usize = 4;
 
 /// Figure 1 of the paper.
 pub(super) fn after_clip(facts: &Facts) -> Figure {
-    let title = "Test accuracy right after the clip";
-    raw_and_smoothed(facts, "accuracy", title, Axis::new(SPARSITY))
+    raw_and_smoothed(facts, "accuracy", AFTER_CLIP)
 }
 
-/// Figure 2 of the paper.
+/// Figure 2 of the paper: the small networks.
 pub(super) fn closeup(facts: &Facts) -> Figure {
-    let title = "Test accuracy right after the clip, from sparsity 0.8 on";
-    let name = "accuracy_closeup";
-    let mut figure = raw_and_smoothed(facts, name, title, Axis::new(SPARSITY).within(0.8, 1.0));
-    let curves = figure.panels.iter_mut().flat_map(|panel| &mut panel.curves);
-    let mut left = 0;
-    for curve in curves {
-        curve.points.retain(|point| point.x >= 0.8);
-        left += curve.points.len();
+    let mut figure = raw_and_smoothed(facts, "accuracy_closeup", AFTER_CLIP);
+    let title = format!("{AFTER_CLIP}: a close-up of the smallest networks");
+    if figure.panels.is_empty() {
+        return Figure { title, ..figure };
     }
-    if left == 0 { Figure::gap(name, title, "No clip has led to sparsity 0.8.") } else { figure }
+    let first =
+        facts.comparison.as_ref().map_or(1.0, |comparison| comparison.neurons_before as f64);
+    let points = figure.panels.iter().flat_map(|panel| &panel.curves).flat_map(|c| &c.points);
+    let Some(largest) = largest_of_closeup(points.map(|point| point.x).collect(), first) else {
+        return Figure::left_out(figure.name, &title, "");
+    };
+    for curve in figure.panels.iter_mut().flat_map(|panel| &mut panel.curves) {
+        curve.points.retain(|point| point.x <= largest);
+    }
+    let title = match &facts.comparison {
+        Some(_) => format!("{AFTER_CLIP}: a close-up of {largest:.0} neurons and fewer"),
+        None => title,
+    };
+    Figure { title, ..figure }
 }
 
-fn raw_and_smoothed(facts: &Facts, name: &'static str, title: &str, x: Axis) -> Figure {
-    let Some(comparison) = &facts.comparison else { return recorded_alone(facts, name, title, x) };
+/// The largest network of the close-up, by its place on the axis: the first with a fifth of the neurons or
+/// fewer, as in the paper; half-way down a ladder that has few clips there; nothing where it has few at all.
+fn largest_of_closeup(mut sizes: Vec<f64>, first: f64) -> Option<f64> {
+    sizes.sort_unstable_by(|a, b| b.total_cmp(a));
+    sizes.dedup();
+    let fifth = sizes.iter().position(|size| *size <= 0.2 * first + 1e-9).unwrap_or(sizes.len());
+    let place = if sizes.len() - fifth >= FEW { fifth } else { sizes.len() / 2 };
+    (sizes.len() - place >= FEW).then(|| sizes[place])
+}
+
+fn raw_and_smoothed(facts: &Facts, name: &'static str, title: &str) -> Figure {
+    let Some(comparison) = &facts.comparison else { return recorded_alone(facts, name, title) };
     let mut curves = vec![];
     for (colour, method) in comparison.methods.iter().enumerate() {
         let points = raw(comparison, Measure::AccuracyAfterClip, colour);
-        let (name, style) = if is_sparse(comparison, colour) {
-            (method.clone(), Style::Bars)
+        let curve = |style| Curve::new(method.clone(), colour, style, points);
+        curves.push(if is_sparse(comparison, colour) {
+            curve(Style::Bars)
         } else {
-            (format!("{method}, raw"), Style::Dots)
-        };
-        curves.push(Curve { name, colour, style, points });
+            curve(Style::Dots).in_role("mean")
+        });
     }
     for (colour, method) in comparison.methods.iter().enumerate() {
         if is_sparse(comparison, colour) {
             continue;
         }
-        let points = smoothed(comparison, colour).into_iter().map(|(x, y)| Point::of(x, y));
-        let points = points.collect();
-        curves.push(Curve { name: method.clone(), colour, style: Style::Line, points });
+        let points = smoothed(comparison, colour).into_iter();
+        let points = points.map(|(sparsity, mean)| Point::of(left(comparison, sparsity), mean));
+        curves.push(Curve::new(method.clone(), colour, Style::Line, points.collect()));
     }
     // Table I is the recorded run, smoothed.
     let published = Series::beside(comparison).map(|table| match &facts.recorded {
@@ -58,15 +80,13 @@ fn raw_and_smoothed(facts: &Facts, name: &'static str, title: &str, x: Axis) -> 
     if let Some((series, whose)) = published {
         for (place, method) in METHODS.iter().enumerate() {
             let Ok(colour) = comparison.method(method) else { continue };
-            let points = series.curve(place).map(|(x, y)| Point::bare(x, y)).collect();
-            let name = format!("{method}, {whose}");
-            curves.push(Curve { name, colour, style: Style::Dashed, points });
+            let points = series.curve(place).map(|(s, y)| Point::bare(left(comparison, s), y));
+            let name = comparison.methods[colour].clone();
+            curves.push(Curve::new(name, colour, Style::Dashed, points.collect()).in_role(whose));
         }
     }
-    let panel = Panel { title: String::new(), x, y: Axis::fraction(ACCURACY), curves };
+    let (x, y) = (Axis::size(NEURONS), Axis::fraction(ACCURACY));
     Figure {
-        name,
-        title: title.into(),
         caption: format!(
             "Dots: means over the seeds, {} at most. Lines: the same smoothed seed by seed as in the paper \
              (LOWESS over 0.3 of the clips, three robust passes), of the seeds that have every clip; the band \
@@ -80,35 +100,29 @@ fn raw_and_smoothed(facts: &Facts, name: &'static str, title: &str, x: Axis) -> 
                 ""
             }
         ),
-        panels: vec![panel],
+        panels: vec![Panel { title: String::new(), x, y, curves }],
+        ..Figure::left_out(name, title, "")
     }
 }
 
 /// The author's recorded run, where no other is given.
-fn recorded_alone(facts: &Facts, name: &'static str, title: &str, x: Axis) -> Figure {
+fn recorded_alone(facts: &Facts, name: &'static str, title: &str) -> Figure {
     let Some(recorded) = facts.recorded.as_ref().filter(|_| facts.runs.is_empty()) else {
         return gap(name, title);
     };
     let smoothed = recorded.accuracies.smoothed();
-    let styles =
-        [(&recorded.accuracies, Style::Dots, ", raw"), (&smoothed, Style::Line, ", smoothed")];
-    let curves = styles.into_iter().flat_map(|(series, style, how)| {
-        METHODS.iter().enumerate().map(move |(colour, method)| Curve {
-            name: format!("{method}{how}"),
-            colour,
-            style,
-            points: series.curve(colour).map(|(x, y)| Point::bare(x, y)).collect(),
+    let styles = [(&recorded.accuracies, Style::Dots, "raw"), (&smoothed, Style::Line, "")];
+    let curves = styles.into_iter().flat_map(|(series, style, role)| {
+        METHODS.iter().enumerate().map(move |(colour, method)| {
+            let points = series.curve(colour).map(|(s, y)| Point::bare(1.0 - s, y));
+            Curve::new((*method).to_owned(), colour, style, points.collect()).in_role(role)
         })
     });
-    let curves = curves.collect();
-    Figure {
-        name,
-        title: title.into(),
-        caption:
-            "The author's recorded run: one seed a method, as it is and smoothed as in the paper."
-                .into(),
-        panels: vec![Panel { title: String::new(), x, y: Axis::fraction(ACCURACY), curves }],
-    }
+    let (x, y) = (Axis::size(FRACTION_LEFT), Axis::fraction(ACCURACY));
+    let panel = Panel { title: String::new(), x, y, curves: curves.collect() };
+    let caption = "The author's recorded run: one seed a method, as it is (dots) and smoothed as in the \
+                   paper (lines).";
+    Figure { panels: vec![panel], ..Figure::left_out(name, title, caption) }
 }
 
 /// What is left after the training that follows the clip.
@@ -116,23 +130,25 @@ pub(super) fn after_training(facts: &Facts) -> Figure {
     let (name, title) =
         ("accuracy_after_training", "Test accuracy after the training that follows");
     let Some(comparison) = &facts.comparison else { return gap(name, title) };
-    let curve = |(colour, method): (usize, &String)| Curve {
-        name: method.clone(),
-        colour,
-        style: if is_sparse(comparison, colour) { Style::Bars } else { Style::Line },
-        points: raw(comparison, Measure::AccuracyAfterTraining, colour),
+    let curve = |(colour, method): (usize, &String)| {
+        let style = if is_sparse(comparison, colour) { Style::Bars } else { Style::Line };
+        let points = raw(comparison, Measure::AccuracyAfterTraining, colour);
+        Curve::new(method.clone(), colour, style, points)
     };
     let curves = comparison.methods.iter().enumerate().map(curve).collect();
-    let (x, y) = (Axis::new(SPARSITY), Axis::fraction(ACCURACY));
+    let (x, y) = (Axis::size(NEURONS), Axis::fraction(ACCURACY));
     Figure {
-        name,
-        title: title.into(),
         caption: format!(
-            "Means over the seeds with their 95 % interval, not smoothed. This is the network that one would \
-             use at that size.{}",
+            "{}. This is the network that one would use at that size.{}",
+            if comparison.seeds() < 2 {
+                "One seed, not smoothed"
+            } else {
+                "Means over the seeds with their 95 % interval, not smoothed"
+            },
             if has_scratch(comparison) { " scratch is a fresh one, trained as long." } else { "" }
         ),
         panels: vec![Panel { title: String::new(), x, y, curves }],
+        ..Figure::left_out(name, title, "")
     }
 }
 
@@ -141,7 +157,7 @@ pub(super) fn differences(facts: &Facts) -> Figure {
     let (name, title) = ("differences", "Differences from the baseline, paired by seed");
     let Some(comparison) = &facts.comparison else { return gap(name, title) };
     if comparison.methods.len() < 2 {
-        return Figure::gap(name, title, "There is one method alone: nothing to compare it with.");
+        return Figure::left_out(name, title, "");
     }
     let measures = [
         (Measure::AccuracyAfterTraining, "after the training that follows"),
@@ -153,33 +169,28 @@ pub(super) fn differences(facts: &Facts) -> Figure {
             let method = &comparison.methods[colour];
             let own = family.iter().filter(|row| row.measure == measure && row.method == *method);
             let point = |row: &Difference| Point {
-                x: row.sparsity,
+                x: row.neurons as f64,
                 y: row.mean,
                 interval: row.interval(),
                 n: row.n,
             };
-            Curve {
-                name: method.clone(),
-                colour,
-                style: Style::Bars,
-                points: own.map(point).collect(),
-            }
+            Curve::new(method.clone(), colour, Style::Bars, own.map(point).collect())
         };
         Panel {
             title: when.into(),
-            x: Axis::new(SPARSITY),
+            x: Axis::size(NEURONS),
             y: Axis::new("difference of accuracy"),
             curves: comparison.compared(measure, facts.baseline).into_iter().map(curve).collect(),
         }
     });
     Figure {
-        name,
         title: format!("Differences from {}, paired by seed", comparison.methods[facts.baseline]),
         caption: "Means over the seeds, with intervals of which all hold at once with 96 %: one that does not \
-                  hold 0 shows a difference, as the verdicts below say. Bars at one sparsity are moved apart a \
+                  hold 0 shows a difference, as the verdicts below say. Bars at one width are moved apart a \
                   little."
             .into(),
         panels: panels.filter(|panel| !panel.curves.is_empty()).collect(),
+        ..Figure::left_out(name, title, "")
     }
 }
 
@@ -192,14 +203,68 @@ fn is_sparse(comparison: &Comparison, method: usize) -> bool {
     2 * raw(comparison, Measure::AccuracyAfterClip, method).len() < comparison.rungs.len()
 }
 
-/// Means of a measure by sparsity.
+/// Hidden neurons that are left at a sparsity.
+fn left(comparison: &Comparison, sparsity: f64) -> f64 {
+    (comparison.neurons_before as f64 * (1.0 - sparsity)).round()
+}
+
+/// Means of a measure by hidden neurons.
 fn raw(comparison: &Comparison, measure: Measure, method: usize) -> Vec<Point> {
     let point = |rung: &crate::Rung| {
-        Some(Point::of(rung.sparsity, comparison.estimate(measure, rung.cycle, method)?))
+        let neurons = rung.neurons() as f64;
+        Some(Point::of(neurons, comparison.estimate(measure, rung.cycle, method)?))
     };
     comparison.rungs.values().filter_map(point).collect()
 }
 
 fn gap(name: &'static str, title: &str) -> Figure {
     Figure::gap(name, title, "There is no clip to show.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Run;
+    use crate::table::tests::{clip, run_of};
+
+    /// A run down `widths`, with an accuracy that falls.
+    fn run(widths: &[usize]) -> Run {
+        let clips = widths.windows(2).enumerate();
+        let clips =
+            clips.map(|(cycle, pair)| clip(0, cycle, pair[0], pair[1], 0.9 - 0.01 * cycle as f64));
+        Run { widths_before: vec![widths[0]], ..run_of(clips.collect()) }
+    }
+
+    fn facts(widths: &[usize]) -> Facts {
+        let comparison = Comparison::of(&[run(widths)]).ok();
+        Facts { comparison, ..Facts::default() }
+    }
+
+    #[test]
+    fn the_close_up_goes_by_the_ladder() {
+        let paper: Vec<usize> =
+            std::iter::successors(Some(512), |m| Some((0.9 * (m - 1) as f64).ceil() as usize))
+                .take(35)
+                .collect();
+        let figure = closeup(&facts(&paper));
+        assert!(figure.title.ends_with("of 100 neurons and fewer"), "{}", figure.title);
+        let sizes = figure.panels[0].curves.iter().flat_map(|curve| &curve.points);
+        assert!(sizes.clone().count() > 20 && sizes.clone().all(|point| point.x <= 100.0));
+        // A ladder that never comes to a fifth of its neurons has a close-up of its lower half.
+        let short = closeup(&facts(&[24, 21, 18, 16, 14, 12, 10, 9, 8]));
+        assert!(short.title.ends_with("of 14 neurons and fewer"), "{}", short.title);
+        let few = closeup(&facts(&[24, 21, 18]));
+        assert!(few.panels.is_empty() && !few.is_missing);
+    }
+
+    #[test]
+    fn figures_of_accuracy_go_by_neurons() {
+        let figure = after_clip(&facts(&[100, 50, 25, 12]));
+        let curves = &figure.panels[0].curves;
+        assert_eq!(curves.iter().map(Curve::full_name).collect::<Vec<_>>(), ["dtc, mean", "dtc"]);
+        for curve in curves {
+            let sizes: Vec<f64> = curve.points.iter().map(|point| point.x).collect();
+            assert_eq!(sizes, [50.0, 25.0, 12.0]);
+        }
+    }
 }

@@ -5,6 +5,7 @@ use crate::cost::CostRow;
 use crate::cost::widths::WidthRow;
 use crate::facts::Facts;
 use crate::figure::{Axis, Curve, Figure, Panel, Point, Style};
+use crate::figures::NEURONS;
 use crate::plot::GREY;
 
 /// Training operations down the ladder, and the time of a classification.
@@ -17,15 +18,10 @@ pub(super) fn figure(facts: &Facts) -> Figure {
         let reason = if facts.comparison.is_none() { no_clip } else { no_extents };
         return Figure::gap(name, title, reason);
     }
-    Figure {
-        name,
-        title: title.into(),
-        caption: "Operations of the matrix products of training until right after the clip, against the full \
-                  width trained on as many batches. Time of a classification: the median of the timings at \
-                  the end of the (first) run, on its device."
-            .into(),
-        panels,
-    }
+    let caption = "Operations of the matrix products of training until right after the clip, against the \
+                   full width trained on as many batches. Time of a classification: the median of the \
+                   timings at the end of the (first) run, on its device.";
+    Figure { panels, ..Figure::left_out(name, title, caption) }
 }
 
 fn training(facts: &Facts) -> Option<Panel> {
@@ -33,7 +29,7 @@ fn training(facts: &Facts) -> Option<Panel> {
     methods.dedup();
     let points = |method: &str, value: fn(&CostRow) -> Option<f64>| -> Vec<Point> {
         let of_method = facts.costs.iter().filter(|row| row.method == method);
-        of_method.filter_map(|row| Some(Point::bare(row.sparsity, value(row)?))).collect()
+        of_method.filter_map(|row| Some(Point::bare(row.neurons as f64, value(row)?))).collect()
     };
     let (scratch, clipped): (Vec<&str>, Vec<&str>) =
         methods.into_iter().partition(|method| method.starts_with(SCRATCH));
@@ -59,33 +55,33 @@ fn training(facts: &Facts) -> Option<Panel> {
         if !is_sparse || curves.is_empty() {
             let style = Style::Dashed;
             let name = format!("full width, as long as {}", methods[0]);
-            curves.push(Curve { name, colour: GREY, style, points: full });
+            curves.push(Curve::new(name, GREY, style, full));
         }
         let style = if is_sparse { Style::Dots } else { Style::Line };
-        curves.push(Curve {
-            name: methods.join(", "),
-            colour: facts.colour(methods[0]),
-            style,
-            points: spent,
-        });
+        let colour = facts.colour(methods[0]);
+        curves.push(Curve::new(methods.join(", "), colour, style, spent));
     }
     (!curves.is_empty()).then(|| Panel {
         title: "training".into(),
-        x: Axis::new("sparsity"),
+        x: Axis::size(NEURONS),
         y: Axis::positive("floating-point operations"),
         curves,
     })
 }
 
 fn latency(facts: &Facts) -> Option<Panel> {
+    let rows = || facts.widths.iter();
+    let times = rows().flat_map(|row| [row.latency_ms, row.batch_latency_ms]).flatten();
+    // A network that takes no thousandth of a second is told in smaller units.
+    let is_short = times.filter(|time| *time > 0.0).any(|time| time < 0.1);
+    let (unit, factor) = if is_short { ("microseconds", 1e3) } else { ("milliseconds", 1.0) };
     let points = |value: fn(&WidthRow) -> Option<f64>| -> Vec<Point> {
-        let rows = facts.widths.iter().rev();
-        rows.filter_map(|row| Some(Point::bare(row.neurons as f64, value(row)?))).collect()
+        let point = |row: &WidthRow| Some(Point::bare(row.neurons as f64, factor * value(row)?));
+        rows().filter_map(point).collect()
     };
-    let batch = facts.widths.iter().find_map(|row| row.batch);
-    let one = points(|row| row.latency_ms);
-    let curve = |name: String, colour, points| Curve { name, colour, style: Style::Line, points };
-    let mut curves = vec![curve("one image".into(), 10, one)];
+    let batch = rows().find_map(|row| row.batch);
+    let curve = |name: String, colour, points| Curve::new(name, colour, Style::Line, points);
+    let mut curves = vec![curve("one image".into(), 10, points(|row| row.latency_ms))];
     curves.extend(
         batch.map(|images| {
             curve(format!("{images} images"), 11, points(|row| row.batch_latency_ms))
@@ -93,8 +89,39 @@ fn latency(facts: &Facts) -> Option<Panel> {
     );
     (!curves[0].points.is_empty()).then(|| Panel {
         title: "a classification".into(),
-        x: Axis::new("hidden neurons"),
-        y: Axis::positive("milliseconds"),
+        x: Axis::size(NEURONS),
+        y: Axis::log(&format!("{unit} (log scale)")),
         curves,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(neurons: usize, one: f64, batch: f64) -> WidthRow {
+        WidthRow {
+            cycle: None,
+            widths: neurons.to_string(),
+            neurons,
+            parameters: None,
+            bytes: None,
+            macs: None,
+            latency_ms: Some(one),
+            batch: Some(512),
+            batch_latency_ms: Some(batch),
+        }
+    }
+
+    #[test]
+    fn times_are_told_in_a_unit_that_shows_them() {
+        let panel = |one: f64| {
+            let widths = vec![row(512, 2.0 * one, 800.0 * one), row(9, one, 300.0 * one)];
+            latency(&Facts { widths, ..Facts::default() }).unwrap()
+        };
+        let short = panel(0.003);
+        assert_eq!(short.y.label, "microseconds (log scale)");
+        assert_eq!(short.curves[0].points.iter().map(|p| p.y).collect::<Vec<_>>(), [6.0, 3.0]);
+        assert_eq!(panel(3.0).y.label, "milliseconds (log scale)");
+    }
 }

@@ -31,20 +31,13 @@ pub(super) fn figure(facts: &Facts) -> Figure {
         // `scratch` trains at some rungs only: a line would make up what lies between.
         let style = if 2 * cycles.len() < most { Style::Bars } else { Style::Line };
         let points = cycles.into_iter().filter_map(point).collect();
-        Curve { colour: facts.colour(&method), name: method, style, points }
+        Curve::new(method.clone(), facts.colour(&method), style, points)
     };
     let mut curves: Vec<Curve> = all.into_iter().map(curve).collect();
     curves.sort_by_key(|curve| curve.colour);
-    Figure {
-        name,
-        title: title.into(),
-        caption: "Mean over the batches of a cycle; means over the seeds with their 95 % interval."
-            .into(),
-        panels: vec![Panel {
-            title: String::new(),
-            x: Axis::new("cycle"),
-            y: Axis::positive("training loss"),
-            curves,
-        }],
-    }
+    let caption =
+        "Mean over the batches of a cycle; means over the seeds with their 95 % interval.";
+    let (x, y) = (Axis::new("cycle"), Axis::positive("training loss"));
+    let panels = vec![Panel { title: String::new(), x, y, curves }];
+    Figure { panels, ..Figure::left_out(name, title, caption) }
 }

@@ -17,15 +17,25 @@ const PUBLISHED: [usize; 4] = [5, 10, 15, 20];
 const WIDTHS: [f64; 5] = [PUBLISHED_WIDTH, 0.5, 1.0, 2.0, 5.0];
 const BINS: f64 = 40.0;
 
+/// A histogram of fewer entries shows nothing.
+const ENTRIES: usize = 20;
+
 /// Frequencies of the bins in some cycles, one panel a vector, of the first hidden layer.
 pub(super) fn figure(facts: &Facts) -> Figure {
     let (name, title) = ("measurements", "Where the measurements lie");
     let Some(first) = facts.rays.first() else {
-        return Figure::gap(name, title, super::rays::NONE);
+        return super::rays::none(facts, name, title);
     };
     let of_first = |rays: &&LayerRays| rays.method == first.method && rays.layer == first.layer;
-    let rays: Vec<&LayerRays> = facts.rays.iter().filter(of_first).collect();
+    let has_enough = |rays: &&LayerRays| rays.y.iter().all(|y| y.len() >= ENTRIES);
+    let rays: Vec<&LayerRays> = facts.rays.iter().filter(of_first).filter(has_enough).collect();
     let cycles: BTreeSet<usize> = rays.iter().map(|rays| rays.cycle).collect();
+    if cycles.is_empty() {
+        let reason = format!(
+            "No vector of measurements has {ENTRIES} entries: a histogram of fewer shows nothing."
+        );
+        return Figure::left_out(name, title, &reason);
+    }
     let shown: Vec<usize> = if PUBLISHED.iter().all(|cycle| cycles.contains(cycle)) {
         PUBLISHED.to_vec()
     } else {
@@ -44,8 +54,9 @@ pub(super) fn figure(facts: &Facts) -> Figure {
                 rays.iter().filter(|rays| rays.cycle == cycle).copied().collect();
             let vectors: Vec<&[f64]> =
                 of_cycle.iter().map(|rays| rays.y[place].as_slice()).collect();
-            let name = format!("sparsity {:.2}", of_cycle[0].sparsity);
-            Curve { name, colour, style: Style::Steps, points: frequencies(&vectors, width) }
+            let (neurons, entries) = (of_cycle[0].ray_sum.len(), vectors[0].len());
+            let name = format!("{neurons} neurons, {entries} entries");
+            Curve::new(name, colour, Style::Steps, frequencies(&vectors, width))
         };
         Panel {
             title: format!("{}, bins of width {width}", side.symbol()),
@@ -55,15 +66,14 @@ pub(super) fn figure(facts: &Facts) -> Figure {
         }
     };
     Figure {
-        name,
-        title: title.into(),
         caption: format!(
             "Fractions of the entries of a measurement vector that lie in bins within [−50, 50], as in Figure \
              4 of the paper (there in bins of width {PUBLISHED_WIDTH}), of {} in hidden layer {}: means over \
-             the seeds with their 95 % interval.",
+             the seeds with their 95 % interval. Vectors of fewer than {ENTRIES} entries are left out.",
             first.method, first.layer
         ),
         panels: Side::BOTH.into_iter().enumerate().map(panel).collect(),
+        ..Figure::left_out(name, title, "")
     }
 }
 
@@ -78,4 +88,28 @@ fn frequencies(vectors: &[&[f64]], width: f64) -> Vec<Point> {
         Some(Point::of(edge(bin, width), estimate))
     };
     (first.saturating_sub(1)..=last + 1).filter_map(point).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_of_few_entries_have_no_histogram() {
+        let rays = |cycle: usize, n: usize| {
+            let y = [(0..n).map(|i| i as f64 / 10.0).collect(), vec![0.5; n]];
+            let (method, ray_sum) = ("dtc".to_owned(), vec![1.0; 10 * n]);
+            LayerRays { method, seed: 0, layer: 0, cycle, sparsity: 0.1, y, ray_sum }
+        };
+        let of = |rays: Vec<LayerRays>| figure(&Facts { rays, ..Facts::default() });
+        let shown =
+            of([51, 30, 20, 19, 3, 1].into_iter().enumerate().map(|(c, n)| rays(c, n)).collect());
+        let names: Vec<&str> = shown.panels[0].curves.iter().map(|c| c.name.as_str()).collect();
+        let expected =
+            ["510 neurons, 51 entries", "300 neurons, 30 entries", "200 neurons, 20 entries"];
+        assert_eq!(names, expected);
+        let left_out = of(vec![rays(0, 19)]);
+        assert!(left_out.panels.is_empty() && !left_out.is_missing);
+        assert!(left_out.caption.contains("20 entries"), "{}", left_out.caption);
+    }
 }

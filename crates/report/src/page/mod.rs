@@ -1,16 +1,27 @@
 //! The page: every figure, table, verdict and setting in one file that needs no other.
 
+mod about;
 mod findings;
+mod missing;
+mod settings;
+mod sizes;
 mod tables;
+mod terms;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use self::about::{about, title};
 use self::findings::shows;
-use self::tables::{correlations, costs, differences, estimates, settings, table_1, ties};
+use self::missing::gaps;
+use self::settings::settings;
+use self::sizes::sizes;
+use self::tables::{correlations, costs, differences, estimates, table_1, ties};
+use self::terms::terms;
+use crate::ReportError;
 use crate::comparison::Measure;
 use crate::facts::Facts;
 use crate::figure::Figure;
-use crate::{Progress, ReportError};
+use crate::plot::{PHONE, SCREEN, svg};
 
 /// What is estimated and compared, and when it is measured.
 const MEASURES: [(Measure, &str); 2] = [
@@ -20,38 +31,41 @@ const MEASURES: [(Measure, &str); 2] = [
 
 const STYLE: &str = include_str!("../../../../assets/report/page.css");
 
-/// Sections of the page: anchor and heading.
-const SECTIONS: [(&str, &str); 7] = [
-    ("accuracy", "Accuracy"),
-    ("verdicts", "What can be told apart"),
-    ("rays", "Weight rays and measurements"),
-    ("entropy", "Gibbs entropy and its null"),
-    ("cost", "What it cost"),
-    ("training", "Training"),
-    ("settings", "Settings"),
-];
+/// A figure, drawn for a screen and for a phone; nothing in place of one without panels.
+pub(crate) type Drawings = Option<[String; 2]>;
 
-/// The page with its drawings, one a figure; nothing in the place of a figure that has a gap.
+/// The drawings of a figure.
+///
+/// # Errors
+/// It cannot be drawn.
+pub(crate) fn drawings(figure: &Figure) -> Result<Drawings, ReportError> {
+    let both = || -> Result<_, ReportError> { Ok([svg(figure, &SCREEN)?, svg(figure, &PHONE)?]) };
+    (!figure.panels.is_empty()).then(both).transpose()
+}
+
+/// A part of the page: anchor, heading, content.
+type Section = (&'static str, &'static str, Markup);
+
+/// The page with its drawings, one pair a figure.
 ///
 /// # Errors
 /// A figure of the page is not among them.
 pub(crate) fn page(
     facts: &Facts,
     figures: &[Figure],
-    drawings: &[Option<String>],
+    drawings: &[Drawings],
 ) -> Result<String, ReportError> {
     let figure = |name: &'static str| -> Result<Markup, ReportError> {
         let mut all = figures.iter().zip(drawings);
         let found = all.find(|(figure, _)| figure.name == name);
-        let (figure, drawing) = found.ok_or_else(|| ReportError::Figure {
+        let (figure, drawings) = found.ok_or_else(|| ReportError::Figure {
             figure: name,
             reason: "it was not made".into(),
         })?;
-        Ok(draw(figure, drawing.as_deref()))
+        Ok(draw(figure, drawings.as_ref()))
     };
+    let sections = sections(facts, figure)?;
     let title = title(facts);
-    let [accuracy, verdicts, rays, entropy, cost, training, set] =
-        SECTIONS.map(|(anchor, heading)| html! { h2 id=(anchor) { (heading) } });
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -65,21 +79,12 @@ pub(crate) fn page(
             body {
                 header {
                     h1 { (title) }
-                    (runs(facts))
-                    nav { @for (anchor, heading) in SECTIONS { a href={ "#" (anchor) } { (heading) } } }
+                    (about(facts))
+                    nav { @for (anchor, heading, _) in &sections { a href={ "#" (anchor) } { (heading) } } }
                 }
                 main {
-                    (gaps(facts))
-                    (shows(facts))
-                    (accuracy) (figure("accuracy_after_training")?)
-                    (figure("accuracy")?) (figure("accuracy_closeup")?)
-                    (estimates(facts)) (table_1(facts))
-                    (verdicts) (figure("differences")?) (differences(facts))
-                    (rays) (figure("weight_rays")?) (figure("measurements")?) (ties(facts))
-                    (entropy) (figure("gibbs_entropy")?) (correlations(facts))
-                    (cost) (figure("cost")?) (costs(facts))
-                    (training) (figure("loss")?)
-                    (set) (settings(facts))
+                    (gaps(facts, figures))
+                    @for (anchor, heading, content) in sections { h2 id=(anchor) { (heading) } (content) }
                 }
             }
         }
@@ -87,85 +92,63 @@ pub(crate) fn page(
     Ok(page.into_string())
 }
 
-fn title(facts: &Facts) -> String {
-    match (&facts.comparison, facts.runs.first()) {
-        (Some(comparison), Some(run)) => {
-            format!("{} on {}", comparison.methods.join(", "), run.data.name)
-        }
-        (None, Some(run)) => format!("A run on {} without a clip yet", run.data.name),
-        (_, None) => "The recorded run".into(),
-    }
+/// The sections that have something to show.
+fn sections(
+    facts: &Facts,
+    figure: impl Fn(&'static str) -> Result<Markup, ReportError>,
+) -> Result<Vec<Section>, ReportError> {
+    let is_alone = facts.comparison.as_ref().is_none_or(|comparison| comparison.methods.len() < 2);
+    // A run of one method begins with what it is for: how small the network can be.
+    let (before, after) =
+        if is_alone { (None, Some(shows(facts))) } else { (Some(shows(facts)), None) };
+    let accuracy = html! {
+        @if let Some(shows) = before { (shows) }
+        (figure("accuracy_after_training")?) (sizes(facts))
+        @if let Some(shows) = after { (shows) }
+        (figure("accuracy")?) (figure("accuracy_closeup")?)
+        (estimates(facts)) (table_1(facts))
+    };
+    let all = [
+        ("accuracy", "Accuracy against size", accuracy),
+        ("terms", "Methods and terms", terms(facts)),
+        (
+            "verdicts",
+            "What can be told apart",
+            html! { (figure("differences")?) (differences(facts)) },
+        ),
+        (
+            "rays",
+            "Weight rays and measurements",
+            html! { (figure("weight_rays")?) (figure("measurements")?) (ties(facts)) },
+        ),
+        (
+            "entropy",
+            "Gibbs entropy and its null",
+            html! { (figure("gibbs_entropy")?) (correlations(facts)) },
+        ),
+        ("cost", "What it cost", html! { (figure("cost")?) (costs(facts)) }),
+        ("training", "Training", figure("loss")?),
+        ("settings", "Settings", settings(facts)),
+    ];
+    Ok(all.into_iter().filter(|(_, _, content)| !content.0.is_empty()).collect())
 }
 
-fn runs(facts: &Facts) -> Markup {
+fn draw(figure: &Figure, drawings: Option<&[String; 2]>) -> Markup {
     html! {
-        @for run in &facts.runs {
-            p.soft {
-                code { (run.folder.display()) }
-                @if let Some(summary) = &run.summary {
-                    ": " (summary.outcome) " on " (summary.device) ", rayclip " (summary.version)
-                    @if let Some(progress) = &run.progress { (took(progress)) }
-                    "."
-                }
-            }
-        }
-    }
-}
-
-fn took(progress: &Progress) -> Markup {
-    html! {
-        ", training " (format!("{:.1}", progress.train_seconds)) " s, compressing "
-        (format!("{:.2}", progress.compress_seconds)) " s, in all "
-        (format!("{:.1}", progress.seconds)) " s"
-        @match &progress.energy {
-            Some(energy) => {
-                ", " (format!("{:.0}", energy.joules)) " J (" (energy.sources.join(", ")) ")"
-            }
-            None => ", energy not known: no counter of the machine could be read",
-        }
-        @match progress.resumed {
-            0 => {}
-            1 => ", resumed once from a checkpoint",
-            times => { ", resumed " (times) " times from a checkpoint" }
-        }
-    }
-}
-
-fn draw(figure: &Figure, drawing: Option<&str>) -> Markup {
-    html! {
-        @match drawing {
-            Some(svg) => {
+        @match drawings {
+            Some([screen, phone]) => {
                 figure id={ "figure-" (figure.name) } {
-                    div role="img" aria-label=(figure.title) { (PreEscaped(svg)) }
+                    div.screen role="img" aria-label=(figure.title) { (PreEscaped(screen)) }
+                    div.phone role="img" aria-label=(figure.title) { (PreEscaped(phone)) }
                     figcaption { (figure.caption) }
                 }
             }
-            None => {
-                div.gap id={ "figure-" (figure.name) } {
-                    b { (figure.title) ": not shown. " } (figure.caption)
+            None if !figure.caption.is_empty() => {
+                p.soft id={ "figure-" (figure.name) } {
+                    (figure.title) ": not shown. " (figure.caption)
                 }
             }
-        }
-    }
-}
-
-/// What is missing: in the page for as long as it is missing in the folder.
-fn gaps(facts: &Facts) -> Markup {
-    let missing = facts.comparison.iter().flat_map(|comparison| &comparison.missing);
-    let lines: Vec<Markup> = facts
-        .gaps
-        .iter()
-        .map(|gap| html! { code { (gap.path.display()) } ": " (gap.reason) })
-        .chain(missing.map(|text| html! { (text) }))
-        .collect();
-    html! {
-        @if !lines.is_empty() {
-            div.gap id="gaps" { b { "Not whole" } ul { @for line in lines { li { (line) } } } }
-        }
-        @for comparison in facts.comparison.iter().filter(|c| !c.differing.is_empty()) {
-            div.shows {
-                b { "The runs differ in" } ul { @for text in &comparison.differing { li { (text) } } }
-            }
+            None => {}
         }
     }
 }

@@ -5,7 +5,6 @@ use maud::{Markup, html};
 use super::MEASURES;
 use super::findings::same_vector;
 use crate::Estimate;
-use crate::comparable::flat_settings;
 use crate::cost::CostRow;
 use crate::cost::widths::WidthRow;
 use crate::entropy::PUBLISHED_WIDTH;
@@ -269,11 +268,11 @@ pub(super) fn costs(facts: &Facts) -> Markup {
     let widths = facts.widths.iter().filter(|row| row.cycle.is_none_or(|c| shown.contains(&c)));
     let costs = facts.costs.iter().filter(|row| shown.contains(&row.cycle));
     let batch = facts.widths.iter().find_map(|row| row.batch);
-    let batch = batch.map_or("ms a batch".into(), |images| format!("ms, {images} images"));
+    let batch = batch.map_or("time, a batch".into(), |images| format!("time, {images} images"));
     html! {
         h3 { "The networks" @if facts.runs.len() > 1 { ", as timed by the first run" } }
         div.wide { table {
-            (head(&names(&["neurons", "parameters", "bytes (f32)", "MACs an image", "ms, one image"], &[batch])))
+            (head(&names(&["neurons", "parameters", "bytes (f32)", "MACs an image", "time, one image"], &[batch])))
             tbody { @for row in widths { (width(row)) } }
         } }
         h3 { "Training them, until right after the clip" }
@@ -324,12 +323,30 @@ fn rounded(value: Option<f64>, digits: usize) -> Markup {
     }
 }
 
+/// Milliseconds, in a unit that shows them.
+fn time(milliseconds: Option<f64>) -> Markup {
+    html! {
+        @match milliseconds {
+            Some(value) => td data-value=(value) { (with_unit(value)) },
+            None => td { "–" },
+        }
+    }
+}
+
+fn with_unit(milliseconds: f64) -> String {
+    match milliseconds {
+        short if short < 0.1 => format!("{:.1} µs", 1e3 * short),
+        short if short < 1.0 => format!("{:.0} µs", 1e3 * short),
+        long => format!("{long:.2} ms"),
+    }
+}
+
 fn width(row: &WidthRow) -> Markup {
     html! {
         tr {
             td { (row.widths) }
             (count(row.parameters)) (count(row.bytes)) (count(row.macs))
-            (rounded(row.latency_ms, 3)) (rounded(row.batch_latency_ms, 3))
+            (time(row.latency_ms)) (time(row.batch_latency_ms))
         }
     }
 }
@@ -346,26 +363,13 @@ fn cost(row: &CostRow) -> Markup {
     }
 }
 
-pub(super) fn settings(facts: &Facts) -> Markup {
-    let all: Vec<_> = facts.runs.iter().map(flat_settings).collect();
-    let mut keys: Vec<&String> = all.iter().flat_map(|settings| settings.keys()).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    let folders: Vec<String> =
-        facts.runs.iter().map(|run| run.folder.display().to_string()).collect();
-    html! {
-        @if keys.is_empty() {
-            div.gap { "No settings could be read." }
-        } @else {
-            div.wide { table.settings {
-                (head(&names(&["key"], &folders)))
-                tbody { @for key in keys { tr {
-                    td { code { (key) } }
-                    @for settings in &all {
-                        td { (settings.get(key).map_or("–", String::as_str)) }
-                    }
-                } } }
-            } }
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_a_unit_that_shows_them() {
+        let times = [0.003_14, 0.25, 3.14, 250.0].map(with_unit);
+        assert_eq!(times, ["3.1 µs", "250 µs", "3.14 ms", "250.00 ms"]);
     }
 }

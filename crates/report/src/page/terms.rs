@@ -1,0 +1,148 @@
+//! The words of the page: a line for each method and each term that it shows.
+
+use maud::{Markup, html};
+
+use crate::facts::Facts;
+
+/// Terms of every page.
+const ALWAYS: [(&str, &str); 6] = [
+    ("neurons", "the hidden neurons of a network, of all its layers: its size"),
+    ("sparsity", "the fraction of the first hidden neurons that is gone"),
+    (
+        "clip",
+        "the neurons of a layer are ranked, the last tenth (or what compression.keep leaves) goes, and \
+              the network is rebuilt without them",
+    ),
+    ("right after the clip", "measured on the smaller network before it has trained on"),
+    (
+        "after the training that follows",
+        "measured when the smaller network has trained as many batches as \
+                                         lie between two clips: the network that one would use",
+    ),
+    (
+        "seed",
+        "the number that a network's first weights and the order of its images are drawn from; \
+              methods are compared seed by seed",
+    ),
+];
+
+/// Terms of pages with weight rays.
+const OF_RAYS: [(&str, &str); 5] = [
+    (
+        "y_prev, y_next",
+        "measurements: products of a random matrix with the sums of the weights that enter a \
+                        layer's neurons (y_prev) and of those that leave them (y_next)",
+    ),
+    (
+        "weight ray",
+        "the few cosine coefficients that explain a measurement, found by a sparse reconstruction \
+                    (LASSO)",
+    ),
+    ("ray sum", "the ray of y_prev plus that of y_next: what dtc ranks by"),
+    (
+        "Gibbs entropy",
+        "how evenly the entries of a measurement spread over the bins of a histogram, in bits",
+    ),
+    ("null", "what noise of the same size gives, which knows nothing of the network"),
+];
+
+/// What the first word of a method's name stands for.
+const METHODS: [(&str, &str); 9] = [
+    (
+        "dtc",
+        "Dual Tomographic Compression, the paper's method: clips the neurons with the smallest (or, as \
+             compression.clip says, largest) entries of the ray sum",
+    ),
+    ("magnitude", "ranks neurons by the sum of all their weights: the paper's baseline"),
+    ("l1", "ranks neurons by the sum of their absolute weights"),
+    ("l2", "ranks neurons by the norm of their incoming times that of their outgoing weights"),
+    (
+        "taylor",
+        "ranks neurons by how much the loss would change without them, to first order (Molchanov et \
+                al. 2017)",
+    ),
+    ("activation", "ranks neurons by their mean activation"),
+    (
+        "data-lasso",
+        "keeps the neurons that together reproduce the next layer's input, chosen by a LASSO (He et \
+                    al. 2017)",
+    ),
+    ("random", "clips neurons that are drawn at random: what any criterion has to beat"),
+    (
+        "scratch",
+        "ranks nothing: at some widths a fresh network of that width, trained from the beginning on as \
+                 many batches as the clipped ones had so far",
+    ),
+];
+
+/// What the other words of a name that begins with dtc stand for.
+const VARIANTS: [(&str, &str); 5] = [
+    ("neuron", "ranks the reconstructed sums, one a neuron"),
+    ("coefficient", "ranks the cosine coefficients, entry j taken for neuron j"),
+    ("signed", "measures the sum of a neuron's weights"),
+    ("l1", "measures the sum of their absolute values"),
+    ("l2", "measures the root of the sum of their squares"),
+];
+
+/// The methods that are shown, then the terms.
+pub(super) fn terms(facts: &Facts) -> Markup {
+    let methods = facts.comparison.iter().flat_map(|comparison| &comparison.methods);
+    let mut methods: Vec<&str> = methods.map(|name| without_folder(name)).collect();
+    if facts.runs.is_empty() {
+        methods.extend(crate::published::METHODS);
+    }
+    let mut known = std::collections::BTreeSet::new();
+    methods.retain(|name| known.insert(*name));
+    let has_rays = !facts.rays.is_empty() || facts.recorded.is_some();
+    let of_rays = OF_RAYS.iter().filter(|_| has_rays);
+    html! {
+        dl.terms {
+            @for name in methods {
+                @if let Some(text) = of_method(name) { dt { (name) } dd { (text) "." } }
+            }
+            @for (term, text) in ALWAYS.iter().chain(of_rays) { dt { (term) } dd { (text) "." } }
+        }
+    }
+}
+
+/// The name of a method that may stand with its run's folder.
+fn without_folder(name: &str) -> &str {
+    name.split_once(" (").map_or(name, |(method, _)| method)
+}
+
+/// What a method does; nothing of one that no version had.
+fn of_method(name: &str) -> Option<String> {
+    let known = |name: &str| METHODS.iter().find(|(method, _)| *method == name);
+    if let Some((_, text)) = known(name) {
+        return Some((*text).to_owned());
+    }
+    let variant = name.strip_prefix("dtc-")?;
+    let parts: Option<Vec<&str>> = variant
+        .split('-')
+        .map(|part| Some(VARIANTS.iter().find(|(word, _)| *word == part)?.1))
+        .collect();
+    Some(format!("a variant of dtc: {}", parts?.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_method_that_is_shown_has_its_line() {
+        for (name, part) in [
+            ("dtc", "Tomographic"),
+            (
+                "dtc-coefficient-l2",
+                "cosine coefficients, entry j taken for neuron j, measures the root",
+            ),
+            ("data-lasso", "LASSO"),
+            ("scratch", "fresh"),
+        ] {
+            let text = of_method(name).unwrap();
+            assert!(text.contains(part), "{name}: {text}");
+        }
+        assert_eq!(of_method("dtc-unknown"), None);
+        assert_eq!(without_folder("l2 (runs/a)"), "l2");
+    }
+}
