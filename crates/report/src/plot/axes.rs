@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use plotters::coord::ranged1d::{BoldPoints, Ranged};
+use plotters::coord::ranged1d::{BoldPoints, DefaultFormatting, KeyPointHint, Ranged};
 use plotters::coord::types::RangedCoordf64;
 
 use crate::figure::{Axis, Scale};
@@ -50,12 +50,41 @@ impl<'a> Ruler<'a> {
         place(self.axis.scale, value.clamp(least, most))
     }
 
+    /// The axis as the drawing library takes it.
+    pub(super) fn coordinate(&self) -> Coordinate {
+        Coordinate { places: RangedCoordf64::from(self.range.clone()), ticks: self.ticks.clone() }
+    }
+
     /// What a place is labelled with.
     pub(super) fn label(&self, place: f64) -> String {
         match self.axis.scale {
             Scale::Linear => short(place, &self.range),
             scale => plain(value(scale, place)),
         }
+    }
+}
+
+/// Places, of which some are labelled.
+pub(super) struct Coordinate {
+    places: RangedCoordf64,
+    ticks: Vec<f64>,
+}
+
+impl Ranged for Coordinate {
+    type FormatOption = DefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, place: &f64, pixels: (i32, i32)) -> i32 {
+        self.places.map(place, pixels)
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
+        // Lines between the labels are not drawn.
+        if hint.weight().allow_light_points() { vec![] } else { self.ticks.clone() }
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.places.range()
     }
 }
 

@@ -9,11 +9,9 @@ mod curves;
 mod legend;
 
 use plotters::coord::Shift;
-use plotters::coord::combinators::WithKeyPoints;
-use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
-use self::axes::Ruler;
+use self::axes::{Coordinate, Ruler};
 use self::compact::compact;
 use self::curves::{bars, draw_band, draw_curve, placed};
 use self::legend::{Entry, draw_entry, legend};
@@ -99,7 +97,6 @@ pub(crate) const GREY: usize = usize::MAX;
 /// The opacity by which [`compact`] knows a broken line: the backend would draw every dash by itself.
 const DASHED: f64 = 0.999;
 
-type Coordinate = WithKeyPoints<RangedCoordf64>;
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Coordinate, Coordinate>>;
 type Area<'b> = DrawingArea<SVGBackend<'b>, Shift>;
 type Drawn = Result<(), Box<dyn std::error::Error>>;
@@ -192,13 +189,12 @@ fn draw_panel(area: &Area<'_>, panel: &Panel, format: &Format) -> Drawn {
     let points = || panel.curves.iter().flat_map(|curve| &curve.points);
     let x = Ruler::of(&panel.x, points().map(|point| point.x), room, x_labels);
     let y = Ruler::of(&panel.y, heights_of(panel), 0.05, y_labels);
-    let coordinate = |axis: &Ruler<'_>| axis.range.clone().with_key_points(axis.ticks.clone());
     let mut builder = ChartBuilder::on(area);
     builder.margin(8).margin_right(16).x_label_area_size(x_area).y_label_area_size(y_area);
     if !panel.title.is_empty() {
         builder.caption(&panel.title, font(format.text + 0.5));
     }
-    let mut chart = builder.build_cartesian_2d(coordinate(&x), coordinate(&y))?;
+    let mut chart = builder.build_cartesian_2d(x.coordinate(), y.coordinate())?;
     chart
         .configure_mesh()
         .x_desc(&panel.x.label)
