@@ -53,7 +53,9 @@ fn draw(page: &mut Comparison, noise: &Noise, rng: &mut ChaCha8Rng) {
     let normal = |rng: &mut ChaCha8Rng| -> f64 { StandardNormal.sample(rng) };
     let (own, shared) = ((1.0 - noise.shared).sqrt(), noise.shared.sqrt());
     let mut of_network = vec![0.0; METHODS.len() * SEEDS];
-    of_network.iter_mut().for_each(|value| *value = shared * normal(rng));
+    for value in &mut of_network {
+        *value = shared * normal(rng);
+    }
     page.data.test = noise.images;
     for ((_, _, method), values) in &mut page.values {
         for (seed, value) in values {

@@ -46,7 +46,6 @@ pub fn ties(runs: &[Run], labels: impl Fn(&Run, &str) -> String) -> Vec<TiesRow>
             groups.entry(key).or_default().push(fraction);
         }
     }
-    type Group = ((usize, usize, usize, usize), Vec<f64>);
     let row = |((method, layer, cycle, neurons), fractions): Group| {
         let Estimate { n, mean, .. } = Estimate::of(&fractions)?;
         let least = fractions.iter().copied().fold(f64::INFINITY, f64::min);
@@ -56,6 +55,9 @@ pub fn ties(runs: &[Run], labels: impl Fn(&Run, &str) -> String) -> Vec<TiesRow>
     };
     groups.into_iter().filter_map(row).collect()
 }
+
+/// Method, layer, cycle and width, and the fractions of the seeds.
+type Group = ((usize, usize, usize, usize), Vec<f64>);
 
 /// The methods that leave neurons untold, in a sentence; nothing where none does.
 pub fn ties_sentence(rows: &[TiesRow]) -> Option<String> {

@@ -52,7 +52,9 @@ impl Operator for Lying {
     }
     fn apply_transposed(&self, v: &[f64], product: &mut [f64]) {
         self.0.apply_transposed(v, product);
-        product.iter_mut().for_each(|value| *value *= 0.5);
+        for value in &mut product {
+            *value *= 0.5;
+        }
     }
     fn select(&self, ids: &[usize], entries: &mut [f64]) {
         self.0.select(ids, entries);

@@ -1,6 +1,5 @@
 //! `rayclip reproduce`: the paper's methods with every preset, beside what was published.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;

@@ -27,7 +27,7 @@ pub(super) fn settings(facts: &Facts) -> Markup {
                 tbody { @for key in &keys { tr {
                     td { code { (key) } }
                     @for settings in &all {
-                        td { (settings.get(*key).map_or("–".into(), |value| value.to_string())) }
+                        td { (settings.get(*key).map_or("–".into(), ToString::to_string)) }
                     }
                 } } }
             } }

@@ -76,7 +76,7 @@ mod tests {
     fn only_what_is_named_is_kept_and_links_are_not_followed() {
         let parent = tempfile::tempdir().unwrap();
         let config = resolve(&Layers::default()).unwrap();
-        let run = RunDir::create(parent.path().join("run"), &config).unwrap();
+        let run = RunDir::create(&parent.path().join("run"), &config).unwrap();
         for name in ["n/a/1", "n/a/2", "n/b/1", "n/top", "n/.partial-x", "outside/1"] {
             let path = run.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
