@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use cs_solver::gaussian::numpy_standard_normal;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
@@ -138,13 +139,8 @@ fn the_bench_reports_every_algorithm() {
 #[test]
 fn what_is_written_is_what_was_certified() {
     let folder = tempfile::tempdir().unwrap();
-    let noise = |count: u64, seed: u64| -> Vec<f64> {
-        let hash =
-            |i: u64| (i * 2_654_435_761 + seed * 97).wrapping_mul(6_364_136_223_846_793_005) >> 40;
-        (0..count).map(|i| hash(i) as f64 / f64::from(1 << 23) - 1.0).collect()
-    };
     let (n, m) = (20, 120);
-    let (a, y) = (noise(20 * 120, 1), noise(40, 2));
+    let (a, y) = (numpy_standard_normal(n * m, 1), numpy_standard_normal(2 * n, 2));
     let path = folder.path().join("p.safetensors");
     write(&path, Dtype::F32, &[("a", &[n, m], &a), ("y", &[2, n], &y)]);
     for ratio in ["1e-3", "1e-9"] {

@@ -47,6 +47,10 @@ pub(crate) fn detectable(n: usize, significance: f64) -> Option<f64> {
     Some(high.0)
 }
 
+/// Densities below it, and normal probabilities beyond so many deviations, change no digit.
+const NEGLIGIBLE: f64 = 1e-18;
+const FAR: f64 = 8.5;
+
 /// Student's two-sided test of the mean of some values.
 struct Test {
     critical: f64,
@@ -76,7 +80,8 @@ impl Test {
                 if place == 0 || place == steps { 1.0 } else { 2.0 * (1 + place % 2) as f64 };
             (s, density(s) * weight * step / 3.0)
         };
-        Self { critical, points: (0..=steps).map(point).collect() }
+        let points = (0..=steps).map(point).filter(|(_, weight)| *weight > NEGLIGIBLE);
+        Self { critical, points: points.collect() }
     }
 
     /// The probability that |T| is above the critical value.
@@ -84,7 +89,11 @@ impl Test {
     /// T is (Z + δ) / S with a standard normal Z and S² = χ²/ν: for every S it is the normal probability of
     /// Z > c S − δ or Z < −c S − δ, and Simpson's rule takes the mean over S.
     fn power(&self, noncentrality: f64) -> f64 {
-        let beyond = |bound: f64| 0.5 * erfc(bound * std::f64::consts::FRAC_1_SQRT_2);
+        let beyond = |bound: f64| match bound {
+            bound if bound > FAR => 0.0,
+            bound if bound < -FAR => 1.0,
+            bound => 0.5 * erfc(bound * std::f64::consts::FRAC_1_SQRT_2),
+        };
         let at = |(s, weight): &(f64, f64)| {
             let bound = self.critical * s;
             weight * (beyond(bound - noncentrality) + beyond(bound + noncentrality))
