@@ -52,7 +52,7 @@ impl Operator for Lying {
     }
     fn apply_transposed(&self, v: &[f64], product: &mut [f64]) {
         self.0.apply_transposed(v, product);
-        for value in &mut product {
+        for value in product.iter_mut() {
             *value *= 0.5;
         }
     }
