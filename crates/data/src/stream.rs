@@ -98,9 +98,10 @@ mod tests {
             let bytes: Vec<u8> = values
                 .iter()
                 .flat_map(|value| {
-                    let mut bytes = match double {
-                        true => value.to_le_bytes().to_vec(),
-                        false => (*value as f32).to_le_bytes().to_vec(),
+                    let mut bytes = if double {
+                        value.to_le_bytes().to_vec()
+                    } else {
+                        (*value as f32).to_le_bytes().to_vec()
                     };
                     if big_endian {
                         bytes.reverse();
