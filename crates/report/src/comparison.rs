@@ -298,7 +298,7 @@ pub(crate) mod tests {
         let l2 = statistics.iter().find(of_l2).unwrap();
         assert_eq!((l2.n, l2.neurons, l2.sparsity), (5, 25, 0.75));
         // √(.7 · .3 / 10000)
-        assert!((l2.image_error.unwrap() - 0.004582575694955840).abs() < 1e-15);
+        assert!((l2.image_error.unwrap() - 0.00458257569495584).abs() < 1e-15);
     }
 
     #[test]

@@ -293,7 +293,9 @@ mod tests {
         let of = |images: usize| {
             // In f64 the three differences are not quite equal.
             let mut runs = [both("dtc", &[0.5, 0.2, 0.7]), both("l2", &[0.6, 0.3, 0.8])];
-            runs.iter_mut().for_each(|run| run.data.test = images);
+            for run in &mut runs {
+                run.data.test = images;
+            }
             Comparison::of(&runs).unwrap().family(0).swap_remove(0)
         };
         let unknown = of(0);

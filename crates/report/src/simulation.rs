@@ -53,7 +53,9 @@ fn draw(page: &mut Comparison, noise: &Noise, rng: &mut ChaCha8Rng) {
     let normal = |rng: &mut ChaCha8Rng| -> f64 { StandardNormal.sample(rng) };
     let (own, shared) = ((1.0 - noise.shared).sqrt(), noise.shared.sqrt());
     let mut of_network = vec![0.0; METHODS.len() * SEEDS];
-    of_network.iter_mut().for_each(|value| *value = shared * normal(rng));
+    for value in &mut of_network {
+        *value = shared * normal(rng);
+    }
     page.data.test = noise.images;
     for ((_, _, method), values) in &mut page.values {
         for (seed, value) in values {
@@ -84,7 +86,6 @@ fn rate(pages: usize, noise: &Noise, is_false: fn(&Difference) -> bool) -> f64 {
 #[test]
 fn one_page_in_twenty_with_a_false_finding_at_most() {
     let rate = rate(4000, &NOISE, Difference::is_found);
-    println!("4000 pages of equal methods: {rate} have a finding");
     // Not far below either: the intervals are no longer than they must be.
     assert!((0.02..=0.05).contains(&rate), "{rate}");
 }
@@ -98,7 +99,6 @@ fn so_it_is_where_accuracies_depend_have_outliers_or_are_coarse() {
         ("fifty images, hardly any spread", Noise { images: 50, deviation: 0.008, ..NOISE }),
     ] {
         let rate = rate(300, &noise, Difference::is_found);
-        println!("300 pages, {name}: {rate}");
         assert!(rate <= 0.05, "{name}: {rate}");
     }
 }
@@ -111,7 +111,6 @@ fn a_difference_of_the_margin_is_seldom_called_equal() {
     let is_false =
         |row: &Difference| row.within_margin == Some(true) || row.verdict == Some(Verdict::Higher);
     let rate = rate(1000, &noise, is_false);
-    println!("1000 pages of methods that differ by the margin: {rate}");
     // Two one-sided tests at 0.02 / k each, of which one can fail.
     assert!((0.005..=0.04).contains(&rate), "{rate}");
     // Where there is no difference, equality is found.
