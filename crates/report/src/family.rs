@@ -3,8 +3,8 @@
 //! A family is what a page shows: every other method minus the baseline, at every width that is shown, after
 //! training and right after the clip. Of its k comparisons each has the interval of the paired differences at
 //! the level 1 − 0.04 / k (Bonferroni), so that all k hold at once with 96 %, however they depend on each other.
-//! (The page's other verdicts, on entropies, have the fifth hundredth.) The verdict is read off that interval
-//! alone, and cannot contradict it:
+//! The remaining 1 % of a page is for its verdicts on entropies. The verdict is read off that interval alone, and
+//! cannot contradict it:
 //!
 //! ```text
 //! higher     0 < low                     equal      −margin < low ≤ 0 ≤ high < margin

@@ -47,7 +47,7 @@ impl Correct {
 ///
 /// `a_is` is 1 where the network of seed s classifies image i rightly, else 0. An image counts once, whatever
 /// number of seeds saw it: seeds on the same images are no further images. This is what the paired bootstrap
-/// over the images converges to; of one seed it is the standard error that belongs to McNemar's table.
+/// over the images converges to; of one seed it is the standard error that belongs to `McNemar`'s table.
 pub(crate) fn paired_error(pairs: &[(&Correct, &Correct)]) -> Option<f64> {
     let images = pairs.first()?.0.images;
     let mut sums = vec![0_i32; images];

@@ -32,6 +32,9 @@ pub struct TiesRow {
     pub most: f64,
 }
 
+/// Method, layer, cycle and width, and a fraction a seed.
+type Group = ((usize, usize, usize, usize), Vec<f64>);
+
 /// The ties of all methods that rank neurons, in the order of the runs; nothing of runs that did not count
 /// them.
 pub fn ties(runs: &[Run], labels: impl Fn(&Run, &str) -> String) -> Vec<TiesRow> {
