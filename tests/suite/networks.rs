@@ -71,8 +71,9 @@ impl Network {
                     }
                 }
             }
+            // Of equal ones, such as those of neurons that never fire, the first.
             let best = |scores: &Vec<f64>| {
-                (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b])).unwrap()
+                (0..scores.len()).rev().max_by(|a, b| scores[*a].total_cmp(&scores[*b])).unwrap()
             };
             scores.iter().map(best).collect()
         };

@@ -43,7 +43,8 @@ fn the_smallest_network_that_is_accurate_enough_is_written() {
     assert_eq!(network["parameters"].as_f64().unwrap(), smallest);
     let small = fs::read(folder.join("small.safetensors")).unwrap();
     let about = Network::read(&folder.join("small.safetensors")).about;
-    assert_eq!(about["accuracy_validation"], network["accuracy_validation"].to_string());
+    let validation: f64 = about["accuracy_validation"].parse().unwrap();
+    assert!((validation - network["accuracy_validation"].as_f64().unwrap()).abs() < 1e-12);
     let source = format!(
         "run/networks/{}_seed_{}/cycle_{:02}.safetensors",
         network["method"].as_str().unwrap(),
@@ -170,6 +171,6 @@ fn of_an_old_run_the_last_network_is_picked() {
     assert!(result.status.success(), "{stderr}");
     assert!(stderr.contains("the last network alone"), "{stderr}");
     assert!(fs::read(folder.join("old.safetensors")).unwrap() == newest);
-    let result = output(folder, &["pick", "run", "--neurons", "30", "--accuracy", "1"]);
+    let result = output(folder, &["pick", "run", "--neurons", "30", "--parameters", "1"]);
     assert_eq!(result.status.code(), Some(1));
 }

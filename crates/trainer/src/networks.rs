@@ -174,8 +174,8 @@ impl KeptNetwork {
             ("format", NETWORK_FORMAT.to_owned()),
             ("activation", "relu".to_owned()),
             ("normalisation", "(pixel / 255 - mean) / deviation".to_owned()),
-            ("mean", mean.to_string()),
-            ("deviation", deviation.to_string()),
+            ("mean", format!("{mean:?}")),
+            ("deviation", format!("{deviation:?}")),
             ("classes", format!("{classes:?}")),
             ("image_shape", format!("{image_shape:?}")),
             ("method", self.method.to_string()),
@@ -183,13 +183,13 @@ impl KeptNetwork {
             ("cycle", self.clip.map_or("start".to_owned(), |clip| clip.to_string())),
             ("widths", format!("{:?}", self.widths)),
             ("parameters", shape.parameters().to_string()),
-            ("accuracy_test", self.test.to_string()),
+            ("accuracy_test", format!("{:?}", self.test)),
             ("accuracy_of", accuracy.to_owned()),
             ("batch_log_softmax", batch_softmax.to_string()),
             ("batch_size", config.training.batch_size.to_string()),
         ];
         let validation =
-            self.validation.map(|accuracy| ("accuracy_validation", accuracy.to_string()));
+            self.validation.map(|accuracy| ("accuracy_validation", format!("{accuracy:?}")));
         let entries = entries.into_iter().chain(validation);
         entries.map(|(key, value)| (key.to_owned(), value)).collect()
     }

@@ -67,12 +67,10 @@ pub(crate) fn pick(args: &PickArgs) -> anyhow::Result<ExitCode> {
     output::result(&table(best).to_string());
     output::result(match chosen_on {
         "size" => "chosen by its size alone: its test accuracy is an unbiased estimate",
-        "validation" => {
-            "chosen by its accuracy on held-out images: its test accuracy is an unbiased estimate"
-        }
+        "validation" => "chosen on held-out images: its test accuracy is an unbiased estimate",
         _ => {
-            "chosen by its accuracy on the test images, for want of held-out ones (--validation): its test \
-             accuracy is not an unbiased estimate"
+            "chosen on the test images, as none were held out (--validation):\n\
+             its test accuracy is not an unbiased estimate"
         }
     });
     output::result(&format!("written to {}", file.display()));
