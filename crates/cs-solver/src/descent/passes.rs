@@ -1,10 +1,5 @@
 //! Passes over the columns of a working set.
 
-#![expect(
-    clippy::inline_always,
-    reason = "what is not inlined is not compiled for the vector unit"
-)]
-
 use super::extrapolation::Extrapolation;
 use crate::certificate::{feasible_scale, relative_gap};
 use crate::operator::Operator;

@@ -102,7 +102,9 @@ fn formed_norms<A: Operator + ?Sized>(a: &A, exponent: i32) -> Vec<f64> {
 /// By `2^exponent`.
 fn divide(values: &mut [f64], exponent: i32) {
     if exponent != 0 {
-        values.iter_mut().for_each(|value| *value = times_power_of_two(*value, -exponent));
+        for value in values {
+            *value = times_power_of_two(*value, -exponent);
+        }
     }
 }
 
