@@ -106,14 +106,14 @@ impl Problem {
         let a_group = self.columns_per_group();
         let columns: Vec<Column<'_>> =
             (0..self.groups()).flat_map(|group| self.group(group)).collect();
-        let certified = |(place, column): (usize, &Column<'_>)| {
-            let [x, nu] = [(x, m), (nu, n)].map(|(all, length)| &all[place * length..][..length]);
-            let Start { x, nu } = Start::of(x, nu, column.units);
+        let certified = |place: usize| {
+            let (column, a) = (&columns[place], self.operators()[place / a_group].as_ref());
+            let x = &x[place * m..(place + 1) * m];
+            let Start { x, nu } = Start::of(x, &nu[place * n..(place + 1) * n], column.units);
             let answer = Answer { x, nu, iterations: 0, flops: 0.0, status: Status::Missed };
-            let a = self.operators()[place / a_group].as_ref();
             Solution::checked(a, column, answer, tolerance)
         };
-        let columns = columns.par_iter().enumerate().map(certified).collect();
+        let columns = (0..columns.len()).into_par_iter().map(certified).collect();
         Ok(Solutions { columns, algorithm: Algorithm::Auto })
     }
 

@@ -102,7 +102,7 @@ fn formed_norms<A: Operator + ?Sized>(a: &A, exponent: i32) -> Vec<f64> {
 /// By `2^exponent`.
 fn divide(values: &mut [f64], exponent: i32) {
     if exponent != 0 {
-        for value in values.iter_mut() {
+        for value in values {
             *value = times_power_of_two(*value, -exponent);
         }
     }
