@@ -122,7 +122,7 @@ fn every_wrong_value_is_answered_with_the_flag_and_what_is_allowed() {
             assert!(message.contains(part), "{arguments:?}: no `{part}` in {message}");
         }
         assert_eq!(message.matches("error:").count(), 1, "{message}");
-        assert!(!message.contains("--preset"), "{message}");
+        assert!(!message.contains("--preset") && !message.contains("--replicas"), "{message}");
     }
 }
 

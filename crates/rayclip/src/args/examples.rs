@@ -15,7 +15,7 @@ Examples:
 
 pub(crate) const COMPARE: &str = "\
 Examples:
-  rayclip compare --methods dtc,magnitude,scratch --seeds 0..10 --baseline scratch
+  rayclip compare --methods dtc,scratch --seeds 0..10 --baseline scratch
   rayclip compare runs/a runs/b --baseline dtc
   rayclip compare --methods dtc,dtc-coefficient --seeds 0..5 --json";
 

@@ -19,7 +19,7 @@ pub(crate) fn try_parse() -> Result<Cli, Error> {
 
 fn try_parse_from(words: &[OsString]) -> Result<Cli, Error> {
     Cli::try_parse_from(words).map_err(|error| match error.kind() {
-        ErrorKind::UnknownArgument => with_right_tip(error, &command_of(words)),
+        ErrorKind::UnknownArgument => with_right_tip(error, command_of(words)),
         _ => error,
     })
 }
@@ -27,6 +27,7 @@ fn try_parse_from(words: &[OsString]) -> Result<Cli, Error> {
 /// The command that the words name.
 fn command_of(words: &[OsString]) -> Command {
     let mut command = Cli::command();
+    command.build();
     for word in words.iter().skip(1) {
         let Some(sub) = command.find_subcommand(word) else { break };
         command = sub.clone();
@@ -36,13 +37,16 @@ fn command_of(words: &[OsString]) -> Command {
 
 /// In place of the tip of clap, which finds `--preset` like `--epochs`: a key of the configuration of that
 /// name, or else a flag that is alike.
-fn with_right_tip(mut error: Error, command: &Command) -> Error {
+fn with_right_tip(mut error: Error, mut command: Command) -> Error {
     let Some(ContextValue::String(unknown)) = error.remove(ContextKind::InvalidArg) else {
         return error;
     };
+    let usage = command.render_usage();
     let asked = unknown.trim_start_matches('-');
     let flags: Vec<&str> = command.get_arguments().filter_map(clap::Arg::get_long).collect();
     error.remove(ContextKind::SuggestedArg);
+    // Its usage shows the flag of the tip.
+    error.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
     let of_key = if flags.contains(&"set") { key_tip(asked) } else { None };
     if let Some(tip) = of_key {
         let tip = ContextValue::StyledStrs(vec![StyledStr::from(tip)]);
@@ -83,7 +87,9 @@ mod tests {
     #[test]
     fn an_unknown_flag_gets_the_right_tip_or_none() {
         let epochs = message("rayclip run --epochs 3");
-        assert!(epochs.contains("training.batches_per_cycle") && !epochs.contains("--preset"));
+        assert!(epochs.contains("training.batches_per_cycle"), "{epochs}");
+        assert!(epochs.contains("Usage: rayclip run [OPTIONS]"), "{epochs}");
+        assert!(!epochs.contains("--preset") && !epochs.contains("--replicas"), "{epochs}");
         let rate = message("rayclip run --learning-rate 3");
         assert!(rate.contains("--set training.learning_rate=VALUE"), "{rate}");
         let near = message("rayclip compare --method dtc");

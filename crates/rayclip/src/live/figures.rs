@@ -152,7 +152,7 @@ pub(super) fn draw_rays(live: &Live, frame: &mut Frame<'_>, area: Rect) {
     let Some(rays) = live.rays.first().filter(|rays| !rays.ray_sum.is_empty()) else {
         let block = Block::bordered().title("weight rays");
         frame.render_widget(
-            Paragraph::new("no rays yet, or a method without").dim().block(block),
+            Paragraph::new("none yet, or a method without").dim().block(block),
             area,
         );
         return;

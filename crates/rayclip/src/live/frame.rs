@@ -158,29 +158,32 @@ mod tests {
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
     use rayclip_trainer::RunDir;
-    use rayclip_trainer::presets::{Layers, resolve};
+    use rayclip_trainer::presets::{Layers, Setting, resolve};
 
     use super::*;
 
     /// A run that has clipped once, in a folder with a long name.
     fn live(parent: &Path) -> Live {
         let folder = parent.join("a-folder-with-a-name-that-is-longer-than-a-line");
-        let config = resolve(&Layers::default()).unwrap();
+        let settings = vec![Setting::parse("compression.methods=['magnitude']").unwrap()];
+        let config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
         drop(RunDir::create(&folder, &config).unwrap());
         let header = fs::read_to_string(folder.join("cycles.csv")).unwrap();
         let value = |name: &str| match name {
-            "method" => "dtc",
+            "method" => "magnitude",
             "width_before" => "512",
             "width_after" => "460",
-            "solver" => "homotopy",
-            "solver_status" => "converged",
+            name if name.starts_with("solver") => "",
             name if name.starts_with("accuracy") => "0.9123",
             name if name.starts_with("validation") => "",
             "sparsity" | "train_loss" => "0.1",
+            "parameters" | "at_once" => "1",
             _ => "0",
         };
         let row: Vec<&str> = header.trim().split(',').map(value).collect();
         fs::write(folder.join("cycles.csv"), format!("{header}{}\n", row.join(","))).unwrap();
+        let timings = "replica,cycle,train_seconds,compress_seconds,joules\n0,0,1,1,\n";
+        fs::write(folder.join("timings.csv"), timings).unwrap();
         let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
         let progress = format!(
             r#"{{"cycle": 1, "widths": [460], "batches_done": 250, "batches": 7000, "updated": {now}, "resumed": 0,
@@ -211,7 +214,7 @@ mod tests {
         let picture = picture(&live, (40, 12), true);
         for part in [
             "longer-than-a-line  running",
-            "━ dtc  digits on flex",
+            "━ magnitude  digits on flex",
             "250/7000 batches",
             "• after clip 0.9123 ━ trained 0.9123",
             "neurons: first 512, now 460, end 9",
@@ -228,7 +231,7 @@ mod tests {
         let watched = picture(&live, (80, 24), true);
         let ladder = "neurons: 512 at first, 460 now, 9 at the end";
         let title = "accuracy: • after clip 0.9123 ━ trained 0.9123";
-        for part in [ladder, title, "weight rays", "q closes this view; the run continues"] {
+        for part in [ladder, title, "a method without", "q closes this view; the run continues"] {
             assert!(watched.contains(part), "no `{part}` in\n{watched}");
         }
         assert!(!picture(&live, (80, 24), false).contains("closes"));

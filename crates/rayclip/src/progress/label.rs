@@ -16,9 +16,11 @@ pub(super) fn chunk(
     let seeds = seeds(replicas, config);
     if rung.is_some() {
         let rows = chunks.scratch_clips.len();
-        return format!(
-            "scratch: {which}{seeds}; rows at {rows} of the {clips} clips only (compression.scratch_at)"
-        );
+        let line = format!("scratch: {which}{seeds}; rows at {rows} of the {clips} clips only");
+        let long = format!("{line} (compression.scratch_at)");
+        let short = format!("scratch: rows at {rows} of {clips} clips only");
+        let texts = [long, line].into_iter().find(|text| text.chars().count() <= room);
+        return texts.unwrap_or(short);
     }
     let methods: BTreeSet<String> = replicas.iter().map(|r| r.method.to_string()).collect();
     let in_order = config.compression.methods.iter().map(ToString::to_string);
@@ -102,6 +104,8 @@ mod tests {
             scratch,
             "scratch: seeds 0–3; rows at 3 of the 34 clips only (compression.scratch_at)"
         );
+        let narrow = chunk((0, Some(1)), &replicas[8..], about, 40);
+        assert_eq!(narrow, "scratch: rows at 3 of 34 clips only");
         assert_eq!(
             whole(&config, &chunks, 34, 17_000),
             "whole: 3 methods × 4 seeds in 3 chunks, 512 → 9 neurons in 34 clips, 17000 batches"
