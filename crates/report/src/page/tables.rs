@@ -369,7 +369,7 @@ mod tests {
 
     #[test]
     fn times_have_a_unit_that_shows_them() {
-        let times = [0.003_14, 0.25, 3.25, 250.0].map(with_unit);
+        let times = [0.003_12, 0.25, 3.25, 250.0].map(with_unit);
         assert_eq!(times, ["3.1 µs", "250 µs", "3.25 ms", "250.00 ms"]);
     }
 }
