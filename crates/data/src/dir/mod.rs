@@ -147,7 +147,7 @@ impl Dir {
     pub fn create_anew(&self, name: impl AsRef<Path>) -> io::Result<File> {
         let (folder, name) = self.place(name.as_ref(), true)?;
         match folder.remove_file(&name) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
             _ => folder.create_new(&name),
         }
     }

@@ -170,12 +170,11 @@ impl RunDir {
         let is_missing = summary.is_none();
         match summary.and_then(|bytes| serde_json::from_slice::<Ended>(&bytes).ok()) {
             Some(Ended { outcome: Outcome::Finished }) => Ok(Found::Finished),
-            Some(_) => Ok(Found::Unfinished),
             None if finished::would_be_undone(path)? => {
                 let reason = if is_missing { "is missing" } else { "is damaged" };
                 Err(TrainerError::WouldBeUndone { path: path.join(SUMMARY), reason })
             }
-            None => Ok(Found::Unfinished),
+            _ => Ok(Found::Unfinished),
         }
     }
 
@@ -296,6 +295,8 @@ fn io(action: &'static str, path: &Path, source: std::io::Error) -> TrainerError
 
 #[cfg(test)]
 mod tests {
+    use rayclip_data::PARTIAL;
+
     use super::*;
     use crate::presets::{Layers, resolve};
 
