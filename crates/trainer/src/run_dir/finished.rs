@@ -173,6 +173,6 @@ pub(super) fn would_be_undone(path: &Path) -> Result<bool, TrainerError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
         rows => rows.map_err(|source| io("read", &path.join("cycles.csv"), source))?,
     };
-    // Behind the header and the end of the last line.
-    Ok(rows.split(|byte| *byte == b'\n').count() > 2)
+    // The first line is the header.
+    Ok(rows.split(|byte| *byte == b'\n').nth(1).is_some_and(|row| !row.is_empty()))
 }
