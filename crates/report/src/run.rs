@@ -85,8 +85,7 @@ impl Run {
             parameters_before: None,
             data: Data {
                 name: string(&config, "data", "source")
-                    .map(|name| plain(&name))
-                    .unwrap_or_else(|| "unknown data".into()),
+                    .map_or_else(|| "unknown data".into(), |name| plain(&name)),
                 digest: String::new(),
                 test: 0,
                 validation: 0,
