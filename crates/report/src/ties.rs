@@ -59,9 +59,6 @@ pub fn ties(runs: &[Run], labels: impl Fn(&Run, &str) -> String) -> Vec<TiesRow>
     groups.into_iter().filter_map(row).collect()
 }
 
-/// Method, layer, cycle and width, and the fractions of the seeds.
-type Group = ((usize, usize, usize, usize), Vec<f64>);
-
 /// The methods that leave neurons untold, in a sentence; nothing where none does.
 pub fn ties_sentence(rows: &[TiesRow]) -> Option<String> {
     let mut parts: Vec<(&str, f64, f64)> = vec![];
