@@ -104,10 +104,11 @@ impl Progress {
         }
         // What is wide takes what is left, and is cut there.
         let bar = match output::columns() {
-            70.. => "{prefix:>8} {bar:20} ",
+            70.. => "{bar:20} ",
             50.. => "{bar:10} ",
             _ => "",
         };
+        let unit = if output::columns() < 50 { "" } else { unit };
         let template = format!("{bar}{{pos}}/{{len}} {unit}{{wide_msg}}");
         let style = ProgressStyle::with_template(&template)
             .unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -144,7 +145,8 @@ impl Progress {
         let now = Instant::now();
         match self.mode {
             Mode::Lines => {
-                self.note(&label::whole(&self.config, chunks, clips, batches));
+                let whole = label::whole(&self.config, chunks, clips, batches);
+                rows::wrap(&whole, output::columns()).iter().for_each(|line| self.note(line));
                 rows.heading().iter().for_each(|line| self.line(line));
             }
             Mode::Json => {
@@ -216,7 +218,8 @@ impl Progress {
             let left = begun.estimate.left(now);
             let left = left.map(|left| format!(", {}", span(left))).unwrap_or_default();
             let (clips, widths) = (begun.clips, rows::shown_widths(widths));
-            self.training.set_message(format!(", cycle {cycle}/{clips}, {widths} neurons{left}"));
+            // What does not fit is cut off: the widths, before the time that is left.
+            self.training.set_message(format!("{left}, cycle {cycle}/{clips}, {widths} neurons"));
         }
         if now.duration_since(begun.pulsed) >= PULSE {
             begun.pulsed = now;
