@@ -34,6 +34,12 @@ Examples:
   rayclip report runs/a
   rayclip report runs/a runs/b --baseline dtc --out page";
 
+pub(crate) const PICK: &str = "\
+Examples:
+  rayclip pick runs/a --accuracy 0.98
+  rayclip pick runs/a --max-drop 0.01 --method dtc --out small.safetensors
+  rayclip pick runs/a --neurons 57 --seed 0 --json";
+
 pub(crate) const WATCH: &str = "\
 Examples:
   rayclip watch runs/a

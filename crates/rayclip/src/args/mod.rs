@@ -55,6 +55,7 @@ pub(crate) enum Command {
     #[command(after_help = examples::REPORT)]
     Report(ReportArgs),
     /// Write one network of a run: the smallest that is accurate enough, or the largest of a size
+    #[command(after_help = examples::PICK)]
     Pick(PickArgs),
     /// Show a run in the terminal, while it goes on or after
     #[command(after_help = examples::WATCH)]

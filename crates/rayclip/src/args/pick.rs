@@ -23,16 +23,16 @@ pub(crate) struct PickArgs {
     #[arg(long, value_name = "COUNT", value_parser = super::at_least_one)]
     pub(crate) parameters: Option<usize>,
     /// Among the networks of this method alone
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = super::METHODS, hide_possible_values = true)]
     pub(crate) method: Option<String>,
     /// Among the networks of this seed alone
-    #[arg(long, value_name = "SEED")]
+    #[arg(long, value_name = "SEED", value_parser = super::seed, allow_negative_numbers = true)]
     pub(crate) seed: Option<u64>,
     /// File to write [default: one here that is named by method, seed and neurons]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) out: Option<PathBuf>,
     /// Print one JSON object on stdout
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }
 
