@@ -146,7 +146,9 @@ impl Progress {
         match self.mode {
             Mode::Lines => {
                 let whole = label::whole(&self.config, chunks, clips, batches);
-                rows::wrap(&whole, output::columns()).iter().for_each(|line| self.note(line));
+                for line in rows::wrap(&whole, output::columns()) {
+                    self.note(&line);
+                }
                 rows.heading().iter().for_each(|line| self.line(line));
             }
             Mode::Json => {
