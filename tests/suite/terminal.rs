@@ -169,8 +169,9 @@ fn lines_of_json_are_those_of_the_schema() {
     "sweep".clone_into(&mut sweep[0]);
     sweep.insert(1, "grid.toml".into());
     let methods = ["--methods", "dtc,scratch", "--seeds", "0..2", "--json"];
-    let commands: [(Vec<String>, &[&str]); 8] = [
+    let commands: [(Vec<String>, &[&str]); 9] = [
         (small_run(&data, &["--out", "run", "--json"]), &["started", "chunk", "cycle", "finished"]),
+        (own(&["pick", "run", "--neurons", "1000", "--json"]), &["picked"]),
         (small_compare(&data, "compared", &methods), &["statistic", "difference"]),
         (own(&["compare", "compared", "run", "--json"]), &["statistic", "difference"]),
         (sweep, &["cell", "result"]),
@@ -182,7 +183,7 @@ fn lines_of_json_are_those_of_the_schema() {
                 "--lambda",
                 "0.3",
                 "--check",
-                "solution.safetensors",
+                "p.solution.safetensors",
                 "--json",
             ]),
             &[],

@@ -214,7 +214,7 @@ mod tests {
         let picture = picture(&live, (40, 12), true);
         for part in [
             "longer-than-a-line  running",
-            "━ magnitude  digits on flex",
+            "━ magnitude  synthetic digits on flex",
             "250/7000 batches",
             "• after clip 0.9123 ━ trained 0.9123",
             "neurons: first 512, now 460, end 9",

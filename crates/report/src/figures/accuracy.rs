@@ -247,9 +247,9 @@ mod tests {
                 .take(35)
                 .collect();
         let figure = closeup(&facts(&paper));
-        assert!(figure.title.ends_with("of 100 neurons and fewer"), "{}", figure.title);
+        assert!(figure.title.ends_with("of 102 neurons and fewer"), "{}", figure.title);
         let sizes = figure.panels[0].curves.iter().flat_map(|curve| &curve.points);
-        assert!(sizes.clone().count() > 20 && sizes.clone().all(|point| point.x <= 100.0));
+        assert!(sizes.clone().count() > 20 && sizes.clone().all(|point| point.x <= 102.0));
         // A ladder that never comes to a fifth of its neurons has a close-up of its lower half.
         let short = closeup(&facts(&[24, 21, 18, 16, 14, 12, 10, 9, 8]));
         assert!(short.title.ends_with("of 14 neurons and fewer"), "{}", short.title);
