@@ -140,8 +140,8 @@ fn the_files_of_a_comparison_hold_what_it_prints() {
     let stdout = succeed(folder.path(), &small_compare(&data, "run", &own));
     assert!(stdout.contains("− dtc") && stdout.contains("of 6 comparisons with dtc, "), "{stdout}");
     // What one would use comes first; scratch is nothing to compare a damaged network with.
-    let after_training = stdout.find("test accuracy after the training that follows").unwrap();
-    let after_clip = stdout.find("test accuracy right after the clip").unwrap();
+    let after_training = stdout.find(" after the training that follows, ").unwrap();
+    let after_clip = stdout.find(" right after the clip, ").unwrap();
     assert!(after_training < after_clip, "{stdout}");
     assert!(stdout[after_clip..].contains("of 3 comparisons with dtc, "), "{stdout}");
     assert!(stdout.contains("hold for all 9 comparisons with dtc at once"), "{stdout}");
@@ -256,7 +256,11 @@ fn what_cannot_be_compared_is_refused_by_name() {
     let message = |second: &str| refused(folder.path(), &["compare", "first", second]);
     assert!(message("narrow").contains("ladders differ: [40] neurons"), "{}", message("narrow"));
     assert!(message("faster").contains("[36] neurons after clip 0"), "{}", message("faster"));
-    assert!(message("nowhere").contains("nowhere is not a finished run"), "{}", message("nowhere"));
+    assert!(
+        message("nowhere").contains("nowhere is not the folder of a run"),
+        "{}",
+        message("nowhere")
+    );
     let output = output(folder.path(), &["compare", "first", "lambda"]);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.contains("compression.lambda: 0.3 | 0.5"), "{stderr}");

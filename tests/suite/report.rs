@@ -274,7 +274,7 @@ fn a_stranger_learns_from_the_page_what_was_done() {
         "600 images to train on, 200 to test; 8 × 8 pixels, 10 classes; SHA-256",
         "IDX files of the folder ",
         "networks by 3 methods, with up to 3 seeds each, and made them smaller",
-        "clip by clip, from 60 hidden neurons to 9.",
+        "clip by clip, from 60 hidden neurons to 10.",
         "<dt>dtc</dt><dd>Dual Tomographic Compression",
         "<dt>random</dt>",
         "<dt>scratch</dt>",
@@ -319,7 +319,7 @@ fn the_command_of_the_page_repeats_the_run() {
 #[test]
 fn a_run_of_one_method_begins_with_accuracy_against_size_and_built_in_digits_are_synthetic() {
     let folder = tempfile::tempdir().unwrap();
-    let quick = ["run", "--hidden", "24", "--device", "flex", "--out", "run"];
+    let quick = ["run", "--hidden", "40", "--device", "flex", "--out", "run"];
     let few = ["--set", "training.batches_per_cycle=2", "--set", "training.batch_size=64"];
     let stdout = succeed(folder.path(), &[&quick[..], &few].concat());
     assert!(stdout.contains("test accuracy on synthetic digits"), "{stdout}");
@@ -334,6 +334,6 @@ fn a_run_of_one_method_begins_with_accuracy_against_size_and_built_in_digits_are
                  <figure id=\"figure-accuracy_after_training\">";
     assert!(main.starts_with(first), "{}", &main[..200]);
     assert!(!page.contains("What can be told apart"));
-    // Twenty-four neurons never come to a fifth of them; the close-up has the lower half.
-    assert!(page.contains("a close-up of 14 neurons and fewer"));
+    // Forty neurons never come to a fifth of them; the close-up has the lower half.
+    assert!(page.contains("a close-up of 19 neurons and fewer"));
 }
