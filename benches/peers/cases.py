@@ -17,13 +17,16 @@ def main() -> None:
     parser.add_argument("--out", required=True, type=Path, help="folder for the cases")
     parser.add_argument("--sizes", nargs="*", default=[], help="m x n x columns, as 512x51x64")
     parser.add_argument("--rays", type=Path, help="rays.safetensors of the recorded run")
+    parser.add_argument("--ratio", type=float, help="lambda as a fraction of the largest 2 |A'y|")
     arguments = parser.parse_args()
     for size in arguments.sizes:
         m, n, columns = (int(part) for part in size.split("x"))
-        write(arguments.out / f"{size}.safetensors", *gaussian_dct(m, n, columns))
+        a, y = gaussian_dct(m, n, columns)
+        lam = LAMBDA if arguments.ratio is None else arguments.ratio * 2 * np.abs(y @ a).max()
+        write(arguments.out / f"{size}.safetensors", a, y, lam)
     if arguments.rays:
         for name, a, y in recorded(arguments.rays):
-            write(arguments.out / f"rays-{name}.safetensors", a, y)
+            write(arguments.out / f"rays-{name}.safetensors", a, y, LAMBDA)
 
 
 def gaussian_dct(m: int, n: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
@@ -44,9 +47,9 @@ def recorded(path: Path) -> list[tuple[str, np.ndarray, np.ndarray]]:
     ]
 
 
-def write(path: Path, a: np.ndarray, y: np.ndarray) -> None:
+def write(path: Path, a: np.ndarray, y: np.ndarray, lam: float) -> None:
     """Writes one case."""
-    tensors = {"a": a, "y": y, "lambda": np.array([LAMBDA])}
+    tensors = {"a": a, "y": y, "lambda": np.array([lam])}
     save_file({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, path)
 
 

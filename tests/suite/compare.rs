@@ -138,10 +138,14 @@ fn the_files_of_a_comparison_hold_what_it_prints() {
     let data = small_data(folder.path());
     let own = ["--methods", "dtc,random,scratch", "--seeds", "0..4"];
     let stdout = succeed(folder.path(), &small_compare(&data, "run", &own));
-    assert!(
-        stdout.contains("random − dtc") && stdout.contains("comparisons with dtc can be told"),
-        "{stdout}"
-    );
+    assert!(stdout.contains("− dtc") && stdout.contains("of 6 comparisons with dtc, "), "{stdout}");
+    // What one would use comes first; scratch is nothing to compare a damaged network with.
+    let after_training = stdout.find(" after the training that follows, ").unwrap();
+    let after_clip = stdout.find(" right after the clip, ").unwrap();
+    assert!(after_training < after_clip, "{stdout}");
+    assert!(stdout[after_clip..].contains("of 3 comparisons with dtc, "), "{stdout}");
+    assert!(stdout.contains("hold for all 9 comparisons with dtc at once"), "{stdout}");
+    assert!(stdout.contains("test images alone give an accuracy a standard error"), "{stdout}");
     let run = folder.path().join("run");
     let table = |name: &str| -> Vec<BTreeMap<String, String>> {
         let rows = csv::Reader::from_path(run.join(name)).unwrap().into_deserialize();
@@ -163,7 +167,8 @@ fn the_files_of_a_comparison_hold_what_it_prints() {
     }
     // Two measures of two methods at 11 clips, and of scratch at three.
     assert_eq!(statistics.len(), 2 * (2 * 11 + 3));
-    assert_eq!(table("differences.csv").len(), 2 * 2 * (11 + 2 * 3));
+    // After training both with each other and with scratch, right after the clip with each other alone.
+    assert_eq!(table("differences.csv").len(), 2 * (11 + 2 * 3) + 2 * 11);
     for name in ["cycles", "statistics", "differences"] {
         let arrow = fs::read(run.join(name).with_extension("arrow")).unwrap();
         assert!(arrow.starts_with(b"ARROW1"), "{name}");
@@ -222,11 +227,11 @@ fn what_cannot_be_compared_is_refused_by_name() {
     for (flags, parts) in [
         (&["--seeds", "5..5"][..], &["--seeds", "no seed"][..]),
         (&["--seeds", "many"], &["--seeds", "0..20"]),
-        (&["--methods", "dtc,dtcc"], &["compression.methods[1]", "dtcc", "data-lasso"]),
+        (&["--methods", "dtc,dtcc"], &["--methods", "dtcc", "data-lasso"]),
         (&["--methods", "dtc,dtc"], &["dtc is named twice"]),
         (&["--baseline", "l2"], &["--baseline l2", "magnitude"]),
         (&["--at-once", "0"], &["--at-once", "at least 1"]),
-        (&["--validation", "1.5"], &["data.validation", "below 1"]),
+        (&["--validation", "1.5"], &["--validation", "below 1"]),
         (
             &["--methods", "scratch", "--set", "compression.scratch_at=[77]"],
             &["scratch_at", "77", "ladder"],
@@ -251,11 +256,15 @@ fn what_cannot_be_compared_is_refused_by_name() {
     let message = |second: &str| refused(folder.path(), &["compare", "first", second]);
     assert!(message("narrow").contains("ladders differ: [40] neurons"), "{}", message("narrow"));
     assert!(message("faster").contains("[36] neurons after clip 0"), "{}", message("faster"));
-    assert!(message("nowhere").contains("nowhere is not a finished run"), "{}", message("nowhere"));
+    assert!(
+        message("nowhere").contains("nowhere is not the folder of a run"),
+        "{}",
+        message("nowhere")
+    );
     let output = output(folder.path(), &["compare", "first", "lambda"]);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.contains("compression.lambda: 0.3 | 0.5"), "{stderr}");
-    assert!(String::from_utf8_lossy(&output.stdout).contains("dtc (lambda) − dtc (first)"));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("− dtc (first)"));
     // Other images under the same names.
     let labels = data.join("test-labels-idx1-ubyte");
     let mut bytes = fs::read(&labels).unwrap();
@@ -264,4 +273,38 @@ fn what_cannot_be_compared_is_refused_by_name() {
     fs::write(&labels, bytes).unwrap();
     run("relabelled", &[]);
     assert!(message("relabelled").contains("their data differ"), "{}", message("relabelled"));
+}
+
+#[test]
+fn the_margin_says_what_counts_as_equal() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = small_data(folder.path());
+    let own = ["--methods", "random,l2,scratch", "--seeds", "0..3", "--quiet"];
+    succeed(folder.path(), &small_compare(&data, "run", &own));
+    let verdicts = |margin: &str| -> Vec<String> {
+        let flags = ["compare", "run", "--margin", margin, "--json"];
+        let rows = succeed(folder.path(), &flags);
+        let rows = rows.lines().map(|row| serde_json::from_str::<serde_json::Value>(row).unwrap());
+        let all = rows.filter(|row| row["event"] == "difference" && !row["verdict"].is_null());
+        all.map(|row| row["verdict"].as_str().unwrap().to_owned()).collect()
+    };
+    let (wide, narrow) = (verdicts("0.999"), verdicts("1e-9"));
+    assert!(wide.iter().any(|verdict| verdict == "equal"), "{wide:?}");
+    assert!(!narrow.iter().any(|verdict| verdict == "equal"), "{narrow:?}");
+    assert_eq!(wide.len(), narrow.len());
+    succeed(folder.path(), &["report", "run", "--margin", "0.9", "--out", "page"]);
+    let page = fs::read_to_string(folder.path().join("page/report.html")).unwrap();
+    assert!(page.contains("equal within 0.9"), "the page keeps its own margin");
+    // What was just clipped is held against no network that was trained: only after training.
+    let headline = page.split("id=\"shows\"").nth(1).unwrap().split("</div>").next().unwrap();
+    succeed(folder.path(), &["report", "run", "--baseline", "scratch", "--out", "page"]);
+    let page = fs::read_to_string(folder.path().join("page/report.html")).unwrap();
+    let of_scratch = page.split("id=\"shows\"").nth(1).unwrap().split("</div>").next().unwrap();
+    let counted = |text: &str| text.matches("comparisons with").count();
+    assert_eq!((counted(headline), counted(of_scratch)), (2, 1), "{of_scratch}");
+    assert!(of_scratch.contains("After the training that follows: of "), "{of_scratch}");
+    for bad in ["0", "-0.1", "1", "half"] {
+        let message = refused(folder.path(), &["compare", "run", "--margin", bad]);
+        assert!(message.contains("--margin") && message.contains("0.005"), "{message}");
+    }
 }

@@ -10,12 +10,12 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
-fn page(name: &str) -> String {
+pub(crate) fn page(name: &str) -> String {
     fs::read_to_string(root().join(name)).unwrap()
 }
 
 /// Blocks of a language, in the order of the page.
-fn blocks(page: &str, language: &str) -> Vec<String> {
+pub(crate) fn blocks(page: &str, language: &str) -> Vec<String> {
     let begin = format!("```{language}\n");
     let parts = page.split(&begin).skip(1);
     parts.map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
@@ -50,6 +50,8 @@ fn quick(command: &[String]) -> Vec<String> {
         }
         "sweep" => [&train[..], &["--data", "data", "--hidden", "14", "--device", "flex"]].concat(),
         "reproduce" => [&train[..], &["--set", "network.hidden=[24]"]].concat(),
+        // Networks that have learnt next to nothing.
+        "pick" => vec!["--accuracy", "0", "--max-drop", "1"],
         _ => vec![],
     };
     flags.extend(more.into_iter().map(str::to_owned));
@@ -110,11 +112,14 @@ fn the_guide_names_every_command_flag_and_key() {
         "sweep",
         "reproduce",
         "report",
+        "pick",
         "watch",
         "resume",
         "verify-resume",
         "solve",
         "devices",
+        "completions",
+        "man",
     ];
     let help = succeed(folder.path(), &["--help"]);
     let listed = help.split("Commands:").nth(1).unwrap().split("Options:").next().unwrap();

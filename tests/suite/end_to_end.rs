@@ -47,7 +47,12 @@ fn a_run_goes_down_the_ladder_and_leaves_everything_in_its_folder() {
         assert!(accuracy.parse::<f64>().unwrap() > 0.5, "{accuracy}");
     }
     assert!(stdout.contains("after training") && stdout.contains("run folder: run"), "{stdout}");
-    assert_eq!(stdout.lines().filter(|line| line.contains("homotopy, ")).count(), widths.len());
+    // Cycle, neurons, sparsity, two accuracies, parameters, two times.
+    let is_row = |line: &&str| {
+        line.trim_start().starts_with(|c: char| c.is_ascii_digit())
+            && line.split_whitespace().count() == 8
+    };
+    assert_eq!(stdout.lines().filter(is_row).count(), widths.len(), "{stdout}");
 
     // Kept neurons are in the first numbering, and every clip keeps a part of the last.
     let mut last: Vec<u64> = (0..40).collect();
@@ -136,10 +141,10 @@ fn lines_and_table_show_every_layer_and_one_sparsity() {
     let data = small_data(folder.path());
     let quick = ["--hidden", "20,14,8", "--set", "training.batches_per_cycle=2"];
     let stdout = run(folder.path(), &data, "run", &quick);
-    let lines: Vec<&str> = stdout.lines().filter(|line| line.contains("homotopy,")).collect();
+    let lines: Vec<&str> = stdout.lines().filter(|line| line.contains("×10×8 ")).collect();
     let last = lines.last().unwrap();
     // 42 neurons at first; 10 + 10 + 8 are left.
-    assert!(last.contains("10 × 10 × 8") && last.contains("0.3333"), "{stdout}");
+    assert!(last.contains("10×10×8") && last.contains("0.3333"), "{stdout}");
     let row = stdout.lines().rfind(|line| line.contains('┆')).unwrap();
     assert!(row.contains("10 × 10 × 8") && row.contains("0.3333"), "{stdout}");
 }

@@ -12,8 +12,8 @@ use crate::support::{
     output, rayclip, refused, small_compare, small_data, small_run, succeed, summary,
 };
 
-/// Files that tell of time, or of a process.
-const TIMED: [&str; 4] = ["timings.csv", "progress.json", "latency.csv", ".lock"];
+/// Files that tell of time, or of a process, and the one that has their SHA-256.
+const TIMED: [&str; 5] = ["timings.csv", "progress.json", "latency.csv", "manifest.json", ".lock"];
 
 fn files(run: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
@@ -232,7 +232,7 @@ fn what_cannot_be_resumed_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let data = small_data(folder.path());
     let message = refused(folder.path(), &["resume", "nowhere"]);
-    assert!(message.contains("nowhere") && message.contains("config.toml"), "{message}");
+    assert!(message.contains("nowhere") && message.contains("no such folder"), "{message}");
     fs::create_dir(folder.path().join("other")).unwrap();
     fs::write(folder.path().join("other/config.toml"), "seed = ").unwrap();
     let message = refused(folder.path(), &["resume", "other"]);

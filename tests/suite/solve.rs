@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use cs_solver::gaussian::numpy_standard_normal;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
@@ -41,7 +42,7 @@ fn lines(stdout: &str) -> Vec<Value> {
 }
 
 #[test]
-fn solutions_are_written_in_the_shape_and_type_of_the_problem() {
+fn solutions_are_written_in_f64_in_the_shape_of_the_problem() {
     for (dtype, shape, y) in [(Dtype::F64, &[2, 2][..], &Y[..]), (Dtype::F32, &[2], &Y[..2])] {
         let folder = tempfile::tempdir().unwrap();
         problem(folder.path(), dtype, shape, y);
@@ -51,7 +52,7 @@ fn solutions_are_written_in_the_shape_and_type_of_the_problem() {
         let bytes = fs::read(folder.path().join("x.st")).unwrap();
         let tensors = SafeTensors::deserialize(&bytes).unwrap();
         let (x, nu) = (tensors.tensor("x").unwrap(), tensors.tensor("nu").unwrap());
-        assert_eq!((x.dtype(), nu.dtype()), (dtype, dtype));
+        assert_eq!((x.dtype(), nu.dtype()), (Dtype::F64, Dtype::F64));
         assert_eq!((x.shape().len(), x.shape().last()), (shape.len(), Some(&3)));
         assert_eq!(nu.shape(), shape);
         for line in &lines[..lines.len() - 1] {
@@ -65,7 +66,7 @@ fn solutions_are_written_in_the_shape_and_type_of_the_problem() {
 fn every_algorithm_is_certified_by_check() {
     let folder = tempfile::tempdir().unwrap();
     problem(folder.path(), Dtype::F64, &[2, 2], &Y);
-    for algorithm in ["auto", "homotopy", "ssnal", "halpern", "fista"] {
+    for algorithm in ["auto", "homotopy", "descent", "ssnal", "halpern", "fista"] {
         let out = format!("{algorithm}.st");
         let arguments = ["solve", "p.safetensors", "--lambda-ratio", "0.05"];
         let solve = ["--algorithm", algorithm, "--device", "flex", "--out", &out];
@@ -121,7 +122,7 @@ fn the_bench_reports_every_algorithm() {
     let compared = lines(&succeed(folder.path(), &[&bench[..], &compare].concat()));
     let names: Vec<&str> =
         compared.iter().map(|line| line["algorithm"].as_str().unwrap()).collect();
-    assert_eq!(names, ["homotopy", "ssnal", "halpern", "fista"]);
+    assert_eq!(names, ["homotopy", "descent", "ssnal", "halpern", "fista"]);
     assert!(compared.iter().all(|line| line["problems_per_second"].as_f64().unwrap() > 0.0));
     let own =
         lines(&succeed(folder.path(), &[&bench[..], &["--problems", "p.safetensors"]].concat()));
@@ -132,4 +133,126 @@ fn the_bench_reports_every_algorithm() {
     let free = ["--sizes", "64x16x2", "--operator", "dct"];
     let free = lines(&succeed(folder.path(), &[&bench[..], &free].concat()));
     assert_eq!(free[0]["converged"], 2);
+}
+
+/// λ/λmax of rays, in f32: x rounded after it was certified would be off by far more than the gap.
+#[test]
+fn what_is_written_is_what_was_certified() {
+    let folder = tempfile::tempdir().unwrap();
+    let (n, m) = (20, 120);
+    let (a, y) = (numpy_standard_normal(n * m, 1), numpy_standard_normal(2 * n, 2));
+    let path = folder.path().join("p.safetensors");
+    write(&path, Dtype::F32, &[("a", &[n, m], &a), ("y", &[2, n], &y)]);
+    for ratio in ["1e-3", "1e-9"] {
+        let problem = ["solve", "p.safetensors", "--lambda-ratio", ratio, "--json"];
+        let out = format!("x-{ratio}.st");
+        let solved = succeed(folder.path(), &[&problem[..], &["--out", &out]].concat());
+        let checked = succeed(folder.path(), &[&problem[..], &["--check", &out]].concat());
+        for (solved, checked) in lines(&solved).iter().zip(&lines(&checked)) {
+            for key in ["objective", "dual", "relative_gap", "status"] {
+                assert_eq!(solved[key], checked[key], "{key}: {solved} {checked}");
+            }
+        }
+        assert!(lines(&solved)[2]["relative_gap"].as_f64().unwrap() < 1e-10, "{solved}");
+    }
+}
+
+#[test]
+fn a_check_refuses_another_shape_and_names_its_failures() {
+    let folder = tempfile::tempdir().unwrap();
+    problem(folder.path(), Dtype::F64, &[2, 2], &Y);
+    let check = ["solve", "p.safetensors", "--lambda", "0.1", "--check", "x.st"];
+    // As many numbers, but turned.
+    let path = folder.path().join("x.st");
+    write(&path, Dtype::F64, &[("x", &[3, 2], &[0.0; 6])]);
+    let message = refused(folder.path(), &check);
+    assert!(
+        message.contains("x in x.st has shape [3, 2]; for this problem it has [2, 3]"),
+        "{message}"
+    );
+    write(&path, Dtype::F64, &[("x", &[2, 3], &[0.0; 6]), ("nu", &[4], &[0.0; 4])]);
+    assert!(refused(folder.path(), &check).contains("nu in x.st has shape [4]"));
+    write(&path, Dtype::F64, &[("x", &[2, 3], &[0.0; 6])]);
+    let output = output(folder.path(), &[&check[..], &["--json"]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(lines(&String::from_utf8(output.stdout).unwrap())[0]["status"], "missed");
+}
+
+/// The lines of the README, one after the other.
+#[test]
+fn solutions_of_two_problems_do_not_meet() {
+    let folder = tempfile::tempdir().unwrap();
+    problem(folder.path(), Dtype::F64, &[2, 2], &Y);
+    fs::write(folder.path().join("A.npy"), npy(&[2, 3], &A)).unwrap();
+    fs::write(folder.path().join("y.npy"), npy(&[2, 2], &Y)).unwrap();
+    succeed(folder.path(), &["solve", "p.safetensors", "--lambda", "0.3"]);
+    let second = ["solve", "A.npy", "y.npy", "--lambda-ratio", "0.01", "--algorithm", "ssnal"];
+    succeed(folder.path(), &[&second[..], &["--tolerance", "1e-8"]].concat());
+    let check = ["solve", "p.safetensors", "--lambda", "0.3", "--check"];
+    succeed(folder.path(), &[&check[..], &["p.solution.safetensors"]].concat());
+    let check = ["solve", "A.npy", "y.npy", "--lambda-ratio", "0.01", "--check"];
+    succeed(folder.path(), &[&check[..], &["y.solution.safetensors"]].concat());
+}
+
+/// A .npy file of version 1.0.
+fn npy(shape: &[usize], values: &[f64]) -> Vec<u8> {
+    let shape: Vec<String> = shape.iter().map(|extent| format!("{extent},")).collect();
+    let header =
+        format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({}), }}\n", shape.concat());
+    let length = (header.len() as u16).to_le_bytes();
+    [&b"\x93NUMPY\x01\x00"[..], &length, header.as_bytes(), &bytes(values, Dtype::F64)].concat()
+}
+
+#[test]
+fn a_sparse_file_is_refused_by_its_header() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.safetensors");
+    let sparse = |start: &[u8], length: u64| {
+        fs::write(&path, start).unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_len(length).unwrap();
+    };
+    let solve = || refused(folder.path(), &["solve", "p.safetensors", "--lambda", "0.1"]);
+    sparse(&[], 4 << 30);
+    assert!(solve().contains("not a safetensors file"));
+    // A header that is right about a file of 4 GiB, and shapes that do not fit together.
+    let numbers = (4_u64 << 30) / 4;
+    let header = format!(
+        r#"{{"y":{{"dtype":"F32","shape":[3],"data_offsets":[0,12]}},
+            "a":{{"dtype":"F32","shape":[2,{}],"data_offsets":[12,{}]}}}}"#,
+        numbers / 2,
+        12 + 4 * numbers
+    );
+    let start = [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();
+    sparse(&start, start.len() as u64 + 12 + 4 * numbers);
+    let message = solve();
+    assert!(message.contains("numbers in one array; at most"), "{message}");
+    fs::rename(&path, folder.path().join("a.npy")).unwrap();
+    fs::write(folder.path().join("y.npy"), npy(&[3], &[1.0, 2.0, 3.0])).unwrap();
+    let header =
+        format!("{{'descr': '<f8', 'fortran_order': False, 'shape': (2, {}), }}\n", 1 << 27);
+    let start =
+        [&b"\x93NUMPY\x01\x00"[..], &(header.len() as u16).to_le_bytes(), header.as_bytes()]
+            .concat();
+    let a = folder.path().join("a.npy");
+    fs::write(&a, &start).unwrap();
+    let file = fs::File::options().write(true).open(&a).unwrap();
+    file.set_len(start.len() as u64 + (8 << 28)).unwrap();
+    let message = refused(folder.path(), &["solve", "a.npy", "y.npy", "--lambda", "0.1"]);
+    assert!(message.contains("y needs 2 numbers a column"), "{message}");
+}
+
+#[test]
+fn a_bench_that_no_memory_or_patience_has_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for (flags, part) in [
+        (["--sizes", "99999999999x1x1"], "the signals would be 99999999999 × 1 numbers"),
+        (["--sizes", "100000x90000x1"], "the matrix would be 100000 × 90000 numbers"),
+        (["--sizes", "18446744073709551615x3x3"], "the signals would be"),
+        (["--repeats", "99999999999"], "--repeats"),
+        (["--repeats", "0"], "--repeats"),
+    ] {
+        let message = refused(folder.path(), &[&["bench", "solver"][..], &flags].concat());
+        assert!(message.contains(part), "{part}: {message}");
+        assert_eq!(message.matches("error:").count(), 1, "{message}");
+    }
 }

@@ -58,9 +58,18 @@ pub(crate) fn succeed(folder: &Path, arguments: &[impl AsRef<OsStr> + Debug]) ->
 
 /// Stderr of a run that must be refused with exit code 2 and without a panic.
 pub(crate) fn refused(folder: &Path, arguments: &[impl AsRef<OsStr> + Debug]) -> String {
+    ends_with(2, folder, arguments)
+}
+
+/// Stderr of a run that must end with this exit code and without a panic.
+pub(crate) fn ends_with(
+    code: i32,
+    folder: &Path,
+    arguments: &[impl AsRef<OsStr> + Debug],
+) -> String {
     let output = output(folder, arguments);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
     assert!(!stderr.contains("panicked"), "{stderr}");
     stderr
 }

@@ -10,12 +10,19 @@ fn a_finished_run_is_shown_from_its_folder_alone() {
     let folder = tempfile::tempdir().unwrap();
     let run = copy_of_run(folder.path(), "run");
     let picture = succeed(folder.path(), &["watch", "run", "--once"]);
-    for text in
-        ["run  finished", "━ dtc", "━ scratch", "ladder: 60 → 10 → 10", "|ray sum| of cycle 13"]
-    {
+    for text in [
+        "run  finished",
+        "━ dtc",
+        "━ scratch",
+        "neurons: 60 at first, 10 now, 10 at the end",
+        "|ray sum|, cycle 13",
+    ] {
         assert!(picture.contains(text), "{text}\n{picture}");
     }
     assert!(!picture.contains("left") && !picture.contains("missing"), "{picture}");
+    assert!(!picture.contains("q closes"), "no key ends a picture: {picture}");
+    assert!(picture.lines().count() <= 24, "{picture}");
+    assert!(picture.lines().all(|line| line.chars().count() <= 80), "{picture}");
     fs::remove_dir_all(run.join("rays")).unwrap();
     fs::write(run.join("config.toml"), "seed = ").unwrap();
     let picture = succeed(folder.path(), &["watch", "run"]);
@@ -58,7 +65,7 @@ fn the_ladder_of_scratch_has_the_rungs_that_it_trains_at() {
     let own = ["--method", "scratch", "--out", "run", "--quiet"];
     succeed(folder.path(), &small_run(&data, &own));
     let picture = succeed(folder.path(), &["watch", "run"]);
-    assert!(picture.contains("ladder: 40 → 9 → 9"), "{picture}");
+    assert!(picture.contains("neurons: 40 at first, 9 now, 9 at the end"), "{picture}");
     let rays = folder.path().join("run/rays");
     assert!(picture.contains("a method without") && !rays.exists(), "{picture}");
 }
@@ -68,4 +75,12 @@ fn what_is_no_run_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let message = refused(folder.path(), &["watch", "nowhere"]);
     assert!(message.contains("nowhere is not the folder of a run"), "{message}");
+    assert!(message.contains("rayclip run"), "{message}");
+    copy_of_run(folder.path(), "elsewhere");
+    let message = refused(folder.path(), &["watch", "nowhere"]);
+    assert!(message.contains("there are elsewhere"), "{message}");
+    let message = refused(folder.path(), &["watch", "elswhere"]);
+    assert!(message.contains("did you mean elsewhere?"), "{message}");
+    let message = refused(folder.path(), &["watch", "elsewhere/cycles.csv"]);
+    assert!(message.contains("is a file") && message.contains("mean elsewhere?"), "{message}");
 }

@@ -13,9 +13,6 @@ use serde_json::Value;
 
 use crate::release;
 
-/// The weight that `cases.py` writes.
-const LAMBDA: &str = "0.3";
-
 #[derive(Args)]
 pub(crate) struct PeersArgs {
     /// `rays.safetensors` of the recorded run; without it that case is left out
@@ -37,6 +34,8 @@ struct Case {
     name: &'static str,
     /// `m x n x columns`; empty for the recorded rays.
     size: &'static str,
+    /// λ as a fraction of the largest `λ_max`; 0.3 without it.
+    ratio: Option<&'static str>,
     /// Timings of the solver, of which the median counts.
     repeats: u32,
     peers: &'static [Peer],
@@ -58,10 +57,11 @@ const fn against(name: &'static str, factor: f64) -> Peer {
     Peer { name, target: Some(factor) }
 }
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 8] = [
     Case {
         name: "recorded rays",
         size: "",
+        ratio: None,
         repeats: 5,
         peers: &[against("cvxpy_scs", 30.0), against("lars_path", 5.0), peer("clarabel")],
         cpu_seconds: None,
@@ -69,6 +69,7 @@ const CASES: [Case; 7] = [
     Case {
         name: "512×51, 1 column",
         size: "512x51x1",
+        ratio: None,
         repeats: 9,
         peers: &[against("lars_path", 5.0), peer("numpy_ssnal")],
         cpu_seconds: None,
@@ -76,6 +77,7 @@ const CASES: [Case; 7] = [
     Case {
         name: "512×51, 64 columns",
         size: "512x51x64",
+        ratio: None,
         repeats: 5,
         peers: &[against("lars_path", 10.0)],
         cpu_seconds: None,
@@ -83,6 +85,7 @@ const CASES: [Case; 7] = [
     Case {
         name: "512×51, 1024 columns",
         size: "512x51x1024",
+        ratio: None,
         repeats: 3,
         peers: &[against("lars_path", 10.0)],
         cpu_seconds: None,
@@ -90,6 +93,7 @@ const CASES: [Case; 7] = [
     Case {
         name: "512×256, 64 columns",
         size: "512x256x64",
+        ratio: None,
         repeats: 3,
         peers: &[
             against("lars_path", 5.0),
@@ -101,8 +105,17 @@ const CASES: [Case; 7] = [
         cpu_seconds: None,
     },
     Case {
+        name: "2000×300, 8 columns, λ = 0.1 λmax",
+        size: "2000x300x8",
+        ratio: Some("0.1"),
+        repeats: 9,
+        peers: &[against("celer", 1.5), peer("sklearn_cd"), peer("lars_path")],
+        cpu_seconds: None,
+    },
+    Case {
         name: "4096×409, 8 columns",
         size: "4096x409x8",
+        ratio: None,
         repeats: 3,
         peers: &[against("scs", 10.0), against("numpy_ssnal", 2.0), peer("lars_path")],
         cpu_seconds: Some(0.5),
@@ -110,6 +123,7 @@ const CASES: [Case; 7] = [
     Case {
         name: "16384×1638, 2 columns",
         size: "16384x1638x2",
+        ratio: None,
         repeats: 1,
         peers: &[against("lars_path", 2.0)],
         cpu_seconds: None,
@@ -231,6 +245,7 @@ impl Tools {
             Some(rays) if case.size.is_empty() => command.arg("--rays").arg(rays),
             _ => command.args(["--sizes", case.size]),
         };
+        command.args(case.ratio.map(|ratio| ["--ratio", ratio]).into_iter().flatten());
         ensure!(command.status()?.success(), "the cases of {} were not written", case.name);
         let mut files: Vec<PathBuf> =
             fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<_>>()?;
@@ -244,7 +259,12 @@ impl Tools {
         for file in files {
             let out = self.folder.join("exact.safetensors");
             let mut command = Command::new(&self.binary);
-            command.arg("solve").arg(file).args(["--lambda", LAMBDA, "--tolerance", "1e-9"]);
+            command.arg("solve").arg(file).args([
+                "--lambda",
+                &weight(file)?,
+                "--tolerance",
+                "1e-9",
+            ]);
             command.args(["--device", "flex", "--json", "--out"]).arg(&out);
             let lines = json_lines(&mut command)?;
             optima.extend(lines.iter().filter_map(|line| line["objective"].as_f64()));
@@ -292,7 +312,7 @@ impl Tools {
             seconds.extend(finite(&answers, "seconds")?);
             cpu_seconds.extend(finite(&answers, "cpu_seconds")?);
             let mut command = Command::new(&self.binary);
-            command.arg("solve").arg(file).args(["--lambda", LAMBDA, "--json", "--check"]);
+            command.arg("solve").arg(file).args(["--lambda", &weight(file)?, "--json", "--check"]);
             columns.extend(json_lines(command.arg(&answers))?);
         }
         columns.retain(|line| line.get("column").is_some());
@@ -362,6 +382,12 @@ fn json_lines(command: &mut Command) -> anyhow::Result<Vec<Value>> {
     ensure!(matches!(output.status.code(), Some(0 | 1)), "{command:?}: {stderr}");
     let stdout = String::from_utf8(output.stdout)?;
     Ok(stdout.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
+}
+
+/// λ of a case.
+fn weight(file: &Path) -> anyhow::Result<String> {
+    let lambda = finite(file, "lambda")?;
+    Ok(lambda.first().context("a case has a weight")?.to_string())
 }
 
 /// A tensor's values for the problems that were solved.

@@ -37,6 +37,7 @@
 //! | algorithm | arithmetic | where | for |
 //! |---|---|---|---|
 //! | [`homotopy`] | f64, exact up to rounding | host, columns in step | n up to about a thousand; the polish |
+//! | [`descent`] | f64 | host | λ not far below `λ_max`, large matrices |
 //! | [`ssnal`] | f64 | host | n above that |
 //! | [`halpern`] | f32 | any Burn device, the whole batch at once | large batches on a GPU |
 //! | | f64 | host | operators without entries in memory |
@@ -51,6 +52,7 @@ mod answer;
 pub mod auto;
 pub mod certificate;
 pub mod dct;
+pub mod descent;
 mod device;
 mod error;
 pub mod fista;
@@ -71,7 +73,7 @@ mod vector;
 
 pub use certificate::Certificate;
 pub use error::SolverError;
-pub use operator::{Matrix, Operator, SubsampledDct};
+pub use operator::{Matrix, Operator, Rounding, SubsampledDct};
 pub use problem::{Lambda, Problem};
 pub use settings::{Algorithm, Settings};
 pub use solution::{Solution, Solutions};

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
 
-use crate::answer::Column;
-use crate::operator::Operator;
-use crate::vector::max_norm;
+use crate::answer::{Column, Units};
+use crate::operator::{Operator, in_units};
+use crate::vector::{exponent_of, max_norm, times_power_of_two};
 use crate::{Matrix, SolverError};
 
 /// The weight λ of the ℓ₁ norm.
@@ -23,12 +23,12 @@ pub enum Lambda {
 /// See the [crate's page](crate) for an example.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    /// One a group.
+    /// One a group, in units in which its largest entry is about 1.
     operators: Vec<Arc<dyn Operator>>,
-    /// `[group, column, n]`, each column divided by its scale.
+    /// `[group, column, n]`, each column in such units too.
     y: Vec<f64>,
-    /// `[group, column]`: a power of two near the largest entry of y.
-    scales: Vec<f64>,
+    /// `[group, column]`.
+    units: Vec<Units>,
     /// `[group, column]`, in the caller's units.
     lambdas: Vec<f64>,
     device: Option<Device>,
@@ -80,10 +80,20 @@ impl Problem {
         let whole = y.len() / (n * groups) * n * groups;
         SolverError::check_extent("entries of y in whole columns", whole, y.len())?;
         SolverError::check_finite("y", y)?;
-        let scales: Vec<f64> = y.chunks(n).map(scale_of).collect();
-        let scaled = |(y, scale): (&[f64], &f64)| y.iter().map(|y| y / scale).collect::<Vec<_>>();
-        let y = y.chunks(n).zip(&scales).flat_map(scaled).collect();
-        let mut problem = Self { operators, y, scales, lambdas: vec![], device: None };
+        let exponents: Vec<i32> = y.chunks(n).map(exponent_of).collect();
+        let scaled = |(y, exponent): (&[f64], &i32)| {
+            y.iter().map(|y| times_power_of_two(*y, -exponent)).collect::<Vec<_>>()
+        };
+        let y: Vec<f64> = y.chunks(n).zip(&exponents).flat_map(scaled).collect();
+        let a_group = y.len() / groups;
+        let operators = operators.into_iter().enumerate();
+        let (operators, exponents_of_a): (Vec<_>, Vec<i32>) = operators
+            .map(|(group, a)| in_units(a, &y[group * a_group..(group + 1) * a_group]))
+            .unzip();
+        let columns = (exponents.len() / groups).max(1);
+        let units = exponents.iter().enumerate();
+        let units = units.map(|(at, y)| Units { a: exponents_of_a[at / columns], y: *y }).collect();
+        let mut problem = Self { operators, y, units, lambdas: vec![], device: None };
         problem.lambdas = problem.resolve(lambda)?;
         Ok(problem)
     }
@@ -154,16 +164,31 @@ impl Problem {
         &self.lambdas
     }
 
-    /// `λ_max = 2‖Aᵀy‖∞` of every column, `[group, column]`.
+    /// `λ_max = 2‖Aᵀy‖∞` of every column, `[group, column]`; infinite where it is past all numbers.
     pub fn lambda_max(&self) -> Vec<f64> {
+        let scaled = self.scaled_lambda_max().into_iter().zip(&self.units);
+        scaled.map(|(max, units)| times_power_of_two(max, units.lambda())).collect()
+    }
+
+    /// Smallest `λ/λ_max` of a column; infinite where all `λ_max` are zero.
+    pub(crate) fn smallest_ratio(&self) -> f64 {
+        let weights = self.lambdas.iter().zip(&self.units);
+        let ratios = weights.zip(self.scaled_lambda_max());
+        ratios
+            .map(|((lambda, units), max)| scaled_lambda(*lambda, *units) / max)
+            .fold(f64::INFINITY, f64::min)
+    }
+
+    /// In the units of each column.
+    fn scaled_lambda_max(&self) -> Vec<f64> {
         let a_group = self.y.len() / self.groups();
         let groups = self.operators.iter().zip(self.y.chunks(a_group.max(1)));
-        let scaled = groups.flat_map(|(a, y)| {
+        let largest = groups.flat_map(|(a, y)| {
             let mut correlations = vec![0.0; y.len() / a.rows() * a.columns()];
             a.apply_transposed(y, &mut correlations);
             correlations.chunks(a.columns()).map(|c| 2.0 * max_norm(c)).collect::<Vec<_>>()
         });
-        scaled.zip(&self.scales).map(|(max, scale)| max * scale).collect()
+        largest.collect()
     }
 
     /// The device that Halpern and FISTA run on, where one was given.
@@ -181,8 +206,8 @@ impl Problem {
         (group * columns..(group + 1) * columns)
             .map(|column| Column {
                 y: &self.y[column * n..(column + 1) * n],
-                lambda: self.lambdas[column] / self.scales[column],
-                scale: self.scales[column],
+                lambda: scaled_lambda(self.lambdas[column], self.units[column]),
+                units: self.units[column],
                 start: None,
             })
             .collect()
@@ -207,10 +232,11 @@ impl Problem {
     }
 }
 
-/// The power of two at the largest entry; 1 for zeros. Its inverse is a number too.
-fn scale_of(y: &[f64]) -> f64 {
-    let largest = max_norm(y);
-    if largest == 0.0 { 1.0 } else { 2_f64.powi((largest.log2() as i32).clamp(-1000, 1000)) }
+/// λ in the units of a column. Where that is past all numbers the nearest stands for it: far above `λ_max`
+/// every weight gives zero, and what is far below all digits of A and y no certificate can show.
+fn scaled_lambda(lambda: f64, units: Units) -> f64 {
+    const MOST: f64 = 1e300;
+    times_power_of_two(lambda, -units.lambda()).clamp(f64::MIN_POSITIVE, MOST)
 }
 
 /// The values of a tensor, in f64.

@@ -11,6 +11,8 @@ pub enum Algorithm {
     Auto,
     /// Exact path following, f64 on the host; see [`crate::homotopy`].
     Homotopy,
+    /// Coordinate descent on a working set, f64 on the host; see [`crate::descent`].
+    Descent,
     /// Semismooth Newton augmented Lagrangian, f64 on the host; see [`crate::ssnal`].
     Ssnal,
     /// Halpern–Douglas–Rachford: f32 on the problem's device, f64 on the host where the operator has
@@ -22,14 +24,15 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Auto, Self::Homotopy, Self::Ssnal, Self::Halpern, Self::Fista];
+    pub const ALL: [Self; 6] =
+        [Self::Auto, Self::Homotopy, Self::Descent, Self::Ssnal, Self::Halpern, Self::Fista];
 
     /// The name, as it is typed and printed.
     pub fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
             Self::Homotopy => "homotopy",
+            Self::Descent => "descent",
             Self::Ssnal => "ssnal",
             Self::Halpern => "halpern",
             Self::Fista => "fista",

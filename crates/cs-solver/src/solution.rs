@@ -1,9 +1,9 @@
 //! Answers, each with its certificate.
 
-use crate::answer::{Answer, Column, Start};
-use crate::certificate::{Certificate, certify};
-use crate::operator::Operator;
-use crate::vector::max_norm;
+use crate::answer::{Answer, Column, Start, Units, in_units};
+use crate::certificate::{Certificate, Demand, PRODUCTS, certify_for};
+use crate::operator::{Operator, product_flops};
+use crate::vector::{max_norm, times_power_of_two};
 use crate::{Algorithm, Status};
 
 /// The solution of one column. It cannot be made without a certificate.
@@ -13,6 +13,7 @@ pub struct Solution {
     nu: Vec<f64>,
     certificate: Certificate,
     iterations: usize,
+    flops: f64,
     status: Status,
     polished: bool,
 }
@@ -25,32 +26,64 @@ impl Solution {
         answer: Answer,
         tolerance: f64,
     ) -> Self {
-        let Answer { mut x, nu, iterations, status } = answer;
-        let (mut certificate, mut nu) = certify(a, column.y, column.lambda, &x, &nu);
+        let demand = Demand { lambda: column.lambda, tolerance, again: false };
+        Self::judged(a, column, answer, demand)
+    }
+
+    /// Certifies coefficients, and a dual point that may be of such a certificate, from elsewhere.
+    pub(crate) fn checked(
+        a: &dyn Operator,
+        column: &Column<'_>,
+        answer: Answer,
+        tolerance: f64,
+    ) -> Self {
+        let demand = Demand { lambda: column.lambda, tolerance, again: true };
+        Self::judged(a, column, answer, demand)
+    }
+
+    fn judged(a: &dyn Operator, column: &Column<'_>, answer: Answer, demand: Demand) -> Self {
+        let Answer { x, nu, iterations, flops, status } = answer;
+        let units = column.units;
+        // What is certified is what the caller gets: in its units the smallest numbers may lose digits.
+        let x = in_units(&x, units.x());
+        let at = in_units(&x, -units.x());
+        let (mut certificate, mut nu) = certify_for(a, column.y, demand, &at, &nu);
+        let mut certified = in_units(&nu, units.y);
+        if in_units(&certified, -units.y) != nu {
+            let kept = in_units(&certified, -units.y);
+            let demand = Demand { again: true, ..demand };
+            (certificate, nu) = certify_for(a, column.y, demand, &at, &kept);
+            certified = in_units(&nu, units.y);
+        }
+        let shown = certificate.shows(demand.tolerance);
+        for objective in [&mut certificate.primal, &mut certificate.dual] {
+            *objective = times_power_of_two(*objective, units.objective());
+        }
         let finite = certificate.primal.is_finite() && certificate.relative_gap.is_finite();
         let status = match status {
             _ if !finite => Status::NonFinite,
-            _ if certificate.relative_gap <= tolerance => Status::Converged,
+            _ if shown => Status::Converged,
             Status::Converged => Status::Stalled,
             other => other,
         };
-        // Back to the caller's units: a power of two, so that no digit is lost.
-        x.iter_mut().chain(&mut nu).for_each(|value| *value *= column.scale);
-        certificate.primal *= column.scale * column.scale;
-        certificate.dual *= column.scale * column.scale;
-        Self { x, nu, certificate, iterations, status, polished: false }
+        let flops = flops + PRODUCTS * product_flops(a);
+        Self { x, nu: certified, certificate, iterations, flops, status, polished: false }
     }
 
     /// As the start of a column's solve.
-    pub(crate) fn start(&self, scale: f64) -> Start {
-        let scaled = |values: &[f64]| values.iter().map(|value| value / scale).collect();
-        Start { x: scaled(&self.x), nu: scaled(&self.nu) }
+    pub(crate) fn start(&self, units: Units) -> Start {
+        Start::of(&self.x, &self.nu, units)
     }
 
     /// The same, as the end of another answer's way.
     pub(crate) fn after(self, earlier: &Self) -> Self {
         let iterations = self.iterations + earlier.iterations;
-        Self { iterations, polished: true, ..self }
+        Self { iterations, polished: true, ..self }.with_flops_of(earlier)
+    }
+
+    /// The same, with what another answer cost.
+    pub(crate) fn with_flops_of(self, other: &Self) -> Self {
+        Self { flops: self.flops + other.flops, ..self }
     }
 
     /// Coefficients, `[m]`, exactly zero off the support.
@@ -71,6 +104,13 @@ impl Solution {
     /// Iterations; pieces of the path for the homotopy, Newton steps for SSNAL.
     pub fn iterations(&self) -> usize {
         self.iterations
+    }
+
+    /// Floating-point operations that led here: of the algorithm, with the column's share of what was done
+    /// once for several, of the polish, and of the certificates. A product with A counts 2 n m, also where
+    /// a transform computes it faster.
+    pub fn flops(&self) -> f64 {
+        self.flops
     }
 
     /// How it ended.

@@ -3,12 +3,14 @@
 use rayon::prelude::*;
 
 use crate::answer::{Answer, Column, Start};
-use crate::operator::{Operator, apply_transposed};
+use crate::certificate::PRODUCTS;
+use crate::operator::{Operator, apply_transposed, product_flops};
 use crate::solution::{Solution, Solutions};
 use crate::status::Status;
 use crate::vector::max_norm;
 use crate::{
-    Algorithm, Lambda, Problem, Settings, SolverError, auto, device, halpern, homotopy, ssnal,
+    Algorithm, Lambda, Problem, Settings, SolverError, auto, descent, device, halpern, homotopy,
+    ssnal,
 };
 
 /// Smallest gap that an iteration in f32 reaches by itself.
@@ -80,23 +82,38 @@ impl Problem {
     /// # Errors
     /// `x` has another length, or the tolerance is out of reach.
     pub fn certify(&self, x: &[f64], tolerance: f64) -> Result<Solutions, SolverError> {
-        let m = self.coefficients();
+        self.certify_with(x, &vec![0.0; self.lambdas().len() * self.rows()], tolerance)
+    }
+
+    /// Certifies coefficients and dual points that came from elsewhere. A dual point needs not be feasible;
+    /// that of the residual is taken where it is better.
+    ///
+    /// # Shapes
+    /// `x`: `[group, column, m]`, `nu`: `[group, column, n]`.
+    ///
+    /// # Errors
+    /// `x` or `nu` has another length, or the tolerance is out of reach.
+    pub fn certify_with(
+        &self,
+        x: &[f64],
+        nu: &[f64],
+        tolerance: f64,
+    ) -> Result<Solutions, SolverError> {
+        let (n, m) = (self.rows(), self.coefficients());
         SolverError::check_extent("entries of x", self.lambdas().len() * m, x.len())?;
+        SolverError::check_extent("entries of nu", self.lambdas().len() * n, nu.len())?;
         SolverError::check_tolerance(tolerance, Settings::LEAST_TOLERANCE, "in f64")?;
         let a_group = self.columns_per_group();
         let columns: Vec<Column<'_>> =
             (0..self.groups()).flat_map(|group| self.group(group)).collect();
-        let certified = |(place, (column, x)): (usize, (&Column<'_>, &[f64]))| {
-            let answer = Answer {
-                x: x.iter().map(|x| x / column.scale).collect(),
-                nu: vec![0.0; self.rows()],
-                iterations: 0,
-                status: Status::MaxIterations,
-            };
-            let a = self.operators()[place / a_group].as_ref();
-            Solution::certified(a, column, answer, tolerance)
+        let certified = |place: usize| {
+            let (column, a) = (&columns[place], self.operators()[place / a_group].as_ref());
+            let x = &x[place * m..(place + 1) * m];
+            let Start { x, nu } = Start::of(x, &nu[place * n..(place + 1) * n], column.units);
+            let answer = Answer { x, nu, iterations: 0, flops: 0.0, status: Status::Missed };
+            Solution::checked(a, column, answer, tolerance)
         };
-        let columns = columns.par_iter().zip(x.par_chunks(m)).enumerate().map(certified).collect();
+        let columns = (0..columns.len()).into_par_iter().map(certified).collect();
         Ok(Solutions { columns, algorithm: Algorithm::Auto })
     }
 
@@ -148,7 +165,7 @@ impl Problem {
         let keep = |(place, column): (usize, &Column<'_>)| {
             let a = self.operators()[place / a_group].as_ref();
             let certified = |x: Vec<f64>, nu: Vec<f64>, status| {
-                let answer = Answer { x, nu, iterations: 0, status };
+                let answer = Answer { x, nu, iterations: 0, flops: product_flops(a), status };
                 let solution = Solution::certified(a, column, answer, settings.tolerance);
                 (solution.status() == Status::Converged).then_some(solution)
             };
@@ -157,7 +174,7 @@ impl Problem {
                 return certified(vec![0.0; a.columns()], nu, Status::Converged);
             }
             let start = starts.get(place)?;
-            let Start { x, nu } = start.start(column.scale);
+            let Start { x, nu } = start.start(column.units);
             certified(x, nu, start.status())
         };
         columns.par_iter().enumerate().map(keep).collect()
@@ -185,7 +202,7 @@ impl<'a> Work<'a> {
                     .map(|(index, column)| {
                         let place = group * a_group + index;
                         places.push(place);
-                        let start = starts.get(place).map(|start| start.start(column.scale));
+                        let start = starts.get(place).map(|start| start.start(column.units));
                         Column { start, ..column }
                     })
                     .collect()
@@ -208,6 +225,7 @@ impl<'a> Work<'a> {
             let a = a.as_ref();
             match algorithm {
                 Algorithm::Ssnal => Ok(ssnal::solve(a, columns, settings.tolerance)),
+                Algorithm::Descent => Ok(descent::solve(a, columns, settings.tolerance)),
                 Algorithm::Halpern => halpern::solve(a, columns, settings),
                 _ => Ok(homotopy::solve(a, columns)),
             }
@@ -236,6 +254,9 @@ impl<'a> Work<'a> {
             .collect();
         each.into_par_iter()
             .map(|(a, column, answer)| {
+                // The look at λ_max, and the certificate of a start that was not good enough.
+                let looks = if column.start.is_some() { 1.0 + PRODUCTS } else { 1.0 };
+                let answer = Answer { flops: answer.flops + looks * product_flops(a), ..answer };
                 let solution = Solution::certified(a, column, answer, settings.tolerance);
                 if settings.polish { polished(a, column, solution, settings) } else { solution }
             })
@@ -254,17 +275,19 @@ fn polished(
     let starts = match solution.status() {
         Status::Converged => return solution,
         Status::NonFinite => vec![None],
-        _ => vec![Some(solution.start(column.scale)), None],
+        _ => vec![Some(solution.start(column.units)), None],
     };
     let mut best = solution;
     for start in starts {
         let from = Column { start, ..column.clone() };
         let exact = homotopy::solve_one(a, &from);
-        let exact = Solution::certified(a, column, exact, settings.tolerance).after(&best);
+        let exact = Solution::certified(a, column, exact, settings.tolerance);
         let better = exact.certificate().relative_gap < best.certificate().relative_gap;
-        if better || best.status() == Status::NonFinite {
-            best = exact;
-        }
+        best = if better || best.status() == Status::NonFinite {
+            exact.after(&best)
+        } else {
+            best.with_flops_of(&exact)
+        };
         if best.status() == Status::Converged {
             break;
         }

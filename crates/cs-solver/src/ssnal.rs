@@ -23,7 +23,7 @@ use rayon::prelude::*;
 use crate::Status;
 use crate::answer::{Answer, Column};
 use crate::certificate::{feasible_scale, relative_gap};
-use crate::operator::{Operator, apply, apply_transposed};
+use crate::operator::{Operator, apply, apply_transposed, product_flops};
 use crate::vector::{add_scaled, dot, max_norm, soft_threshold};
 
 /// Steps of the augmented Lagrangian at most.
@@ -68,6 +68,7 @@ struct State<'a> {
     /// `Aᵀ q`, `[m]`.
     correlations: Vec<f64>,
     newton_steps: usize,
+    flops: f64,
 }
 
 /// What q makes of the multiplier.
@@ -103,6 +104,8 @@ impl<'a> State<'a> {
             x,
             q,
             newton_steps: 0,
+            // Three products: two for σ, one for q.
+            flops: 3.0 * product_flops(a),
         }
     }
 
@@ -126,7 +129,7 @@ impl<'a> State<'a> {
             }
         }
         let nu = self.q.iter().map(|q| 2.0 * q).collect();
-        Answer { x: self.x, nu, iterations: self.newton_steps, status }
+        Answer { x: self.x, nu, iterations: self.newton_steps, flops: self.flops, status }
     }
 
     /// Minimises φ by Newton's method, as far as this step needs it.
@@ -135,6 +138,7 @@ impl<'a> State<'a> {
         let mut steps = 0;
         loop {
             let trial = self.trial();
+            self.flops += product_flops(self.a);
             let size = dot(&trial.gradient, &trial.gradient).sqrt();
             let change = trial.x.iter().zip(&self.x).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
             let enough = (INEXACT * (change / self.sigma).sqrt()).max(least);
@@ -164,7 +168,7 @@ impl<'a> State<'a> {
 
     /// `−(I + σ A_J A_Jᵀ)⁻¹ ∇φ`, by way of the smaller of the two Gram matrices; `None` where it is
     /// not positive definite in floating point.
-    fn newton_direction(&self, trial: &Trial) -> Option<Vec<f64>> {
+    fn newton_direction(&mut self, trial: &Trial) -> Option<Vec<f64>> {
         let support: Vec<usize> = (0..trial.x.len()).filter(|j| trial.x[*j] != 0.0).collect();
         let mut direction: Vec<f64> = trial.gradient.iter().map(|g| -g).collect();
         let (n, k) = (self.a.rows(), support.len());
@@ -174,6 +178,7 @@ impl<'a> State<'a> {
         let mut entries = vec![0.0; n * k];
         self.a.select(&support, &mut entries);
         let columns = MatRef::from_column_major_slice(&entries, n, k);
+        self.flops += newton_flops(n as f64, k as f64);
         if k <= n {
             let factor = regularised_gram(columns.transpose(), self.sigma.recip())?;
             let mut weights = columns.transpose() * faer::ColRef::from_slice(&direction);
@@ -199,7 +204,9 @@ impl<'a> State<'a> {
         let start = self.phi(0.0, direction, &rates);
         let rounding = 1e-14 * start.abs();
         let mut step = 1.0;
+        self.flops += product_flops(self.a);
         for _ in 0..MAX_HALVINGS {
+            self.flops += 5.0 * (direction.len() + rates.len()) as f64;
             if self.phi(step, direction, &rates) <= start + ARMIJO * step * slope + rounding {
                 break;
             }
@@ -237,6 +244,12 @@ impl<'a> State<'a> {
         let scale = feasible_scale(2.0 * product, 4.0 * square, self.lambda, largest);
         relative_gap(primal, 2.0 * scale * product - scale * scale * square)
     }
+}
+
+/// Of half a Gram matrix, its Cholesky factor, a solution with that and two products with the k columns.
+fn newton_flops(n: f64, k: f64) -> f64 {
+    let (small, large) = (n.min(k), n.max(k));
+    small * small * large + small * small * small / 3.0 + 2.0 * small * small + 4.0 * n * k
 }
 
 /// The Cholesky factor of `shift · I + B Bᵀ`.

@@ -10,14 +10,17 @@ use std::fmt;
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
-    /// The certified relative gap is within the tolerance.
+    /// The certified relative gap is within the tolerance, with all that rounding may hide.
     Converged,
     /// The iterations ran out.
     MaxIterations,
     /// There was no progress any more, or the algorithm held itself for converged and the
     /// certificate says otherwise.
     Stalled,
-    /// A value became NaN or infinite, or left the range of f32, and nothing finished it.
+    /// Coefficients that came from elsewhere miss the tolerance.
+    Missed,
+    /// A value became NaN or infinite, or left the range of f32, and nothing finished it; or the answer
+    /// or its objective is past all numbers in the caller's units.
     NonFinite,
 }
 
@@ -27,6 +30,7 @@ impl fmt::Display for Status {
             Self::Converged => "converged",
             Self::MaxIterations => "out of iterations",
             Self::Stalled => "stalled",
+            Self::Missed => "missed",
             Self::NonFinite => "not finite",
         })
     }

@@ -64,11 +64,36 @@ pub(crate) fn max_norm(values: &[f64]) -> f64 {
     })
 }
 
-/// `sign(v) · max(|v| − threshold, 0)`.
+/// `sign(v) · max(|v| − threshold, 0)`; NaN where a number is.
 #[inline]
 pub(crate) fn soft_threshold(value: f64, threshold: f64) -> f64 {
-    // Within the threshold this is an exact zero without a sign.
-    value - value.clamp(-threshold, threshold)
+    // `clamp` would panic at a threshold that is no number.
+    if value > threshold {
+        value - threshold
+    } else if value < -threshold {
+        value + threshold
+    } else if value.abs() <= threshold {
+        0.0
+    } else {
+        f64::NAN
+    }
+}
+
+/// `value · 2^exponent`, without a detour over numbers that f64 does not have.
+pub(crate) fn times_power_of_two(value: f64, exponent: i32) -> f64 {
+    const STEP: i32 = 1000;
+    let (mut value, mut left) = (value, exponent);
+    while left.abs() > STEP && value != 0.0 && value.is_finite() {
+        value *= 2_f64.powi(STEP * left.signum());
+        left -= STEP * left.signum();
+    }
+    value * 2_f64.powi(left.clamp(-STEP, STEP))
+}
+
+/// The k of the largest power of two `2^k` that is not above the largest absolute value; 0 for zeros.
+pub(crate) fn exponent_of(values: &[f64]) -> i32 {
+    let largest = max_norm(values);
+    if largest == 0.0 { 0 } else { largest.log2() as i32 }
 }
 
 #[cfg(test)]
@@ -91,5 +116,33 @@ mod tests {
     #[test]
     fn shrinks_towards_zero() {
         assert_eq!([3.0, -3.0, 0.5].map(|v| soft_threshold(v, 1.0)), [2.0, -2.0, 0.0]);
+        assert!(soft_threshold(-0.0, 1.0).is_sign_positive());
+    }
+
+    #[test]
+    fn a_threshold_that_is_no_number_gives_none() {
+        for (value, threshold) in
+            [(1.0, f64::NAN), (f64::NAN, 1.0), (1.0, -1.0), (f64::NAN, f64::NAN)]
+        {
+            let shrunk = soft_threshold(value, threshold);
+            assert!(shrunk.is_nan() || threshold < 0.0, "{value} {threshold}: {shrunk}");
+        }
+    }
+
+    #[test]
+    fn powers_of_two_come_and_go_over_the_whole_range() {
+        for exponent in [-1022, -1000, -3, 0, 7, 1000, 1023] {
+            let there = times_power_of_two(1.5, exponent);
+            assert_eq!(there, 1.5 * 2_f64.powi(exponent));
+            assert_eq!(times_power_of_two(there, -exponent), 1.5);
+        }
+        assert_eq!(times_power_of_two(1.5, 1024), f64::INFINITY);
+        assert_eq!(times_power_of_two(1.5, -2100), 0.0);
+        assert!(times_power_of_two(f64::NAN, -2100).is_nan());
+        assert_eq!(times_power_of_two(f64::MIN_POSITIVE, 2044), 2_f64.powi(1022));
+        assert_eq!(
+            (exponent_of(&[0.0, -5.0]), exponent_of(&[0.0]), exponent_of(&[0.3])),
+            (2, 0, -1)
+        );
     }
 }

@@ -1,12 +1,16 @@
 //! Arrays of numbers in safetensors files.
 
+use std::fs::File;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo, TensorView};
 
-use crate::{DataError, read_whole};
+use crate::DataError;
+use crate::stream::{self, Words};
+use crate::text::plain;
 
-/// The most bytes of a file with arrays that are read, 4 GiB.
+/// The most bytes of a file with arrays that is read whole, 4 GiB.
 pub const MOST_BYTES: u64 = 1 << 32;
 
 /// The most bytes of a header: those of a hundred thousand tensors. What it is parsed into takes ten times
@@ -27,6 +31,102 @@ pub struct Array {
     pub double: bool,
 }
 
+/// A safetensors file of which the header has been read; its numbers are read when they are asked for.
+pub struct TensorFile<R> {
+    source: R,
+    /// Where the numbers begin.
+    start: u64,
+    metadata: Metadata,
+}
+
+impl TensorFile<File> {
+    /// Reads the header of the file `path`; of its numbers nothing.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no safetensors file.
+    pub fn open(path: &Path) -> Result<Self, DataError> {
+        let wrong = |error| DataError::io("read", path, error);
+        let file = crate::whole::open(path).map_err(wrong)?;
+        let length = file.metadata().map_err(wrong)?.len();
+        Self::of(file, length).map_err(|reason| DataError::format(path, reason))
+    }
+}
+
+impl<R: Read + Seek> TensorFile<R> {
+    /// Reads the header of a source of so many bytes.
+    ///
+    /// # Errors
+    /// What is wrong with it, without a name.
+    fn of(mut source: R, length: u64) -> Result<Self, String> {
+        const NOT_ONE: &str = "not a safetensors file, or a damaged one";
+        let mut bytes = [0; 8];
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => format!("{NOT_ONE} (it ends in its header)"),
+            _ => stream::reason(&error),
+        };
+        source.read_exact(&mut bytes).map_err(failed)?;
+        let of_header = u64::from_le_bytes(bytes);
+        check_header(of_header)?;
+        let mut header = vec![0; of_header as usize];
+        source.read_exact(&mut header).map_err(failed)?;
+        let metadata: Metadata = serde_json::from_slice(&header)
+            .map_err(|error| plain(&format!("{NOT_ONE} ({error})")))?;
+        let start = 8 + of_header;
+        let (announced, there) = (metadata.data_len() as u64, length.saturating_sub(start));
+        if announced != there {
+            return Err(format!(
+                "{NOT_ONE} (its header announces {announced} bytes, but {there} follow it)"
+            ));
+        }
+        Ok(Self { source, start, metadata })
+    }
+
+    /// Whether there is a tensor of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.metadata.info(name).is_some()
+    }
+
+    /// The extents of a tensor.
+    ///
+    /// # Errors
+    /// There is none of this name, or it is none or other numbers than f32 and f64, or more than a problem
+    /// can have.
+    pub fn shape(&self, name: &str) -> Result<&[usize], String> {
+        self.info(name).map(|info| info.shape.as_slice())
+    }
+
+    fn info(&self, name: &str) -> Result<&TensorInfo, String> {
+        let Some(info) = self.metadata.info(name) else {
+            return Err(lacks(name, self.metadata.offset_keys()));
+        };
+        if !matches!(info.dtype, Dtype::F32 | Dtype::F64) {
+            return Err(format!("{name} holds {:?}; expected F32 or F64", info.dtype));
+        }
+        // Two extents of 2⁶³ and one of 0 are no number, and nothing that could be looped over.
+        if info.shape.contains(&0) {
+            return Err(format!("{name} has shape {:?}: no number", info.shape));
+        }
+        let words = Words { double: info.dtype == Dtype::F64, big_endian: false };
+        stream::check_count((info.data_offsets.1 - info.data_offsets.0) / words.size())
+            .map_err(|reason| format!("{name} has {reason}"))?;
+        Ok(info)
+    }
+
+    /// Reads one tensor.
+    ///
+    /// # Errors
+    /// As [`Self::shape`], or the source fails, or memory is short.
+    pub fn read(&mut self, name: &str) -> Result<Array, String> {
+        let info = self.info(name)?;
+        let (shape, (begin, end)) = (info.shape.clone(), info.data_offsets);
+        let words = Words { double: info.dtype == Dtype::F64, big_endian: false };
+        let at = SeekFrom::Start(self.start + begin as u64);
+        self.source.seek(at).map_err(|error| stream::reason(&error))?;
+        let values = words.read(&mut self.source, (end - begin) / words.size(), |at| at)?;
+        Ok(Array { shape, values, double: words.double })
+    }
+}
+
 /// The tensors of these names from the file `path`.
 ///
 /// # Errors
@@ -36,8 +136,8 @@ pub fn read_tensors<const N: usize>(
     path: &Path,
     names: [&str; N],
 ) -> Result<[Array; N], DataError> {
-    let bytes = read_whole(path, MOST_BYTES).map_err(|error| DataError::io("read", path, error))?;
-    parse_tensors(&bytes, names).map_err(|reason| DataError::format(path, reason))
+    let mut file = TensorFile::open(path)?;
+    read_named(&mut file, names).map_err(|reason| DataError::format(path, reason))
 }
 
 /// As [`read_tensors`], from the bytes of a file.
@@ -45,10 +145,36 @@ pub fn read_tensors<const N: usize>(
 /// # Errors
 /// What is wrong, without the name of the file.
 pub fn parse_tensors<const N: usize>(bytes: &[u8], names: [&str; N]) -> Result<[Array; N], String> {
-    let file = tensors(bytes)?;
+    let mut file = TensorFile::of(Cursor::new(bytes), bytes.len() as u64)?;
+    read_named(&mut file, names)
+}
+
+fn read_named<R: Read + Seek, const N: usize>(
+    file: &mut TensorFile<R>,
+    names: [&str; N],
+) -> Result<[Array; N], String> {
     let arrays: Vec<Array> =
-        names.into_iter().map(|name| tensor(&file, name)).collect::<Result<_, _>>()?;
+        names.into_iter().map(|name| file.read(name)).collect::<Result<_, _>>()?;
     arrays.try_into().map_err(|_| "there is not one array a name".to_owned())
+}
+
+/// # Errors
+/// A header is longer than any that is read.
+fn check_header(length: u64) -> Result<(), String> {
+    if length <= MOST_HEADER_BYTES {
+        Ok(())
+    } else {
+        Err(format!(
+            "not a safetensors file: its header has {length} bytes; at most {MOST_HEADER_BYTES} are read"
+        ))
+    }
+}
+
+fn lacks(name: &str, mut names: Vec<String>) -> String {
+    names.sort_unstable();
+    let more = if names.len() > SHOWN { ", …" } else { "" };
+    names.truncate(SHOWN);
+    plain(&format!("no tensor {name}; it has: {}{more}", names.join(", ")))
 }
 
 /// The tensors of a safetensors file; nothing is copied.
@@ -57,13 +183,9 @@ pub fn parse_tensors<const N: usize>(bytes: &[u8], names: [&str; N]) -> Result<[
 /// What is wrong with it, without the name of the file.
 pub fn tensors(bytes: &[u8]) -> Result<SafeTensors<'_>, String> {
     let length = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
-    if length > MOST_HEADER_BYTES {
-        return Err(format!(
-            "not a safetensors file: its header has {length} bytes; at most {MOST_HEADER_BYTES} are read"
-        ));
-    }
+    check_header(length)?;
     SafeTensors::deserialize(bytes)
-        .map_err(|error| printable(&format!("not a safetensors file, or a damaged one ({error})")))
+        .map_err(|error| plain(&format!("not a safetensors file, or a damaged one ({error})")))
 }
 
 /// One tensor as numbers.
@@ -72,11 +194,7 @@ pub fn tensors(bytes: &[u8]) -> Result<SafeTensors<'_>, String> {
 /// There is none of this name, it is empty, or of another type than f32 and f64.
 pub fn tensor(file: &SafeTensors<'_>, name: &str) -> Result<Array, String> {
     let Ok(view) = file.tensor(name) else {
-        let mut names = file.names();
-        names.sort_unstable();
-        let more = if names.len() > SHOWN { ", …" } else { "" };
-        names.truncate(SHOWN);
-        return Err(printable(&format!("no tensor {name}; it has: {}{more}", names.join(", "))));
+        return Err(lacks(name, file.names().into_iter().map(ToString::to_string).collect()));
     };
     let (shape, double) = (view.shape().to_vec(), view.dtype() == Dtype::F64);
     let values = match view.dtype() {
@@ -95,11 +213,6 @@ fn singles(view: &TensorView<'_>) -> Vec<f64> {
 
 fn doubles(view: &TensorView<'_>) -> Vec<f64> {
     view.data().as_chunks().0.iter().map(|word| f64::from_le_bytes(*word)).collect()
-}
-
-/// What a file says, as it may stand in a message: of one line, without what a terminal would obey.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().take(400).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -156,6 +269,39 @@ mod tests {
         }
         let names = parse_tensors(&one("F32", "[1]", 4), ["b"]).unwrap_err();
         assert!(names.contains("it has: \u{fffd}[2J, a"), "{names}");
+    }
+
+    #[test]
+    fn a_sparse_file_is_measured_by_its_header() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p.safetensors");
+        let sparse = |bytes: &[u8], length: u64| {
+            std::fs::write(&path, bytes).unwrap();
+            File::options().write(true).open(&path).unwrap().set_len(length).unwrap();
+        };
+        // Nothing but zeros: a header of no bytes.
+        sparse(&[], 1 << 40);
+        let message = TensorFile::open(&path).map(|_| ()).unwrap_err().to_string();
+        assert!(message.contains("not a safetensors file"), "{message}");
+        // As many numbers as it announces, more than any problem has.
+        let numbers = 1_u64 << 36;
+        let bytes = 4 * numbers;
+        let header =
+            format!(r#"{{"a":{{"dtype":"F32","shape":[{numbers}],"data_offsets":[0,{bytes}]}}}}"#);
+        sparse(&file(&header, &[]), 8 + header.len() as u64 + bytes);
+        let message = read_tensors(&path, ["a"]).unwrap_err().to_string();
+        assert!(message.contains("68719476736 numbers in one array; at most"), "{message}");
+        // Whose shape says enough: nothing is read.
+        let bytes = 8 << 20;
+        let header = format!(
+            r#"{{"a":{{"dtype":"F64","shape":[2,{}],"data_offsets":[0,{bytes}]}}}}"#,
+            1 << 19
+        );
+        sparse(&file(&header, &[]), 8 + header.len() as u64 + bytes);
+        assert_eq!(TensorFile::open(&path).unwrap().shape("a").unwrap(), [2, 1 << 19]);
+        // One that ends too soon.
+        sparse(&file(&header, &[]), 8 + header.len() as u64 + bytes - 1);
+        assert!(TensorFile::open(&path).is_err());
     }
 
     #[test]

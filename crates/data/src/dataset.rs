@@ -1,5 +1,7 @@
 //! A data set: a training and a test split of byte images with labels.
 
+use std::path::PathBuf;
+
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -50,6 +52,8 @@ pub struct Dataset {
     pub train: Split,
     /// Images to measure on.
     pub test: Split,
+    /// The folder that it was read from, absolute, where a folder was named.
+    pub folder: Option<PathBuf>,
 }
 
 impl Dataset {
@@ -98,7 +102,7 @@ impl Dataset {
                 classes - 1
             )));
         }
-        Ok(Self { name, image_shape, classes, train, test })
+        Ok(Self { name, image_shape, classes, train, test, folder: None })
     }
 
     /// Pixels of one image.

@@ -16,7 +16,9 @@ use crate::{DataError, Dataset, Progress, Split};
 /// the parts do not fit together.
 pub fn load(folder: &Path, progress: &Progress<'_>) -> Result<Dataset, DataError> {
     let name = folder.file_name().map_or("data".into(), |name| name.to_string_lossy());
-    read(&name, &find(folder)?, progress)
+    let dataset = read(&name, &find(folder)?, progress)?;
+    // Where the working directory is gone, nobody finds the folder again anyway.
+    Ok(Dataset { folder: std::path::absolute(folder).ok(), ..dataset })
 }
 
 /// Reads the data set `name` from its four files.

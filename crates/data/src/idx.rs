@@ -7,7 +7,7 @@
 //! # References
 //! LeCun, Cortes, Burges, *The MNIST database of handwritten digits*, "File formats".
 
-use std::io::{BufReader, Cursor, Read};
+use std::io::{self, BufReader, Cursor, ErrorKind, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
@@ -66,7 +66,7 @@ pub fn parse<R: Read>(reader: R, path: &Path) -> Result<Array, DataError> {
     reader
         .take((count as u64).saturating_add(1))
         .read_to_end(&mut elements)
-        .map_err(|source| truncated(path, &source))?;
+        .map_err(|source| unread(path, source))?;
     if elements.len() != count {
         let found = if elements.len() > count { "more".into() } else { elements.len().to_string() };
         return Err(DataError::format(
@@ -82,14 +82,14 @@ fn decompressed<'a, R: Read + 'a>(
     path: &Path,
 ) -> Result<Box<dyn Read + 'a>, DataError> {
     let mut first = [0_u8; 2];
-    reader.read_exact(&mut first).map_err(|source| truncated(path, &source))?;
+    reader.read_exact(&mut first).map_err(|source| unread(path, source))?;
     let whole = Cursor::new(first).chain(reader);
     Ok(if first == [0x1f, 0x8b] { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) })
 }
 
 fn header(reader: &mut dyn Read, path: &Path) -> Result<Vec<usize>, DataError> {
     let mut word = [0_u8; 4];
-    reader.read_exact(&mut word).map_err(|source| truncated(path, &source))?;
+    reader.read_exact(&mut word).map_err(|source| unread(path, source))?;
     let [zero_0, zero_1, kind, dimensions] = word;
     if [zero_0, zero_1, kind] != [0, 0, 8] || dimensions == 0 {
         return Err(DataError::format(
@@ -106,7 +106,7 @@ fn header(reader: &mut dyn Read, path: &Path) -> Result<Vec<usize>, DataError> {
     }
     let extents = (0..dimensions)
         .map(|_| {
-            reader.read_exact(&mut word).map_err(|source| truncated(path, &source))?;
+            reader.read_exact(&mut word).map_err(|source| unread(path, source))?;
             Ok(u32::from_be_bytes(word) as usize)
         })
         .collect::<Result<Vec<usize>, DataError>>()?;
@@ -122,8 +122,14 @@ fn header(reader: &mut dyn Read, path: &Path) -> Result<Vec<usize>, DataError> {
     Ok(extents)
 }
 
-fn truncated(path: &Path, source: &std::io::Error) -> DataError {
-    DataError::format(path, format!("truncated or damaged IDX file ({source})"))
+/// Why a reader gave no more bytes: the file's fault, or the system's.
+fn unread(path: &Path, source: io::Error) -> DataError {
+    match source.kind() {
+        ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput => {
+            DataError::format(path, format!("truncated or damaged IDX file ({source})"))
+        }
+        _ => DataError::io("read", path, source),
+    }
 }
 
 #[cfg(test)]
@@ -172,6 +178,30 @@ mod tests {
         for (bytes, expected) in cases {
             let message = parse_bytes(&bytes).unwrap_err().to_string();
             assert!(message.starts_with("some-file: ") && message.contains(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn what_the_system_refuses_is_not_called_damage() {
+        struct Refusing(ErrorKind);
+        impl Read for Refusing {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(self.0.into())
+            }
+        }
+        for (kind, damaged) in [
+            (ErrorKind::OutOfMemory, false),
+            (ErrorKind::PermissionDenied, false),
+            (ErrorKind::UnexpectedEof, true),
+        ] {
+            for begin in [vec![], encode(&[4], &[1, 2])] {
+                let reader = Cursor::new(begin).chain(Refusing(kind));
+                let error = parse(reader, Path::new("some-file")).unwrap_err();
+                assert!(error.to_string().contains("some-file"), "{error}");
+                assert_eq!(error.to_string().contains("damaged"), damaged, "{error}");
+                let source = std::error::Error::source(&error).map(ToString::to_string);
+                assert_eq!(source.is_some(), !damaged, "{source:?}");
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
 
-use crate::digest::sha256;
+use crate::digest::sha256_of;
 use crate::folder::{self, Parts};
 use crate::{DataError, Dataset, Progress, read_whole, write_whole};
 
@@ -131,16 +131,15 @@ fn download(url: &str) -> Result<Vec<u8>, ureq::Error> {
     agent.get(url).call()?.body_mut().with_config().limit(MOST_BYTES).read_to_vec()
 }
 
-/// The digest of the content, decompressed if it is gzipped, read no further than `length`.
+/// The digest of the content, decompressed if it is gzipped, read no further than `length`; none of a gzip
+/// file that is damaged.
 fn sha256_of_content(bytes: &[u8], length: u64) -> Option<String> {
-    let mut content = Vec::new();
     let limit = length + 1;
     if bytes.starts_with(&[0x1f, 0x8b]) {
-        MultiGzDecoder::new(bytes).take(limit).read_to_end(&mut content).ok()?;
+        sha256_of(MultiGzDecoder::new(bytes).take(limit)).ok()
     } else {
-        bytes.take(limit).read_to_end(&mut content).ok()?;
+        sha256_of(bytes.take(limit)).ok()
     }
-    Some(sha256([content.as_slice()]))
 }
 
 #[cfg(test)]

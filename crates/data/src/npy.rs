@@ -7,10 +7,14 @@
 //! # References
 //! NumPy, `numpy.lib.format`, versions 1.0 to 3.0.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
-use crate::arrays::{Array, MOST_BYTES, printable};
-use crate::{DataError, read_whole};
+use crate::DataError;
+use crate::arrays::Array;
+use crate::stream::{self, Words};
+use crate::text::plain;
 
 /// The most bytes of a header; NumPy itself reads no more than 10 000 without being told to.
 const MOST_HEADER_BYTES: usize = 1 << 16;
@@ -18,14 +22,91 @@ const MOST_HEADER_BYTES: usize = 1 << 16;
 /// NumPy's own limit.
 const MOST_DIMENSIONS: usize = 64;
 
+/// A .npy file of which the header has been read; its numbers are read when they are asked for.
+pub struct NpyFile<R> {
+    source: R,
+    shape: Vec<usize>,
+    words: Words,
+    fortran: bool,
+}
+
+impl NpyFile<File> {
+    /// Reads the header of the file `path`; of its numbers nothing.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no .npy file, or holds something other than f32 or f64, exactly as many as
+    /// its header says and one at least.
+    pub fn open(path: &Path) -> Result<Self, DataError> {
+        let wrong = |error| DataError::io("read", path, error);
+        let file = crate::whole::open(path).map_err(wrong)?;
+        let length = file.metadata().map_err(wrong)?.len();
+        Self::of(file, length).map_err(|reason| DataError::format(path, reason))
+    }
+}
+
+impl<R: Read> NpyFile<R> {
+    /// Reads the header of a source of so many bytes.
+    ///
+    /// # Errors
+    /// What is wrong, without a name.
+    fn of(mut source: R, length: u64) -> Result<Self, String> {
+        let (text, start) = header_text(&mut source)?;
+        let Header { descr, fortran, shape } =
+            Cursor { rest: &text }.header().map_err(|reason| {
+                plain(&format!("the header of the .npy file is damaged ({reason}): {text}"))
+            })?;
+        let words = match descr {
+            "<f4" | ">f4" => Words { double: false, big_endian: descr.starts_with('>') },
+            "<f8" | ">f8" => Words { double: true, big_endian: descr.starts_with('>') },
+            other => return Err(plain(&format!("holds {other}; expected f4 or f8"))),
+        };
+        if shape.contains(&0) {
+            return Err(format!("has shape {shape:?}: no number"));
+        }
+        let size = words.size();
+        let announced = shape.iter().try_fold(size, |all: usize, &extent| all.checked_mul(extent));
+        let there = length.saturating_sub(start);
+        if announced.map(|bytes| bytes as u64) != Some(there) {
+            return Err(format!(
+                "the header announces numbers of {size} bytes in shape {shape:?}, but {there} bytes follow it"
+            ));
+        }
+        if fortran && shape.len() > 2 {
+            return Err(format!("has shape {shape:?} in Fortran order; save it in C order"));
+        }
+        stream::check_count(shape.iter().product())?;
+        Ok(Self { source, shape, words, fortran })
+    }
+
+    /// The extents.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Reads the numbers.
+    ///
+    /// # Errors
+    /// The source fails, or memory is short.
+    pub fn read(mut self) -> Result<Array, String> {
+        let count = self.shape.iter().product();
+        let values = match self.shape.as_slice() {
+            &[rows, columns] if self.fortran => {
+                // Column after column in the file.
+                let place = |at: usize| at % rows * columns + at / rows;
+                self.words.read(&mut self.source, count, place)?
+            }
+            _ => self.words.read(&mut self.source, count, |at| at)?,
+        };
+        Ok(Array { shape: self.shape, values, double: self.words.double })
+    }
+}
+
 /// Reads the array of the file `path`.
 ///
 /// # Errors
-/// The file cannot be read, is no .npy file, or holds something other than f32 or f64, exactly as many as its
-/// header says and one at least.
+/// As [`NpyFile::open`] and [`NpyFile::read`].
 pub fn read(path: &Path) -> Result<Array, DataError> {
-    let bytes = read_whole(path, MOST_BYTES).map_err(|error| DataError::io("read", path, error))?;
-    parse(&bytes).map_err(|reason| DataError::format(path, reason))
+    NpyFile::open(path)?.read().map_err(|reason| DataError::format(path, reason))
 }
 
 /// As [`read`], from the bytes of a file.
@@ -33,72 +114,38 @@ pub fn read(path: &Path) -> Result<Array, DataError> {
 /// # Errors
 /// What is wrong, without the name of the file.
 pub fn parse(bytes: &[u8]) -> Result<Array, String> {
-    let (text, data) = split(bytes)?;
-    let Header { descr, fortran, shape } = Cursor { rest: text }.header().map_err(|reason| {
-        printable(&format!("the header of the .npy file is damaged ({reason}): {text}"))
-    })?;
-    let size = match descr {
-        "<f4" | ">f4" => 4,
-        "<f8" | ">f8" => 8,
-        other => return Err(printable(&format!("holds {other}; expected f4 or f8"))),
-    };
-    if shape.contains(&0) {
-        return Err(format!("has shape {shape:?}: no number"));
-    }
-    let announced = shape.iter().try_fold(size, |all: usize, &extent| all.checked_mul(extent));
-    if announced != Some(data.len()) {
-        return Err(format!(
-            "the header announces numbers of {size} bytes in shape {shape:?}, but {} bytes follow it",
-            data.len()
-        ));
-    }
-    let big = descr.starts_with('>');
-    let single =
-        |word: &[u8; 4]| if big { f32::from_be_bytes(*word) } else { f32::from_le_bytes(*word) };
-    let double =
-        |word: &[u8; 8]| if big { f64::from_be_bytes(*word) } else { f64::from_le_bytes(*word) };
-    let values: Vec<f64> = if size == 4 {
-        data.as_chunks().0.iter().map(|word| f64::from(single(word))).collect()
-    } else {
-        data.as_chunks().0.iter().map(double).collect()
-    };
-    let values = match shape.as_slice() {
-        _ if !fortran => values,
-        [] | [_] => values,
-        &[rows, columns] => {
-            (0..values.len()).map(|at| values[at % columns * rows + at / columns]).collect()
-        }
-        _ => return Err(format!("has shape {shape:?} in Fortran order; save it in C order")),
-    };
-    Ok(Array { shape, values, double: size == 8 })
+    NpyFile::of(bytes, bytes.len() as u64)?.read()
 }
 
-/// The header and what follows it.
-fn split(bytes: &[u8]) -> Result<(&str, &[u8]), String> {
+/// The header, and how many bytes it ends behind.
+fn header_text(source: &mut impl Read) -> Result<(String, u64), String> {
     const NOT_ONE: &str = "not a .npy file, or a truncated one";
-    let (start, rest) = bytes.split_first_chunk::<8>().ok_or(NOT_ONE)?;
-    let (length, rest) = match start {
-        b"\x93NUMPY\x01\x00" => {
-            let (length, rest) = rest.split_first_chunk().ok_or(NOT_ONE)?;
-            (usize::from(u16::from_le_bytes(*length)), rest)
-        }
-        b"\x93NUMPY\x02\x00" | b"\x93NUMPY\x03\x00" => {
-            let (length, rest) = rest.split_first_chunk().ok_or(NOT_ONE)?;
-            (u32::from_le_bytes(*length) as usize, rest)
-        }
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => NOT_ONE.to_owned(),
+        _ => stream::reason(&error),
+    };
+    let mut start = [0; 8];
+    source.read_exact(&mut start).map_err(failed)?;
+    let of_length = match &start {
+        b"\x93NUMPY\x01\x00" => 2,
+        b"\x93NUMPY\x02\x00" | b"\x93NUMPY\x03\x00" => 4,
         [0x93, b'N', b'U', b'M', b'P', b'Y', major, minor] => {
             return Err(format!("a .npy file of version {major}.{minor}; expected 1.0 to 3.0"));
         }
         _ => return Err(NOT_ONE.into()),
     };
+    let mut length = [0; 4];
+    source.read_exact(&mut length[..of_length]).map_err(failed)?;
+    let length = u32::from_le_bytes(length) as usize;
     if length > MOST_HEADER_BYTES {
         return Err(format!(
             "the header of the .npy file has {length} bytes; at most {MOST_HEADER_BYTES} are read"
         ));
     }
-    let (text, data) = rest.split_at_checked(length).ok_or(NOT_ONE)?;
-    let text = str::from_utf8(text).map_err(|_| "the header of the .npy file is no text")?;
-    Ok((text, data))
+    let mut text = vec![0; length];
+    source.read_exact(&mut text).map_err(failed)?;
+    let text = String::from_utf8(text).map_err(|_| "the header of the .npy file is no text")?;
+    Ok((text, (8 + of_length + length) as u64))
 }
 
 struct Header<'a> {
@@ -280,6 +327,29 @@ mod tests {
             let reason = parse(&bytes).unwrap_err();
             assert!(reason.contains(expected), "{expected}: {reason}");
         }
+    }
+
+    #[test]
+    fn a_sparse_file_is_measured_by_its_header() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npy");
+        let sparse = |bytes: &[u8], length: u64| {
+            std::fs::write(&path, bytes).unwrap();
+            File::options().write(true).open(&path).unwrap().set_len(length).unwrap();
+        };
+        sparse(&[], 1 << 40);
+        assert!(read(&path).unwrap_err().to_string().contains("not a .npy file"));
+        let header = format!(
+            "{{'descr': '<f4', 'fortran_order': False, 'shape': (2, {}), }}\n",
+            1_u64 << 35
+        );
+        sparse(&file(&header, &[]), 10 + header.len() as u64 + (4 << 36));
+        let message = read(&path).unwrap_err().to_string();
+        assert!(message.contains("68719476736 numbers in one array"), "{message}");
+        let header =
+            format!("{{'descr': '<f8', 'fortran_order': True, 'shape': (2, {}), }}\n", 1 << 19);
+        sparse(&file(&header, &[]), 10 + header.len() as u64 + (8 << 20));
+        assert_eq!(NpyFile::open(&path).unwrap().shape(), [2, 1 << 19]);
     }
 
     #[test]

@@ -1,58 +1,24 @@
 //! Files that are written whole or not at all, and read whole or refused.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::Path;
+
+use crate::Dir;
 
 /// What names of files begin with that are not whole yet. Where a process was killed they are left behind,
 /// and mean nothing.
 pub const PARTIAL: &str = ".partial-";
 
 /// Writes a file beside `path`, syncs it and renames it; makes the folder where there is none. Even after a
-/// loss of power the file is there whole, or what was there before.
+/// loss of power the file is there whole, or what was there before. A link at `path` is replaced, not followed;
+/// [`Dir`] follows none on the way there either.
 ///
 /// # Errors
 /// The file system refuses; then nothing is left of the file.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write(path, bytes, true)
-}
-
-/// As [`write_whole`] without syncing, which takes milliseconds: a reader never finds half a file, but a
-/// loss of power may leave one, until [`sync_file`].
-///
-/// # Errors
-/// As [`write_whole`].
-pub fn write_whole_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write(path, bytes, false)
-}
-
-fn write(path: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    fs::create_dir_all(folder)?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(PARTIAL);
-    // The permissions of any new file, not for its owner alone.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    if sync {
-        file.as_file().sync_all()?;
-    }
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
-}
-
-/// Makes a file outlast a loss of power.
-///
-/// # Errors
-/// The file system refuses.
-pub fn sync_file(path: &Path) -> io::Result<()> {
-    // Windows syncs what can be written to.
-    File::options().read(true).write(cfg!(windows)).open(path)?.sync_all()
+    let (folder, name) = Dir::of_file(path)?;
+    folder.write(name, bytes, true)
 }
 
 /// Opens the file `path` to read it.

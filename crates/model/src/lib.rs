@@ -22,6 +22,7 @@
 
 mod disk;
 mod error;
+mod export;
 mod init;
 mod mlp;
 mod named;
@@ -30,6 +31,7 @@ mod surgery;
 
 pub use disk::{Description, load, save};
 pub use error::ModelError;
+pub use export::Exported;
 pub use mlp::{Layer, Mlp};
 pub use shape::MlpShape;
 pub use surgery::{select, select_replicas};

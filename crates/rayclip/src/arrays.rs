@@ -3,26 +3,105 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use cs_solver::{Lambda, Matrix, Problem};
+use rayclip_data::arrays::TensorFile;
 pub(crate) use rayclip_data::arrays::{Array, read_tensors};
-use rayclip_data::npy;
+use rayclip_data::npy::NpyFile;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
+/// The most numbers of the batch that is solved at once, as of a file.
+const MOST_NUMBERS: usize = 1 << 29;
+
 /// A and y from one safetensors file with tensors of these names, or from two .npy files.
 ///
+/// Their shapes are checked before a number is read.
+///
 /// # Errors
-/// A file cannot be read, lacks a tensor, or holds numbers of another type.
+/// A file cannot be read, lacks a tensor, or holds numbers of another type; the shapes disagree.
 pub(crate) fn read_problem(files: &[PathBuf]) -> anyhow::Result<(Array, Array)> {
     match files {
         [file] => {
-            let [a, y] = read_tensors(file, ["a", "y"])?;
-            Ok((a, y))
+            let mut tensors = TensorFile::open(file)?;
+            let named = |reason: String| anyhow!("{}: {reason}", file.display());
+            let (a, y) = (tensors.shape("a").map_err(named)?, tensors.shape("y").map_err(named)?);
+            check_shapes(a, y)?;
+            Ok((tensors.read("a").map_err(named)?, tensors.read("y").map_err(named)?))
         }
-        [a, y] => Ok((npy::read(a)?, npy::read(y)?)),
+        [a, y] => {
+            let (of_a, of_y) = (NpyFile::open(a)?, NpyFile::open(y)?);
+            check_shapes(of_a.shape(), of_y.shape())?;
+            let named = |path: &Path, reason: String| anyhow!("{}: {reason}", path.display());
+            let a = of_a.read().map_err(|reason| named(a, reason))?;
+            Ok((a, of_y.read().map_err(|reason| named(y, reason))?))
+        }
         _ => bail!("expected one safetensors file or two .npy files"),
     }
+}
+
+/// x, and ν where there is one, of a safetensors file, for a problem whose y has the shape `of_y` and whose A
+/// has `m` columns.
+///
+/// # Errors
+/// The file cannot be read or lacks x, or x or ν has another shape than a solution of the problem.
+pub(crate) fn read_solution(
+    file: &Path,
+    of_y: &[usize],
+    m: usize,
+) -> anyhow::Result<(Array, Option<Array>)> {
+    let mut tensors = TensorFile::open(file)?;
+    let named = |reason: String| anyhow!("{}: {reason}", file.display());
+    let n = of_y.last().copied().unwrap_or(0);
+    let check = |name: &str, got: &[usize], length: usize| {
+        let expected = solution_shape(of_y, length);
+        // One column may stand with or without its axis.
+        let of_one = |shape: &[usize]| shape == [length] || shape == [1, length];
+        if got == expected || of_one(got) && of_one(&expected) {
+            return Ok(());
+        }
+        let file = file.display();
+        bail!(
+            "{name} in {file} has shape {got:?}; for this problem it has {expected:?}, a column a row"
+        )
+    };
+    check("x", tensors.shape("x").map_err(named)?, m)?;
+    if tensors.has("nu") {
+        check("nu", tensors.shape("nu").map_err(named)?, n)?;
+    }
+    let x = tensors.read("x").map_err(named)?;
+    let nu = tensors.has("nu").then(|| tensors.read("nu").map_err(named)).transpose()?;
+    Ok((x, nu))
+}
+
+/// The shape of y with vectors of another length.
+pub(crate) fn solution_shape(of_y: &[usize], length: usize) -> Vec<usize> {
+    let mut shape = of_y.to_vec();
+    if let Some(last) = shape.last_mut() {
+        *last = length;
+    }
+    shape
+}
+
+/// # Errors
+/// They are no `[n, m]` and `[n]` or `[columns, n]`, or a solution would have more numbers than memory.
+fn check_shapes(a: &[usize], y: &[usize]) -> anyhow::Result<()> {
+    let &[n, m] = a else {
+        bail!("a has shape {a:?}; expected [n, m]");
+    };
+    let (&[rows_of_y] | &[_, rows_of_y]) = y else {
+        bail!("y has shape {y:?}; expected [n] or [columns, n]");
+    };
+    if rows_of_y != n {
+        bail!("y has shape {y:?}, a has shape {a:?}: y needs {n} numbers a column");
+    }
+    let columns = if y.len() == 2 { y[0] } else { 1 };
+    if columns.checked_mul(m).is_none_or(|all| all > MOST_NUMBERS) {
+        bail!(
+            "{columns} columns of {m} coefficients are more than {MOST_NUMBERS}; solve fewer at once"
+        );
+    }
+    Ok(())
 }
 
 /// The problem of arrays `a` `[n, m]` and `y` `[n]` or `[columns, n]`.
@@ -30,15 +109,8 @@ pub(crate) fn read_problem(files: &[PathBuf]) -> anyhow::Result<(Array, Array)> 
 /// # Errors
 /// The shapes disagree, an entry is not finite, or λ is not positive.
 pub(crate) fn problem(a: Array, y: &Array, lambda: Lambda) -> anyhow::Result<Problem> {
-    let &[n, m] = a.shape.as_slice() else {
-        bail!("a has shape {:?}; expected [n, m]", a.shape);
-    };
-    let (&[rows_of_y] | &[_, rows_of_y]) = y.shape.as_slice() else {
-        bail!("y has shape {:?}; expected [n] or [columns, n]", y.shape);
-    };
-    if rows_of_y != n {
-        bail!("y has shape {:?}, a has shape {:?}: y needs {n} numbers a column", y.shape, a.shape);
-    }
+    check_shapes(&a.shape, &y.shape)?;
+    let (n, m) = (a.shape[0], a.shape[1]);
     Ok(Problem::new(Matrix::from_rows(n, m, a.values)?, &y.values, lambda)?)
 }
 

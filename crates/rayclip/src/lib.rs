@@ -1,7 +1,7 @@
 //! The command line of rayclip: arguments in, a run folder and a few lines out.
 //!
-//! Results go to stdout, all else to stderr. Exit codes: 0 done, 1 done but a tolerance was missed or a
-//! replica diverged, 2 could not be done (with the chain of causes), 130 ended by Ctrl-C with a valid run
+//! Results go to stdout, all else to stderr. Exit codes: 0 done, 1 done but a tolerance was missed, a
+//! replica diverged (or all did), or a run that is compared is not finished, 2 could not be done (with the chain of causes), 130 ended by Ctrl-C with a valid run
 //! folder.
 
 mod args;
@@ -11,16 +11,20 @@ mod device;
 mod interrupt;
 mod live;
 mod output;
+mod pace;
 mod panic;
 mod progress;
+#[cfg(unix)]
+mod signals;
+mod tables;
 
 use std::panic::catch_unwind;
 use std::process::ExitCode;
 
-use clap::Parser;
+use rayclip_trainer::TrainerError;
 use tracing_subscriber::filter::LevelFilter;
 
-use args::{Bench, BenchArgs, Cli, Command};
+use args::{Bench, BenchArgs, Command};
 
 /// Training allocates and frees the same large buffers in every step; the system's allocator gives
 /// them back to the kernel each time.
@@ -44,19 +48,45 @@ fn quiet_graphics_libraries() {
 pub fn main() -> ExitCode {
     quiet_graphics_libraries();
     panic::install();
-    let cli = Cli::parse();
+    #[cfg(unix)]
+    signals::survive_size_limits();
+    let cli = match args::try_parse() {
+        Ok(cli) => cli,
+        Err(told) => return tell(&told),
+    };
     tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(output::Warnings::new)
+        .with_ansi(output::has_colours())
         .with_max_level(LevelFilter::WARN)
         .without_time()
         .with_target(false)
         .init();
     let done = catch_unwind(|| execute(cli.command.unwrap_or_default()));
     // A panic has told of itself.
-    done.unwrap_or(Ok(ExitCode::from(2))).unwrap_or_else(|error| {
+    let code = done.unwrap_or(Ok(ExitCode::from(2))).unwrap_or_else(|error| {
         output::error(&error);
-        ExitCode::from(2)
-    })
+        exit_code(&error)
+    });
+    output::end(code)
+}
+
+/// Prints the help or the version that was asked for, or what is wrong with the arguments.
+fn tell(told: &clap::Error) -> ExitCode {
+    let printed = told.print();
+    let code = ExitCode::from(told.exit_code().try_into().unwrap_or(2));
+    match printed {
+        Err(error) if !told.use_stderr() => output::refused(error),
+        _ => {}
+    }
+    output::end(code)
+}
+
+/// 1 where training was done and no network is left of it, else 2.
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    match error.downcast_ref() {
+        Some(TrainerError::AllDiverged { .. }) => ExitCode::from(1),
+        _ => ExitCode::from(2),
+    }
 }
 
 fn execute(command: Command) -> anyhow::Result<ExitCode> {
@@ -66,6 +96,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Sweep(args) => commands::sweep::sweep(&args),
         Command::Reproduce(args) => commands::reproduce::reproduce(&args),
         Command::Report(args) => commands::report::report(&args),
+        Command::Pick(args) => commands::pick::pick(&args),
         Command::Watch(args) => commands::watch::watch(&args),
         Command::Resume(args) => commands::resume::resume(&args),
         Command::VerifyResume(args) => commands::verify_resume::verify_resume(&args),
@@ -77,5 +108,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             commands::devices::devices(&args);
             Ok(ExitCode::SUCCESS)
         }
+        Command::Completions(args) => Ok(commands::shell::completions(&args)),
+        Command::Man(args) => commands::shell::man(&args),
     }
 }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rayclip_data::plain;
+
 use crate::output;
 
 /// The folder of the run that goes on.
@@ -31,12 +33,12 @@ pub(crate) fn knows_folder(folder: &Path) {
 }
 
 fn report(panic: &PanicHookInfo<'_>) -> String {
-    let reason = panic.payload_as_str().unwrap_or("no reason is known");
+    let reason = plain(panic.payload_as_str().unwrap_or("no reason is known"));
     let place = panic.location().map(ToString::to_string);
     let folder = FOLDER.lock().ok().and_then(|folder| folder.clone());
     let trace = Backtrace::capture();
     let trace = (trace.status() == BacktraceStatus::Captured).then(|| trace.to_string());
-    lines(reason, place.as_deref(), folder.as_deref(), trace)
+    lines(&reason, place.as_deref(), folder.as_deref(), trace)
 }
 
 fn lines(
@@ -52,7 +54,7 @@ fn lines(
         format!("on {} {}", std::env::consts::OS, std::env::consts::ARCH),
     ];
     if let Some(folder) = folder {
-        let folder = folder.display();
+        let folder = output::path(folder);
         lines.push(format!("run folder: {folder}; `rayclip resume {folder}` goes on with it"));
     }
     lines.push(trace.unwrap_or_else(|| {

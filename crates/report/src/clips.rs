@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use rayclip_data::read_whole;
+use rayclip_data::{plain, read_whole};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -60,6 +60,15 @@ pub struct Clip {
     pub joules: Option<f64>,
     /// Floating-point operations of the layer's reconstruction.
     pub solver_flops: Option<f64>,
+    /// Neurons of the layer whose score is that of another one; none where it was not counted.
+    pub ties: Option<usize>,
+    /// Seconds of scoring the replicas of this method that trained at once, reconstructions included; none where
+    /// they were not measured by method.
+    #[serde(skip)]
+    pub score_seconds: Option<f64>,
+    /// Seconds of their reconstructions alone; none where there is none.
+    #[serde(skip)]
+    pub solve_seconds: Option<f64>,
 }
 
 impl Clip {
@@ -85,6 +94,7 @@ pub(crate) fn read_clips(path: &Path, gaps: &mut Vec<Gap>) -> Result<Vec<Clip>, 
     // That of a replica that diverged is no number to draw.
     for clip in &mut rows {
         clip.train_loss = clip.train_loss.filter(|loss| is_amount(*loss));
+        clip.method = plain(&clip.method);
     }
     let methods: BTreeSet<&str> = rows.iter().map(|clip| clip.method.as_str()).collect();
     if methods.len() > limits::METHODS {
@@ -109,6 +119,8 @@ struct Timing {
     train_seconds: f64,
     compress_seconds: f64,
     joules: Option<f64>,
+    score_seconds: Option<f64>,
+    solve_seconds: Option<f64>,
 }
 
 /// Adds what the cycles took to the clips; a gap where that cannot be read.
@@ -123,7 +135,9 @@ pub(crate) fn read_timings(path: &Path, clips: &mut [Clip], gaps: &mut Vec<Gap>)
     let (rows, damaged) = rows_of::<Timing>(&bytes);
     damaged.into_iter().for_each(&mut gap);
     let amounts = |timing: &Timing| {
-        [timing.train_seconds, timing.compress_seconds, timing.joules.unwrap_or(0.0)]
+        let optional = [timing.joules, timing.score_seconds, timing.solve_seconds];
+        let [joules, score, solve] = optional.map(|amount| amount.unwrap_or(0.0));
+        [timing.train_seconds, timing.compress_seconds, joules, score, solve]
     };
     let possible = rows.into_iter().filter(|timing| amounts(timing).into_iter().all(is_amount));
     let timings: BTreeMap<(usize, usize), Timing> =
@@ -133,6 +147,8 @@ pub(crate) fn read_timings(path: &Path, clips: &mut [Clip], gaps: &mut Vec<Gap>)
             clip.train_seconds = Some(timing.train_seconds);
             clip.compress_seconds = Some(timing.compress_seconds);
             clip.joules = timing.joules;
+            clip.score_seconds = timing.score_seconds;
+            clip.solve_seconds = timing.solve_seconds;
         }
     }
 }
@@ -145,7 +161,7 @@ pub(crate) fn rows_of<T: DeserializeOwned>(csv: &[u8]) -> (Vec<T>, Option<String
         match row {
             Ok(row) => rows.push(row),
             Err(error) => {
-                damaged.get_or_insert_with(|| error.to_string());
+                damaged.get_or_insert_with(|| plain(&error.to_string()));
             }
         }
     }
@@ -199,9 +215,11 @@ pub(crate) fn drop_impossible(clips: &mut Vec<Clip>, first: &[usize]) -> Option<
 fn is_measured(clip: &Clip) -> bool {
     let name = clip.method.chars().count();
     let counts = [clip.parameters, clip.replica, clip.at_once.unwrap_or(1)];
+    let ties = clip.ties.is_none_or(|ties| ties <= clip.width_before);
     let amounts = [clip.train_seconds, clip.compress_seconds, clip.joules, clip.solver_flops];
     (1..=limits::NAME).contains(&name)
         && clip.at_once != Some(0)
+        && ties
         && counts.into_iter().all(|count| count <= limits::COUNT)
         && amounts.into_iter().flatten().all(is_amount)
 }
@@ -244,13 +262,14 @@ mod tests {
             clip(2, usize::MAX, 90, 81, 0.9),
             Clip { parameters: usize::MAX, ..clip(2, 1, 90, 81, 0.9) },
             Clip { at_once: Some(0), ..clip(2, 1, 90, 81, 0.9) },
+            Clip { ties: Some(91), ..clip(2, 1, 90, 81, 0.9) },
             Clip { joules: Some(f64::NAN), ..clip(2, 1, 90, 81, 0.9) },
             Clip { validation_after_clip: Some(2.0), ..clip(2, 1, 90, 81, 0.9) },
             Clip { method: "x".repeat(65), ..clip(2, 1, 90, 81, 0.9) },
         ];
         clips.extend(bad);
         let reason = drop_impossible(&mut clips, &[100]).unwrap();
-        assert!(reason.starts_with("14 of 20 rows"), "{reason}");
+        assert!(reason.starts_with("15 of 21 rows"), "{reason}");
         assert_eq!(clips, good);
     }
 
@@ -293,5 +312,28 @@ mod tests {
         let (rows, damaged) = rows_of::<(usize, f64)>(b"a,b\n1,2\n3\n4,x\n5,6\n");
         assert_eq!(rows, [(1, 2.0), (5, 6.0)]);
         assert!(damaged.unwrap().contains("line"));
+    }
+
+    #[test]
+    fn what_an_earlier_version_did_not_write_stays_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let clips = |columns: &str, values: &str, timing: (&str, &str)| {
+            let head = "replica,method,seed,cycle,layer,width_before,width_after,sparsity,\
+                        accuracy_after_clip,parameters";
+            let text = format!("{head}{columns}\n0,dtc,0,0,0,4,3,0.25,0.5,9{values}\n");
+            std::fs::write(folder.path().join("cycles.csv"), text).unwrap();
+            let head = "replica,cycle,train_seconds,compress_seconds,joules";
+            let text = format!("{head}{}\n0,0,2,1,{}\n", timing.0, timing.1);
+            std::fs::write(folder.path().join("timings.csv"), text).unwrap();
+            let mut gaps = vec![];
+            let mut clips = read_clips(&folder.path().join("cycles.csv"), &mut gaps).unwrap();
+            read_timings(&folder.path().join("timings.csv"), &mut clips, &mut gaps);
+            assert_eq!(gaps, []);
+            (clips[0].ties, clips[0].score_seconds, clips[0].solve_seconds)
+        };
+        assert_eq!(clips("", "", ("", "")), (None, None, None));
+        let columns = ",score_seconds,solve_seconds";
+        assert_eq!(clips(",ties", ",2", (columns, ",0.5,0.25")), (Some(2), Some(0.5), Some(0.25)));
+        assert_eq!(clips(",ties", ",0", (columns, ",0.5,")), (Some(0), Some(0.5), None));
     }
 }

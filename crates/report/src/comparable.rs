@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayclip_data::{is_obeyed, plain, plain_within};
+
 use crate::ladder::{Rung, rungs};
 use crate::settings::values;
-use crate::{ReportError, Run};
+use crate::{ReportError, Run, limits};
 
 /// Refuses another run with other data or another ladder; adds what its ladder has more.
 pub(crate) fn check_same(
@@ -56,7 +58,7 @@ pub(crate) fn labels(runs: &[Run]) -> impl Fn(&Run, &str) -> String + use<> {
     move |run: &Run, method: &str| {
         let folder = if ambiguous { format!(" ({})", run.folder.display()) } else { String::new() };
         // A drawing takes no control characters, and no reader misses them.
-        format!("{method}{folder}").replace(char::is_control, "\u{fffd}")
+        format!("{method}{folder}").replace(is_obeyed, "\u{fffd}")
     }
 }
 
@@ -88,7 +90,8 @@ pub(crate) fn differing(runs: &[Run]) -> Vec<String> {
     const EXPECTED: [&str; 6] =
         ["seed", "replicas", "preset", "device", "compression.methods", "compression.scratch_at"];
     let compared = |run: &Run| -> BTreeMap<String, String> {
-        let all = values(&run.config).into_iter().map(|(key, value)| (key, value.to_string()));
+        let shown = |value: &toml::Value| plain_within(&value.to_string(), limits::SETTING);
+        let all = values(&run.config).into_iter().map(|(key, value)| (plain(&key), shown(value)));
         all.filter(|(key, _)| !EXPECTED.contains(&key.as_str())).collect()
     };
     let all: Vec<BTreeMap<String, String>> = runs.iter().map(compared).collect();

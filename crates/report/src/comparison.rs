@@ -6,32 +6,46 @@ use serde::Serialize;
 
 use crate::comparable::{check_same, differing, labels};
 use crate::ladder::{Rung, milestones, sum};
-use crate::statistics::{Estimate, holm};
-use crate::verdict::{Difference, SIGNIFICANCE, Verdict};
+use crate::predictions::Correct;
+use crate::statistics::{Estimate, binomial_error};
+use crate::verdict::MARGIN;
 use crate::{Clip, Data, ReportError, Run};
 
 /// What is compared; named as the column of `cycles.csv`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
+    /// Test accuracy after the training that follows the clip: of the network that one would use.
+    AccuracyAfterTraining,
     /// Test accuracy right after the clip.
     AccuracyAfterClip,
-    /// Test accuracy after the training that follows.
-    AccuracyAfterTraining,
-    /// Accuracy on the images held out, right after the clip.
-    ValidationAfterClip,
-    /// And after the training that follows.
+    /// Accuracy on the images held out, after the training that follows.
     ValidationAfterTraining,
+    /// And right after the clip.
+    ValidationAfterClip,
 }
 
 impl Measure {
     /// All of them.
     pub const ALL: [Self; 4] = [
-        Self::AccuracyAfterClip,
         Self::AccuracyAfterTraining,
-        Self::ValidationAfterClip,
+        Self::AccuracyAfterClip,
         Self::ValidationAfterTraining,
+        Self::ValidationAfterClip,
     ];
+
+    /// Those that verdicts are given on: of the test images.
+    pub const SHOWN: [Self; 2] = [Self::AccuracyAfterTraining, Self::AccuracyAfterClip];
+
+    /// Whether verdicts are given on it.
+    pub fn is_shown(self) -> bool {
+        Self::SHOWN.contains(&self)
+    }
+
+    /// Whether it is of a network that was clipped and not trained since.
+    pub fn is_after_clip(self) -> bool {
+        matches!(self, Self::AccuracyAfterClip | Self::ValidationAfterClip)
+    }
 
     fn of(self, clip: &Clip) -> Option<f64> {
         match self {
@@ -66,6 +80,9 @@ pub struct Statistic {
     pub low: Option<f64>,
     /// See `low`.
     pub high: Option<f64>,
+    /// Standard error of the accuracy of one network over the images, binomial: √(p (1 − p) / N). Of a mean over
+    /// seeds on the same images it is the most. None where N is not known.
+    pub image_error: Option<f64>,
 }
 
 /// Methods that went down the same ladder with the same data.
@@ -83,8 +100,12 @@ pub struct Comparison {
     pub missing: Vec<String>,
     /// Settings, other than methods and seeds, in which the runs differ: `key: a | b`.
     pub differing: Vec<String>,
+    /// Accuracies that differ by less count as equal.
+    pub margin: f64,
+    /// By cycle and method: which test images are classified rightly after training, by seed.
+    pub(crate) correct: BTreeMap<(usize, usize), BTreeMap<u64, Correct>>,
     /// By measure, cycle and method: values by seed.
-    values: BTreeMap<(Measure, usize, usize), BTreeMap<u64, f64>>,
+    pub(crate) values: BTreeMap<(Measure, usize, usize), BTreeMap<u64, f64>>,
 }
 
 impl Comparison {
@@ -132,6 +153,8 @@ impl Comparison {
             data: first.data.clone(),
             missing: runs.iter().flat_map(|run| run.missing.clone()).collect(),
             differing: differing(runs),
+            margin: MARGIN,
+            correct: BTreeMap::new(),
             values,
         })
     }
@@ -185,77 +208,25 @@ impl Comparison {
                 deviation,
                 low,
                 high,
+                image_error: binomial_error(mean, self.images(measure)),
             })
         });
         keys.collect()
     }
 
-    /// Every method minus every other, at all widths.
-    pub fn differences(&self) -> Vec<Difference> {
-        let measured: BTreeSet<(Measure, usize)> =
+    /// All measures and cycles that some method has a value of.
+    pub(crate) fn measured(&self) -> Vec<(Measure, usize)> {
+        let all: BTreeSet<(Measure, usize)> =
             self.values.keys().map(|(measure, cycle, _)| (*measure, *cycle)).collect();
-        let families = measured.into_iter().flat_map(|(measure, cycle)| {
-            (0..self.methods.len()).map(move |baseline| (baseline, measure, cycle))
-        });
-        families
-            .flat_map(|(baseline, m, cycle)| self.differences_from(baseline, m, cycle))
-            .collect()
+        all.into_iter().collect()
     }
 
-    /// Every other method minus `baseline` at one width: a family of Holm's adjustment.
-    pub fn differences_from(
-        &self,
-        baseline: usize,
-        measure: Measure,
-        cycle: usize,
-    ) -> Vec<Difference> {
-        let others = (0..self.methods.len()).filter(|method| *method != baseline);
-        let rung = &self.rungs[&cycle];
-        let subtracted = self.values(measure, cycle, baseline);
-        let difference = |method: usize| {
-            let of_method = self.values(measure, cycle, method);
-            let pairs = of_method.iter().filter_map(|(seed, a)| Some(a - subtracted.get(seed)?));
-            let estimate = Estimate::of(&pairs.collect::<Vec<_>>())?;
-            let estimate = estimate.no_finer_than(self.resolution(measure));
-            Some(Difference {
-                measure,
-                method: self.methods[method].clone(),
-                baseline: self.methods[baseline].clone(),
-                cycle,
-                neurons: rung.neurons(),
-                sparsity: rung.sparsity,
-                n: estimate.n,
-                mean: estimate.mean,
-                deviation: estimate.deviation,
-                low: estimate.low,
-                high: estimate.high,
-                p: estimate.p_of_zero(),
-                p_holm: None,
-                verdict: Verdict::TooFewSeeds,
-            })
-        };
-        let mut family: Vec<Difference> = others.filter_map(difference).collect();
-        let p: Vec<f64> = family.iter().filter_map(|difference| difference.p).collect();
-        let mut adjusted = holm(&p).into_iter();
-        for difference in family.iter_mut().filter(|difference| difference.p.is_some()) {
-            difference.p_holm = adjusted.next();
-            difference.verdict = match difference.p_holm {
-                Some(p) if p < SIGNIFICANCE && difference.mean > 0.0 => Verdict::Higher,
-                Some(p) if p < SIGNIFICANCE => Verdict::Lower,
-                _ => Verdict::NotDistinguishable,
-            };
-        }
-        family
-    }
-
-    /// What one image more or less makes of a measure.
-    fn resolution(&self, measure: Measure) -> f64 {
-        let images = match measure {
+    /// The images that a measure is of; 0 where it is not known.
+    pub(crate) fn images(&self, measure: Measure) -> usize {
+        match measure {
             Measure::AccuracyAfterClip | Measure::AccuracyAfterTraining => self.data.test,
             Measure::ValidationAfterClip | Measure::ValidationAfterTraining => self.data.validation,
-        };
-        // Where it is not known, nothing is known of the rounding either.
-        if images == 0 { 0.0 } else { 1.0 / images as f64 }
+        }
     }
 
     /// The rungs worth a line: those that every method has that got to the last one, where they are few
@@ -279,7 +250,7 @@ impl Comparison {
 }
 
 /// The place of a name in a list, at its end if it is new.
-fn place_of(name: String, names: &mut Vec<String>) -> usize {
+pub(crate) fn place_of(name: String, names: &mut Vec<String>) -> usize {
     names.iter().position(|known| *known == name).unwrap_or_else(|| {
         names.push(name);
         names.len() - 1
@@ -313,35 +284,21 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn pairs_by_seed_and_holds_verdicts_to_holm() {
+    fn values_are_summed_up_over_the_seeds() {
         let base = [0.90, 0.80, 0.70, 0.60];
-        let shifted = base.map(|accuracy| accuracy + 0.01 + 0.001 * accuracy);
-        let runs =
-            [run("dtc", &shifted), run("random", &base), run("l2", &[0.9, 0.7, 0.8, 0.6, 0.5])];
+        let runs = [run("dtc", &base), run("l2", &[0.9, 0.7, 0.8, 0.6, 0.5])];
         let comparison = Comparison::of(&runs).unwrap();
-        assert_eq!(comparison.methods, ["dtc", "random", "l2"]);
-        let family =
-            |baseline| comparison.differences_from(baseline, Measure::AccuracyAfterClip, 0);
-        let verdicts =
-            |baseline| family(baseline).iter().map(|d| (d.n, d.verdict)).collect::<Vec<_>>();
-        let nothing = (4, Verdict::NotDistinguishable);
-        assert_eq!(verdicts(0), [(4, Verdict::Lower), nothing]);
-        assert_eq!(verdicts(1), [(4, Verdict::Higher), nothing]);
-        assert_eq!(verdicts(2), [nothing, nothing]);
-        let dtc = &family(1)[0];
-        assert!((dtc.p_holm.unwrap() / dtc.p.unwrap() - 2.0).abs() < 1e-9);
-        // Two measures, two clips, every method against both others.
-        assert_eq!(comparison.differences().len(), 2 * 2 * 6);
+        assert_eq!(comparison.methods, ["dtc", "l2"]);
         let statistics = comparison.statistics();
-        let l2 = statistics.iter().find(|s| s.method == "l2" && s.cycle == 1).unwrap();
+        // What one would use comes first.
+        assert_eq!(statistics[0].measure, Measure::AccuracyAfterTraining);
+        let of_l2 = |s: &&Statistic| {
+            s.method == "l2" && s.cycle == 1 && s.measure == Measure::AccuracyAfterClip
+        };
+        let l2 = statistics.iter().find(of_l2).unwrap();
         assert_eq!((l2.n, l2.neurons, l2.sparsity), (5, 25, 0.75));
-    }
-
-    #[test]
-    fn one_seed_proves_nothing() {
-        let comparison = Comparison::of(&[run("dtc", &[0.9]), run("l2", &[0.1])]).unwrap();
-        let family = comparison.differences_from(0, Measure::AccuracyAfterClip, 0);
-        assert_eq!((family[0].verdict, family[0].p), (Verdict::TooFewSeeds, None));
+        // √(.7 · .3 / 10000)
+        assert!((l2.image_error.unwrap() - 0.00458257569495584).abs() < 1e-15);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use crate::comparison::{Comparison, Measure};
 use crate::statistics::Estimate;
 use crate::table::align_right;
-use crate::verdict::{Difference, Verdict};
+use crate::verdict::Difference;
 
 /// Mean and half the 95 % interval of every method.
 pub fn estimates_table(comparison: &Comparison, measure: Measure) -> Table {
@@ -20,44 +20,30 @@ pub fn estimates_table(comparison: &Comparison, measure: Measure) -> Table {
     table
 }
 
-/// What every other method differs from `baseline` by, and whether that can be told from nothing.
+/// What every other method differs from `baseline` by, with the simultaneous interval and the verdict.
+///
+/// A measure in which none is compared with it gives a table without rows.
 pub fn differences_table(comparison: &Comparison, measure: Measure, baseline: usize) -> Table {
     let name = &comparison.methods[baseline];
-    let others: Vec<&String> = comparison.methods.iter().filter(|m| *m != name).collect();
-    let headers: Vec<String> = others.iter().map(|method| format!("{method} − {name}")).collect();
-    let mut table = table(headers.iter().map(String::as_str));
-    for rung in comparison.shown() {
-        let family = comparison.differences_from(baseline, measure, rung.cycle);
+    let others = comparison.compared(measure, baseline);
+    let others: Vec<&String> = others.iter().map(|method| &comparison.methods[*method]).collect();
+    let headers: Vec<String> = others.iter().map(|method| format!("{method}\n− {name}")).collect();
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED);
+    table.set_header(std::iter::once("neurons").chain(headers.iter().map(String::as_str)));
+    align_right(&mut table);
+    let family = comparison.family(baseline);
+    let shown = comparison.shown().into_iter().filter(|_| !others.is_empty());
+    for rung in shown {
         let cells = others.iter().map(|method| {
-            let found = family.iter().find(|difference| difference.method == **method);
-            found.map_or_else(|| "–".to_owned(), difference_cell)
+            let is_own = |row: &&Difference| {
+                (row.measure, row.cycle) == (measure, rung.cycle) && row.method == **method
+            };
+            family.iter().find(is_own).map_or_else(|| "–".to_owned(), difference_cell)
         });
-        add_row(&mut table, [rung.label(), format!("{:.4}", rung.sparsity)], cells);
+        table.add_row(std::iter::once(rung.label()).chain(cells));
     }
     table
-}
-
-/// How many of the comparisons that are shown are distinguishable, in a sentence.
-pub fn verdict_sentence(comparison: &Comparison, measure: Measure, baseline: usize) -> String {
-    let families = comparison.shown().into_iter();
-    let all: Vec<Difference> = families
-        .flat_map(|rung| comparison.differences_from(baseline, measure, rung.cycle))
-        .collect();
-    let tested = all.iter().filter(|difference| difference.p.is_some()).count();
-    let baseline = &comparison.methods[baseline];
-    if tested == 0 {
-        return format!("no comparison with {baseline} was tested: no two seeds have both methods");
-    }
-    let found = |d: &&Difference| matches!(d.verdict, Verdict::Higher | Verdict::Lower);
-    let untested = match all.len() - tested {
-        0 => String::new(),
-        count => format!("; {count} were not tested, as no two seeds have both methods"),
-    };
-    format!(
-        "{} of {tested} comparisons with {baseline} can be told from nothing (paired t-tests, Holm over those \
-         of a width, 5 %){untested}",
-        all.iter().filter(found).count(),
-    )
 }
 
 fn table<'a>(columns: impl Iterator<Item = &'a str>) -> Table {
@@ -82,9 +68,8 @@ pub(crate) fn estimate_cell(estimate: Option<Estimate>, most: usize) -> String {
 }
 
 fn difference_cell(difference: &Difference) -> String {
-    let Difference { mean, high, verdict, .. } = difference;
-    let half = high.map(|high| format!(" ± {:.4}", high - mean)).unwrap_or_default();
-    format!("{mean:+.4}{half}\n{}", verdict.text())
+    let half = difference.half_width().map(|half| format!(" ± {half:.4}")).unwrap_or_default();
+    format!("{:+.4}{half}\n{}", difference.mean, difference.text())
 }
 
 #[cfg(test)]
@@ -107,11 +92,10 @@ mod tests {
         let comparison = Comparison::of(&[run("dtc", 0.05), run("l2", 0.0)]).unwrap();
         let measure = Measure::AccuracyAfterClip;
         let from_first = differences_table(&comparison, measure, 0).to_string();
-        assert!(from_first.contains("l2 − dtc") && from_first.contains("lower"), "{from_first}");
+        assert!(from_first.contains("− dtc") && from_first.contains("lower"), "{from_first}");
         assert!(from_first.contains("-0.0500"), "{from_first}");
         let from_last = differences_table(&comparison, measure, 1).to_string();
-        assert!(from_last.contains("dtc − l2") && from_last.contains("higher"), "{from_last}");
-        assert!(verdict_sentence(&comparison, measure, 0).starts_with("1 of 1"));
+        assert!(from_last.contains("− l2") && from_last.contains("higher"), "{from_last}");
         let estimates = estimates_table(&comparison, measure).to_string();
         assert!(estimates.contains("0.7500 ± 0.2054"), "{estimates}");
         assert!(!estimates.contains("seeds"), "{estimates}");

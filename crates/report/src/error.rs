@@ -82,11 +82,16 @@ pub enum ReportError {
     },
 }
 
+/// Runs that a message names.
+const NAMED: usize = 10;
+
 fn inside(holds: &[String]) -> String {
     if holds.is_empty() {
         String::new()
     } else {
-        format!("; it holds the runs {}", holds.join(", "))
+        let more = if holds.len() > NAMED { ", …" } else { "" };
+        let named: Vec<&str> = holds.iter().take(NAMED).map(String::as_str).collect();
+        format!("; it holds the runs {}{more}", named.join(", "))
     }
 }
 

@@ -10,7 +10,12 @@ use crate::entropy::correlation::{Accuracies, CorrelationRow, entropies_and_corr
 use crate::entropy::tracks::{EntropyRow, Track, tracks};
 use crate::published::{METHODS, Series};
 use crate::rays::{LayerRays, read_rays, recorded_measurements};
+use crate::ties::{TiesRow, ties};
+use crate::verify::Verified;
 use crate::{Gap, ReportError, Run};
+
+/// What is shown of a run beside the files that are read of every one.
+const SHOWN: [&str; 3] = ["rays/", "predictions/", "latency.csv"];
 
 /// Everything that a report shows.
 #[derive(Debug, Default)]
@@ -33,6 +38,8 @@ pub struct Facts {
     pub widths: Vec<WidthRow>,
     /// What all methods took.
     pub costs: Vec<CostRow>,
+    /// Neurons with equal scores.
+    pub ties: Vec<TiesRow>,
     /// What is not there or cannot be read.
     pub gaps: Vec<Gap>,
 }
@@ -129,12 +136,28 @@ impl Facts {
         Ok(facts)
     }
 
+    /// The same, with another margin below which accuracies count as equal.
+    #[must_use]
+    pub fn with_margin(self, margin: f64) -> Self {
+        let comparison = self.comparison.map(|comparison| comparison.with_margin(margin));
+        Self { comparison, ..self }
+    }
+
     fn take(&mut self, runs: Vec<Run>) {
         let labels = labels(&runs);
         for run in &runs {
             self.rays.extend(read_rays(run, |method| labels(run, method), &mut self.gaps));
+            let mut verified = Verified::of(&run.folder);
+            verified.gaps.clear();
+            let is_shown = |name: &str| SHOWN.iter().any(|shown| name.starts_with(shown));
+            verified.check(is_shown, &self.gaps);
+            self.gaps.append(&mut verified.gaps);
         }
         self.costs = costs(&runs, &labels);
+        self.ties = ties(&runs, &labels);
+        if let Some(comparison) = &mut self.comparison {
+            self.gaps.extend(comparison.read_predictions(&runs));
+        }
         if let Some(run) = runs.iter().find(|run| !run.clips.is_empty()) {
             self.widths = widths(run, &mut self.gaps);
         }

@@ -17,6 +17,12 @@ pub(crate) const TABLE_BYTES: u64 = 16 << 20;
 /// Bytes of a file with rays.
 pub(crate) const RAYS_BYTES: u64 = 256 << 20;
 
+/// Bytes of a file with the predictions of one network.
+pub(crate) const PREDICTIONS_BYTES: u64 = 64 << 20;
+
+/// Predictions of all networks of all runs of a report; each takes a bit.
+pub(crate) const PREDICTIONS: usize = 1 << 30;
+
 /// Hidden layers of a network.
 pub(crate) const LAYERS: usize = 64;
 
@@ -31,6 +37,10 @@ pub(crate) const METHODS: usize = 32;
 
 /// Characters of a method's name.
 pub(crate) const NAME: usize = 64;
+
+/// Characters of an error, and of a setting, that are shown.
+pub(crate) const ERROR: usize = 1000;
+pub(crate) const SETTING: usize = 4000;
 
 /// Entries of all measurements of a run: each is compared with two hundred draws of noise.
 pub(crate) const MEASUREMENTS: usize = 1 << 20;

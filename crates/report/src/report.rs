@@ -8,20 +8,21 @@
 //! | `statistics.csv`, `differences.csv` | estimates and verdicts at all widths |
 //! | `entropy.csv`, `correlations.csv` | entropies of the measurements and of noise, and what they go with |
 //! | `widths.csv`, `costs.csv` | the cost ledger |
+//! | `ties.csv` | neurons with equal scores, where they were counted |
 //! | `recorded_entropy.csv`, `recorded_correlations.csv` | the same of the recorded run, where it is given |
 //!
 //! Every table is an Arrow file too.
 
-use std::fs;
 use std::path::Path;
 
+use rayclip_data::{Dir, is_partial};
 use serde::Serialize;
 
 use crate::comparison::Comparison;
 use crate::facts::Facts;
 use crate::figure::Figure;
 use crate::figures::figures;
-use crate::files::write_table;
+use crate::files::{write, write_table_in};
 use crate::page::{Drawings, drawings, page};
 use crate::png::Renderer;
 use crate::{Gap, ReportError};
@@ -34,7 +35,7 @@ pub const EVENTS: &str = "tensorboard";
 
 const FIGURES: &str = "figures";
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "figures",
     "statistics",
     "differences",
@@ -42,33 +43,38 @@ const TABLES: [&str; 9] = [
     "correlations",
     "widths",
     "costs",
+    "ties",
     "recorded_entropy",
     "recorded_correlations",
 ];
 
-/// Writes the report of `facts` into `folder`; one that is there is made anew.
+/// Writes the report of `facts` into `folder`; one that is there, whole or half written, is made anew.
 ///
 /// # Errors
-/// The folder holds something else or cannot be written to, or a figure cannot be drawn.
-pub fn write_report(facts: &Facts, folder: &Path) -> Result<(), ReportError> {
+/// The folder holds something else, or a link where it would be written to, or cannot be written to; or a figure
+/// cannot be drawn.
+pub fn write_report(facts: &Facts, folder: impl Into<Dir>) -> Result<(), ReportError> {
+    let folder = &folder.into();
     check_is_report(folder)?;
-    let events = folder.join(EVENTS);
-    if events.exists() {
-        fs::remove_dir_all(&events)
-            .map_err(|source| ReportError::Write { path: events, source })?;
-    }
+    let failed = |name: &str| {
+        let path = folder.path().join(name);
+        move |source| ReportError::Write { path, source }
+    };
+    folder.remove_partial(0).map_err(failed(""))?;
+    folder.join(FIGURES).remove_partial(0).map_err(failed(FIGURES))?;
+    folder.remove_all(EVENTS).map_err(failed(EVENTS))?;
     let figures = figures(facts);
     let drawings: Vec<Drawings> = figures.iter().map(drawings).collect::<Result<_, _>>()?;
     let renderer = Renderer::default();
     for (figure, drawing) in figures.iter().zip(&drawings) {
-        let file = |extension| folder.join(FIGURES).join(figure.name).with_extension(extension);
+        let file = |kind| Path::new(FIGURES).join(figure.name).with_extension(kind);
         match drawing {
             Some([svg, _]) => {
-                write(&file("svg"), svg.as_bytes())?;
-                write(&file("png"), &renderer.png(figure.name, svg)?)?;
+                write(folder, &file("svg"), svg.as_bytes())?;
+                write(folder, &file("png"), &renderer.png(figure.name, svg)?)?;
             }
             // That of an earlier report would be taken for one of this.
-            None => remove(&[file("svg"), file("png")])?,
+            None => remove(folder, &[file("svg"), file("png")])?,
         }
     }
     let points: Vec<_> = figures.iter().flat_map(Figure::rows).collect();
@@ -85,9 +91,10 @@ pub fn write_report(facts: &Facts, folder: &Path) -> Result<(), ReportError> {
     table(&facts.correlations, folder, "correlations")?;
     table(&facts.widths, folder, "widths")?;
     table(&facts.costs, folder, "costs")?;
+    table(&facts.ties, folder, "ties")?;
     table(entropies, folder, "recorded_entropy")?;
     table(correlations, folder, "recorded_correlations")?;
-    write(&folder.join(PAGE), page(facts, &figures, &drawings)?.as_bytes())
+    write(folder, PAGE.as_ref(), page(facts, &figures, &drawings)?.as_bytes())
 }
 
 /// What a report lacks, in lines: files and folders, and replicas that did not get to their end.
@@ -97,46 +104,36 @@ pub fn missing(facts: &Facts) -> Vec<String> {
     facts.gaps.iter().map(line).chain(replicas).collect()
 }
 
-fn table(rows: &[impl Serialize], folder: &Path, name: &str) -> Result<(), ReportError> {
+fn table(rows: &[impl Serialize], folder: &Dir, name: &str) -> Result<(), ReportError> {
     debug_assert!(TABLES.contains(&name), "a report with {name} in it would be taken for none");
-    let path = folder.join(name).with_extension("csv");
+    let name = Path::new(name).with_extension("csv");
     if rows.is_empty() {
-        return remove(&[path.with_extension("arrow"), path]);
+        return remove(folder, &[name.with_extension("arrow"), name]);
     }
-    write_table(rows, &path)
+    write_table_in(folder, &name, rows)
 }
 
 /// Refuses a folder that holds anything but a report, whole or half written.
-fn check_is_report(folder: &Path) -> Result<(), ReportError> {
+fn check_is_report(folder: &Dir) -> Result<(), ReportError> {
     let is_own = |name: &str| {
         let stem = name.strip_suffix(".csv").or(name.strip_suffix(".arrow"));
         [PAGE, FIGURES, EVENTS].contains(&name) || stem.is_some_and(|stem| TABLES.contains(&stem))
     };
-    let entries = match folder.read_dir() {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(source) => return Err(ReportError::Write { path: folder.to_path_buf(), source }),
-    };
-    let mut names = entries.filter_map(Result::ok).map(|entry| entry.file_name());
-    if names.all(|name| name.to_str().is_some_and(is_own)) {
-        return Ok(());
+    let path = || folder.path().to_path_buf();
+    let failed = |source| ReportError::Write { path: path(), source };
+    let entries = folder.entries().map_err(failed)?;
+    let mut names = entries.iter().map(|(name, _)| name);
+    // What a process that was killed had begun to write is ours too.
+    if !names.all(|name| is_partial(name) || name.to_str().is_some_and(is_own)) {
+        return Err(ReportError::OtherFolder { path: path() });
     }
-    Err(ReportError::OtherFolder { path: folder.to_path_buf() })
+    folder.refuse_links(&[FIGURES, EVENTS]).map_err(failed)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
-    rayclip_data::write_whole(path, bytes)
-        .map_err(|source| ReportError::Write { path: path.to_path_buf(), source })
-}
-
-fn remove(paths: &[std::path::PathBuf]) -> Result<(), ReportError> {
-    for path in paths {
-        match fs::remove_file(path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                return Err(ReportError::Write { path: path.clone(), source });
-            }
-            _ => {}
-        }
+fn remove(folder: &Dir, names: &[std::path::PathBuf]) -> Result<(), ReportError> {
+    for name in names {
+        let removed = folder.remove(name);
+        removed.map_err(|source| ReportError::Write { path: folder.path().join(name), source })?;
     }
     Ok(())
 }

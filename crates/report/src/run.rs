@@ -4,10 +4,17 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use rayclip_data::plain;
+
 use crate::clips::{drop_impossible, first_widths, read_clips, read_timings};
 use crate::limits;
 use crate::summary::{Data, Progress, Summary, SummaryFile};
+use crate::verify::Verified;
 use crate::{Clip, ReportError};
+
+/// The files that are read of every run.
+const READ: [&str; 5] =
+    ["cycles.csv", "timings.csv", "summary.json", "progress.json", "config.toml"];
 
 /// A run.
 #[derive(Debug, Clone)]
@@ -47,42 +54,53 @@ impl Run {
     /// # Errors
     /// `config.toml`, `cycles.csv` or `summary.json` is missing or damaged.
     pub fn read(path: &Path) -> Result<Self, ReportError> {
-        let (run, gaps) = Self::read_what_is_there(path)?;
+        let (run, gaps, _) = Self::read_and_verify(path)?;
         match gaps.into_iter().next() {
             Some(Gap { path, reason }) => Err(ReportError::Format { path, reason }),
             None => Ok(run),
         }
     }
 
-    /// Reads the folder `path` as far as it can be read, and says what cannot.
+    /// Reads the folder `path` as far as it can be read, and says what cannot, and what is not as a finished run
+    /// left it.
     ///
     /// # Errors
     /// There is no `cycles.csv` with the columns that it must have.
     pub fn read_what_is_there(path: &Path) -> Result<(Self, Vec<Gap>), ReportError> {
+        let (run, mut gaps, from_copies) = Self::read_and_verify(path)?;
+        gaps.extend(from_copies);
+        Ok((run, gaps))
+    }
+
+    /// The run, gaps, and files whose copies were read because they are damaged.
+    fn read_and_verify(path: &Path) -> Result<(Self, Vec<Gap>, Vec<Gap>), ReportError> {
         let found = fs::metadata(path.join("cycles.csv"));
         if found.is_err_and(|error| error.kind() == ErrorKind::NotFound) {
             return Err(ReportError::NotARun { path: path.to_path_buf(), holds: runs_in(path) });
         }
         let mut gaps = vec![];
+        let mut verified = Verified::of(path);
         let mut clips = read_clips(&path.join("cycles.csv"), &mut gaps)?;
         read_timings(&path.join("timings.csv"), &mut clips, &mut gaps);
-        let [summary, progress] = ["summary.json", "progress.json"].map(|name| path.join(name));
+        let mut stored =
+            |name: &'static str, limit: u64| (path.join(name), verified.read(name, limit));
         let limit = limits::SUMMARY_BYTES;
-        let file = read_whole(&summary, limit, SummaryFile::parse, &mut gaps);
-        let progress = read_whole(&progress, limit, Progress::parse, &mut gaps);
+        let file = parsed(stored("summary.json", limit), SummaryFile::parse, &mut gaps);
+        let progress = parsed(stored("progress.json", limit), Progress::parse, &mut gaps);
         let toml = |bytes: &[u8]| {
             let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
             text.parse().map_err(|error: toml::de::Error| error.message().to_owned())
         };
-        let config = read_whole(&path.join("config.toml"), limits::CONFIG_BYTES, toml, &mut gaps)
-            .unwrap_or_default();
+        let config = stored("config.toml", limits::CONFIG_BYTES);
+        let config = parsed(config, toml, &mut gaps).unwrap_or_default();
         let mut run = Self {
             folder: path.to_path_buf(),
             widths_before: hidden(&config).unwrap_or_else(|| first_widths(&clips)),
             clips,
             parameters_before: None,
             data: Data {
-                name: string(&config, "data", "source").unwrap_or_else(|| "unknown data".into()),
+                name: string(&config, "data", "source")
+                    .map_or_else(|| "unknown data".into(), |name| plain(&name)),
                 digest: String::new(),
                 test: 0,
                 validation: 0,
@@ -110,7 +128,10 @@ impl Run {
         let cycles = path.join("cycles.csv");
         let reasons = impossible.or(lost_rows).into_iter();
         gaps.extend(reasons.map(|reason| Gap { path: cycles.clone(), reason }));
-        Ok((run, gaps))
+        verified.check(|name| READ.contains(&name), &gaps);
+        // That a file is damaged comes before what cannot be read in it.
+        gaps.splice(0..0, verified.gaps);
+        Ok((run, gaps, verified.from_copies))
     }
 
     /// A setting, `section.key`.
@@ -159,7 +180,7 @@ fn runs_in(folder: &Path) -> Vec<String> {
     let runs =
         entries.filter_map(Result::ok).filter(|entry| entry.path().join("cycles.csv").exists());
     let mut names: Vec<String> =
-        runs.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        runs.map(|entry| plain(&entry.file_name().to_string_lossy())).collect();
     names.sort();
     names
 }
@@ -171,18 +192,14 @@ fn hidden(config: &toml::Table) -> Option<Vec<usize>> {
     widths.filter(|widths| limits::are_widths(widths))
 }
 
-/// A file of at most `limit` bytes, as `parse` reads it; a gap where it cannot.
-fn read_whole<T>(
-    path: &Path,
-    limit: u64,
+/// A file as `parse` reads it; a gap where it cannot.
+fn parsed<T>(
+    (path, bytes): (PathBuf, Result<Vec<u8>, String>),
     parse: impl Fn(&[u8]) -> Result<T, String>,
     gaps: &mut Vec<Gap>,
 ) -> Option<T> {
-    let read = rayclip_data::read_whole(path, limit);
-    let read = read.map_err(|error| format!("cannot be read: {error}"));
-    read.and_then(|bytes| parse(&bytes))
-        .map_err(|reason| gaps.push(Gap { path: path.to_path_buf(), reason }))
-        .ok()
+    let parsed = bytes.and_then(|bytes| parse(&bytes));
+    parsed.map_err(|reason| gaps.push(Gap { path, reason: plain(&reason) })).ok()
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! Intervals are Student's, with n − 1 degrees of freedom: right for normal values, near enough for the
 //! means of a few seeds. Equal to SciPy's `t.interval` and `ttest_rel`.
 
+use std::sync::OnceLock;
+
 use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
@@ -39,16 +41,20 @@ impl Estimate {
     }
 
     fn with_deviation(self, deviation: f64) -> Self {
-        let half = student(self.n).map(|student| {
-            let quantile = student.inverse_cdf(f64::midpoint(1.0, CONFIDENCE));
-            quantile * deviation / (self.n as f64).sqrt()
-        });
+        let half = quantile(self.n).map(|quantile| quantile * deviation / (self.n as f64).sqrt());
         let (low, high) = (half.map(|half| self.mean - half), half.map(|half| self.mean + half));
         Self { deviation: Some(deviation), low, high, ..self }
     }
 
     /// The same with a deviation of at least what rounding makes of the difference of two values that are
     /// multiples of `resolution`: equal differences of few values are no proof of certainty.
+    ///
+    /// ```text
+    /// s ≥ resolution / √6
+    /// ```
+    ///
+    /// A value that is rounded to a multiple of `resolution` is off by a uniform error with the variance
+    /// resolution² / 12, the difference of two by twice that. For accuracies on N images it is 1 / (√6 N).
     #[must_use]
     pub fn no_finer_than(self, resolution: f64) -> Self {
         let least = resolution / 6_f64.sqrt();
@@ -72,6 +78,42 @@ impl Estimate {
         let t = self.mean / (deviation / (self.n as f64).sqrt());
         Some(2.0 * student(self.n)?.sf(t.abs()))
     }
+
+    /// p-value of the two one-sided tests that the mean lies within ±`margin`; none of one value.
+    ///
+    /// # References
+    /// Schuirmann, *A comparison of the two one-sided tests procedure and the power approach*
+    /// (Journal of Pharmacokinetics and Biopharmaceutics 15, 1987).
+    pub fn p_of_equality(&self, margin: f64) -> Option<f64> {
+        let error = self.deviation? / (self.n as f64).sqrt();
+        if error == 0.0 {
+            return Some(if self.mean.abs() < margin { 0.0 } else { 1.0 });
+        }
+        let student = student(self.n)?;
+        let from_below = student.sf((self.mean + margin) / error);
+        let from_above = student.cdf((self.mean - margin) / error);
+        Some(from_below.max(from_above))
+    }
+}
+
+/// What |t| of the mean of `n` values exceeds with the probability `significance` where the true mean is 0;
+/// nothing of fewer than two values.
+pub(crate) fn critical(n: usize, significance: f64) -> Option<f64> {
+    Some(student(n)?.inverse_cdf(1.0 - significance / 2.0))
+}
+
+/// Standard error of a fraction of `count` images, binomial; nothing of no image.
+pub(crate) fn binomial_error(fraction: f64, count: usize) -> Option<f64> {
+    (count > 0).then(|| (fraction * (1.0 - fraction)).max(0.0).sqrt() / (count as f64).sqrt())
+}
+
+/// The quantile of the 95 % interval of the mean of `n` values, taken once for every small n: a page has
+/// thousands of intervals.
+fn quantile(n: usize) -> Option<f64> {
+    static KNOWN: [OnceLock<f64>; 65] = [const { OnceLock::new() }; 65];
+    let student = student(n)?;
+    let find = || student.inverse_cdf(f64::midpoint(1.0, CONFIDENCE));
+    Some(KNOWN.get(n).map_or_else(find, |known| *known.get_or_init(find)))
 }
 
 /// Student's distribution of the mean of `n` values; nothing of fewer than two.
@@ -107,6 +149,15 @@ pub(crate) fn pearson(x: &[f64], y: &[f64]) -> Option<f64> {
     let r = moment(x, mean_x, y, mean_y)
         / (moment(x, mean_x, x, mean_x) * moment(y, mean_y, y, mean_y)).sqrt();
     r.is_finite().then_some(r)
+}
+
+/// Partial correlation of x and y given z; nothing where one is a linear function of z but for rounding.
+pub(crate) fn partial(x: &[f64], y: &[f64], z: &[f64]) -> Option<f64> {
+    const LEAST: f64 = 1e-9;
+    let (xy, xz, yz) = (pearson(x, y)?, pearson(x, z)?, pearson(y, z)?);
+    let (left_x, left_y) = (1.0 - xz * xz, 1.0 - yz * yz);
+    let r = (xy - xz * yz) / (left_x * left_y).sqrt();
+    (left_x > LEAST && left_y > LEAST).then(|| r.clamp(-1.0, 1.0))
 }
 
 #[cfg(test)]
@@ -152,6 +203,34 @@ mod tests {
         // Two seeds, one image of a thousand each: t = √2 · √6 with one degree of freedom.
         let p = equal.no_finer_than(0.001).p_of_zero().unwrap();
         close(p, 1.0 - std::f64::consts::FRAC_2_PI * 12_f64.sqrt().atan());
+    }
+
+    #[test]
+    fn tests_of_equality_and_simultaneous_intervals_equal_scipy() {
+        // tests/statistics.py
+        let differences = [0.002, -0.001, 0.005, 0.004, 0.001];
+        let estimate = Estimate::of(&differences).unwrap();
+        close(estimate.p_of_equality(0.005).unwrap(), 0.029324531554609973);
+        close(estimate.p_of_equality(0.002).unwrap(), 0.56973514218145);
+        let error = estimate.deviation.unwrap() / 5_f64.sqrt();
+        for (family, high) in [(28.0, 0.010092875259118093), (90.0, 0.012908946893028201)] {
+            close(estimate.mean + critical(5, 0.05 / family).unwrap() * error, high);
+        }
+        assert_eq!(critical(1, 0.05), None);
+        let none = Estimate::of(&[0.004; 5]).unwrap();
+        assert_eq!((none.p_of_equality(0.005), none.p_of_equality(0.003)), (Some(0.0), Some(1.0)));
+        assert_eq!(Estimate::of(&[0.1]).unwrap().p_of_equality(1.0), None);
+        assert_eq!((binomial_error(0.5, 0), binomial_error(0.9, 100)), (None, Some(0.03)));
+    }
+
+    #[test]
+    fn a_partial_correlation_is_that_of_what_z_leaves() {
+        // tests/statistics.py: of the residuals of both on z
+        let (x, y) = ([5.0, 4.0, 3.5, 2.0, 2.5], [0.9, 0.8, 0.85, 0.5, 0.7]);
+        let z = [5.0, 4.5, 4.0, 3.0, 2.0];
+        close(partial(&x, &y, &z).unwrap(), 0.8447849336766534);
+        let twice = z.map(|value| 2.0 * value + 1.0);
+        assert_eq!((partial(&twice, &y, &z), partial(&x, &z, &z)), (None, None));
     }
 
     #[test]

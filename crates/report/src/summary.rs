@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayclip_data::{plain, plain_within};
 use serde::Deserialize;
 
 use crate::clips::{Clip, SCRATCH};
@@ -135,7 +136,8 @@ impl SummaryFile {
     /// # Errors
     /// What is wrong with it.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let file: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let mut file: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        file.make_plain();
         let Self { widths_before, parameters_before, data, .. } = &file;
         check_widths(widths_before)?;
         let pixels = data
@@ -151,6 +153,16 @@ impl SummaryFile {
             ("data.image_shape", pixels.map_or(0, |pixels| pixels.unwrap_or(usize::MAX))),
         ])?;
         Ok(file)
+    }
+
+    /// What is shown of it is text.
+    fn make_plain(&mut self) {
+        let Self { data, summary, .. } = self;
+        let Summary { version, outcome, device, error } = summary;
+        for text in [&mut data.name, &mut data.digest, version, outcome, device] {
+            *text = plain(text);
+        }
+        *error = error.as_deref().map(|text| plain_within(text, limits::ERROR));
     }
 
     /// Replicas that did not get to the end, and why: a line for all of one reason.
@@ -173,8 +185,8 @@ impl SummaryFile {
                 format!("{count} of {all} replicas ({}) {reason}", names(some))
             }
         };
-        // It is shown in a terminal, which would obey.
-        groups.into_iter().map(|group| line(group).replace(char::is_control, "\u{fffd}")).collect()
+        let shown = |group| plain_within(&line(group), limits::ERROR);
+        groups.into_iter().map(shown).collect()
     }
 
     /// Said where replicas that got to their end lack a clip.
@@ -198,7 +210,10 @@ impl Progress {
     /// # Errors
     /// What is wrong with it.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let file: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let mut file: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        for source in file.energy.iter_mut().flat_map(|energy| &mut energy.sources) {
+            *source = plain(source);
+        }
         check_widths(&file.widths)?;
         check_counts(&[
             ("cycle", file.cycle),
@@ -243,7 +258,8 @@ impl Replica {
             (Some(Divergence { cycle, reason }), _) => {
                 Some(format!("diverged in cycle {cycle}: {reason}"))
             }
-            (None, "finished") => None,
+            // One that stopped did all that `compression.until_accuracy` asked of it.
+            (None, "finished" | "stopped") => None,
             (None, "running") => {
                 Some(format!("{is} not at {its} end: the run goes on, or was killed"))
             }

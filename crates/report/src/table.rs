@@ -97,6 +97,9 @@ pub(crate) mod tests {
             at_once: Some(2),
             joules: None,
             solver_flops: None,
+            ties: None,
+            score_seconds: None,
+            solve_seconds: None,
         }
     }
 

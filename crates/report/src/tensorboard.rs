@@ -4,8 +4,8 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::BufWriter;
-use std::path::{Path, PathBuf};
 
+use rayclip_data::Dir;
 use tfrecord::protobuf::event::What;
 use tfrecord::{Event, EventMeta, EventWriter};
 
@@ -17,7 +17,7 @@ const VERSION: &str = "brain.Event:2";
 
 /// Event files that follow a run.
 pub struct EventFiles {
-    folder: PathBuf,
+    folder: Dir,
     writers: BTreeMap<String, EventWriter<BufWriter<File>>>,
     /// Cycle, replica and layer of the rows that are written.
     written: BTreeSet<(usize, usize, usize)>,
@@ -25,9 +25,8 @@ pub struct EventFiles {
 
 impl EventFiles {
     /// Files in `folder`, made with the first row of their replica.
-    pub fn new(folder: &Path) -> Self {
-        let folder = folder.to_path_buf();
-        Self { folder, writers: BTreeMap::new(), written: BTreeSet::new() }
+    pub fn new(folder: impl Into<Dir>) -> Self {
+        Self { folder: folder.into(), writers: BTreeMap::new(), written: BTreeSet::new() }
     }
 
     /// Writes the rows that the run has more than at the last call: those that are whole and, of a run that
@@ -52,7 +51,7 @@ impl EventFiles {
         let name = format!("{method}-seed{}", clip.seed);
         let folder = self.folder.join(&name);
         let failed = |error: &dyn std::fmt::Display| ReportError::Format {
-            path: folder.clone(),
+            path: folder.path().to_path_buf(),
             reason: format!("the event file cannot be written: {error}"),
         };
         let writer = match self.writers.entry(name) {
@@ -82,10 +81,9 @@ impl EventFiles {
     }
 }
 
-fn create(folder: &Path) -> Result<EventWriter<BufWriter<File>>, tfrecord::Error> {
-    std::fs::create_dir_all(folder)?;
-    let mut writer =
-        EventWriter::create(folder.join(NAME), tfrecord::EventWriterConfig::default())?;
+fn create(folder: &Dir) -> Result<EventWriter<BufWriter<File>>, tfrecord::Error> {
+    let file = BufWriter::new(folder.create_anew(NAME)?);
+    let mut writer = EventWriter::from_writer(file, tfrecord::EventWriterConfig::default())?;
     let version = Some(What::FileVersion(VERSION.to_owned()));
     writer.write_event(Event { what: version, ..EventMeta::with_step(0).build_empty() })?;
     Ok(writer)

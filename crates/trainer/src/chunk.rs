@@ -8,7 +8,7 @@ use rayclip_model::{Mlp, MlpShape};
 use crate::batches::BatchOrder;
 use crate::checkpoint::{Checkpoint, ChunkState, HostTensors, Place};
 use crate::device::read;
-use crate::evaluate::{Accuracy, accuracies};
+use crate::evaluate::{Accuracy, Tested, accuracies, tested};
 use crate::events::{CycleRow, Event, Observer};
 use crate::images::Splits;
 use crate::optimizer::Optimizer;
@@ -258,19 +258,25 @@ impl<'a> Chunk<'a> {
         if alive.len() == reasons.len() {
             return Ok(alive);
         }
-        for (replica, reason) in self.replicas.iter().zip(reasons) {
-            if let Some(reason) = reason {
-                record.diverged(*replica, self.cycle.number, reason, observer)?;
-            }
+        let diverged = self.replicas.iter().zip(reasons);
+        let diverged = diverged.filter_map(|(replica, reason)| Some((*replica, reason?)));
+        record.diverged(self.cycle.number, diverged.collect(), observer)?;
+        self.keep_replicas(&alive);
+        Ok(alive)
+    }
+
+    /// Takes all replicas but those at the places `alive` out of the tensors.
+    pub(crate) fn keep_replicas(&mut self, alive: &[usize]) {
+        if alive.len() == self.replicas.len() {
+            return;
         }
         self.replicas = alive.iter().map(|place| self.replicas[*place]).collect();
         self.lineage = alive.iter().map(|place| self.lineage[*place].clone()).collect();
         if !alive.is_empty() {
-            self.network = self.network.keep_replicas(&alive);
-            self.optimizer.keep_replicas(&alive);
-            self.order.keep_replicas(&alive);
+            self.network = self.network.keep_replicas(alive);
+            self.optimizer.keep_replicas(alive);
+            self.order.keep_replicas(alive);
         }
-        Ok(alive)
     }
 
     /// What is known of the replica at `place` after clip `cycle`, without the numbers of its training.
@@ -305,5 +311,10 @@ impl<'a> Chunk<'a> {
 
     pub(crate) fn accuracies(&self) -> Result<Vec<Accuracy>, TrainerError> {
         accuracies(&self.network, self.splits, self.config)
+    }
+
+    /// With the predictions.
+    pub(crate) fn tested(&self) -> Result<Tested, TrainerError> {
+        tested(&self.network, self.splits, self.config)
     }
 }

@@ -121,8 +121,10 @@ fn largest_buffer(device: &Device) -> Option<usize> {
 fn free_bytes() -> usize {
     let mut system = sysinfo::System::new();
     system.refresh_memory();
-    // Within a container less may be free than the machine has.
-    let of_group = system.cgroup_limits().map_or(u64::MAX, |limits| limits.free_memory);
+    // Within a container less may be free than the machine has. What files are cached in is given back.
+    let of_group = system
+        .cgroup_limits()
+        .map_or(u64::MAX, |limits| limits.total_memory.saturating_sub(limits.rss));
     system.available_memory().min(of_group) as usize
 }
 

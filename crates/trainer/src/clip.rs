@@ -21,6 +21,14 @@ pub(crate) fn keep(scores: &[f64], count: usize, side: Side, ties: &mut impl Rng
     order
 }
 
+/// How many scores equal another one.
+pub(crate) fn ties(scores: &[f64]) -> usize {
+    let mut sorted = scores.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let groups = sorted.chunk_by(|a, b| a == b).map(<[f64]>::len);
+    groups.filter(|count| *count > 1).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,5 +52,12 @@ mod tests {
         (0..400).for_each(|seed| kept(seed).iter().for_each(|id| times[*id] += 1));
         assert_eq!(times[0], 400);
         assert!(times[1..].iter().all(|count| (60..140).contains(count)), "{times:?}");
+    }
+
+    #[test]
+    fn every_score_that_is_not_alone_is_a_tie() {
+        assert_eq!(ties(&[0.0, 3.0, -0.0, 1.0, 3.0, 2.0, 0.0]), 5);
+        assert_eq!(ties(&[1.0, 2.0]), 0);
+        assert_eq!(ties(&[]), 0);
     }
 }

@@ -147,6 +147,9 @@ pub struct CompressionConfig {
     pub keep: f64,
     /// A layer is clipped until it has at most this many neurons.
     pub min_width: usize,
+    /// A replica that has reached this validation accuracy is clipped no more once it is below; 0 for never.
+    #[serde(default)]
+    pub until_accuracy: f64,
     /// Which side of the ranking is clipped.
     pub clip: Side,
     /// What `dtc` ranks.

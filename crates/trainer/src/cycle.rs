@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! for cycle = 0, 1, …
-//!     train on `batches_per_cycle` batches; measure
+//!     train on `batches_per_cycle` batches; measure; keep the network
+//!     if the accuracy on held-out images has fallen below `until_accuracy`: end
 //!     if every layer has at most `min_width` neurons: end
 //!     score all layers that have more; keep the best of each; rebuild; measure
 //! ```
@@ -17,7 +18,7 @@ use rayclip_model::Mlp;
 use crate::TrainerError;
 use crate::calibration::Calibration;
 use crate::chunk::Chunk;
-use crate::clip::keep;
+use crate::clip::{keep, ties};
 use crate::compensate::refit;
 use crate::config::Moments;
 use crate::evaluate::Accuracy;
@@ -27,7 +28,7 @@ use crate::rebuild::rebuild;
 use crate::record::Record;
 use crate::replica::Replica;
 use crate::run_dir::LayerRays;
-use crate::score::score;
+use crate::score::{ScoringSeconds, score};
 use crate::streams::{Purpose, stream};
 
 /// Training images on which a rebuilt network is compared with the larger one.
@@ -49,19 +50,29 @@ impl<'a> Chunk<'a> {
             if self.replicas.is_empty() {
                 return Ok(Outcome::Diverged);
             }
-            let accuracies = losses.as_ref().map(|_| self.accuracies()).transpose()?;
-            if let Some(clip) = cycle.checked_sub(1) {
+            let tested = losses.as_ref().map(|_| self.tested()).transpose()?;
+            let clip = cycle.checked_sub(1);
+            if let Some(clip) = clip {
                 let widths = &self.network.shape().hidden;
-                let accuracies = accuracies.as_deref();
+                let accuracies = tested.as_ref().map(|tested| tested.accuracies.as_slice());
                 record.after_training((clip, widths), &self.replicas, accuracies, observer)?;
             }
-            let (Some(losses), Some(accuracies)) = (losses, accuracies) else {
+            let (Some(losses), Some(tested)) = (losses, tested) else {
                 record.unfinished(&self.replicas, self.network);
                 return Ok(Outcome::Interrupted);
             };
             if cycle == 0 {
-                record.before(&self.replicas, &accuracies);
+                record.before(&self.replicas, &tested.accuracies);
             }
+            record.keep(clip, &self.replicas, &self.network, &tested)?;
+            let alive = record.stop_fallen(clip, &self.replicas, observer);
+            self.keep_replicas(&alive);
+            if alive.is_empty() {
+                return Ok(Outcome::Finished);
+            }
+            let losses: Vec<f64> = alive.iter().map(|place| losses[*place]).collect();
+            let accuracies: Vec<Accuracy> =
+                alive.iter().map(|place| tested.accuracies[*place]).collect();
             if self.layers_to_clip().is_empty() {
                 record.finished(&self.replicas, self.network, &accuracies);
                 return Ok(Outcome::Finished);
@@ -106,13 +117,7 @@ impl<'a> Chunk<'a> {
         record.kept(cycle, self.kept())?;
 
         let after_clip = self.accuracies()?;
-        let timing = TimingRow {
-            cycle,
-            train_seconds: self.cycle.seconds,
-            compress_seconds,
-            joules: record.joules(),
-            ..TimingRow::default()
-        };
+        let timings = self.timings(&scored.seconds, compress_seconds, record.joules());
         let shape = self.network.shape();
         let (mut rows, mut rays) = (Vec::new(), Vec::new());
         for (place, was) in alive.into_iter().enumerate() {
@@ -123,6 +128,7 @@ impl<'a> Chunk<'a> {
                     accuracy_before_clip: Some(before_clip[was].test),
                     train_loss: losses[was],
                     at_once: before.replicas,
+                    ties: ties(&scored.scores[&layer][place]),
                     ..self.row(layer, place, after_clip[place])
                 };
                 rows.push(match &solve {
@@ -141,7 +147,26 @@ impl<'a> Chunk<'a> {
             }
         }
         record.rays(cycle, rays)?;
-        record.clip(rows, &timing)
+        record.clip(rows, timings)
+    }
+
+    /// What the cycle took every replica.
+    fn timings(
+        &self,
+        scoring: &[ScoringSeconds],
+        compress_seconds: f64,
+        joules: Option<f64>,
+    ) -> Vec<TimingRow> {
+        let timing = |(replica, seconds): (&Replica, &ScoringSeconds)| TimingRow {
+            replica: replica.number,
+            cycle: self.cycle.number,
+            train_seconds: self.cycle.seconds,
+            compress_seconds,
+            joules,
+            score_seconds: seconds.all,
+            solve_seconds: seconds.solver,
+        };
+        self.replicas.iter().zip(scoring).map(timing).collect()
     }
 
     /// Keeps the best neurons of every scored layer, in the network, the moments and the lineage.

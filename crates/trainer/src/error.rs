@@ -8,6 +8,12 @@ use rayclip_model::ModelError;
 
 use crate::Divergence;
 
+/// An error with its causes, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 /// Why a run could not begin or go on. Every message names the key, file or replica.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -35,6 +41,16 @@ pub enum TrainerError {
     Value {
         /// The dotted key.
         key: String,
+        /// What was expected and what was found.
+        reason: String,
+    },
+    /// A file or a flag gives a key a value of the wrong type or out of range.
+    #[error("{origin}: configuration key `{key}`: {reason}")]
+    Setting {
+        /// The dotted key.
+        key: String,
+        /// The file or flag.
+        origin: String,
         /// What was expected and what was found.
         reason: String,
     },
@@ -74,10 +90,18 @@ pub enum TrainerError {
         /// The number of the process.
         process: Option<u32>,
     },
-    /// A folder holds another run than the one that is to be gone on with.
-    #[error("{} holds another run, or none; nothing was touched: name another folder with --out", path.display())]
+    /// A folder holds another run than the one that is to be resumed, or other files.
+    #[error("{} holds {holds}; nothing was changed: name another folder with --out", path.display())]
     OtherRun {
         /// The folder.
+        path: PathBuf,
+        /// Which run, and the keys that differ; or that there is none.
+        holds: String,
+    },
+    /// A file is where a folder should be.
+    #[error("{} is a file; --out takes a folder: name another one", path.display())]
+    NotAFolder {
+        /// The file.
         path: PathBuf,
     },
     /// A folder holds the run that is wanted, with other data.
@@ -85,6 +109,42 @@ pub enum TrainerError {
     OtherData {
         /// The folder.
         path: PathBuf,
+    },
+    /// A checkpoint is of another configuration than its folder.
+    #[error(
+        "{} is not of the configuration that config.toml says: {}; nothing was touched: put back what was edited, \
+         take the file away if it is another run's, or name another folder with --out",
+        path.display(), keys.join(", ")
+    )]
+    OtherConfiguration {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The keys that differ, with both values.
+        keys: Vec<String>,
+    },
+    /// What says whether a run is finished cannot be read, and beginning anew would remove what it left.
+    #[error(
+        "{} {reason}, and there is no checkpoint to go on from; nothing was run or removed: restore the file from a \
+         copy, or train again in another folder (--out)",
+        path.display()
+    )]
+    WouldBeUndone {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A file of a finished run is not as it was.
+    #[error(
+        "{}: {reason}; the run is finished, and nothing was run or removed: restore the file from a copy, or train \
+         again in another folder (--out)",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
     },
     /// No replica is left.
     #[error(

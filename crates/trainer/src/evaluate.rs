@@ -1,6 +1,6 @@
 //! Accuracy on the test images and those held out, counted on the device.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 use rayclip_model::Mlp;
 
 use crate::config::{AccuracyKind, TrainingConfig};
@@ -27,33 +27,74 @@ pub(crate) fn accuracies(
     splits: &Splits,
     config: &RunConfig,
 ) -> Result<Vec<Accuracy>, TrainerError> {
-    let of = |split| accuracy(network, split, &config.training, config.evaluation.accuracy);
+    measured(network, splits, config, &mut |_| {})
+}
+
+/// What the networks of every replica make of the images.
+pub(crate) struct Tested {
+    pub(crate) accuracies: Vec<Accuracy>,
+    /// Classes of the test images, `[replica][image]`.
+    pub(crate) predictions: Vec<Vec<u8>>,
+}
+
+/// Accuracies and predictions of every replica.
+///
+/// # Errors
+/// The device fails.
+pub(crate) fn tested(
+    network: &Mlp,
+    splits: &Splits,
+    config: &RunConfig,
+) -> Result<Tested, TrainerError> {
+    let mut batches = Vec::new();
+    let accuracies = measured(network, splits, config, &mut |batch| batches.push(batch.clone()))?;
+    let classes: Vec<i32> = Tensor::cat(batches, 1).try_into_vec_as().map_err(|error| {
+        TrainerError::Device { doing: "reading the predictions", reason: error.to_string() }
+    })?;
+    // Labels are bytes, so that there are no more classes.
+    let predictions = classes.chunks(splits.test.len());
+    let predictions = predictions.map(|of_replica| of_replica.iter().map(|c| *c as u8).collect());
+    Ok(Tested { accuracies, predictions: predictions.collect() })
+}
+
+/// Accuracies of every replica; `see` is shown the predictions of each batch of test images,
+/// `[replica, image, 1]`.
+fn measured(
+    network: &Mlp,
+    splits: &Splits,
+    config: &RunConfig,
+    see: &mut dyn FnMut(&Tensor<3, Int>),
+) -> Result<Vec<Accuracy>, TrainerError> {
+    let how = (&config.training, config.evaluation.accuracy);
+    let of = |split| accuracy(network, split, how, &mut |_| {});
     let validation = splits.validation.as_ref().map(of).transpose()?;
-    let accuracy = |(replica, test)| {
+    let together = |(replica, test)| {
         let validation = validation.as_ref().map(|validation| validation[replica]);
         Accuracy { test, validation }
     };
-    Ok(of(&splits.test)?.into_iter().enumerate().map(accuracy).collect())
+    let test = accuracy(network, &splits.test, how, see)?;
+    Ok(test.into_iter().enumerate().map(together).collect())
 }
 
-/// Accuracy of every replica on one split.
+/// Accuracy of every replica on one split; `see` is shown the predictions of each batch.
 ///
 /// # Errors
 /// The split is empty, or the device fails.
 fn accuracy(
     network: &Mlp,
     test: &DeviceImages,
-    training: &TrainingConfig,
-    kind: AccuracyKind,
+    (training, kind): (&TrainingConfig, AccuracyKind),
+    see: &mut dyn FnMut(&Tensor<3, Int>),
 ) -> Result<Vec<f64>, TrainerError> {
     let batch_size = training.batch_size.min(test.len()).max(1);
     let batches = test.len().div_ceil(batch_size);
-    let of_batch = |batch: usize| -> Tensor<1> {
+    let mut of_batch = |batch: usize| -> Tensor<1> {
         let images = batch * batch_size..((batch + 1) * batch_size).min(test.len());
         let count = images.len();
         let batch = test.batch(&[images.collect()]);
         let scores = class_scores(training.loss, network.forward(batch.images));
         let predictions = scores.argmax(2);
+        see(&predictions);
         let [replicas, ..] = predictions.dims();
         let correct = predictions.equal(batch.labels).float().sum_dim(1).reshape([replicas]);
         match kind {
@@ -65,7 +106,7 @@ fn accuracy(
         AccuracyKind::AllImages => test.len(),
         AccuracyKind::MeanOfBatches => batches,
     };
-    let Some(total) = (0..batches).map(of_batch).reduce(|a, b| a + b) else {
+    let Some(total) = (0..batches).map(&mut of_batch).reduce(|a, b| a + b) else {
         let reason = "there is no image to measure the accuracy on".into();
         return Err(TrainerError::Value { key: "data.source".into(), reason });
     };
@@ -96,13 +137,25 @@ mod tests {
         let test = DeviceImages::upload(split, 2, scale, &device);
         let settings = vec![Setting::parse("training.batch_size=2").unwrap()];
         let config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
-        let by = |kind| accuracy(&network, &test, &config.training, kind).unwrap();
+        let measure = |images, kind| {
+            let mut seen = vec![];
+            let how = (&config.training, kind);
+            let accuracy = accuracy(&network, images, how, &mut |batch| {
+                seen.extend(
+                    batch.clone().into_data().convert::<i32>().try_to_vec::<i32>().unwrap(),
+                );
+            });
+            (accuracy, seen)
+        };
+        let by = |kind| measure(&test, kind).0.unwrap();
         let all = by(AccuracyKind::AllImages);
         assert!((all[0] - 2.0 / 3.0).abs() < 1e-6 && (all[1] - 1.0 / 3.0).abs() < 1e-6);
         assert_eq!(by(AccuracyKind::MeanOfBatches), [0.5, 0.5]);
+        // Two images of both replicas, then the third.
+        assert_eq!(measure(&test, AccuracyKind::AllImages).1, [0, 1, 1, 0, 0, 1]);
         let none = Split { images: vec![], labels: vec![] };
         let none = DeviceImages::upload(none, 2, scale, &device);
-        let refused = accuracy(&network, &none, &config.training, AccuracyKind::AllImages);
+        let refused = measure(&none, AccuracyKind::AllImages).0;
         assert!(refused.unwrap_err().to_string().contains("no image"));
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use cs_solver::Status;
 use serde::{Deserialize, Serialize};
 
-use crate::Energy;
+use crate::{Energy, Replica};
 
 /// Something that happened.
 #[derive(Debug)]
@@ -20,6 +20,17 @@ pub enum Event<'a> {
         batches: usize,
         /// Neurons of every hidden layer before the first clip.
         widths: &'a [usize],
+        /// What trains at once, and what after it.
+        chunks: &'a Chunks,
+    },
+    /// A chunk begins, or is resumed: all events up to the next of this kind are of its replicas.
+    Chunk {
+        /// Its position among the clipped chunks, or among those of `scratch`.
+        number: usize,
+        /// Its position in `Chunks::scratch_clips`, where it is one of `scratch`.
+        rung: Option<usize>,
+        /// The networks that train in it.
+        replicas: &'a [Replica],
     },
     /// Not all replicas train at once.
     Chunked {
@@ -70,8 +81,45 @@ pub enum Event<'a> {
         /// Neurons of every hidden layer after the clip.
         widths: &'a [usize],
     },
-    /// A replica is frozen; the others go on.
-    Diverged(&'a Divergence),
+    /// A replica is frozen.
+    Diverged {
+        /// Which, and why.
+        divergence: &'a Divergence,
+        /// Replicas that go on.
+        left: usize,
+        /// All replicas of the run.
+        replicas: usize,
+    },
+    /// The networks of all rungs would take so many bytes: only those at the halvings of the width, the first
+    /// and the last are kept.
+    FewerNetworks {
+        /// Bytes of the networks of all rungs and replicas.
+        bytes: u64,
+    },
+    /// The validation accuracy of a replica has fallen below `compression.until_accuracy`: it is clipped no
+    /// more; the others continue.
+    Stopped {
+        /// What its neurons were ranked by.
+        method: &'a str,
+        /// Its seed.
+        seed: u64,
+        /// The clip after whose training it was below.
+        cycle: usize,
+        /// Its validation accuracy then.
+        validation: f64,
+    },
+}
+
+/// The chunks of a run: first those that are clipped, each down the whole ladder, then those of `scratch`,
+/// each with a fresh network at every one of some clips.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chunks {
+    /// Replicas of every chunk that is clipped.
+    pub clipped: Vec<usize>,
+    /// Replicas of every chunk of `scratch`.
+    pub scratch: Vec<usize>,
+    /// Clips, counted from 0, to whose widths `scratch` trains: at clip `c`, for `c + 2` cycles.
+    pub scratch_clips: Vec<usize>,
 }
 
 /// Is told what happens, and asked whether to go on.
@@ -126,9 +174,12 @@ pub struct CycleRow {
     pub solver_iterations: Option<usize>,
     /// How the one that is worst off ended.
     pub solver_status: Option<Status>,
-    /// Floating-point operations of all rays of the layer: products with the matrix, factorisations left
-    /// out.
+    /// Floating-point operations of all rays of the layer, as the solver counts them.
     pub solver_flops: Option<f64>,
+    /// Neurons of the layer whose score equals that of another neuron of it; 0 for `scratch`, which has no
+    /// scores.
+    #[serde(default)]
+    pub ties: usize,
 }
 
 /// What a cycle of a replica took: a line of `timings.csv`, another in every repetition.
@@ -146,6 +197,13 @@ pub struct TimingRow {
     /// Joules of the machine since the chunk's last clip, or its beginning, measuring included; for `scratch`,
     /// since the beginning of the network's training; none where no counter tells.
     pub joules: Option<f64>,
+    /// Seconds of scoring by the replica's method, of all replicas of the chunk that have it together, its
+    /// solver included; 0 for `scratch`.
+    #[serde(default)]
+    pub score_seconds: f64,
+    /// Seconds of the method's solver among these; none where it has no solver.
+    #[serde(default)]
+    pub solve_seconds: Option<f64>,
 }
 
 /// How a run ended.
@@ -162,6 +220,8 @@ pub enum Outcome {
     Failed,
     /// Of a replica: its loss, weights or scores were not finite any more.
     Diverged,
+    /// Of a replica: its validation accuracy fell below `compression.until_accuracy`.
+    Stopped,
 }
 
 /// A replica that could not go on.
@@ -201,9 +261,14 @@ pub struct ReplicaSummary {
     pub divergence: Option<Divergence>,
     /// Test accuracy before the first clip.
     pub accuracy_before: Option<f64>,
-    /// And of the final network; none where the run ended in the middle of training.
+    /// As `accuracy_before`, on the images held out; none without such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_before: Option<f64>,
+    /// Test accuracy of the final network; none where the run ended in the middle of training. Of a replica
+    /// that stopped, that of the last network before its validation accuracy fell.
     pub accuracy_after: Option<f64>,
-    /// Its place along the first axis of `network.safetensors`.
+    /// Its place along the first axis of `network.safetensors`; none for one that stopped, whose networks are
+    /// in `networks/`.
     pub network: Option<usize>,
 }
 
@@ -224,6 +289,10 @@ pub struct DataSummary {
     pub image_shape: Vec<usize>,
     /// Classes.
     pub classes: usize,
+    /// The folder that they were read from, absolute, where a folder was named; `progress.json` tells it,
+    /// because another copy of the images gives the same summary.
+    #[serde(skip)]
+    pub folder: Option<String>,
 }
 
 /// How far a run is, and what it took: `progress.json`, another in every repetition of a run.
@@ -250,6 +319,10 @@ pub struct Progress {
     pub seconds: f64,
     /// What it took, likewise; nothing where the machine has no counter that can be read.
     pub energy: Option<Energy>,
+    /// The folder that the images were read from, absolute, where a folder was named: a run that is resumed
+    /// from another working directory finds them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_folder: Option<String>,
 }
 
 /// The whole run in a few numbers: `summary.json`.
@@ -261,6 +334,9 @@ pub struct Summary {
     pub outcome: Outcome,
     /// The error, where it failed.
     pub error: Option<String>,
+    /// Files that a finished run lacks, each with the reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<String>,
     /// The backend and adapter that it ran on.
     pub device: String,
     /// Clips until every layer was small enough, of a replica that got so far.

@@ -16,6 +16,7 @@ mod criteria;
 mod cycle;
 mod determinism;
 mod device;
+mod differing;
 mod energy;
 mod error;
 mod evaluate;
@@ -27,8 +28,11 @@ mod lock;
 mod loss;
 mod measurement;
 mod method;
+mod nearest;
+mod networks;
 mod optimizer;
 mod plan;
+mod predictions;
 pub mod presets;
 mod rays;
 mod rebuild;
@@ -38,6 +42,7 @@ mod run;
 mod run_dir;
 mod score;
 mod scratch;
+mod settings;
 mod streams;
 pub mod sweep;
 mod tables;
@@ -49,12 +54,15 @@ pub use config::RunConfig;
 pub use energy::Energy;
 pub use error::TrainerError;
 pub use events::{
-    CycleRow, DataSummary, Divergence, Event, Observer, Outcome, Progress, ReplicaSummary, Summary,
-    TimingRow,
+    Chunks, CycleRow, DataSummary, Divergence, Event, Observer, Outcome, Progress, ReplicaSummary,
+    Summary, TimingRow,
 };
 pub use ladder::{kept_count, ladder};
 pub use latency::LatencyRow;
 pub use lock::FolderLock;
+pub use method::Method;
+pub use nearest::nearest;
+pub use networks::{KeepNetworks, KeptNetwork, NETWORK_FORMAT, export_final, network_path};
 pub use replica::Replica;
 pub use run::{Backend, Conduct, OnDivergence, run};
-pub use run_dir::{Found, RunDir};
+pub use run_dir::{Damage, Found, RunDir};

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Domain, Reduction};
+use crate::nearest;
 
 /// What neurons are ranked by, or how else a network of that width comes about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,9 +98,12 @@ impl FromStr for Method {
     fn from_str(name: &str) -> Result<Self, String> {
         Self::all().find(|method| method.to_string() == name).ok_or_else(|| {
             let names = Self::PLAIN.map(|method| method.to_string()).join(", ");
+            let all: Vec<String> = Self::all().map(|method| method.to_string()).collect();
+            let meant = nearest(name, all.iter().map(String::as_str));
+            let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
             format!(
                 "no method is named `{name}`; there are {names}, and variants of dtc such as \
-                 dtc-coefficient, dtc-l1 or dtc-neuron-l2"
+                 dtc-coefficient, dtc-l1 or dtc-neuron-l2{meant}"
             )
         })
     }
@@ -142,5 +146,6 @@ mod tests {
     fn an_unknown_name_is_answered_with_the_known_ones() {
         let message = "dtcc".parse::<Method>().unwrap_err();
         assert!(message.contains("dtcc") && message.contains("data-lasso"), "{message}");
+        assert!(message.ends_with("did you mean `dtc`?"), "{message}");
     }
 }

@@ -8,7 +8,7 @@ use crate::chunk::Chunk;
 use crate::chunk_size::{ChunkSize, chunk_size, split};
 use crate::config::Method;
 use crate::determinism::repeats;
-use crate::events::{Event, Observer, Outcome};
+use crate::events::{Chunks, Event, Observer, Outcome};
 use crate::images::Splits;
 use crate::ladder::{halvings, ladder, scratch_clips};
 use crate::latency::{LatencyRow, latencies};
@@ -88,12 +88,23 @@ impl Plan {
         cycles.saturating_mul(config.training.batches_per_cycle)
     }
 
+    /// How many replicas every chunk has.
+    fn sizes(&self) -> Chunks {
+        let sizes = |chunks: &[Vec<Replica>]| chunks.iter().map(Vec::len).collect();
+        Chunks {
+            clipped: sizes(&self.clipped),
+            scratch: sizes(&self.scratch),
+            scratch_clips: self.scratch_clips.clone(),
+        }
+    }
+
     /// Tells what is to come.
     pub(crate) fn announce(&self, config: &RunConfig, observer: &mut dyn Observer) {
         observer.notify(&Event::Started {
             clips: self.ladder.len(),
             batches: self.batches(config),
             widths: &config.network.hidden,
+            chunks: &self.sizes(),
         });
         if self.clipped.len() > 1 || self.scratch.len() > 1 {
             observer.notify(&Event::Chunked {
@@ -138,6 +149,7 @@ impl Plan {
                 continue;
             }
             let chunk = next(place, replicas, shape, record)?;
+            observer.notify(&Event::Chunk { number, rung: None, replicas });
             if chunk.cycle_until_small(record, observer)? == Outcome::Interrupted {
                 return Ok(Outcome::Interrupted);
             }
@@ -150,9 +162,11 @@ impl Plan {
                 if place.is_before(&first) || replicas.is_empty() {
                     continue;
                 }
+                let position = Some(rung);
                 let rung = self.rung(config, clip);
                 let shape = MlpShape { hidden: rung.after.to_vec(), ..shape.clone() };
                 let chunk = next(place, &replicas, &shape, record)?;
+                observer.notify(&Event::Chunk { number, rung: position, replicas: &replicas });
                 if train_to_budget(chunk, &rung, record, observer)? == Outcome::Interrupted {
                     return Ok(Outcome::Interrupted);
                 }

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use rayclip_data::plain;
 use toml::{Table, Value};
 
-use crate::{RunConfig, TrainerError};
+use crate::{RunConfig, TrainerError, nearest};
 
 /// Name and content of every preset; the first is the default.
 const PRESETS: [(&str, &str); 3] = [
@@ -107,12 +108,69 @@ pub(crate) fn resolve_table(
         insert(&mut table, setting)?;
     }
     table.insert("preset".into(), Value::String(name.to_owned()));
+    let given = leaves(&file).into_iter().map(|(key, _)| (key, origin));
+    let given: Vec<(String, &str)> =
+        given.chain(settings.iter().map(|s| (s.key.clone(), s.origin.as_str()))).collect();
+    let of_preset = leaves(&preset_table(name)?);
     let config: RunConfig = serde_path_to_error::deserialize(table).map_err(|error| {
         let key = error.path().to_string();
-        TrainerError::Value { key, reason: error.into_inner().message().to_owned() }
+        let default = of_preset.iter().find(|(other, _)| *other == key).map(|(_, value)| value);
+        let reason = in_words(error.into_inner().message(), default);
+        blame(TrainerError::Value { key, reason }, &given)
     })?;
-    config.validate()?;
+    config.validate().map_err(|error| blame(error, &given))?;
     Ok(config)
+}
+
+/// Names who gave a key the value that is refused; `given` are the keys with their files and flags, later
+/// ones over earlier ones.
+fn blame(error: TrainerError, given: &[(String, &str)]) -> TrainerError {
+    let TrainerError::Value { key, reason } = error else { return error };
+    // An entry of a list has a number after its key.
+    let is_of = |of: &str| {
+        key.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
+    };
+    match given.iter().rev().find(|(of, _)| is_of(of)) {
+        Some((_, origin)) => TrainerError::Setting { key, origin: (*origin).to_owned(), reason },
+        None => TrainerError::Value { key, reason },
+    }
+}
+
+/// What serde says of a value, in the words of a configuration file; with what the preset has, or the name
+/// that was meant.
+fn in_words(message: &str, default: Option<&Value>) -> String {
+    let types = [
+        ("f64", "a number"),
+        ("usize", "a whole number that is not negative"),
+        ("u64", "a whole number that is not negative"),
+        ("a boolean", "true or false"),
+        ("a sequence", "a list in brackets"),
+        ("a string", "a text in quotes"),
+    ];
+    let split = message.split_once(": ").and_then(|(kind, rest)| {
+        let (found, expected) = rest.split_once(", expected ")?;
+        kind.starts_with("invalid").then_some((found, expected))
+    });
+    if let Some((found, expected)) = split {
+        let expected = types.iter().find(|(name, _)| *name == expected).map_or(expected, |t| t.1);
+        let default = default.map(|value| format!("; the preset has {value}")).unwrap_or_default();
+        return format!("expected {expected}, found {found}{default}");
+    }
+    // "unknown variant `x`, expected `y` or `z`"
+    let mut names = message.split('`').skip(1).step_by(2);
+    let found = names.next().unwrap_or_default().to_owned();
+    let nearest =
+        if message.starts_with("unknown variant") { nearest(&found, names) } else { None };
+    let nearest = nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+    format!("{message}{nearest}")
+}
+
+/// Dotted names of all keys but `preset`.
+///
+/// # Errors
+/// A preset that was built in is damaged.
+pub fn keys() -> Result<Vec<String>, TrainerError> {
+    Ok(leaves(&preset_table(PRESETS[0].0)?).into_iter().map(|(key, _)| key).collect())
 }
 
 fn preset_table(name: &str) -> Result<Table, TrainerError> {
@@ -141,13 +199,20 @@ pub(crate) fn read_table(path: &Path) -> Result<Table, TrainerError> {
         source,
     })?;
     text.parse().map_err(|error: toml::de::Error| {
-        // With the line that is wrong, unless that is no line to be shown.
-        let shown = error.to_string();
-        let is_plain = |c: char| c == '\n' || !c.is_control();
-        let plain = shown.len() < 1000 && shown.chars().all(is_plain);
-        let reason = if plain { shown } else { error.message().to_owned() };
+        let at = error.span().and_then(|span| place(&text, span.start));
+        let reason = plain(error.message());
+        let reason = at.map_or(reason.clone(), |(line, column)| {
+            format!("line {line}, column {column}: {reason}")
+        });
         TrainerError::Syntax { path: path.to_path_buf(), reason }
     })
+}
+
+/// Line and column of a byte of a text, both from 1 on.
+fn place(text: &str, byte: usize) -> Option<(usize, usize)> {
+    let before = text.get(..byte)?;
+    let line = before.rsplit('\n').next().unwrap_or(before);
+    Some((before.matches('\n').count() + 1, line.chars().count() + 1))
 }
 
 /// Dotted keys and values of a table.
@@ -266,17 +331,23 @@ mod tests {
 
     #[test]
     fn says_which_key_is_wrong_and_what_was_meant() {
-        let cases: [(&str, &[&str]); 10] = [
+        let cases: [(&str, &[&str]); 13] = [
             ("preset=paper", &["preset", "--preset"]),
             ("training.batchsize=3", &["training.batchsize", "training.batch_size", "--set"]),
             ("lamda=3", &["lamda", "compression.lambda"]),
             ("training=3", &["unknown key `training`"]),
-            ("training.batch_size=many", &["training.batch_size", "string", "usize"]),
+            (
+                "training.batch_size=many",
+                &["--set: ", "`training.batch_size`", "whole number", "\"many\"", "has 512"],
+            ),
             ("training.moments=forget", &["training.moments", "forget", "carry"]),
+            ("training.moments=rest", &["--set: ", "`carry` or `reset`", "did you mean `reset`?"]),
+            ("compression.keep=abc", &["--set: ", "`compression.keep`", "a number", "has 0.9"]),
+            ("seed=-1", &["--set: ", "`seed`", "not negative", "-1"]),
             ("training.batch_size=0", &["training.batch_size", "at least 1"]),
             ("network.hidden=[512, 0]", &["network.hidden", "at least 1"]),
             ("network.hidden=[8]", &["nothing to compress", "min_width"]),
-            ("compression.keep=1.5", &["compression.keep", "between 0 and 1"]),
+            ("compression.keep=1.5", &["--set: ", "`compression.keep`", "between 0 and 1"]),
         ];
         for (setting, parts) in cases {
             let message = with(&[setting]).unwrap_err().to_string();

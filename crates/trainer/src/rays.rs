@@ -8,6 +8,7 @@
 //! compression".
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use burn::tensor::Tensor;
 use cs_solver::{Lambda, Matrix, Operator, Problem, Solution};
@@ -33,6 +34,8 @@ pub(crate) struct RaySums {
     pub(crate) sums: Vec<Vec<f64>>,
     /// `[layer · replica]`
     pub(crate) solves: Vec<SolveInfo>,
+    /// Seconds of the solver.
+    pub(crate) solve_seconds: f64,
 }
 
 /// Reconstructs the rays of layers of one width, all replicas, as one batch with a Θ a group.
@@ -82,7 +85,9 @@ pub(crate) fn ray_sums(
         .collect::<Result<Vec<_>, _>>()?;
     let lambda = Lambda::Fixed(config.compression.lambda);
     let problem = Problem::grouped(operators, &y, lambda)?.on(&device);
+    let began = Instant::now();
     let rays = problem.solve(&config.solver.settings())?;
+    let solve_seconds = began.elapsed().as_secs_f64();
     let sum = |(pair, finite): (&[Solution], &bool)| -> Vec<f64> {
         let sums = pair[0].x().iter().zip(pair[1].x()).map(|(a, b)| a + b);
         sums.map(|sum| if *finite { sum } else { f64::NAN }).collect()
@@ -91,11 +96,12 @@ pub(crate) fn ray_sums(
     let solve = |(pair, y): (&[Solution], &[f64])| {
         let y = [0, 1].map(|side| y[side * n..(side + 1) * n].to_vec());
         let x = [0, 1].map(|side| pair[side].x().to_vec());
-        SolveInfo { rays: Some(Rays { y, x }), ..SolveInfo::of(rays.algorithm(), pair, [n, m]) }
+        SolveInfo { rays: Some(Rays { y, x }), ..SolveInfo::of(rays.algorithm(), pair) }
     };
     Ok(RaySums {
         sums: pairs.clone().zip(&finite).map(sum).collect(),
         solves: pairs.zip(y.chunks(2 * n)).map(solve).collect(),
+        solve_seconds,
     })
 }
 

@@ -1,18 +1,21 @@
 //! A run: all replicas of all methods, chunk after chunk, into one folder.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 
 use burn::tensor::Device;
-use rayclip_data::Dataset;
+use rayclip_data::{Dataset, plain};
 use rayclip_model::{Description, MlpShape};
 
-use crate::checkpoint::{Checkpoint, Schedule};
+use crate::checkpoint::{Checkpoint, Schedule, Wanted, most_bytes};
 use crate::chunk::Chunk;
 use crate::config::Normalization;
 use crate::device::is_host;
+use crate::error::chain;
 use crate::events::{DataSummary, Event, Observer, Outcome, Summary};
 use crate::images::{DeviceImages, PixelScale, Splits};
 use crate::ladder::ladder;
+use crate::networks::{KeepNetworks, Keeping};
 use crate::plan::Plan;
 use crate::record::Record;
 use crate::{RunConfig, RunDir, TrainerError};
@@ -32,6 +35,9 @@ pub struct Conduct {
     /// Replicas that train at once, at most; as many as memory takes (on a CPU, as are fast) where it is
     /// not given. A run that is gone on with keeps to the chunks that it began with.
     pub at_once: Option<usize>,
+    /// Which networks of the rungs are kept; all that take less than 1 GiB together, else those at the halvings
+    /// of the width, where it is not given. A run that is resumed keeps to what it began with.
+    pub keep_networks: Option<KeepNetworks>,
     /// When checkpoints are taken.
     pub checkpoints: Schedule,
     /// What a replica does that diverges.
@@ -68,7 +74,7 @@ pub fn run(
     folder: &RunDir,
     observer: &mut dyn Observer,
 ) -> Result<Summary, TrainerError> {
-    let Images { splits, description, summary: data } =
+    let Images { splits, labels, description, summary: data } =
         no_panic(|| upload(config, dataset, backend.device))?;
     let on = (&description.shape, backend.device);
     let fresh = || Record::new(config, folder, description.clone(), backend, conduct, data.clone());
@@ -81,7 +87,9 @@ pub fn run(
         Ok((record, chunk))
     };
     let checkpoints = folder.checkpoints(conduct.checkpoints);
-    let (found, skipped) = no_panic(|| checkpoints.latest((config, &data.digest), restore))?;
+    let most_bytes = most_bytes(config, &description.shape);
+    let wanted = Wanted { config, data: &data.digest, most_bytes };
+    let (found, skipped) = no_panic(|| checkpoints.latest(wanted, restore))?;
     for skipped in &skipped {
         observer.notify(&Event::CheckpointSkipped { path: &skipped.path, reason: &skipped.reason });
     }
@@ -90,7 +98,7 @@ pub fn run(
         let plan = Plan::again(config, &state.clipped, &state.scratch);
         let now = (backend.name, env!("CARGO_PKG_VERSION"));
         let was = ((state.device.as_str(), state.engine.as_str()) != now)
-            .then(|| format!("{} by rayclip {}", state.device, state.engine));
+            .then(|| format!("{} by rayclip {}", plain(&state.device), plain(&state.engine)));
         let was = was.as_deref();
         plan.announce(config, observer);
         observer.notify(&Event::Resumed { batches_done: state.batches_done, was });
@@ -98,6 +106,7 @@ pub fn run(
     } else {
         let plan = Plan::of(config, on, splits.train.len(), conduct.at_once)?;
         plan.announce(config, observer);
+        Keeping::announce(conduct.keep_networks, config, &description.shape, observer);
         (fresh(), plan, None)
     };
     if !is_host(backend.device) && !no_panic(|| plan.repeats(config, &splits, on))? {
@@ -107,6 +116,7 @@ pub fn run(
         observer.notify(&Event::NotDeterministic);
     }
     record.started(plan.batches(config), plan.numbers())?;
+    folder.write_labels(&labels)?;
 
     let outcome = no_panic(|| {
         let result = plan.run(from, config, &splits, on, &mut record, observer);
@@ -124,19 +134,23 @@ pub fn run(
         }
     });
     record.ended(*outcome.as_ref().unwrap_or(&Outcome::Failed));
-    if matches!(outcome, Ok(Outcome::Finished)) {
-        // A network that is done is not lost because it could not be timed.
-        let timed = no_panic(|| plan.latencies(config, on, &splits));
-        if let Err(error) = timed.and_then(|rows| folder.write_latency(&rows)) {
-            tracing::warn!("no latency.csv: {error}");
-        }
+    let time = || folder.write_latency(&no_panic(|| plan.latencies(config, on, &splits))?);
+    let without = match outcome {
+        Ok(Outcome::Finished) => tried(ATTEMPTS, time).err(),
+        _ => None,
+    };
+    // A network that is done is not lost because it could not be timed.
+    let without = without.map(|error| format!("latency.csv: {}", chain(&error)));
+    if let Some(line) = &without {
+        tracing::warn!("the run is finished without {line}");
     }
     let summary = Summary {
         outcome: *outcome.as_ref().unwrap_or(&Outcome::Failed),
         error: outcome.as_ref().err().map(ToString::to_string),
+        without: without.into_iter().collect(),
         ..record.summary()
     };
-    // What says that the run is at its end comes after all that it left.
+    // What says that the run is at its end comes after all that it left, and the manifest last.
     let written = folder
         .sync()
         .and_then(|()| folder.write_progress(&summary.progress))
@@ -145,9 +159,23 @@ pub fn run(
         written?;
     }
     if summary.outcome == Outcome::Finished {
+        folder.seal()?;
         folder.tidy()?;
     }
     outcome.map(|_| summary)
+}
+
+/// What fails once may be a moment's trouble.
+const ATTEMPTS: usize = 3;
+
+/// What `work` returns the first time that it does not fail; its last error, where it fails `attempts` times.
+fn tried<T, E>(attempts: usize, mut work: impl FnMut() -> Result<T, E>) -> Result<T, E> {
+    for _ in 1..attempts {
+        if let Ok(done) = work() {
+            return Ok(done);
+        }
+    }
+    work()
 }
 
 /// What `work` returns; an error where it panics, as backends do whose device is lost or full.
@@ -161,6 +189,8 @@ fn no_panic<T>(work: impl FnOnce() -> Result<T, TrainerError>) -> Result<T, Trai
 
 struct Images {
     splits: Splits,
+    /// Of the test images.
+    labels: Vec<u8>,
     description: Description,
     summary: DataSummary,
 }
@@ -182,6 +212,7 @@ fn upload(
         test: dataset.test.len(),
         image_shape: dataset.image_shape.clone(),
         classes: dataset.classes,
+        folder: dataset.folder.as_deref().and_then(Path::to_str).map(str::to_owned),
     };
     let (mean, deviation) = match config.data.normalization {
         Normalization::Fixed => (config.data.mean, config.data.deviation),
@@ -197,6 +228,7 @@ fn upload(
     };
     shape.validate()?;
     let scale = PixelScale { mean, deviation };
+    let labels = dataset.test.labels.clone();
     let upload = |split| DeviceImages::upload(split, inputs, scale, device);
     let splits = Splits {
         train: upload(dataset.train),
@@ -204,5 +236,26 @@ fn upload(
         test: upload(dataset.test),
     };
     let image_shape = dataset.image_shape;
-    Ok(Images { splits, description: Description { shape, image_shape, mean, deviation }, summary })
+    let description = Description { shape, image_shape, mean, deviation };
+    Ok(Images { splits, labels, description, summary })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fails_for_a_moment_is_tried_again() {
+        let fails = |times: usize| {
+            let mut calls = 0;
+            let result = tried(3, || {
+                calls += 1;
+                if calls <= times { Err(calls) } else { Ok(calls) }
+            });
+            (result, calls)
+        };
+        assert_eq!(fails(0), (Ok(1), 1));
+        assert_eq!(fails(2), (Ok(3), 3));
+        assert_eq!(fails(3), (Err(3), 3));
+    }
 }

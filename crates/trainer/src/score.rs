@@ -1,6 +1,7 @@
 //! Scores of all layers of a clip, each replica's by the criterion of its method.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use rayclip_model::Mlp;
 
@@ -16,6 +17,17 @@ use crate::{RunConfig, TrainerError};
 pub(crate) struct Scored {
     pub(crate) scores: BTreeMap<usize, Vec<Vec<f64>>>,
     pub(crate) solves: BTreeMap<usize, Vec<Option<SolveInfo>>>,
+    /// What the method of every replica took.
+    pub(crate) seconds: Vec<ScoringSeconds>,
+}
+
+/// Seconds of scoring by one method, of all its replicas.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct ScoringSeconds {
+    /// The solver included.
+    pub(crate) all: f64,
+    /// Of the solver alone, where there is one.
+    pub(crate) solver: Option<f64>,
 }
 
 /// Scores `layers` by the weights as they are, those of one width as one batch.
@@ -34,6 +46,7 @@ pub(crate) fn score(
     let (mut done, total) = (0, layers.len() * replicas.len());
     let mut scored = Scored::default();
     for (method, places) in by_method(replicas) {
+        let (began, mut solver) = (Instant::now(), None);
         let replicas = &replicas[places.clone()];
         let network = network.keep_replicas(&places.collect::<Vec<_>>());
         let calibration = Calibration::draw(images, network, replicas, cycle, config);
@@ -48,6 +61,7 @@ pub(crate) fn score(
             };
             let group: Vec<LayerWeights> = of_width.map(weights).collect();
             let scores = criterion(method).score(&group, &context)?;
+            solver = scores.solve_seconds.map(|seconds| seconds + solver.unwrap_or(0.0)).or(solver);
             for (place, (weights, of_layer)) in group.iter().zip(scores.layers).enumerate() {
                 let solves = scored.solves.entry(weights.layer).or_default();
                 match scores.solves.get(place) {
@@ -58,6 +72,8 @@ pub(crate) fn score(
             }
             done += group.len() * replicas.len();
         }
+        let seconds = ScoringSeconds { all: began.elapsed().as_secs_f64(), solver };
+        scored.seconds.extend(std::iter::repeat_n(seconds, replicas.len()));
     }
     observer.notify(&Event::Scoring { done, total });
     Ok(scored)
@@ -72,5 +88,6 @@ impl Scored {
         for solves in self.solves.values_mut() {
             *solves = alive.iter().map(|place| solves[*place].clone()).collect();
         }
+        self.seconds = alive.iter().map(|place| self.seconds[*place]).collect();
     }
 }

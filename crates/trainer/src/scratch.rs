@@ -8,6 +8,7 @@ use crate::chunk::Chunk;
 use crate::events::{CycleRow, Observer, Outcome, TimingRow};
 use crate::ladder::clipped_layers;
 use crate::record::Record;
+use crate::replica::Replica;
 
 /// A clip, and the widths before and after it.
 pub(crate) struct Rung<'a> {
@@ -44,11 +45,16 @@ pub(crate) fn train_to_budget(
     if chunk.replicas.is_empty() {
         return Ok(Outcome::Diverged);
     }
-    let accuracies = losses.map(|_| chunk.accuracies()).transpose()?;
+    let tested = losses.map(|_| chunk.tested()).transpose()?;
     let at = (rung.clip, rung.after);
-    record.after_training(at, &chunk.replicas, accuracies.as_deref(), observer)?;
-    let Some(accuracies) = accuracies else { return Ok(ended(&chunk)) };
-    if rung.last {
+    let accuracies = tested.as_ref().map(|tested| tested.accuracies.as_slice());
+    record.after_training(at, &chunk.replicas, accuracies, observer)?;
+    let Some(tested) = tested else { return Ok(ended(&chunk)) };
+    record.keep(Some(rung.clip), &chunk.replicas, &chunk.network, &tested)?;
+    let alive = record.stop_fallen(Some(rung.clip), &chunk.replicas, observer);
+    chunk.keep_replicas(&alive);
+    if rung.last && !alive.is_empty() {
+        let accuracies: Vec<_> = alive.iter().map(|place| tested.accuracies[*place]).collect();
         record.finished(&chunk.replicas, chunk.network, &accuracies);
     }
     Ok(Outcome::Finished)
@@ -61,12 +67,15 @@ fn measure(
     losses: &[f64],
     record: &mut Record<'_>,
 ) -> Result<(), TrainerError> {
-    let timing = TimingRow {
+    let joules = record.joules();
+    let timing = |replica: &Replica| TimingRow {
+        replica: replica.number,
         cycle: rung.clip,
         train_seconds: chunk.cycle.seconds,
-        joules: record.joules(),
+        joules,
         ..TimingRow::default()
     };
+    let timings = chunk.replicas.iter().map(timing).collect();
     let mut rows = Vec::new();
     for (place, accuracy) in chunk.accuracies()?.into_iter().enumerate() {
         for layer in clipped_layers(&chunk.config.network.hidden, rung.after) {
@@ -78,5 +87,5 @@ fn measure(
             });
         }
     }
-    record.clip(rows, &timing)
+    record.clip(rows, timings)
 }

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use rayclip_data::plain;
 use toml::{Table, Value};
 
 use crate::presets::{Setting, leaves, read_table, resolve_table};
@@ -159,7 +160,7 @@ impl Cell {
 /// A value without the quotes of a string.
 fn shown(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => plain(text),
         // Debug writes 1e30 where Display writes thirty digits.
         Value::Float(number) => format!("{number:?}"),
         other => other.to_string(),

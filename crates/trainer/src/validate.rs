@@ -69,8 +69,23 @@ impl RunConfig {
         if !self.data.mean.is_finite() {
             return refuse("data.mean", &self.data.mean, "a finite number");
         }
+        self.validate_until_accuracy()?;
         self.validate_methods()?;
         self.validate_widths()
+    }
+
+    fn validate_until_accuracy(&self) -> Result<(), TrainerError> {
+        let until = self.compression.until_accuracy;
+        let reason = match until {
+            _ if !(0.0..=1.0).contains(&until) => format!("{until} is not at least 0 and at most 1"),
+            _ if until > 0.0 && self.data.validation == 0.0 => {
+                "it is decided by images that are held out, and there are none: --set data.validation=0.1 holds \
+                 a tenth of the training images out"
+                    .to_owned()
+            }
+            _ => return Ok(()),
+        };
+        Err(TrainerError::Value { key: "compression.until_accuracy".into(), reason })
     }
 
     fn validate_methods(&self) -> Result<(), TrainerError> {

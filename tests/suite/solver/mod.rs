@@ -1,6 +1,9 @@
 //! What must hold of every algorithm on every device: optimality, closed forms, edges, symmetries.
 
 mod edges;
+mod exact;
+mod range;
+mod rounding;
 
 use burn::tensor::{Tensor, TensorData};
 use cs_solver::{
@@ -44,7 +47,8 @@ impl Way {
 
 /// Every algorithm everywhere, the slow software adapter included.
 fn ways() -> Vec<Way> {
-    let host = [Algorithm::Homotopy, Algorithm::Ssnal].map(|algorithm| (algorithm, "the host"));
+    let host = [Algorithm::Homotopy, Algorithm::Descent, Algorithm::Ssnal];
+    let host = host.map(|algorithm| (algorithm, "the host"));
     let on_devices = devices().into_iter().flat_map(|(device, _)| {
         [Algorithm::Halpern, Algorithm::Fista].map(|algorithm| (algorithm, device))
     });

@@ -42,6 +42,9 @@ pub(crate) trait Iteration {
 
     /// Dual points of the caller's problem, `[column, n]`, from those of group `group`.
     fn dual_points(&self, group: usize, nu: &[f64]) -> Vec<f64>;
+
+    /// Floating-point operations of what is done once for a group.
+    fn setup_flops(&self) -> f64;
 }
 
 /// The best points so far.
@@ -133,9 +136,9 @@ struct Returned {
 
 impl Returned {
     /// Reads the columns that `wanted` names among those on the device.
-    fn take(
+    fn take<I: Iteration>(
         &mut self,
-        iteration: &impl Iteration,
+        iteration: &I,
         best: &Best,
         wanted: &[bool],
         (iterations, tolerance): (usize, f64),
@@ -159,6 +162,10 @@ impl Returned {
                 x: x[at * m..(at + 1) * m].to_vec(),
                 nu: iteration.dual_points(place / self.width, &nu[at * n..(at + 1) * n]),
                 iterations: if converged { reached[at] as usize } else { iterations },
+                // Two products an iteration, three for a look.
+                flops: (2 * iterations + 3 * (iterations / I::BLOCK + 1)) as f64
+                    * 2.0
+                    * (n * m) as f64,
                 status,
             });
         }
@@ -219,13 +226,16 @@ pub(crate) fn drive<I: Iteration>(
     }
     let all = vec![true; returned.places.len()];
     returned.take(&iteration, &best, &all, (iterations, tolerance))?;
+    let setup = iteration.setup_flops();
     let mut answers = returned.answers.into_iter().enumerate();
-    let answered = |(column, answer): (usize, Option<Answer>)| {
-        answer.ok_or(SolverError::Unanswered { column })
-    };
     columns
         .iter()
         .map(|columns| {
+            let share = setup / columns.len().max(1) as f64;
+            let answered = |(column, answer): (usize, Option<Answer>)| {
+                let answer = answer.ok_or(SolverError::Unanswered { column })?;
+                Ok(Answer { flops: answer.flops + share, ..answer })
+            };
             let group: Vec<_> = answers.by_ref().take(width).collect();
             group.into_iter().take(columns.len()).map(answered).collect()
         })

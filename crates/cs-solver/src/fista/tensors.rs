@@ -170,13 +170,21 @@ impl Iteration for Batch {
     fn dual_points(&self, _: usize, nu: &[f64]) -> Vec<f64> {
         nu.to_vec()
     }
+
+    fn setup_flops(&self) -> f64 {
+        let [_, n, m] = self.a.dims();
+        let (small, large) = (n.min(m) as f64, n.max(m) as f64);
+        2.0 * small * small * (large + f64::from(SQUARINGS) * small)
+    }
 }
+
+/// Squarings of a Gram matrix, the trace of which bounds its norm.
+const SQUARINGS: i32 = 6;
 
 /// An upper bound of `L = 2 ‖A‖²` for every group, `[group, 1, 1]`, within `n^(1/64)` of it.
 ///
 /// The trace of the 64th power of the Gram matrix, by squaring six times, scaled to 1 each time.
 fn lipschitz_bound(a: &Tensor<3>) -> Tensor<3> {
-    const SQUARINGS: i32 = 6;
     let [_, n, m] = a.dims();
     let transposed = a.clone().swap_dims(1, 2);
     let mut power =

@@ -6,6 +6,10 @@ use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
 use crate::operator::Operator;
 use crate::{Matrix, SolverError};
 
+/// Operations of an eigenvalue decomposition with vectors, as a multiple of n³ (Golub, Van Loan, *Matrix
+/// computations* (2013), §8.3).
+const EIGEN_FLOPS: f64 = 9.0;
+
 /// `A Aᵀ = V Λ Vᵀ`.
 pub(super) struct Spectrum {
     /// Λ, `[n]`; never negative.
@@ -34,6 +38,18 @@ impl Spectrum {
             .map_err(|error| SolverError::Factorisation(format!("{error:?}")))?;
         let values = eigen.S().column_vector().iter().map(|value| value.max(0.0)).collect();
         Ok(Self { values, vectors: Some(eigen.U().to_owned()) })
+    }
+
+    /// Floating-point operations of the decomposition: `A Aᵀ` by way of n products, and its eigenvalues.
+    pub(super) fn flops(&self, columns: usize) -> f64 {
+        let (n, m) = (self.values.len() as f64, columns as f64);
+        if self.vectors.is_none() { 0.0 } else { 2.0 * n * n * m + EIGEN_FLOPS * n * n * n }
+    }
+
+    /// Of a vector that is rotated, there or back.
+    pub(super) fn rotation_flops(&self) -> f64 {
+        let n = self.values.len() as f64;
+        if self.vectors.is_none() { 0.0 } else { 2.0 * n * n }
     }
 
     /// `Vᵀ v` for every `v` of a batch `[batch, n]`.

@@ -243,4 +243,11 @@ impl Iteration for Batch {
     fn dual_points(&self, group: usize, nu: &[f64]) -> Vec<f64> {
         self.spectra[group].rotate_back(nu)
     }
+
+    /// Of the decomposition, and of the rotation of A.
+    fn setup_flops(&self) -> f64 {
+        let [_, _, m] = self.a.dims();
+        let of_one = |spectrum: &Spectrum| spectrum.flops(m) + m as f64 * spectrum.rotation_flops();
+        self.spectra.first().map_or(0.0, of_one)
+    }
 }

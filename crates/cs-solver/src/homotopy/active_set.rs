@@ -150,6 +150,8 @@ pub(super) struct ActiveSet {
     signs: Spanned,
     /// `s ∘ d`.
     slopes: Spanned,
+    /// Floating-point operations so far of what changes the set.
+    flops: f64,
 }
 
 impl ActiveSet {
@@ -162,7 +164,18 @@ impl ActiveSet {
             outside: y.to_vec(),
             signs: Spanned::new(rows),
             slopes: Spanned::new(rows),
+            flops: 0.0,
         }
+    }
+
+    pub(super) fn flops(&self) -> f64 {
+        self.flops
+    }
+
+    /// Of a product with Q or its transpose, and of a solution with R.
+    pub(super) fn step_flops(&self) -> [f64; 2] {
+        let (n, k) = (self.factors.rows as f64, self.len() as f64);
+        [2.0 * n * k, k * k]
     }
 
     pub(super) fn len(&self) -> usize {
@@ -179,11 +192,15 @@ impl ActiveSet {
         let mut above = vec![0.0; self.len()];
         let length = dot(column, column).sqrt();
         let mut left = length;
+        let [product, _] = self.step_flops();
+        self.flops += 10.0 * column.len() as f64;
         if !above.is_empty() {
             self.factors.project_out(&mut direction, &mut above);
+            self.flops += 2.0 * product;
             left = dot(&direction, &direction).sqrt();
             if left < ENOUGH_LEFT * length {
                 self.factors.project_out(&mut direction, &mut above);
+                self.flops += 2.0 * product;
                 left = dot(&direction, &direction).sqrt();
             }
         }
@@ -225,6 +242,7 @@ impl ActiveSet {
                 rotate(&mut upper[row], &mut lower[0]);
             }
             r[row].truncate(row + 1);
+            self.flops += 6.0 * (*rows + r.len() - row) as f64;
             let (head, tail) = q.split_at_mut((row + 1) * *rows);
             for (upper, lower) in head[row * *rows..].iter_mut().zip(tail) {
                 rotate(upper, lower);
@@ -238,6 +256,8 @@ impl ActiveSet {
         }
         self.signs.refresh(&self.factors);
         self.slopes.refresh(&self.factors);
+        let [product, solution] = self.step_flops();
+        self.flops += 2.0 * (product + solution);
     }
 
     /// Change of the coefficients as τ grows by one.
@@ -273,8 +293,19 @@ impl ActiveSet {
     }
 
     /// The dual point at τ = 0, `2 (y − A x)`.
+    ///
+    /// What is left of y has the rounding of all that was taken out of it, about `2⁻⁵³‖y‖`, in the span of
+    /// the active columns too; at a small λ that is more than ν has there. So it is taken out again, twice:
+    /// the first pass leaves rounding of its own.
     pub(super) fn dual_point(&self, lambda: f64) -> Vec<f64> {
-        let mut nu: Vec<f64> = self.outside.iter().map(|value| 2.0 * value).collect();
+        let mut outside = self.outside.clone();
+        if !self.ids.is_empty() {
+            let mut parts = vec![0.0; self.len()];
+            for _ in 0..2 {
+                self.factors.project_out(&mut outside, &mut parts);
+            }
+        }
+        let mut nu: Vec<f64> = outside.iter().map(|value| 2.0 * value).collect();
         add_scaled(&mut nu, lambda, &self.signs.vector);
         nu
     }

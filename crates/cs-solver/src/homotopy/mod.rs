@@ -89,7 +89,7 @@ mod tests {
 
     use super::*;
     use crate::Matrix;
-    use crate::answer::Start;
+    use crate::answer::{Start, Units};
     use crate::certificate::certify;
 
     proptest! {
@@ -109,7 +109,7 @@ mod tests {
             // about half of the entries, with whatever signs
             let x: Vec<f64> = start[..m].iter().map(|x: &f64| if x.abs() < 0.5 { 0.0 } else { *x }).collect();
             for start in [None, Some(Start { x: x.clone(), nu: vec![0.0; n] })] {
-                let column = Column { y, lambda, scale: 1.0, start };
+                let column = Column { y, lambda, units: Units::default(), start };
                 let answer = solve_one(&a, &column);
                 let in_batch = solve(&a, std::slice::from_ref(&column)).pop().unwrap();
                 prop_assert_eq!((&in_batch.x, &in_batch.nu), (&answer.x, &answer.nu));

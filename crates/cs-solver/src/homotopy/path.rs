@@ -3,7 +3,7 @@
 use super::active_set::ActiveSet;
 use super::meeting::{Columns, meeting};
 use crate::answer::{Answer, Column};
-use crate::operator::{Operator, apply_transposed};
+use crate::operator::{Operator, apply_transposed, product_flops};
 use crate::status::Status;
 use crate::vector::{add_scaled, max_norm};
 
@@ -50,6 +50,8 @@ pub(super) struct Path<'a> {
     /// The column that left last, with its sign: it touches that bound and would enter at once.
     just_left: Option<(usize, f64)>,
     pieces: usize,
+    /// Floating-point operations, but for those of the active set.
+    flops: f64,
     status: Option<Status>,
 }
 
@@ -131,6 +133,7 @@ impl<'a> Path<'a> {
             bounds,
             just_left: None,
             pieces: 0,
+            flops: product_flops(a),
             status: (tau <= 0.0).then_some(Status::Converged),
         };
         // With no slope among the active columns nothing moves, so the rates are zero.
@@ -152,6 +155,7 @@ impl<'a> Path<'a> {
     /// Goes to the end of a piece, given the change of the correlations as τ grows by one, `[m]`.
     pub(super) fn step(&mut self, rates: &[f64]) {
         let direction = self.active.direction();
+        self.flops += self.active.step_flops()[1];
         let leave = self.first_to_leave(&direction);
         let enter = self.first_to_enter(rates);
         // Rounding may put an event a little above the present τ: it happens now.
@@ -169,6 +173,7 @@ impl<'a> Path<'a> {
             self.status = Some(Status::MaxIterations);
             return;
         }
+        self.flops += product_flops(self.a);
         self.advance(at.min(self.tau), &direction, rates);
         self.apply(event);
         self.pieces += 1;
@@ -257,6 +262,8 @@ impl<'a> Path<'a> {
             return None;
         }
         let combination = self.active.combination(content);
+        let [product, solution] = self.active.step_flops();
+        self.flops += 2.0 * product + solution;
         let (position, step) = combination
             .iter()
             .zip(self.coefficients.iter().zip(self.active.signs()))
@@ -288,10 +295,12 @@ impl<'a> Path<'a> {
         for (&id, value) in self.active.ids.iter().zip(self.active.coefficients(self.lambda)) {
             x[id] = value;
         }
+        let [product, solution] = self.active.step_flops();
         Answer {
             x,
             nu: self.active.dual_point(self.lambda),
             iterations: self.pieces,
+            flops: self.flops + self.active.flops() + 4.0 * product + 2.0 * solution,
             status: self.status.unwrap_or(Status::MaxIterations),
         }
     }

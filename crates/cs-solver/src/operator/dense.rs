@@ -1,11 +1,14 @@
 //! A dense matrix on the host.
 
+use std::borrow::Cow;
+
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
 use super::Operator;
 use crate::SolverError;
+use crate::vector::{times_power_of_two, vectorised};
 
 /// Multiplications of a product from which on it is shared among the threads.
 const PARALLEL_FROM: usize = 1 << 20;
@@ -19,6 +22,8 @@ pub struct Matrix {
     rows: usize,
     columns: usize,
     entries: Vec<f64>,
+    /// `[columns]`.
+    column_norms: Vec<f64>,
 }
 
 impl Matrix {
@@ -39,12 +44,40 @@ impl Matrix {
         let expected = SolverError::check_product("the matrix", &[rows, columns])?;
         SolverError::check_extent("entries of the matrix", expected, entries.len())?;
         SolverError::check_finite("a", &entries)?;
-        Ok(Self { rows, columns, entries })
+        Ok(Self { rows, columns, column_norms: column_norms(&entries, columns), entries })
+    }
+
+    /// The same divided by `2^exponent`.
+    pub(super) fn divided(&self, exponent: i32) -> Self {
+        let entries = self.entries.iter().map(|entry| times_power_of_two(*entry, -exponent));
+        let entries: Vec<f64> = entries.collect();
+        Self { column_norms: column_norms(&entries, self.columns), entries, ..*self }
     }
 
     /// All entries, `[n, m]`.
     pub fn entries(&self) -> &[f64] {
         &self.entries
+    }
+
+    /// `Aᵀ v` as if computed in twice the precision and rounded.
+    ///
+    /// # References
+    /// Ogita, Rump, Oishi, *Accurate sum and dot product* (SIAM J. Scientific Computing 26, 2005),
+    /// algorithm 5.3 (Dot2).
+    pub(crate) fn apply_transposed_twofold(&self, v: &[f64]) -> Vec<f64> {
+        let mut sums = vec![0.0; self.columns];
+        let mut errors = vec![0.0; self.columns];
+        vectorised(
+            #[inline(always)]
+            || {
+                for (row, factor) in self.entries.chunks_exact(self.columns).zip(v) {
+                    for ((sum, error), entry) in sums.iter_mut().zip(&mut errors).zip(row) {
+                        add_product(sum, error, *entry, *factor);
+                    }
+                }
+            },
+        );
+        sums.iter().zip(&errors).map(|(sum, error)| sum + error).collect()
     }
 
     fn view(&self) -> MatRef<'_, f64> {
@@ -77,9 +110,36 @@ impl Operator for Matrix {
         }
     }
 
+    fn column_norms(&self) -> Cow<'_, [f64]> {
+        Cow::Borrowed(&self.column_norms)
+    }
+
     fn as_matrix(&self) -> Option<&Matrix> {
         Some(self)
     }
+}
+
+/// `sum += a · b`, and to `error` what rounding took from product and sum.
+#[expect(clippy::inline_always, reason = "what is not inlined is not compiled for the vector unit")]
+#[inline(always)]
+fn add_product(sum: &mut f64, error: &mut f64, a: f64, b: f64) {
+    let product = a * b;
+    let of_product = a.mul_add(b, -product);
+    let next = *sum + product;
+    let added = next - *sum;
+    let of_sum = (*sum - (next - added)) + (product - added);
+    *sum = next;
+    *error += of_product + of_sum;
+}
+
+fn column_norms(entries: &[f64], columns: usize) -> Vec<f64> {
+    let mut squares = vec![0.0; columns];
+    for row in entries.chunks_exact(columns) {
+        for (square, entry) in squares.iter_mut().zip(row) {
+            *square += entry * entry;
+        }
+    }
+    squares.iter().map(|square: &f64| square.sqrt()).collect()
 }
 
 /// `product = factor · vectors`, both batches one vector after the other.
@@ -147,6 +207,16 @@ mod tests {
         let mut selected = [0.0; 4];
         a.select(&[1, 0], &mut selected);
         assert_eq!(selected, [2.0, 5.0, 1.0, 4.0]);
+    }
+
+    #[test]
+    fn twice_the_precision_survives_cancellation() {
+        // 1e16 + 1 − 1e16, and 1/3 · 3 − 1 with what rounding took from the third.
+        let a = Matrix::from_rows(3, 2, [1e16, 1.0 / 3.0, 1.0, 1.0, -1e16, 0.0]).unwrap();
+        assert_eq!(a.apply_transposed_twofold(&[1.0, 1.0, 1.0])[0], 1.0);
+        let off = a.apply_transposed_twofold(&[3.0, -1.0, 0.0])[1];
+        assert_eq!(off, -0.5 * f64::EPSILON / 2.0);
+        assert_eq!(apply_transposed(&a, &[1.0, 1.0, 1.0]).len(), 2);
     }
 
     #[test]

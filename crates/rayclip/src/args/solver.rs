@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::builder::TypedValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 use cs_solver::{Algorithm, Settings};
 use rayclip_trainer::config::DeviceChoice;
 
-use super::device_choice;
+use super::{ALGORITHMS, device_choice, examples};
 
 #[derive(Debug, Args)]
 #[group(id = "weight", required = true, multiple = false, args = ["lambda", "lambda_ratio"])]
@@ -30,27 +31,34 @@ pub(crate) struct SolveArgs {
     /// Leave columns that miss the tolerance as they are, instead of finishing them in f64
     #[arg(long)]
     pub(crate) no_polish: bool,
-    /// Certify the tensor x of this safetensors file, from whatever solver, instead of solving
+    /// Certify the tensor x of this safetensors file, from whatever solver, instead of solving; with its
+    /// dual point nu, where it has one
     #[arg(long, value_name = "FILE", conflicts_with_all = ["algorithm", "device", "max_iterations", "no_polish", "out"])]
     pub(crate) check: Option<PathBuf>,
-    /// File to write x and nu to; it must not exist
-    #[arg(long, value_name = "FILE", default_value = "solution.safetensors")]
-    pub(crate) out: PathBuf,
+    /// File to write x and nu to, which must not exist [default: p.solution.safetensors for p.safetensors]
+    #[arg(long, help_heading = "Output", value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
     /// Print one JSON object a line on stdout, one a column and one of the whole
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }
 
+/// The parser of `--algorithm`.
+fn algorithm() -> impl TypedValueParser<Value = Algorithm> {
+    ALGORITHMS.try_map(|name| name.parse::<Algorithm>())
+}
+
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Solver")]
 pub(crate) struct SolverArgs {
-    /// auto, homotopy, ssnal, halpern or fista
-    #[arg(long, value_name = "NAME", default_value = "auto")]
+    /// auto, homotopy, descent, ssnal, halpern or fista
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = algorithm(), hide_possible_values = true)]
     pub(crate) algorithm: Algorithm,
     /// Certified relative duality gap at which a column is converged
     #[arg(long, value_name = "GAP", default_value_t = Settings::default().tolerance)]
     pub(crate) tolerance: f64,
     /// Where halpern and fista run: auto, wgpu, ndarray, flex or cuda; auto is a GPU or flex
-    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = device_choice)]
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = device_choice(), hide_possible_values = true)]
     pub(crate) device: DeviceChoice,
 }
 
@@ -63,6 +71,7 @@ pub(crate) struct BenchArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
     /// Problems a second of the LASSO solver on Gaussian·DCT problems with λ = 0.3
+    #[command(after_help = examples::BENCH_SOLVER)]
     Solver(BenchSolverArgs),
 }
 
@@ -85,13 +94,13 @@ pub(crate) struct BenchSolverArgs {
     #[command(flatten)]
     pub(crate) solver: SolverArgs,
     /// Time every algorithm, one after the other in turn, instead of one
-    #[arg(long)]
+    #[arg(long, help_heading = "Timing")]
     pub(crate) compare: bool,
-    /// Timings of each, of which the median counts
-    #[arg(long, value_name = "COUNT", default_value_t = 3)]
-    pub(crate) repeats: usize,
+    /// Timings of each, of which the median counts; 1 to 10000
+    #[arg(long, help_heading = "Timing", value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) repeats: u32,
     /// Print one JSON object a line on stdout
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }
 
@@ -104,12 +113,39 @@ pub(crate) enum OperatorKind {
     Dct,
 }
 
+/// The most numbers of a matrix or a batch of vectors of a benchmark: 2 GiB in f64.
+const MOST_NUMBERS: usize = 1 << 28;
+
 /// A size of a benchmark, `m × n × columns`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Size {
     pub(crate) m: usize,
     pub(crate) n: usize,
     pub(crate) columns: usize,
+}
+
+impl Size {
+    /// # Errors
+    /// The vectors would be more numbers than a benchmark takes.
+    fn within_memory(self) -> Result<Self, String> {
+        let Self { m, n, columns } = self;
+        check_memory("the signals", [m, columns])?;
+        check_memory("the measurements", [n, columns])?;
+        Ok(self)
+    }
+
+    /// # Errors
+    /// The matrix would be more numbers than a benchmark takes; an operator without entries has none.
+    pub(crate) fn check_matrix(self) -> Result<(), String> {
+        check_memory("the matrix", [self.m, self.n])
+    }
+}
+
+fn check_memory(what: &str, [a, b]: [usize; 2]) -> Result<(), String> {
+    match a.checked_mul(b) {
+        Some(numbers) if numbers <= MOST_NUMBERS => Ok(()),
+        _ => Err(format!("{what} would be {a} × {b} numbers; at most {MOST_NUMBERS} are taken")),
+    }
 }
 
 impl FromStr for Size {
@@ -119,7 +155,7 @@ impl FromStr for Size {
         let extents: Option<Vec<usize>> = text.split('x').map(|part| part.parse().ok()).collect();
         match extents.as_deref() {
             Some(&[m, n, columns]) if m >= 2 && n >= 1 && columns >= 1 => {
-                Ok(Self { m, n, columns })
+                Self { m, n, columns }.within_memory()
             }
             _ => Err("expected m x n x columns with m at least 2, for example 512x51x64".into()),
         }

@@ -4,8 +4,6 @@ use std::time::Instant;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use burn::tensor::{Device, Tensor};
-use comfy_table::Table;
-use comfy_table::presets::UTF8_FULL_CONDENSED;
 use cs_solver::{
     Algorithm, Lambda, Matrix, Operator, Problem, Settings, Solution, Solutions, SolverError,
     Status, synthetic,
@@ -13,7 +11,19 @@ use cs_solver::{
 use serde_json::json;
 
 use crate::args::{BenchSolverArgs, OperatorKind, Size};
-use crate::{arrays, device, output};
+use crate::{arrays, device, output, tables};
+
+/// The table's columns, and those that are left out first where there is no room.
+const HEADS: [&str; 7] = [
+    "m × n × columns",
+    "algorithm",
+    "problems/s",
+    "iterations",
+    "largest gap",
+    "converged",
+    "time ÷ floor",
+];
+const DISPENSABLE: [usize; 4] = [6, 4, 3, 1];
 
 /// Extent of the square matrices whose product gives the arithmetic rate.
 const SQUARE: usize = 1024;
@@ -32,6 +42,10 @@ struct Measured {
 
 /// Times the solver and prints a table.
 pub(crate) fn bench(args: &BenchSolverArgs) -> anyhow::Result<()> {
+    if args.operator == OperatorKind::Gaussian && args.problems.is_empty() {
+        let sizes = args.sizes.iter().try_for_each(|size| size.check_matrix());
+        sizes.map_err(|reason| anyhow!("--sizes: {reason}"))?;
+    }
     let chosen = device::choose_fast(args.solver.device)?;
     let rates = Rates::measure(&chosen.device)?;
     let mut table = (!args.json).then(|| {
@@ -42,18 +56,7 @@ pub(crate) fn bench(args: &BenchSolverArgs) -> anyhow::Result<()> {
             rates.device / 1e9,
             chosen.name
         ));
-        let mut table = Table::new();
-        table.load_style(UTF8_FULL_CONDENSED);
-        table.set_header([
-            "m × n × columns",
-            "algorithm",
-            "problems/s",
-            "iterations",
-            "largest gap",
-            "converged",
-            "time ÷ floor",
-        ]);
-        table
+        tables::table(&HEADS)
     });
     for problem in problems(args) {
         for measured in compare(&problem?.on(&chosen.device), args, &rates)? {
@@ -66,7 +69,7 @@ pub(crate) fn bench(args: &BenchSolverArgs) -> anyhow::Result<()> {
         }
     }
     if let Some(table) = table {
-        output::result(&table.to_string());
+        tables::print(table, &DISPENSABLE, &HEADS);
         output::result(
             "Iterations are the median of the columns, those of the polish included. The floor is the \
              time of the products with A alone, at the rate above.",
@@ -108,7 +111,7 @@ fn compare(
         vec![args.solver.algorithm]
     };
     let mut runs: Vec<Vec<(f64, Solutions)>> = algorithms.iter().map(|_| vec![]).collect();
-    for _ in 0..args.repeats.max(1) {
+    for _ in 0..args.repeats {
         for (algorithm, runs) in algorithms.iter().zip(&mut runs) {
             // The algorithms side by side, none helped by the polish.
             let settings = Settings {
@@ -136,7 +139,8 @@ fn compare(
             runs.sort_by(|a, b| a.0.total_cmp(&b.0));
             let (seconds, solutions) = runs.swap_remove(runs.len() / 2);
             let floor_seconds = (args.operator == OperatorKind::Gaussian)
-                .then(|| rates.floor_seconds(&solutions, size));
+                .then(|| rates.floor_seconds(&solutions, size))
+                .flatten();
             Measured { size, solutions, seconds, floor_seconds }
         })
         .collect())
@@ -225,16 +229,19 @@ impl Rates {
         Ok(Self { host: operations / host, device: operations / device })
     }
 
-    /// Time of the products with A that the iterations of all columns need at least.
-    fn floor_seconds(&self, solutions: &Solutions, size: Size) -> f64 {
+    /// Time of the products with A that the iterations of all columns need at least; none where they do not
+    /// take whole products.
+    fn floor_seconds(&self, solutions: &Solutions, size: Size) -> Option<f64> {
         let (products, rate) = match solutions.algorithm() {
             Algorithm::Homotopy => (1.0, self.host),
+            // Its passes go over a working set.
+            Algorithm::Descent => return None,
             // One of each kind a trial point, one a line search.
             Algorithm::Ssnal => (3.0, self.host),
             _ => (2.0, self.device),
         };
         let iterations: usize = solutions.columns().iter().map(Solution::iterations).sum();
-        iterations as f64 * products * 2.0 * (size.m * size.n) as f64 / rate
+        Some(iterations as f64 * products * 2.0 * (size.m * size.n) as f64 / rate)
     }
 }
 

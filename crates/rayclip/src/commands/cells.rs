@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context;
-use rayclip_data::{Dataset, Source};
+use rayclip_data::{Dataset, Dir, Source};
 use rayclip_trainer::config::DeviceChoice;
 use rayclip_trainer::presets::Setting;
 use rayclip_trainer::{
-    Backend, Conduct, FolderLock, Found, Outcome, RunConfig, RunDir, TrainerError,
+    Backend, Conduct, Damage, FolderLock, Found, KeepNetworks, Outcome, RunConfig, RunDir,
+    TrainerError,
 };
 use toml::Value;
 
 use super::configure::flag;
+use super::folders::{check_data, check_out};
+use super::train::tell_restored;
 use crate::device::{self, Chosen};
 use crate::interrupt::Interrupt;
 use crate::progress::{Mode, Progress};
@@ -47,6 +50,9 @@ impl Cells {
             output::note(&format!("device: {} — {}", chosen.name, chosen.reason));
         }
         let interrupt = Interrupt::listen()?;
+        // Many runs lie side by side.
+        let keep_networks = conduct.keep_networks.or(Some(KeepNetworks::Halvings));
+        let conduct = Conduct { keep_networks, ..conduct };
         Ok(Self { chosen, conduct, interrupt, mode, datasets: BTreeMap::new() })
     }
 
@@ -61,21 +67,23 @@ impl Cells {
     /// Whether `folder` holds `config`, run to its end.
     ///
     /// # Errors
-    /// It holds another run, or this one with other data.
-    pub(crate) fn is_finished(
-        &mut self,
-        config: &RunConfig,
-        folder: &Path,
-    ) -> anyhow::Result<bool> {
-        if RunDir::find(folder, config)? != Found::Finished {
+    /// It holds another run, or this one with other data, or a file of it is damaged.
+    pub(crate) fn is_finished(&mut self, config: &RunConfig, folder: &Dir) -> anyhow::Result<bool> {
+        let path = folder.path();
+        if RunDir::find(path, config)? != Found::Finished {
             return Ok(false);
         }
         match self.load(config) {
-            Ok((_, digest)) if RunDir::data_digest(folder).as_ref() != Some(digest) => {
-                Err(TrainerError::OtherData { path: folder.to_path_buf() }.into())
+            Ok((_, digest)) if RunDir::data_digest(path).as_ref() != Some(digest) => {
+                Err(TrainerError::OtherData { path: path.to_path_buf() }.into())
             }
             Ok(_) => {
-                RunDir::open(folder, config)?.tidy()?;
+                let run = RunDir::open(folder, config)?;
+                tell_restored(&run);
+                if let Some(Damage { path, reason }) = run.damaged().into_iter().next() {
+                    return Err(TrainerError::Damaged { path, reason }.into());
+                }
+                run.tidy()?;
                 Ok(true)
             }
             // Running it will say what is wrong with the data.
@@ -87,7 +95,7 @@ impl Cells {
     ///
     /// # Errors
     /// The folder holds another run, or another process works in it.
-    pub(crate) fn run(&mut self, config: &RunConfig, folder: &Path) -> anyhow::Result<End> {
+    pub(crate) fn run(&mut self, config: &RunConfig, folder: &Dir) -> anyhow::Result<End> {
         if self.interrupt.asked() {
             return Ok(End::Interrupted);
         }
@@ -95,7 +103,7 @@ impl Cells {
             Ok((dataset, _)) => dataset.clone(),
             Err(error) => return Ok(End::Failed(output::chain(&error))),
         };
-        let folder = if folder.exists() {
+        let folder = if folder.path().exists() {
             RunDir::open(folder, config)?
         } else {
             RunDir::create(folder, config)?
@@ -124,6 +132,7 @@ impl Cells {
     fn load(&mut self, config: &RunConfig) -> anyhow::Result<&(Dataset, String)> {
         let name = &config.data.source;
         if !self.datasets.contains_key(name) {
+            check_data(name)?;
             let source = Source::from_name(name);
             let dataset = self.progress(config).while_loading(|report| source.load(report))?;
             let digest = dataset.digest();
@@ -133,9 +142,8 @@ impl Cells {
     }
 
     fn progress(&self, config: &RunConfig) -> Progress {
-        let methods = config.compression.methods.iter().map(ToString::to_string).collect();
         let mode = if self.mode == Mode::Lines { Mode::Bars } else { Mode::Quiet };
-        Progress::new(mode, self.interrupt.clone(), methods)
+        Progress::new(mode, self.interrupt.clone(), config.clone()).on(&self.chosen.name)
     }
 }
 
@@ -145,6 +153,7 @@ impl Cells {
 /// # Errors
 /// Another process has it, or it cannot be made.
 pub(crate) fn lock(folder: &Path) -> anyhow::Result<FolderLock> {
+    check_out(folder)?;
     std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     Ok(FolderLock::take(folder)?)
 }

@@ -5,13 +5,14 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use rayclip_report::{
-    Comparison, Measure, Run, differences_table, estimates_table, table_1, verdict_sentence,
-    write_comparison,
+    Comparison, Gap, Measure, Run, differences_table, estimates_table, family_sentence,
+    sampling_sentence, table_1, ties, ties_sentence, verdict_sentence, write_comparison,
 };
 use serde::Serialize;
 use serde_json::json;
 
 use super::configure::{methods, resolve, seeds};
+use super::folders::{check_distinct, check_run};
 use super::train::{Trained, closing_line, train};
 use crate::args::{CompareArgs, Seeds};
 use crate::progress::{Mode, merge};
@@ -27,11 +28,13 @@ const SEEDS: Seeds = Seeds { first: 0, count: 5 };
 pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     let mode = args.out.show.mode();
     if !args.runs.is_empty() {
-        let comparison = read(&args.runs)?;
+        let runs = read(&args.runs)?;
+        let comparison = gather(&runs, args.margin.margin)?;
         let baseline = args.baseline.as_deref();
         let baseline = baseline.map(|name| comparison.method(name)).transpose()?;
         show(&comparison, baseline, mode);
-        return Ok(ExitCode::SUCCESS);
+        show_ties(&runs, mode);
+        return Ok(if runs.iter().all(is_whole) { ExitCode::SUCCESS } else { ExitCode::from(1) });
     }
     let defaults = [methods(&METHODS.map(str::to_owned))].into_iter().chain(seeds(SEEDS));
     let asked = (!args.methods.is_empty()).then(|| methods(&args.methods));
@@ -48,18 +51,23 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     }
     let what = format!("compare-{}", config.preset);
     let trained = train(config, device::choose_fast, args.conduct.conduct(), (&args.out, &what))?;
-    close(&trained, args.baseline.as_deref(), mode)?;
+    close(&trained, args.baseline.as_deref(), args.margin.margin, mode)?;
     Ok(trained.exit_code())
 }
 
 /// Writes and prints what can be told apart in a run of several methods.
-pub(crate) fn close(trained: &Trained, baseline: Option<&str>, mode: Mode) -> anyhow::Result<()> {
+pub(crate) fn close(
+    trained: &Trained,
+    baseline: Option<&str>,
+    margin: f64,
+    mode: Mode,
+) -> anyhow::Result<()> {
     let folder = &trained.folder;
     let run = Run::read(folder)?;
     if run.clips.is_empty() {
         output::note("there was no clip: there is nothing to compare");
     } else {
-        let comparison = Comparison::of(std::slice::from_ref(&run))?;
+        let comparison = gather(std::slice::from_ref(&run), margin)?;
         write_comparison(&comparison, folder)?;
         let baseline = baseline.and_then(|name| {
             let known = comparison.method(name).ok();
@@ -69,19 +77,43 @@ pub(crate) fn close(trained: &Trained, baseline: Option<&str>, mode: Mode) -> an
             known
         });
         show(&comparison, baseline, mode);
+        show_ties(std::slice::from_ref(&run), mode);
     }
     closing_line(&run, folder, mode);
     Ok(())
 }
 
-fn read(folders: &[PathBuf]) -> anyhow::Result<Comparison> {
-    let runs: Vec<Run> = folders
-        .iter()
-        .map(|folder| {
-            Run::read(folder).with_context(|| format!("{} is not a finished run", folder.display()))
-        })
-        .collect::<Result<_, _>>()?;
-    Ok(Comparison::of(&runs)?)
+/// The runs in the folders.
+fn read(folders: &[PathBuf]) -> anyhow::Result<Vec<Run>> {
+    folders.iter().try_for_each(|run| check_run(run))?;
+    check_distinct(folders)?;
+    let read = |folder: &PathBuf| {
+        Run::read(folder).with_context(|| format!("{} is not a finished run", folder.display()))
+    };
+    folders.iter().map(read).collect()
+}
+
+/// Whether a run is finished, with every replica.
+fn is_whole(run: &Run) -> bool {
+    let ended = run.summary.as_ref().is_some_and(|summary| summary.outcome == "finished");
+    ended && run.missing.is_empty()
+}
+
+/// Runs side by side, with what their predictions tell; a file of them that is missing is named.
+fn gather(runs: &[Run], margin: f64) -> anyhow::Result<Comparison> {
+    let mut comparison = Comparison::of(runs)?.with_margin(margin);
+    for Gap { path, reason } in comparison.read_predictions(runs) {
+        output::note(&format!("missing: {}: {reason}", path.display()));
+    }
+    Ok(comparison)
+}
+
+/// Prints which methods leave neurons with equal scores.
+fn show_ties(runs: &[Run], mode: Mode) {
+    let sentence = ties_sentence(&ties(runs, |_, method| method.to_owned()));
+    if let (Mode::Lines, Some(sentence)) = (mode, sentence) {
+        output::result(&sentence);
+    }
 }
 
 /// Prints the tables, or their rows as JSON; differences from `baseline`, or from the first method (in
@@ -108,14 +140,14 @@ pub(crate) fn show(comparison: &Comparison, baseline: Option<usize>, mode: Mode)
 
 fn show_tables(comparison: &Comparison, baseline: usize) {
     for text in &comparison.missing {
-        output::note(&format!("missing: {text}"));
+        output::note(&format!("missing: {}", output::text(text)));
     }
     for text in &comparison.differing {
-        output::note(&format!("the runs differ in {text}"));
+        output::note(&format!("the runs differ in {}", output::text(text)));
     }
     let measures = [
-        (Measure::AccuracyAfterClip, "right after the clip"),
         (Measure::AccuracyAfterTraining, "after the training that follows"),
+        (Measure::AccuracyAfterClip, "right after the clip"),
     ];
     for (measure, when) in measures {
         let count = comparison.seeds();
@@ -124,11 +156,17 @@ fn show_tables(comparison: &Comparison, baseline: usize) {
             format!("test accuracy on {data} {when}, {count} seeds, mean ± half the 95 % interval");
         output::result(&format!("\n{what}"));
         output::result(&estimates_table(comparison, measure).to_string());
-        if comparison.methods.len() > 1 {
+        if let Some(sentence) = verdict_sentence(comparison, measure, baseline) {
             output::result(&format!("differences, paired by seed, {when}"));
             output::result(&differences_table(comparison, measure, baseline).to_string());
-            output::result(&verdict_sentence(comparison, measure, baseline));
+            output::result(&sentence);
         }
+        if let Some(sentence) = sampling_sentence(comparison, measure, baseline) {
+            output::result(&sentence);
+        }
+    }
+    if let Some(sentence) = family_sentence(comparison, baseline) {
+        output::result(&format!("\n{sentence}"));
     }
     if let Some(table) = table_1(comparison, None) {
         output::result(

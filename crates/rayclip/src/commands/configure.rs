@@ -4,6 +4,7 @@ use rayclip_trainer::RunConfig;
 use rayclip_trainer::presets::{self, Layers, Setting};
 use toml::Value;
 
+use super::folders::check_config;
 use crate::args::{ConfigArgs, Seeds};
 
 /// One flag that sets a key.
@@ -32,6 +33,7 @@ pub(crate) fn resolve(
     defaults: Vec<Setting>,
     more: Vec<Setting>,
 ) -> anyhow::Result<RunConfig> {
+    args.config.as_deref().map(check_config).transpose()?;
     let layers = Layers {
         preset: args.preset.as_deref(),
         defaults,
@@ -70,6 +72,10 @@ pub(crate) fn settings(args: &ConfigArgs, more: Vec<Setting>) -> anyhow::Result<
     if args.shared_measurements {
         settings.push(flag("shared-measurements", "measurement.matrix", "shared"));
     }
+    settings.extend(args.keep.map(|f| flag("keep", "compression.keep", f)));
+    settings.extend(args.min_width.map(|m| flag("min-width", "compression.min_width", m as i64)));
+    let until = args.until_accuracy;
+    settings.extend(until.map(|a| flag("until-accuracy", "compression.until_accuracy", a)));
     settings.extend(args.validation.map(|f| flag("validation", "data.validation", f)));
     settings.extend(more);
     Ok(settings)

@@ -1,15 +1,18 @@
 //! `rayclip devices`: every adapter, and the CPU backends.
 
-use comfy_table::Table;
-use comfy_table::presets::UTF8_FULL_CONDENSED;
 use serde_json::json;
 
 use crate::args::DevicesArgs;
-use crate::{device, output};
+use crate::{device, output, tables};
 
 /// The CPU backends, which are always there.
 const CPU_BACKENDS: [(&str, &str); 2] =
     [("ndarray", "what --device auto takes where there is no GPU"), ("flex", "the faster one")];
+
+/// The table's columns, and those that are left out first where there is no room.
+const HEADS: [&str; 8] =
+    ["--device", "name", "kind", "API", "driver", "buffer", "binding", "workgroup"];
+const DISPENSABLE: [usize; 6] = [7, 6, 5, 4, 3, 2];
 
 const MEBIBYTE: u64 = 1 << 20;
 
@@ -38,18 +41,7 @@ pub(crate) fn devices(args: &DevicesArgs) {
         }
         return;
     }
-    let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED);
-    table.set_header([
-        "--device",
-        "name",
-        "kind",
-        "API",
-        "driver",
-        "buffer",
-        "binding",
-        "workgroup",
-    ]);
+    let mut table = tables::table(&HEADS);
     for adapter in &adapters {
         let (info, limits) = (&adapter.info, &adapter.limits);
         table.add_row([
@@ -66,7 +58,7 @@ pub(crate) fn devices(args: &DevicesArgs) {
     for (name, note) in CPU_BACKENDS {
         table.add_row([name, note, "CPU"]);
     }
-    output::result(&table.to_string());
+    tables::print(table, &DISPENSABLE, &HEADS);
     if adapters.is_empty() {
         output::note(
             "no graphics adapter was found; on Debian without a GPU, the package \

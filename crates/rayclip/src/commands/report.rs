@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use rayclip_data::Dir;
 use rayclip_report::{EVENTS, EventFiles, Facts, PAGE, Run, missing, write_report};
 
+use super::folders::{check_out, check_run};
 use crate::args::ReportArgs;
 use crate::output;
 
@@ -13,29 +15,35 @@ pub(crate) const FOLDER: &str = "report";
 
 /// Writes the report, and names what is missing in it.
 pub(crate) fn report(args: &ReportArgs) -> anyhow::Result<ExitCode> {
-    let facts = Facts::gather(&args.runs, args.baseline.as_deref(), args.recorded.as_deref())?;
-    let out = args.out.clone().unwrap_or_else(|| default_folder(&args.runs));
+    // Of several, one that is not there is a gap of the page.
+    if let [run] = args.runs.as_slice() {
+        check_run(run)?;
+    }
+    args.out.as_deref().map(check_out).transpose()?;
+    let facts = Facts::gather(&args.runs, args.baseline.as_deref(), args.recorded.as_deref())?
+        .with_margin(args.margin.margin);
+    let out = args.out.as_ref().map_or_else(|| default_folder(&args.runs), Dir::from);
     write_report(&facts, &out)?;
     if args.tensorboard {
         let alone = facts.runs.len() == 1;
         for (place, run) in facts.runs.iter().enumerate() {
             // Runs of several folders may have one name.
             let name = if alone { String::new() } else { format!("{place}-{}", name(run)) };
-            EventFiles::new(&out.join(EVENTS).join(name)).follow(run, true)?;
+            EventFiles::new(out.join(EVENTS).join(name)).follow(run, true)?;
         }
     }
     let missing = missing(&facts);
     for line in &missing {
-        output::note(&format!("missing: {line}"));
+        output::note(&format!("missing: {}", output::text(line)));
     }
-    output::result(&out.join(PAGE).display().to_string());
+    output::result(&output::path(&out.path().join(PAGE)));
     Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-fn default_folder(runs: &[PathBuf]) -> PathBuf {
+fn default_folder(runs: &[PathBuf]) -> Dir {
     match runs {
-        [run] => run.join(FOLDER),
-        _ => Path::new(FOLDER).to_path_buf(),
+        [run] => Dir::from(run).join(FOLDER),
+        _ => Dir::from(Path::new(FOLDER)),
     }
 }
 

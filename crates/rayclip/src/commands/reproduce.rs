@@ -1,9 +1,9 @@
 //! `rayclip reproduce`: the paper's methods with every preset, beside what was published.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use rayclip_data::Dir;
 use rayclip_report::{
     Facts, Measure, PAGE, Recorded, estimates_table, missing, table_1, verdict_sentence,
     write_comparison, write_report,
@@ -46,7 +46,7 @@ pub(crate) fn reproduce(args: &ReproduceArgs) -> anyhow::Result<ExitCode> {
     for name in names {
         let layers = Layers { preset: Some(name), settings: settings.clone(), ..Layers::default() };
         let config = presets::resolve(&layers)?;
-        let folder = args.out.join(name);
+        let folder = Dir::from(&args.out).join(name);
         if !runner.is_finished(&config, &folder)? {
             match runner.run(&config, &folder)? {
                 End::Interrupted => return Ok(ExitCode::from(interrupt::EXIT_CODE)),
@@ -54,20 +54,22 @@ pub(crate) fn reproduce(args: &ReproduceArgs) -> anyhow::Result<ExitCode> {
                 End::Done => {}
             }
         }
-        whole &= show(name, &folder, args.recorded.as_deref())?;
+        whole &= show(name, &folder, args)?;
     }
-    output::result(&format!("run folders: {}", args.out.display()));
+    output::result(&format!("run folders: {}", output::path(&args.out)));
     Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 /// Prints what a preset's run showed, and writes its report; whether every replica got to its end.
-fn show(preset: &str, folder: &Path, recorded: Option<&Path>) -> anyhow::Result<bool> {
-    let facts = Facts::gather(&[folder.to_path_buf()], Some("dtc"), recorded)?;
+fn show(preset: &str, folder: &Dir, args: &ReproduceArgs) -> anyhow::Result<bool> {
+    let runs = [folder.path().to_path_buf()];
+    let facts = Facts::gather(&runs, Some("dtc"), args.recorded.as_deref())?
+        .with_margin(args.margin.margin);
     for line in &missing(&facts) {
-        output::note(&format!("missing: {line}"));
+        output::note(&format!("missing: {}", output::text(line)));
     }
     let comparison = facts.comparison.as_ref().context("there is no clip to compare")?;
-    write_comparison(comparison, folder)?;
+    write_comparison(comparison, folder.path())?;
     let columns = match &facts.recorded {
         Some(_) => "published | recorded | here",
         None => "published | here (--recorded DIR sets the author's recorded run beside them)",
@@ -87,12 +89,16 @@ fn show(preset: &str, folder: &Path, recorded: Option<&Path>) -> anyhow::Result<
         ));
         output::result(&estimates_table(comparison, Measure::AccuracyAfterClip).to_string());
     }
-    output::result(&format!(
-        "before smoothing, {}",
-        verdict_sentence(comparison, Measure::AccuracyAfterClip, facts.baseline)
-    ));
+    for (measure, when) in [
+        (Measure::AccuracyAfterTraining, "after the training that follows"),
+        (Measure::AccuracyAfterClip, "right after the clip, before smoothing"),
+    ] {
+        if let Some(sentence) = verdict_sentence(comparison, measure, facts.baseline) {
+            output::result(&format!("{when}: {sentence}"));
+        }
+    }
     let report = folder.join(report::FOLDER);
     write_report(&facts, &report)?;
-    output::result(&format!("report: {}", report.join(PAGE).display()));
+    output::result(&format!("report: {}", output::path(&report.path().join(PAGE))));
     Ok(comparison.missing.is_empty())
 }

@@ -1,19 +1,31 @@
 //! `rayclip resume`: a run goes on from its last checkpoint.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use rayclip_data::Source;
+use rayclip_report::MARGIN;
 use rayclip_trainer::config::DeviceChoice;
 use rayclip_trainer::presets::{self, Layers};
+use rayclip_trainer::{RunConfig, RunDir};
 
-use super::train::train;
+use super::folders::check_run;
+use super::train::train_on;
 use super::{compare, run};
 use crate::args::{OutArgs, ResumeArgs, ShowArgs};
-use crate::device;
+use crate::{device, output};
 
 /// Goes on with a run, and prints how it went.
 pub(crate) fn resume(args: &ResumeArgs) -> anyhow::Result<ExitCode> {
     let folder = &args.run;
+    check_run(folder)?;
+    if RunDir::restore_config(folder)? {
+        output::note(&format!(
+            "restored: {} was damaged or missing",
+            folder.join("config.toml").display()
+        ));
+    }
     let file = folder.join("config.toml");
     anyhow::ensure!(
         file.exists(),
@@ -29,11 +41,32 @@ pub(crate) fn resume(args: &ResumeArgs) -> anyhow::Result<ExitCode> {
     let several = config.compression.methods.len() > 1;
     // A run is resumed where it was begun; only one of an older rayclip may say `auto`.
     let choose = |choice: DeviceChoice| device::choose(choice);
-    let trained = train(config, choose, args.safety.conduct(None), (&out, "resume"))?;
+    let (source, conduct) = (images(folder, &config)?, args.safety.conduct(None));
+    let trained = train_on(&source, config, choose, conduct, (&out, "resume"))?;
     if several {
-        compare::close(&trained, None, mode)?;
+        compare::close(&trained, None, MARGIN, mode)?;
     } else {
         run::close(&trained, mode)?;
     }
     Ok(trained.exit_code())
+}
+
+/// Where the images of the run in `folder` are: where it found them, else where its configuration says, from
+/// here.
+///
+/// # Errors
+/// There is no folder at either place.
+fn images(folder: &Path, config: &RunConfig) -> anyhow::Result<Source> {
+    let source = Source::from_name(&config.data.source);
+    let (Source::Folder(given), Some(found)) = (&source, RunDir::data_folder(folder)) else {
+        return Ok(source);
+    };
+    anyhow::ensure!(
+        found.is_dir() || given.is_dir(),
+        "the images of {} are not in {} any more: put them back, or set data.source in its config.toml to the \
+         folder that has them",
+        folder.display(),
+        found.display()
+    );
+    Ok(if found.is_dir() { Source::Folder(found) } else { source })
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use rayclip_report::{Run, closing_table};
+use rayclip_report::{MARGIN, Run, closing_table};
 use rayclip_trainer::presets::Setting;
 
 use super::compare;
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let trained = train(config, device::choose, args.conduct.conduct(), (&args.out, &what))?;
     match methods.len() {
         1 => close(&trained, mode)?,
-        _ => compare::close(&trained, None, mode)?,
+        _ => compare::close(&trained, None, MARGIN, mode)?,
     }
     Ok(trained.exit_code())
 }

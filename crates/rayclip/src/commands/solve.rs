@@ -1,32 +1,35 @@
 //! `rayclip solve`: matrices from files, certified solutions to a file and a table.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use comfy_table::Table;
-use comfy_table::presets::UTF8_FULL_CONDENSED;
 use cs_solver::{Lambda, Problem, Settings, Solution, Solutions, Status};
 use serde_json::json;
 
 use crate::args::SolveArgs;
 use crate::arrays::{self, Array};
-use crate::{device, output};
+use crate::{device, output, tables};
 
 /// Columns that the table shows; of more, those with the largest gaps.
 const ROWS: usize = 40;
+
+/// The table's columns, and those that are left out first where there is no room.
+const HEADS: [&str; 8] =
+    ["column", "lambda", "objective", "gap", "KKT", "iterations", "support", "status"];
+const DISPENSABLE: [usize; 4] = [4, 1, 5, 6];
 
 /// Exit code when a column missed its tolerance.
 const MISSED: u8 = 1;
 
 /// Solves the problem of the files and says how well; or says how good another's solution is.
 pub(crate) fn solve(args: &SolveArgs) -> anyhow::Result<ExitCode> {
-    if args.check.is_none() && args.out.exists() {
-        bail!("{} exists; move it away, or name another file with --out", args.out.display());
+    let out = args.out.clone().unwrap_or_else(|| own_file(&args.files));
+    if args.check.is_none() && out.exists() {
+        bail!("{} exists; move it away, or name another file with --out", output::path(&out));
     }
     let (a, y) = arrays::read_problem(&args.files)?;
-    let double = a.double && y.double;
     let lambda = match (args.lambda, args.lambda_ratio) {
         (Some(lambda), _) => Lambda::Fixed(lambda),
         (None, Some(ratio)) => Lambda::Ratio(ratio),
@@ -34,7 +37,7 @@ pub(crate) fn solve(args: &SolveArgs) -> anyhow::Result<ExitCode> {
     };
     let problem = arrays::problem(a, &y, lambda)?;
     let (solutions, seconds) = if let Some(file) = &args.check {
-        (check(&problem, file, args.solver.tolerance)?, None)
+        (check(&problem, file, &y, args.solver.tolerance)?, None)
     } else {
         let chosen = device::choose_fast(args.solver.device)?;
         output::note(&format!("device: {} — {}", chosen.name, chosen.reason));
@@ -42,7 +45,7 @@ pub(crate) fn solve(args: &SolveArgs) -> anyhow::Result<ExitCode> {
         let start = Instant::now();
         let solutions = problem.solve(&settings(args))?;
         let seconds = start.elapsed().as_secs_f64();
-        write(args, &problem, &solutions, (&y, double))?;
+        write(&out, &problem, &solutions, &y)?;
         (solutions, Some(seconds))
     };
     if args.json {
@@ -51,7 +54,7 @@ pub(crate) fn solve(args: &SolveArgs) -> anyhow::Result<ExitCode> {
         print_table(&problem, &solutions, seconds);
     }
     if args.check.is_none() {
-        output::note(&format!("x and nu: {}", args.out.display()));
+        output::note(&format!("x and nu: {}", output::path(&out)));
     }
     let code = if solutions.converged() { 0 } else { MISSED };
     Ok(ExitCode::from(code))
@@ -66,30 +69,35 @@ fn settings(args: &SolveArgs) -> Settings {
     }
 }
 
-fn check(problem: &Problem, file: &Path, tolerance: f64) -> anyhow::Result<Solutions> {
-    let [x] = arrays::read_tensors(file, ["x"])?;
-    let certified = problem.certify(&x.values, tolerance);
-    certified.with_context(|| format!("x in {} has shape {:?}", file.display(), x.shape))
+/// Where the solution of a problem goes unless told otherwise: `p.solution.safetensors` in this folder, after
+/// the last of its files, so that solutions of two problems do not meet.
+fn own_file(files: &[PathBuf]) -> PathBuf {
+    let stem = files.last().and_then(|file| file.file_stem()).unwrap_or_default();
+    let mut name = stem.to_owned();
+    name.push(if name.is_empty() { "solution.safetensors" } else { ".solution.safetensors" });
+    PathBuf::from(name)
 }
 
-/// Writes x and ν in the shape of y: `[columns, m]` and `[columns, n]`, or without columns.
-fn write(
-    args: &SolveArgs,
-    problem: &Problem,
-    solutions: &Solutions,
-    (y, double): (&Array, bool),
-) -> anyhow::Result<()> {
+/// Certifies x of a file; with the dual point ν of the file, where it has one.
+fn check(problem: &Problem, file: &Path, y: &Array, tolerance: f64) -> anyhow::Result<Solutions> {
+    let (x, nu) = arrays::read_solution(file, &y.shape, problem.coefficients())?;
+    let certified = match &nu {
+        Some(nu) => problem.certify_with(&x.values, &nu.values, tolerance),
+        None => problem.certify(&x.values, tolerance),
+    };
+    certified.with_context(|| file.display().to_string())
+}
+
+/// Writes x and ν in the shape of y: `[columns, m]` and `[columns, n]`, or without columns; in f64 whatever
+/// the problem came in, for what is written is what was certified.
+fn write(out: &Path, problem: &Problem, solutions: &Solutions, y: &Array) -> anyhow::Result<()> {
     let stack = |part: fn(&Solution) -> &[f64], length: usize| {
-        let mut shape = y.shape.clone();
-        if let Some(last) = shape.last_mut() {
-            *last = length;
-        }
         let values = solutions.columns().iter().flat_map(part).copied().collect();
-        Array { shape, values, double }
+        Array { shape: arrays::solution_shape(&y.shape, length), values, double: true }
     };
     let x = stack(Solution::x, problem.coefficients());
     let nu = stack(Solution::nu, problem.rows());
-    arrays::write(&args.out, &[("x", &x), ("nu", &nu)])
+    arrays::write(out, &[("x", &x), ("nu", &nu)])
 }
 
 fn print_table(problem: &Problem, solutions: &Solutions, seconds: Option<f64>) {
@@ -101,25 +109,10 @@ fn print_table(problem: &Problem, solutions: &Solutions, seconds: Option<f64>) {
         });
         worst.truncate(ROWS);
     }
-    let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED);
-    table.set_header([
-        "column",
-        "lambda",
-        "objective",
-        "gap",
-        "KKT",
-        "iterations",
-        "support",
-        "status",
-    ]);
+    let mut table = tables::table(&HEADS);
     for (column, solution) in &worst {
         let certificate = solution.certificate();
         let polished = if solution.polished() { ", polished" } else { "" };
-        let status = match solution.status() {
-            Status::MaxIterations if seconds.is_none() => "missed".to_owned(),
-            status => status.to_string(),
-        };
         table.add_row([
             column.to_string(),
             format!("{:.4e}", problem.lambdas()[*column]),
@@ -128,10 +121,10 @@ fn print_table(problem: &Problem, solutions: &Solutions, seconds: Option<f64>) {
             format!("{:.1e}", certificate.kkt_violation),
             solution.iterations().to_string(),
             solution.support_size().to_string(),
-            format!("{status}{polished}"),
+            format!("{}{polished}", solution.status()),
         ]);
     }
-    output::result(&table.to_string());
+    tables::print(table, &DISPENSABLE, &HEADS);
     let count = solutions.columns().len();
     if worst.len() < count {
         output::result(&format!("the {ROWS} columns with the largest gaps, of {count}"));
@@ -161,8 +154,10 @@ fn print_json(problem: &Problem, solutions: &Solutions, seconds: Option<f64>) {
             "objective": certificate.primal,
             "dual": certificate.dual,
             "relative_gap": certificate.relative_gap,
+            "rounding": certificate.rounding,
             "kkt_violation": certificate.kkt_violation,
             "iterations": solution.iterations(),
+            "flops": solution.flops(),
             "support": solution.support_size(),
             "status": solution.status(),
             "polished": solution.polished(),

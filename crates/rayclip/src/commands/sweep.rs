@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use rayclip_data::Dir;
 use rayclip_report::{Run, SweepCell, sweep_results, sweep_table, write_sweep};
 use rayclip_trainer::FolderLock;
 use rayclip_trainer::presets::Setting;
@@ -12,10 +13,15 @@ use serde_json::json;
 
 use super::cells::{Cells, End, lock};
 use super::configure::{methods, seeds, settings};
+use super::folders::check_out;
 use crate::args::SweepArgs;
 use crate::interrupt;
 use crate::output;
 use crate::progress::Mode;
+use crate::tables;
+
+/// Where the runs are, in the folder of a sweep.
+const CELLS: &str = "cells";
 
 /// Lines of the closing table; the whole is in the files.
 const SHOWN: usize = 10;
@@ -40,7 +46,7 @@ pub(crate) fn sweep(args: &SweepArgs) -> anyhow::Result<ExitCode> {
     let _lock = prepare(&folder, &args.grid)?;
 
     let (keys, total) = (grid.keys(), cells.len());
-    let path = |cell: &Cell| folder.join("cells").join(&cell.id);
+    let path = |cell: &Cell| Dir::from(&folder).join(CELLS).join(&cell.id);
     let row = |cell: &Cell, run: Result<Run, String>| SweepCell {
         id: cell.id.clone(),
         values: cell.values.iter().map(|(_, value)| value.clone()).collect(),
@@ -53,7 +59,7 @@ pub(crate) fn sweep(args: &SweepArgs) -> anyhow::Result<ExitCode> {
         if is_finished {
             show_cell("kept", None, cell, (place + 1, total), mode);
         }
-        let kept = is_finished.then(|| Run::read(&path(cell))).transpose()?;
+        let kept = is_finished.then(|| Run::read(path(cell).path())).transpose()?;
         ended.push(kept.map(|run| row(cell, Ok(run))));
     }
     let so_far = |ended: &[Option<SweepCell>]| ended.iter().flatten().cloned().collect::<Vec<_>>();
@@ -75,7 +81,7 @@ pub(crate) fn sweep(args: &SweepArgs) -> anyhow::Result<ExitCode> {
                 break;
             }
             End::Failed(error) => row(cell, Err(error)),
-            End::Done => row(cell, Ok(Run::read(&path(cell))?)),
+            End::Done => row(cell, Ok(Run::read(path(cell).path())?)),
         });
         write_sweep(&keys, &so_far(&ended), &folder)?;
     }
@@ -102,15 +108,18 @@ fn default_folder(grid: &Path) -> PathBuf {
 
 /// Makes the folder, or takes one that a sweep has made, and locks it; the grid goes along with it.
 fn prepare(folder: &Path, grid: &Path) -> anyhow::Result<FolderLock> {
+    check_out(folder)?;
     let empty = || folder.read_dir().is_ok_and(|mut entries| entries.next().is_none());
     anyhow::ensure!(
-        !folder.exists() || folder.join("cells").is_dir() || empty(),
+        !folder.exists() || folder.join(CELLS).is_dir() || empty(),
         "{} exists and is no sweep; nothing was touched: name another folder with --out",
         folder.display()
     );
-    let cells = folder.join("cells");
-    std::fs::create_dir_all(&cells).with_context(|| format!("making {}", cells.display()))?;
+    let dir = Dir::from(folder);
+    let cells = dir.join(CELLS);
+    cells.make().with_context(|| format!("making {}", cells.path().display()))?;
     let lock = lock(folder)?;
+    dir.remove_partial(0).with_context(|| format!("writing into {}", folder.display()))?;
     let bytes = std::fs::read(grid).with_context(|| format!("reading {}", grid.display()))?;
     let copy = folder.join("grid.toml");
     rayclip_data::write_whole(&copy, &bytes)
@@ -128,11 +137,9 @@ fn show_cell(
     match mode {
         Mode::Lines => {
             let error = error.map(|error| format!(": {error}")).unwrap_or_default();
-            let Cell { id, .. } = cell;
-            output::result(&format!(
-                "{number:>4} of {total}  {id}  {}  {word}{error}",
-                cell.label()
-            ));
+            let (id, label) = (&cell.id, cell.label());
+            let line = format!("{number:>4} of {total}  {id}  {word}  {label}{error}");
+            output::result(&cut(&line, output::columns()));
         }
         Mode::Json => {
             let values: serde_json::Map<_, _> =
@@ -146,6 +153,15 @@ fn show_cell(
     }
 }
 
+/// A line that fits; what is cut off is in the files and in the messages at the end.
+fn cut(line: &str, room: usize) -> String {
+    if line.chars().count() <= room {
+        return line.to_owned();
+    }
+    let kept: String = line.chars().take(room.saturating_sub(1)).collect();
+    format!("{kept}…")
+}
+
 fn report(
     keys: &[&str],
     cells: &[SweepCell],
@@ -155,7 +171,7 @@ fn report(
 ) -> anyhow::Result<()> {
     let results = sweep_results(cells, args.at)?;
     match mode {
-        Mode::Quiet => output::result(&folder.display().to_string()),
+        Mode::Quiet => output::result(&output::path(folder)),
         Mode::Json => {
             for (rank, result) in results.iter().enumerate() {
                 let test = result.test.filter(|_| rank == 0);
@@ -174,7 +190,10 @@ fn report(
                 "\n{data}best first by the images held out; of the best alone, the test accuracy \
                  (mean ± half the 95 % interval)"
             ));
-            output::result(&sweep_table(keys, cells, &results, SHOWN).to_string());
+            let of_results = ["method", "neurons", "batches", "validation", "test"];
+            let heads: Vec<&str> = keys.iter().copied().chain(of_results).collect();
+            let table = sweep_table(keys, cells, &results, SHOWN);
+            tables::print(table, &[keys.len() + 2, keys.len() + 1], &heads);
             for cell in cells {
                 if let Err(error) = &cell.run {
                     output::note(&format!(
@@ -189,7 +208,7 @@ fn report(
                 "{} of {total} cells finished, {failed} failed (the same command tries them again); \
                  sweep.csv and sweep.arrow hold every row: {}",
                 cells.len() - failed,
-                folder.display()
+                output::path(folder)
             ));
         }
     }

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use rayclip_data::Source;
+use rayclip_data::{Source, plain};
 use rayclip_report::{EVENTS, Run};
 use rayclip_trainer::config::DeviceChoice;
-use rayclip_trainer::{Backend, Conduct, Found, Outcome, RunConfig, RunDir, TrainerError};
+use rayclip_trainer::{Backend, Conduct, Damage, Found, Outcome, RunConfig, RunDir, TrainerError};
 
+use super::folders::check_data;
 use crate::args::{OutArgs, ShowArgs};
 use crate::device::{self, Chosen};
 use crate::interrupt::{self, Interrupt};
@@ -32,25 +33,46 @@ impl ShowArgs {
 pub(crate) struct Trained {
     pub(crate) folder: PathBuf,
     outcome: Outcome,
-    /// Whether a replica diverged.
-    diverged: bool,
+    /// Whether a replica diverged, or a file of the finished run is damaged.
+    incomplete: bool,
 }
 
 /// Trains what `config` asks for into `out`, or into a folder named by the data and `what`; or goes on
 /// with that run, where the folder holds it unfinished.
 pub(crate) fn train(
+    config: RunConfig,
+    choose: impl Fn(DeviceChoice) -> anyhow::Result<Chosen>,
+    conduct: Conduct,
+    out: (&OutArgs, &str),
+) -> anyhow::Result<Trained> {
+    check_data(&config.data.source)?;
+    let source = Source::from_name(&config.data.source);
+    train_on(&source, config, choose, conduct, out)
+}
+
+/// As [`train`], on images from `source`, wherever the configuration says that they are.
+pub(crate) fn train_on(
+    source: &Source,
     mut config: RunConfig,
     choose: impl Fn(DeviceChoice) -> anyhow::Result<Chosen>,
     conduct: Conduct,
     (out, what): (&OutArgs, &str),
 ) -> anyhow::Result<Trained> {
     let mode = out.show.mode();
-    let methods = config.compression.methods.iter().map(ToString::to_string).collect();
-    let progress = Progress::new(mode, Interrupt::listen()?, methods);
-    let source = Source::from_name(&config.data.source);
+    let progress = Progress::new(mode, Interrupt::listen()?, config.clone());
     let dataset = progress.while_loading(|report| source.load(report))?;
+    // What is done is shown on any machine, whatever it was done on.
+    if let Some(path) = &out.out
+        && matches!(RunDir::find(path, &config), Ok(Found::Finished))
+    {
+        let folder = RunDir::open(path, &config)?;
+        if folder.found() == Found::Finished {
+            return finished(&folder, &dataset.digest(), mode);
+        }
+    }
     let chosen = choose(config.device)?;
     device::check_autotune(&chosen, conduct.deterministic)?;
+    let progress = progress.on(&chosen.name);
     // What the folder holds repeats the run on the same backend.
     config.device = chosen.resolved(config.device);
     let config = &config;
@@ -58,7 +80,7 @@ pub(crate) fn train(
         output::note(&format!("device: {} — {}", chosen.name, chosen.reason));
         output::note(&format!(
             "data: {}, {} + {} images of {:?}, {} classes",
-            dataset.name,
+            plain(&dataset.name),
             dataset.train.len(),
             dataset.test.len(),
             dataset.image_shape,
@@ -85,38 +107,61 @@ pub(crate) fn train(
     let backend = Backend { device: &chosen.device, name: &chosen.name };
     let summary = rayclip_trainer::run(config, dataset, backend, conduct, &folder, &mut progress)?;
     progress.finish(&summary, folder.path());
-    let diverged = summary.replicas.iter().any(|replica| replica.outcome == Outcome::Diverged);
+    let incomplete = summary.replicas.iter().any(|replica| replica.outcome == Outcome::Diverged);
     let folder = folder.path().to_path_buf();
     if summary.outcome == Outcome::Interrupted && mode == Mode::Lines {
-        output::note(&format!("`rayclip resume {}` goes on with it", folder.display()));
+        output::note(&format!("`rayclip resume {}` goes on with it", output::path(&folder)));
     }
-    Ok(Trained { folder, outcome: summary.outcome, diverged })
+    Ok(Trained { folder, outcome: summary.outcome, incomplete })
 }
 
-/// Of a run that is at its end nothing is run again.
+/// Of a run that is at its end nothing is run again, whatever became of its files.
 ///
 /// # Errors
-/// It was made with other data than those of the `digest`, or cannot be read.
+/// It was made with other data than those of the `digest`, or a file without which nothing can be shown is damaged.
 fn finished(folder: &RunDir, digest: &str, mode: Mode) -> anyhow::Result<Trained> {
-    if RunDir::data_digest(folder.path()).as_deref() != Some(digest) {
-        return Err(TrainerError::OtherData { path: folder.path().to_path_buf() }.into());
+    tell_restored(folder);
+    let path = folder.path();
+    let damaged = folder.damaged();
+    let run = match (Run::read(path), damaged.first()) {
+        (Ok(run), _) => run,
+        // Better known by what became of it than by what cannot be read in it.
+        (Err(_), Some(Damage { path, reason })) => {
+            let (path, reason) = (path.clone(), reason.clone());
+            return Err(TrainerError::Damaged { path, reason }.into());
+        }
+        (Err(error), None) => return Err(error.into()),
+    };
+    if RunDir::data_digest(path).as_deref() != Some(digest) {
+        return Err(TrainerError::OtherData { path: path.to_path_buf() }.into());
     }
-    let run = Run::read(folder.path())?;
-    folder.tidy()?;
+    for Damage { path, reason } in &damaged {
+        output::note(&format!("damaged: {}: {reason}; restore it from a copy", path.display()));
+    }
+    if damaged.is_empty() {
+        folder.tidy()?;
+    }
     if mode != Mode::Quiet {
-        let path = folder.path().display();
-        output::note(&format!("{path} holds this run, finished: nothing was run"));
+        output::note(&format!("{} holds this run, finished: nothing was run", output::path(path)));
     }
-    let folder = folder.path().to_path_buf();
-    Ok(Trained { folder, outcome: Outcome::Finished, diverged: !run.missing.is_empty() })
+    let incomplete = !run.missing.is_empty() || !damaged.is_empty();
+    Ok(Trained { folder: path.to_path_buf(), outcome: Outcome::Finished, incomplete })
+}
+
+/// Says which files were damaged and are whole again.
+pub(crate) fn tell_restored(folder: &RunDir) {
+    for name in folder.restored() {
+        let path = output::path(&folder.path().join(name));
+        output::note(&format!("restored: {path} was damaged or missing"));
+    }
 }
 
 impl Trained {
-    /// 0 when all is done, 1 when a replica diverged, 130 when it was interrupted.
+    /// 0 when all is done, 1 when a replica diverged or a file is damaged, 130 when it was interrupted.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self.outcome {
             Outcome::Interrupted => ExitCode::from(interrupt::EXIT_CODE),
-            _ if self.diverged => ExitCode::from(1),
+            _ if self.incomplete => ExitCode::from(1),
             _ => ExitCode::SUCCESS,
         }
     }
@@ -124,13 +169,13 @@ impl Trained {
 
 /// The last line of a run.
 pub(crate) fn closing_line(run: &Run, folder: &Path, mode: Mode) {
-    let folder = folder.display();
+    let folder = output::path(folder);
     match (mode, &run.progress) {
         (Mode::Json | Mode::Bars, _) => {}
         (Mode::Lines, Some(progress)) => output::result(&format!(
             "training {:.1} s, compressing {:.2} s; run folder: {folder}",
             progress.train_seconds, progress.compress_seconds,
         )),
-        _ => output::result(&folder.to_string()),
+        _ => output::result(&folder),
     }
 }

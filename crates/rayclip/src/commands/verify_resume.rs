@@ -10,17 +10,18 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rayclip_data::PARTIAL;
+use rayclip_data::{MANIFEST, Manifest, is_partial, sha256_of};
 use rayclip_trainer::RunConfig;
 use rayclip_trainer::presets::Setting;
 use serde::Deserialize;
 
 use super::configure::{methods, resolve};
+use super::folders::check_out;
 use crate::args::VerifyResumeArgs;
 use crate::{device, output};
 
-/// Files that tell of time or of a process: different in every repetition.
-const TIMED: [&str; 4] = ["timings.csv", "progress.json", "latency.csv", ".lock"];
+/// Files that tell of time or of a process, and the one that has their SHA-256: different in every repetition.
+const TIMED: [&str; 5] = ["timings.csv", "progress.json", "latency.csv", MANIFEST, ".lock"];
 
 /// A small run with all stages: clips of two layers in two chunks, and networks from scratch.
 const METHODS: [&str; 2] = ["dtc", "scratch"];
@@ -53,6 +54,7 @@ pub(crate) fn verify_resume(args: &VerifyResumeArgs) -> anyhow::Result<ExitCode>
     let folder = match &args.out {
         None => temporary.path(),
         Some(folder) => {
+            check_out(folder)?;
             fs::create_dir(folder).with_context(|| {
                 format!("making {}; nothing was overwritten: it must not exist", folder.display())
             })?;
@@ -63,8 +65,8 @@ pub(crate) fn verify_resume(args: &VerifyResumeArgs) -> anyhow::Result<ExitCode>
     match trial.verify(args.kills)? {
         None => {
             output::result(&format!(
-                "the same: {} files of a run in peace and of {} runs that were killed {} times between them ({}), \
-                 byte for byte, but for {}",
+                "the same by SHA-256: {} files of a run in peace and of {} runs that were killed {} times between them ({}), \
+                 but for {}",
                 trial.files,
                 trial.runs,
                 args.kills,
@@ -140,6 +142,11 @@ impl Trial {
             }
             self.runs += 1;
             self.files = files_of(&peace)?.len();
+            for run in [&peace, &run] {
+                if let Some(problem) = manifest_problem(run)? {
+                    return Ok(Some(problem));
+                }
+            }
             if let Some(difference) = first_difference(&peace, &run)? {
                 return Ok(Some(difference));
             }
@@ -222,15 +229,19 @@ impl Trial {
 
 /// Whether a file of the run is half there.
 fn is_writing(run: &Path) -> bool {
-    let folders = ["", "kept", "rays", "checkpoints"].map(|name| run.join(name));
-    let mut entries = folders.iter().filter_map(|folder| folder.read_dir().ok()).flatten();
-    entries.any(|entry| {
-        entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with(PARTIAL))
-    })
+    fn any_in(folder: &Path, levels: usize) -> bool {
+        folder.read_dir().into_iter().flatten().flatten().any(|entry| {
+            is_partial(&entry.file_name())
+                || levels > 0
+                    && entry.file_type().is_ok_and(|kind| kind.is_dir())
+                    && any_in(&entry.path(), levels - 1)
+        })
+    }
+    any_in(run, 2)
 }
 
-/// The files of a run that a repetition must have too, with their content.
-fn files_of(run: &Path) -> anyhow::Result<BTreeMap<PathBuf, Vec<u8>>> {
+/// SHA-256 of the files of a run that a repetition must have too, whatever folder of it they are in.
+fn files_of(run: &Path) -> anyhow::Result<BTreeMap<PathBuf, String>> {
     let mut files = BTreeMap::new();
     let mut folders = vec![run.to_path_buf()];
     while let Some(folder) = folders.pop() {
@@ -241,9 +252,9 @@ fn files_of(run: &Path) -> anyhow::Result<BTreeMap<PathBuf, Vec<u8>>> {
             if entry.file_type()?.is_dir() {
                 folders.push(path);
             } else if !TIMED.iter().any(|timed| name == *timed) {
-                let bytes =
-                    fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-                files.insert(path.strip_prefix(run)?.to_path_buf(), bytes);
+                let digest = fs::File::open(&path).and_then(sha256_of);
+                let digest = digest.with_context(|| format!("reading {}", path.display()))?;
+                files.insert(path.strip_prefix(run)?.to_path_buf(), digest);
             }
         }
     }
@@ -251,29 +262,41 @@ fn files_of(run: &Path) -> anyhow::Result<BTreeMap<PathBuf, Vec<u8>>> {
     Ok(files)
 }
 
+/// Which file of a finished run is not as its manifest says, in words.
+fn manifest_problem(run: &Path) -> anyhow::Result<Option<String>> {
+    let shown = run.display();
+    let manifest = Manifest::read(run).with_context(|| format!("{shown}: {MANIFEST}"))?;
+    let Some(manifest) = manifest else {
+        return Ok(Some(format!("{shown} has no {MANIFEST}")));
+    };
+    let problem = |name| Some(format!("{name} of {shown}: {}", manifest.problem(run, name)?));
+    Ok(manifest.names().find_map(problem))
+}
+
 /// Where two runs differ, in words.
 fn first_difference(one: &Path, other: &Path) -> anyhow::Result<Option<String>> {
     let (ones, others) = (files_of(one)?, files_of(other)?);
     for name in ones.keys().chain(others.keys()) {
-        let name_shown = name.display();
-        let (here, there) = match (ones.get(name), others.get(name)) {
-            (Some(here), Some(there)) => (here, there),
+        match (ones.get(name), others.get(name)) {
+            (Some(here), Some(there)) if here == there => {}
+            (Some(_), Some(_)) => return place_of_difference(one, other, name).map(Some),
             (here, _) => {
                 let has = if here.is_some() { one } else { other };
-                return Ok(Some(format!("{name_shown} is in {} alone", has.display())));
+                return Ok(Some(format!("{} is in {} alone", name.display(), has.display())));
             }
-        };
-        if here != there {
-            let shared = here.iter().zip(there).take_while(|(a, b)| a == b).count();
-            let line = here[..shared].split(|byte| *byte == b'\n').count();
-            return Ok(Some(format!(
-                "{name_shown} from byte {shared} (line {line}) on, in {} and {}",
-                one.display(),
-                other.display()
-            )));
         }
     }
     Ok(None)
+}
+
+/// From where on two files differ that have one name in two runs, in words.
+fn place_of_difference(one: &Path, other: &Path, name: &Path) -> anyhow::Result<String> {
+    let read = |run: &Path| fs::read(run.join(name)).with_context(|| name.display().to_string());
+    let (here, there) = (read(one)?, read(other)?);
+    let shared = here.iter().zip(&there).take_while(|(a, b)| a == b).count();
+    let line = here[..shared].split(|byte| *byte == b'\n').count();
+    let (name, one, other) = (name.display(), one.display(), other.display());
+    Ok(format!("{name} from byte {shared} (line {line}) on, in {one} and {other}"))
 }
 
 #[cfg(test)]
@@ -294,9 +317,32 @@ mod tests {
         fs::write(other.join("cycles.csv"), "a\n2\n").unwrap();
         let difference = first_difference(&one, &other).unwrap().unwrap();
         assert!(difference.starts_with("cycles.csv from byte 2 (line 2)"), "{difference}");
-        fs::remove_file(other.join("kept/cycle_00.json")).unwrap();
         fs::write(other.join("cycles.csv"), "a\n1\n").unwrap();
+        // In a folder that this rayclip knows nothing of, too.
+        for (run, content) in [(&one, "1"), (&other, "2")] {
+            fs::create_dir_all(run.join("new/folder")).unwrap();
+            fs::write(run.join("new/folder/file"), content).unwrap();
+        }
+        let difference = first_difference(&one, &other).unwrap().unwrap();
+        assert!(difference.contains("file from byte 0"), "{difference}");
+        fs::remove_dir_all(other.join("new")).unwrap();
+        fs::remove_dir_all(one.join("new")).unwrap();
+        fs::remove_file(other.join("kept/cycle_00.json")).unwrap();
         let difference = first_difference(&one, &other).unwrap().unwrap();
         assert!(difference.contains("cycle_00.json is in") && difference.contains("one alone"));
+    }
+
+    #[test]
+    fn a_run_that_is_not_as_its_manifest_says_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path();
+        assert!(manifest_problem(run).unwrap().unwrap().contains("has no manifest.json"));
+        fs::write(run.join("cycles.csv"), "a\n1\n").unwrap();
+        let manifest = Manifest::of(run, &["cycles.csv".to_owned()], &[]).unwrap();
+        fs::write(run.join(MANIFEST), manifest.encode().unwrap()).unwrap();
+        assert_eq!(manifest_problem(run).unwrap(), None);
+        fs::write(run.join("cycles.csv"), "a\n2\n").unwrap();
+        let problem = manifest_problem(run).unwrap().unwrap();
+        assert!(problem.starts_with("cycles.csv of "), "{problem}");
     }
 }

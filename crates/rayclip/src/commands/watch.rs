@@ -10,6 +10,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyModifiers};
 
+use super::folders::check_run;
 use crate::args::WatchArgs;
 use crate::live::{Live, draw};
 use crate::output;
@@ -18,13 +19,18 @@ use crate::output;
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// A picture for a pipe or a file is so large.
-const SIZE: (u16, u16) = (110, 32);
+const SIZE: (u16, u16) = (80, 24);
 
 /// Shows the run until a key ends it; once, where nobody watches.
 pub(crate) fn watch(args: &WatchArgs) -> anyhow::Result<ExitCode> {
+    check_run(&args.run)?;
     let live = Live::read(&args.run)?;
     if args.once || !std::io::stdout().is_terminal() {
-        output::result(&picture(&live)?);
+        // Below it, the terminal has room for the prompt.
+        let (width, height) = output::size()
+            .filter(|_| std::io::stdout().is_terminal())
+            .map_or(SIZE, |(columns, rows)| (columns, rows.saturating_sub(1).max(1)));
+        output::result(&picture(&live, (width, height))?);
         return Ok(ExitCode::SUCCESS);
     }
     let mut terminal = ratatui::try_init().context("the terminal cannot be drawn on")?;
@@ -39,7 +45,7 @@ fn show(
     folder: &Path,
 ) -> anyhow::Result<()> {
     loop {
-        terminal.draw(|frame| draw(&live, frame))?;
+        terminal.draw(|frame| draw(&live, frame, true))?;
         if event::poll(PERIOD)?
             && let Event::Key(key) = event::read()?
             && ends(key)
@@ -57,14 +63,15 @@ fn ends(key: KeyEvent) -> bool {
 }
 
 /// The frame as text.
-fn picture(live: &Live) -> anyhow::Result<String> {
-    let mut terminal = Terminal::new(TestBackend::new(SIZE.0, SIZE.1))?;
-    terminal.draw(|frame| draw(live, frame))?;
+fn picture(live: &Live, (width, height): (u16, u16)) -> anyhow::Result<String> {
+    let mut terminal = Terminal::new(TestBackend::new(width, height))?;
+    terminal.draw(|frame| draw(live, frame, false))?;
     let buffer = terminal.backend().buffer();
     let width = usize::from(buffer.area.width);
     let line = |cells: &[ratatui::buffer::Cell]| {
         let text: String = cells.iter().map(ratatui::buffer::Cell::symbol).collect();
         text.trim_end().to_owned()
     };
-    Ok(buffer.content.chunks(width).map(line).collect::<Vec<_>>().join("\n"))
+    let text = buffer.content.chunks(width).map(line).collect::<Vec<_>>().join("\n");
+    Ok(text.trim_end().to_owned())
 }

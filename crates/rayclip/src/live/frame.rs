@@ -6,19 +6,24 @@ use indicatif::HumanDuration;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Style, Stylize};
-use ratatui::symbols::Marker;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{
-    Axis, Bar, BarChart, Block, Chart, Dataset, Gauge, GraphType, Paragraph, Wrap,
-};
+use ratatui::widgets::{Gauge, Paragraph};
 
 use super::Live;
+use super::figures::{Ladder, draw_accuracy, draw_ladder, draw_loss, draw_rays};
 
 const COLOURS: [Color; 6] =
     [Color::Blue, Color::Yellow, Color::Green, Color::Magenta, Color::Cyan, Color::Red];
 
-/// Draws the run.
-pub(crate) fn draw(live: &Live, frame: &mut Frame<'_>) {
+/// With less than this there is room for one figure.
+const LEAST: (u16, u16) = (70, 18);
+
+/// Draws the run; `is_watched` where a key ends it.
+pub(crate) fn draw(live: &Live, frame: &mut Frame<'_>, is_watched: bool) {
+    let (width, height) = (frame.area().width, frame.area().height);
+    if width < LEAST.0 || height < LEAST.1 {
+        return draw_small(live, frame, is_watched);
+    }
     let [head, bar, curves, below, foot] = Layout::vertical([
         Constraint::Length(2),
         Constraint::Length(1),
@@ -30,17 +35,55 @@ pub(crate) fn draw(live: &Live, frame: &mut Frame<'_>) {
     let halves = |area| Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(area);
     let [accuracy, loss]: [Rect; 2] = halves(curves);
     let [ladder, rays]: [Rect; 2] = halves(below);
-    frame.render_widget(header(live), head);
-    frame.render_widget(gauge(live), bar);
+    frame.render_widget(header(live, width), head);
+    frame.render_widget(gauge(live, width), bar);
     draw_accuracy(live, frame, accuracy);
     draw_loss(live, frame, loss);
     draw_ladder(live, frame, ladder);
     draw_rays(live, frame, rays);
-    frame.render_widget(footer(live), foot);
+    frame.render_widget(footer(live, width, is_watched), foot);
 }
 
-fn header(live: &Live) -> Paragraph<'_> {
-    let folder = live.folder.display().to_string();
+/// As much as fits into a corner of the screen.
+fn draw_small(live: &Live, frame: &mut Frame<'_>, is_watched: bool) {
+    let width = frame.area().width;
+    let [head, bar, accuracy, ladder, foot] = Layout::vertical([
+        Constraint::Length(2),
+        Constraint::Length(1),
+        Constraint::Fill(1),
+        Constraint::Length(1),
+        Constraint::Length(1),
+    ])
+    .areas(frame.area());
+    frame.render_widget(header(live, width), head);
+    frame.render_widget(gauge(live, width), bar);
+    draw_accuracy(live, frame, accuracy);
+    frame.render_widget(Paragraph::new(Ladder::of(live).title(width)), ladder);
+    frame.render_widget(footer(live, width, is_watched), foot);
+}
+
+/// The first of the texts that has room, else the last one.
+pub(super) fn fitting(texts: impl IntoIterator<Item = String>, room: u16) -> String {
+    let mut last = String::new();
+    for text in texts {
+        last = text;
+        if last.chars().count() <= usize::from(room) {
+            break;
+        }
+    }
+    last
+}
+
+/// The end of a path, where it is too long.
+fn end_of(path: &str, room: usize) -> String {
+    let length = path.chars().count();
+    if length <= room {
+        return path.to_owned();
+    }
+    format!("…{}", path.chars().skip(length + 1 - room.max(1)).collect::<String>())
+}
+
+fn header(live: &Live, width: u16) -> Paragraph<'_> {
     let state = match (&live.run.summary, live.silence()) {
         (None, _) => "summary.json cannot be read".to_owned(),
         (Some(_), Some(silence)) => {
@@ -52,195 +95,158 @@ fn header(live: &Live) -> Paragraph<'_> {
         },
     };
     let device = live.run.summary.as_ref().map_or("", |summary| summary.device.as_str());
-    let mut second = vec![Span::raw(format!("{} on {device}  ", live.run.data.name))];
+    let mut second = vec![];
     for (place, method) in live.run.methods().into_iter().enumerate() {
         second.push(Span::styled(format!("━ {method}  "), colour(place)));
     }
+    second.push(Span::raw(format!("{} on {device}", live.run.data.name)));
+    let room = usize::from(width).saturating_sub(state.chars().count() + 2).max(12);
+    let folder = end_of(&live.folder.display().to_string(), room);
     Paragraph::new(vec![
         Line::from(vec![folder.bold(), Span::raw("  "), Span::raw(state)]),
         Line::from(second),
     ])
 }
 
-fn colour(place: usize) -> Style {
+pub(super) fn colour(place: usize) -> Style {
     Style::new().fg(COLOURS[place % COLOURS.len()])
 }
 
-fn gauge(live: &Live) -> Gauge<'static> {
+fn gauge(live: &Live, width: u16) -> Gauge<'static> {
     let Some(progress) = &live.run.progress else {
-        return Gauge::default().label("how far it is, the folder does not tell");
+        return Gauge::default().label("no progress.json to read");
     };
     let ratio = progress.batches_done as f64 / progress.batches.max(1) as f64;
-    let span =
-        |seconds: f64| HumanDuration(Duration::from_secs(seconds.max(0.0) as u64)).to_string();
-    let left = match live.left() {
-        Some(left) if live.silence().is_none() => format!(", about {} left", HumanDuration(left)),
-        _ => String::new(),
-    };
+    let so_far = HumanDuration(Duration::from_secs(progress.seconds.max(0.0) as u64));
+    let left = live.left().filter(|_| live.silence().is_none()).map(HumanDuration);
+    let long = left.as_ref().map(|left| format!(", about {left} left")).unwrap_or_default();
+    let short = left.map(|left| format!(", {left:#} left")).unwrap_or_default();
     let (done, all) = (progress.batches_done, progress.batches);
-    let label = format!("{done} of {all} batches in {}{left}", span(progress.seconds));
+    let labels = [
+        format!("{done} of {all} batches in {so_far}{long}"),
+        format!("{done}/{all} batches{short}"),
+        format!("{done}/{all}{short}"),
+    ];
+    let label = fitting(labels, width);
     Gauge::default().ratio(ratio.clamp(0.0, 1.0)).label(label).gauge_style(Color::Blue)
 }
 
-fn footer(live: &Live) -> Paragraph<'_> {
+fn footer(live: &Live, width: u16, is_watched: bool) -> Paragraph<'_> {
     let missing = live.run.missing.iter().filter(|_| live.is_over()).cloned();
     let gaps = live.gaps.iter().map(|gap| format!("{}: {}", gap.path.display(), gap.reason));
     let all: Vec<String> = gaps.chain(missing).collect();
     match all.as_slice() {
-        [] if live.is_over() => Paragraph::new("q leaves").dim(),
-        [] => Paragraph::new("q leaves; the run goes on").dim(),
+        [] if !is_watched => Paragraph::new(""),
+        [] if live.is_over() => Paragraph::new("q closes this view").dim(),
+        [] => Paragraph::new("q closes this view; the run continues").dim(),
         [first, rest @ ..] => {
             let more = if rest.is_empty() { String::new() } else { format!(" (+{})", rest.len()) };
-            Paragraph::new(format!("missing: {first}{more}")).wrap(Wrap { trim: true }).yellow()
+            let room = usize::from(width).saturating_sub("missing: ".len() + more.len());
+            let first = first.split_whitespace().collect::<Vec<_>>().join(" ");
+            let cut: String = first.chars().take(room.saturating_sub(1)).collect();
+            let first = if first.chars().count() <= room { first } else { format!("{cut}…") };
+            Paragraph::new(format!("missing: {first}{more}")).yellow()
         }
     }
 }
 
-/// A curve over the cycles.
-struct Curve {
-    place: usize,
-    marker: Marker,
-    kind: GraphType,
-    points: Vec<(f64, f64)>,
-}
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
 
-fn draw_accuracy(live: &Live, frame: &mut Frame<'_>, area: Rect) {
-    let mut curves = vec![];
-    for (place, method) in live.run.methods().into_iter().enumerate() {
-        let after_clip = live.curve(method, |clip| Some(clip.accuracy_after_clip));
-        let after_training = live.curve(method, |clip| clip.accuracy_after_training);
-        let (dot, braille) = (Marker::Dot, Marker::Braille);
-        curves.push(Curve { place, marker: dot, kind: GraphType::Scatter, points: after_clip });
-        curves.push(Curve {
-            place,
-            marker: braille,
-            kind: GraphType::Line,
-            points: after_training,
-        });
-    }
-    let last = |place: usize| curves[place].points.last().map(|(_, y)| format!("{y:.4}"));
-    let title = match curves.len() {
-        2 => format!(
-            "accuracy after the clip • {}, after training ━ {}",
-            last(0).unwrap_or("–".into()),
-            last(1).unwrap_or("–".into())
-        ),
-        _ => "accuracy after the clip •, after training ━".into(),
-    };
-    draw_curves(live, frame, area, (title, &curves, 1.0));
-}
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+    use rayclip_trainer::RunDir;
+    use rayclip_trainer::presets::{Layers, Setting, resolve};
 
-fn draw_loss(live: &Live, frame: &mut Frame<'_>, area: Rect) {
-    let curve = |(place, method): (usize, &str)| Curve {
-        place,
-        marker: Marker::Braille,
-        kind: GraphType::Line,
-        points: live.curve(method, |clip| clip.train_loss),
-    };
-    let curves: Vec<Curve> = live.run.methods().into_iter().enumerate().map(curve).collect();
-    draw_curves(live, frame, area, ("training loss".into(), &curves, f64::INFINITY));
-}
+    use super::*;
 
-fn draw_curves(
-    live: &Live,
-    frame: &mut Frame<'_>,
-    area: Rect,
-    (title, curves, most): (String, &[Curve], f64),
-) {
-    let block = Block::bordered().title(title);
-    let values = || curves.iter().flat_map(|curve| &curve.points).map(|(_, y)| *y);
-    let finite = values().filter(|value| value.is_finite());
-    let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-        (low.min(value), high.max(value))
-    });
-    if low > high {
-        frame.render_widget(Paragraph::new("no clip yet").dim().block(block), area);
-        return;
-    }
-    let room = ((high - low) * 0.05).max(1e-3);
-    // Neither accuracies nor losses are negative.
-    let (low, high) = ((low - room).max(0.0), (high + room).min(most));
-    let cycles = live.ladder.len().max(live.run.cycles()).max(2) - 1;
-    let labels = |low: f64, high: f64| [low, f64::midpoint(low, high), high];
-    let datasets = curves.iter().map(|curve| {
-        Dataset::default()
-            .marker(curve.marker)
-            .graph_type(curve.kind)
-            .style(colour(curve.place))
-            .data(&curve.points)
-    });
-    let x = Axis::default().bounds([0.0, cycles as f64]).labels([
-        "0".to_owned(),
-        "cycle".into(),
-        cycles.to_string(),
-    ]);
-    let y = Axis::default()
-        .bounds([low, high])
-        .labels(labels(low, high).map(|value| format!("{value:.3}")));
-    frame.render_widget(Chart::new(datasets.collect()).block(block).x_axis(x).y_axis(y), area);
-}
-
-/// A bar a rung: those that the clips have reached are filled.
-fn draw_ladder(live: &Live, frame: &mut Frame<'_>, area: Rect) {
-    let first: usize = live.run.widths_before.iter().sum();
-    let reached = rayclip_report::rungs(&live.run);
-    let planned = live.ladder.iter().map(|widths| widths.iter().sum::<usize>()).enumerate();
-    let mut all: Vec<(usize, bool)> = vec![(first, true)];
-    if live.ladder.is_empty() {
-        all.extend(reached.values().map(|rung| (rung.neurons(), true)));
-    }
-    all.extend(planned.map(|(cycle, left)| (left, reached.contains_key(&cycle))));
-    let now = reached.values().next_back().map_or(first, rayclip_report::Rung::neurons);
-    let end = all.last().map_or(first, |(left, _)| *left);
-    let block = Block::bordered().title(format!("ladder: {first} → {now} → {end} hidden neurons"));
-    let bars = (0..columns(area, all.len())).map(|column| {
-        let (left, reached) = all[column * all.len() / columns(area, all.len())];
-        let style = if reached { Color::Blue } else { Color::DarkGray };
-        Bar::default().value(left as u64).text_value("").style(style)
-    });
-    draw_bars(frame, area, (block, bars.collect()));
-}
-
-/// The ray sum of the first replica in the last clip that has one, entry by entry.
-fn draw_rays(live: &Live, frame: &mut Frame<'_>, area: Rect) {
-    let Some(rays) = live.rays.first().filter(|rays| !rays.ray_sum.is_empty()) else {
-        let block = Block::bordered().title("weight rays");
-        frame.render_widget(
-            Paragraph::new("no rays yet, or a method without").dim().block(block),
-            area,
+    /// A run that has clipped once, in a folder with a long name.
+    fn live(parent: &Path) -> Live {
+        let folder = parent.join("a-folder-with-a-name-that-is-longer-than-a-line");
+        let settings = vec![Setting::parse("compression.methods=['magnitude']").unwrap()];
+        let config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
+        drop(RunDir::create(&folder, &config).unwrap());
+        let header = fs::read_to_string(folder.join("cycles.csv")).unwrap();
+        let value = |name: &str| match name {
+            "method" => "magnitude",
+            "width_before" => "512",
+            "width_after" => "460",
+            name if name.starts_with("solver") => "",
+            name if name.starts_with("accuracy") => "0.9123",
+            name if name.starts_with("validation") => "",
+            "sparsity" | "train_loss" => "0.1",
+            "parameters" | "at_once" => "1",
+            _ => "0",
+        };
+        let row: Vec<&str> = header.trim().split(',').map(value).collect();
+        fs::write(folder.join("cycles.csv"), format!("{header}{}\n", row.join(","))).unwrap();
+        let timings = "replica,cycle,train_seconds,compress_seconds,joules\n0,0,1,1,\n";
+        fs::write(folder.join("timings.csv"), timings).unwrap();
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
+        let progress = format!(
+            r#"{{"cycle": 1, "widths": [460], "batches_done": 250, "batches": 7000, "updated": {now}, "resumed": 0,
+            "train_seconds": 3.0, "compress_seconds": 1.0, "seconds": 4.0, "energy": null}}"#
         );
-        return;
-    };
-    let layer = match live.run.widths_before.len() {
-        1 => String::new(),
-        _ => format!("layer {}, ", rays.layer),
-    };
-    let title = format!(
-        "|ray sum| of {layer}cycle {}, seed {}: mean {:.1e}",
-        rays.cycle,
-        rays.seed,
-        rays.magnitude() * rays.ray_sum.len() as f64,
-    );
-    let count = columns(area, rays.ray_sum.len());
-    let all: Vec<f64> = rays.ray_sum.iter().map(|value| value.abs()).collect();
-    let highest = all.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
-    // A column shows the largest of the entries that fall into it.
-    let bars = (0..count).map(|column| {
-        let part = column * all.len() / count..((column + 1) * all.len() / count).max(1);
-        let value = all[part].iter().copied().fold(0.0, f64::max);
-        let height = (value / highest * 1000.0).round() as u64;
-        Bar::default().value(height).text_value("").style(Color::Cyan)
-    });
-    draw_bars(frame, area, (Block::bordered().title(title), bars.collect()));
-}
+        fs::write(folder.join("progress.json"), progress).unwrap();
+        let summary = r#"{"version": "0", "outcome": "running", "error": null, "device": "flex", "replicas": [],
+            "parameters_before": 1, "parameters_after": 1, "widths_before": [512],
+            "data": {"name": "digits", "digest": "", "train": 1, "validation": 0, "test": 1}}"#;
+        fs::write(folder.join("summary.json"), summary).unwrap();
+        Live::read(&folder).unwrap()
+    }
 
-/// Columns that the inside of a box has for so many bars.
-fn columns(area: Rect, bars: usize) -> usize {
-    usize::from(area.width.saturating_sub(2)).clamp(1, bars.max(1))
-}
+    fn picture(live: &Live, (width, height): (u16, u16), is_watched: bool) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        terminal.draw(|frame| draw(live, frame, is_watched)).unwrap();
+        let cells = terminal.backend().buffer().content.chunks(usize::from(width).max(1));
+        let line = |line: &[ratatui::buffer::Cell]| {
+            line.iter().map(ratatui::buffer::Cell::symbol).collect()
+        };
+        cells.map(line).collect::<Vec<String>>().join("\n")
+    }
 
-fn draw_bars(frame: &mut Frame<'_>, area: Rect, (block, bars): (Block<'_>, Vec<Bar<'_>>)) {
-    let width = (area.width.saturating_sub(2) / bars.len().max(1) as u16).max(1);
-    let chart = BarChart::vertical(bars).bar_width(width).bar_gap(0).block(block);
-    frame.render_widget(chart, area);
+    #[test]
+    fn a_small_terminal_shows_what_matters() {
+        let parent = tempfile::tempdir().unwrap();
+        let live = live(parent.path());
+        let picture = picture(&live, (40, 12), true);
+        for part in [
+            "longer-than-a-line  running",
+            "━ magnitude  synthetic digits on flex",
+            "250/7000 batches",
+            "• after clip 0.9123 ━ trained 0.9123",
+            "neurons: first 512, now 460, end 9",
+            "q closes this view",
+        ] {
+            assert!(picture.contains(part), "no `{part}` in\n{picture}");
+        }
+    }
+
+    #[test]
+    fn a_large_one_says_what_the_neurons_are_and_a_picture_names_no_key() {
+        let parent = tempfile::tempdir().unwrap();
+        let live = live(parent.path());
+        let watched = picture(&live, (80, 24), true);
+        let ladder = "neurons: 512 at first, 460 now, 9 at the end";
+        let title = "accuracy: • after clip 0.9123 ━ trained 0.9123";
+        for part in [ladder, title, "a method without", "q closes this view; the run continues"] {
+            assert!(watched.contains(part), "no `{part}` in\n{watched}");
+        }
+        assert!(!picture(&live, (80, 24), false).contains("closes"));
+        let wide = picture(&live, (200, 50), true);
+        assert!(wide.contains("hidden neurons: 512 at first, 460 now, 9 at the end"), "{wide}");
+    }
+
+    #[test]
+    fn no_size_of_the_terminal_is_too_small() {
+        let parent = tempfile::tempdir().unwrap();
+        let live = live(parent.path());
+        for width in (1..=120).step_by(7) {
+            for height in 1..=30 {
+                picture(&live, (width, height), true);
+            }
+        }
+    }
 }

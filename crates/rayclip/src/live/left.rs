@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Live;
+use crate::pace::Pace;
 
 impl Live {
     /// An estimate of the time that is left: what a cycle takes is a constant and a part that grows with the
@@ -17,7 +18,8 @@ impl Live {
         let first = neurons(&self.run.widths_before);
         let widths: Vec<f64> =
             std::iter::once(first).chain(self.ladder.iter().map(neurons)).collect();
-        let costs = costs(&self.cycle_seconds(), &widths);
+        let pace = Pace::of(&self.cycle_seconds());
+        let costs = pace.map(|pace| widths.iter().map(|width| pace.at(*width)).collect::<Vec<_>>());
         let (done, all) = (progress.batches_done as f64, progress.batches as f64);
         let seconds = match costs {
             Some(costs) => remaining(&costs, self.batches_per_cycle()? as f64, (done, all)),
@@ -46,21 +48,6 @@ impl Live {
     }
 }
 
-/// Seconds of every cycle of a chunk, those at the widths; nothing where too few are done.
-fn costs(done: &[(f64, f64)], widths: &[f64]) -> Option<Vec<f64>> {
-    if done.len() < 2 || widths.len() < 2 {
-        return None;
-    }
-    let n = done.len() as f64;
-    let mean_x = done.iter().map(|(x, _)| x).sum::<f64>() / n;
-    let mean_y = done.iter().map(|(_, y)| y).sum::<f64>() / n;
-    let spread: f64 = done.iter().map(|(x, _)| (x - mean_x).powi(2)).sum();
-    let joint: f64 = done.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
-    // Smaller networks are not slower, and none is free.
-    let slope = if spread > 0.0 { (joint / spread).clamp(0.0, mean_y / mean_x) } else { 0.0 };
-    Some(widths.iter().map(|width| mean_y + slope * (width - mean_x)).collect())
-}
-
 /// Seconds of the batches that are left of `all`; chunks are taken to be alike.
 fn remaining(costs: &[f64], a_cycle: f64, (done, all): (f64, f64)) -> f64 {
     let chunk = costs.len() as f64 * a_cycle;
@@ -87,9 +74,11 @@ mod tests {
     #[test]
     fn a_cycle_costs_a_constant_and_a_part_that_grows_with_the_neurons() {
         let done = [(100.0, 12.0), (50.0, 7.0)];
-        assert_eq!(costs(&done, &[100.0, 50.0, 20.0]), Some(vec![12.0, 7.0, 4.0]));
+        let at = |done: &[(f64, f64)], neurons| Pace::of(done).map(|pace| pace.at(neurons));
+        assert_eq!([100.0, 50.0, 20.0].map(|n| at(&done, n)), [Some(12.0), Some(7.0), Some(4.0)]);
         // Times that grow while the network shrinks are noise: all cycles cost the same.
-        assert_eq!(costs(&[(100.0, 7.0), (50.0, 9.0)], &[100.0, 20.0]), Some(vec![8.0, 8.0]));
-        assert_eq!(costs(&done[..1], &[100.0, 20.0]), None);
+        let noise = [(100.0, 7.0), (50.0, 9.0)];
+        assert_eq!([100.0, 20.0].map(|n| at(&noise, n)), [Some(8.0), Some(8.0)]);
+        assert_eq!(at(&done[..1], 100.0), None);
     }
 }

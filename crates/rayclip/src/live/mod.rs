@@ -1,5 +1,6 @@
 //! A run as it goes on, from its folder alone.
 
+mod figures;
 mod frame;
 mod left;
 

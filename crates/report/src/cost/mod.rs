@@ -34,13 +34,18 @@ pub struct CostRow {
     pub full_width_flops: Option<f64>,
     /// Fraction of them that was saved.
     pub saved: Option<f64>,
-    /// Seconds of training and clipping: a replica's share of those that trained at once.
-    pub seconds: Option<f64>,
-    /// An estimate of the seconds of the full width: those of the first cycle's training, for
-    /// every cycle.
-    pub full_width_seconds: Option<f64>,
-    /// Joules of the machine, a share likewise.
-    pub joules: Option<f64>,
+    /// Seconds of training, divided by the replicas that trained at once: the same for all methods of a chunk,
+    /// and no measurement of one of them.
+    pub train_seconds_share: Option<f64>,
+    /// An estimate of the same at the full width: the share of the first cycle, for every cycle.
+    pub full_width_seconds_share: Option<f64>,
+    /// Seconds of scoring, reconstructions included, measured for this method alone, by replica. None where they
+    /// were not measured by method.
+    pub score_seconds: Option<f64>,
+    /// Seconds of its reconstructions alone; none where it has none.
+    pub solve_seconds: Option<f64>,
+    /// Joules of the machine, divided by the replicas that trained at once likewise.
+    pub joules_share: Option<f64>,
 }
 
 /// What all methods took down their ladders; `labels` says which runs hold replicas of one method.
@@ -84,9 +89,21 @@ struct Spent {
 
 #[derive(Debug, Clone, Copy)]
 struct Sums {
-    seconds: Option<f64>,
+    train: Option<f64>,
+    score: Option<f64>,
+    solve: Option<f64>,
     joules: Option<f64>,
     solve_flops: f64,
+}
+
+impl Sums {
+    const NOTHING: Self = Self {
+        train: Some(0.0),
+        score: Some(0.0),
+        solve: Some(0.0),
+        joules: Some(0.0),
+        solve_flops: 0.0,
+    };
 }
 
 impl Spent {
@@ -103,15 +120,18 @@ impl Spent {
         let share = |clip: &Clip, of: Option<f64>| Some(of? / clip.at_once? as f64);
         let first = by_cycle.get(&0).filter(|_| !is_scratch);
         let first = first.and_then(|all| mean(all, |clip| share(clip, clip.train_seconds)));
-        let mut sums = Sums { seconds: Some(0.0), joules: Some(0.0), solve_flops: 0.0 };
+        let mut sums = Sums::NOTHING;
         let cycles = by_cycle.into_iter().map(|(cycle, replicas)| {
             // What `scratch` took for one network is no part of what it takes for the next.
             if is_scratch {
-                sums = Sums { seconds: Some(0.0), joules: Some(0.0), solve_flops: 0.0 };
+                sums = Sums::NOTHING;
             }
-            let spent = |clip: &Clip| Some(clip.train_seconds? + clip.compress_seconds?);
+            let together = scored_together(&replicas);
+            let own = |clip: &Clip, of: Option<f64>| Some(of? / together[&chunk(clip)] as f64);
             let add = |sum: Option<f64>, now: Option<f64>| Some(sum? + now?);
-            sums.seconds = add(sums.seconds, mean(&replicas, |clip| share(clip, spent(clip))));
+            sums.train = add(sums.train, mean(&replicas, |clip| share(clip, clip.train_seconds)));
+            sums.score = add(sums.score, mean(&replicas, |clip| own(clip, clip.score_seconds)));
+            sums.solve = add(sums.solve, mean(&replicas, |clip| own(clip, clip.solve_seconds)));
             sums.joules = add(sums.joules, mean(&replicas, |clip| share(clip, clip.joules)));
             let flops: f64 = replicas.values().map(|(_, flops)| flops).sum();
             sums.solve_flops += flops / replicas.len() as f64;
@@ -120,6 +140,20 @@ impl Spent {
         let cycles = cycles.collect();
         Self { is_scratch, cycles, first }
     }
+}
+
+/// What the rows of a chunk agree on: seconds of its training, and of scoring the method's replicas in it.
+fn chunk(clip: &Clip) -> [Option<u64>; 2] {
+    [clip.train_seconds, clip.score_seconds].map(|seconds| seconds.map(f64::to_bits))
+}
+
+/// Replicas of one method in a cycle that were scored together, by chunk.
+fn scored_together(replicas: &Replicas<'_>) -> BTreeMap<[Option<u64>; 2], usize> {
+    let mut counts = BTreeMap::new();
+    for (clip, _) in replicas.values() {
+        *counts.entry(chunk(clip)).or_default() += 1;
+    }
+    counts
 }
 
 /// The mean over the replicas, where all have a value.
@@ -147,7 +181,7 @@ fn row(
     let training_flops: Option<f64> = (0..cycles).map(|cycle| flops(cycle, before(cycle)?)).sum();
     let full_width_flops: Option<f64> =
         (0..cycles).map(|cycle| flops(cycle, &run.widths_before)).sum();
-    let Sums { seconds, joules, solve_flops } = spent.cycles[&rung.cycle];
+    let Sums { train, score, solve, joules, solve_flops } = spent.cycles[&rung.cycle];
     CostRow {
         method,
         cycle: rung.cycle,
@@ -158,9 +192,11 @@ fn row(
         solve_flops,
         full_width_flops,
         saved: training_flops.zip(full_width_flops).map(|(spent, full)| 1.0 - spent / full),
-        seconds,
-        full_width_seconds: spent.first.map(|seconds| seconds * cycles as f64),
-        joules,
+        train_seconds_share: train,
+        full_width_seconds_share: spent.first.map(|seconds| seconds * cycles as f64),
+        score_seconds: score,
+        solve_seconds: solve,
+        joules_share: joules,
     }
 }
 
@@ -180,6 +216,8 @@ mod tests {
                     train_seconds: Some(if place == 0 { 4.0 } else { 6.0 }),
                     compress_seconds: Some(if place == 0 { 2.0 } else { 0.0 }),
                     joules: Some(8.0),
+                    score_seconds: (place == 0).then_some(1.0),
+                    solve_seconds: (place == 0).then_some(0.5),
                     ..clip(2 * place + seed as usize, cycle, before, after, 0.9)
                 })
             })
@@ -207,12 +245,15 @@ mod tests {
         assert_eq!(dtc.full_width_flops, Some(2.0 * flops(100.0)));
         assert_eq!((dtc.saved, dtc.batches), (Some(0.25), Some(6)));
         assert_eq!(dtc.solve_flops, 2.0 * 1500.0);
-        // Two replicas at once: 6 seconds a cycle, 4 of them of training; a half for each.
-        assert_eq!((dtc.seconds, dtc.joules), (Some(6.0), Some(8.0)));
-        assert_eq!(dtc.full_width_seconds, Some(4.0));
+        // Two replicas at once: 4 seconds of training a cycle, a half for each.
+        assert_eq!((dtc.train_seconds_share, dtc.joules_share), (Some(4.0), Some(8.0)));
+        assert_eq!(dtc.full_width_seconds_share, Some(4.0));
+        // A second of scoring both, half of it solving, a cycle: the method's own.
+        assert_eq!((dtc.score_seconds, dtc.solve_seconds), (Some(1.0), Some(0.5)));
         let scratch = of(SCRATCH, 1);
         assert_eq!(scratch.training_flops, Some(2.0 * flops(25.0)));
-        assert_eq!((scratch.seconds, scratch.full_width_seconds), (Some(3.0), None));
+        assert_eq!(scratch.train_seconds_share, Some(3.0));
+        assert_eq!((scratch.full_width_seconds_share, scratch.score_seconds), (None, None));
     }
 
     #[test]
@@ -224,8 +265,8 @@ mod tests {
         });
         let rows = rows(&[run(), slower]);
         assert_eq!(rows.len(), 4);
-        // 3 and 7 seconds, a mean over both runs' replicas.
-        assert_eq!(rows[0].seconds, Some(5.0));
+        // 2 and 6 seconds, a mean over both runs' replicas.
+        assert_eq!(rows[0].train_seconds_share, Some(4.0));
     }
 
     #[test]
@@ -234,6 +275,6 @@ mod tests {
         run.data.classes = None;
         run.clips.iter_mut().for_each(|clip| clip.at_once = None);
         let row = &rows(&[run])[0];
-        assert_eq!((row.training_flops, row.saved, row.seconds), (None, None, None));
+        assert_eq!((row.training_flops, row.saved, row.train_seconds_share), (None, None, None));
     }
 }

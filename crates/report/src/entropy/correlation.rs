@@ -3,6 +3,16 @@
 //! Every correlation is over the cycles of one seed in which the measured vector has an entropy; its estimate
 //! is over the seeds, by Fisher's z.
 //!
+//! Accuracy falls down the ladder, and so does n, the number of measurements, which bounds every entropy of them
+//! by log₂ n. The partial correlation given log₂ n is what is left of r when the part of both that goes linearly
+//! with log₂ n is taken away:
+//!
+//! ```text
+//! r_ga·n = (r_ga − r_gn r_an) / √((1 − r_gn²)(1 − r_an²))
+//! ```
+//!
+//! with the entropy g, the accuracy a and log₂ n in the place of n.
+//!
 //! # References
 //! Fisher, *On the "probable error" of a coefficient of correlation deduced from a small sample* (Metron 1,
 //! 1921).
@@ -15,7 +25,7 @@ use crate::comparison::{Comparison, Measure};
 use crate::entropy::tracks::{Entropies, EntropyRow, Side, Track, draws};
 use crate::entropy::{Noise, WIDTHS};
 use crate::published::smooth;
-use crate::statistics::{Estimate, pearson};
+use crate::statistics::{Estimate, partial, pearson};
 
 /// A difference of correlations below this is rounding.
 const LEAST_EXCESS: f64 = 1e-6;
@@ -129,6 +139,12 @@ pub struct CorrelationRow {
     pub low: Option<f64>,
     /// See `low`.
     pub high: Option<f64>,
+    /// Partial r given log₂ n, over the seeds likewise; none of log₂ n itself, and where a seed has none.
+    pub partial: Option<f64>,
+    /// Ends of its 95 % interval over the seeds.
+    pub partial_low: Option<f64>,
+    /// See `partial_low`.
+    pub partial_high: Option<f64>,
     /// Of noise: standard deviation over the draws, a mean over the seeds.
     pub draw_deviation: Option<f64>,
     /// Mean of measured r minus this r, over the same cycles, paired by seed and draw.
@@ -180,6 +196,8 @@ type Key = ((String, usize, Side, u64), String, bool);
 #[derive(Clone, Copy)]
 struct One {
     r: f64,
+    /// Given log₂ n.
+    partial: Option<f64>,
     cycles: usize,
     draw_deviation: Option<f64>,
     /// By how much the measured one is above it.
@@ -188,13 +206,16 @@ struct One {
 
 /// The correlations of one seed with all sources that vary.
 fn of_seed(entropies: &Entropies, accuracy: &BTreeMap<usize, f64>) -> Vec<(Source, One)> {
-    let with = |bits: &BTreeMap<usize, f64>| pair(&entropies.measured, bits, accuracy);
+    let with = |bits: &BTreeMap<usize, f64>| pair(entropies, bits, accuracy);
     let noise = |kind| {
         let all: Vec<One> = entropies.noise[kind as usize].iter().filter_map(with).collect();
         let r = Estimate::of(&all.iter().map(|one| one.r).collect::<Vec<_>>())?;
         let excess = Estimate::of(&all.iter().map(|one| one.excess).collect::<Vec<_>>())?;
         let cycles = all.iter().map(|one| one.cycles).min().unwrap_or(0);
-        Some(One { r: r.mean, cycles, draw_deviation: r.deviation, excess: excess.mean })
+        let partial: Option<Vec<f64>> = all.iter().map(|one| one.partial).collect();
+        let partial = Estimate::of(&partial.unwrap_or_default()).map(|partial| partial.mean);
+        let (draw_deviation, excess) = (r.deviation, excess.mean);
+        Some(One { r: r.mean, partial, cycles, draw_deviation, excess })
     };
     let all = [
         (Source::Measured, with(&entropies.measured)),
@@ -208,27 +229,31 @@ fn of_seed(entropies: &Entropies, accuracy: &BTreeMap<usize, f64>) -> Vec<(Sourc
 
 /// The correlation of `bits` with the accuracy, and of the measured ones over the same cycles.
 fn pair(
-    measured: &BTreeMap<usize, f64>,
+    entropies: &Entropies,
     bits: &BTreeMap<usize, f64>,
     accuracy: &BTreeMap<usize, f64>,
 ) -> Option<One> {
     let all = |(cycle, measured): (&usize, &f64)| {
-        Some((*measured, *bits.get(cycle)?, *accuracy.get(cycle)?))
+        let log2_n = *entropies.log2_n.get(cycle)?;
+        Some([*measured, *bits.get(cycle)?, *accuracy.get(cycle)?, log2_n])
     };
-    let triples: Vec<(f64, f64, f64)> = measured.iter().filter_map(all).collect();
-    let column = |of: fn(&(f64, f64, f64)) -> f64| triples.iter().map(of).collect::<Vec<f64>>();
-    let accuracy = column(|triple| triple.2);
-    let r = pearson(&column(|triple| triple.1), &accuracy)?;
-    let excess = pearson(&column(|triple| triple.0), &accuracy)? - r;
-    Some(One { r, cycles: triples.len(), draw_deviation: None, excess })
+    let rows: Vec<[f64; 4]> = entropies.measured.iter().filter_map(all).collect();
+    let column = |place: usize| rows.iter().map(|row| row[place]).collect::<Vec<f64>>();
+    let [measured, bits, accuracy, log2_n] = [0, 1, 2, 3].map(column);
+    let r = pearson(&bits, &accuracy)?;
+    let excess = pearson(&measured, &accuracy)? - r;
+    let partial = partial(&bits, &accuracy, &log2_n);
+    Some(One { r, partial, cycles: rows.len(), draw_deviation: None, excess })
 }
 
 /// A row of a source; nothing where it has no seed.
 fn row(key: &Key, source: Source, all: &[One]) -> Option<CorrelationRow> {
     let ((method, layer, side, bits), accuracy_of, smoothed) = key.clone();
     // r = ±1 has no z.
-    let z = |one: &One| one.r.clamp(-1.0 + 1e-12, 1.0 - 1e-12).atanh();
-    let of_z = Estimate::of(&all.iter().map(z).collect::<Vec<_>>())?;
+    let z = |r: f64| r.clamp(-1.0 + 1e-12, 1.0 - 1e-12).atanh();
+    let of_z = Estimate::of(&all.iter().map(|one| z(one.r)).collect::<Vec<_>>())?;
+    let partials: Option<Vec<f64>> = all.iter().map(|one| one.partial.map(z)).collect();
+    let partial = Estimate::of(&partials.unwrap_or_default());
     let excess = Estimate::of(&all.iter().map(|one| one.excess).collect::<Vec<_>>())?;
     let excess = excess.no_finer_than(LEAST_EXCESS);
     let excess = (source != Source::Measured).then_some(excess);
@@ -246,6 +271,9 @@ fn row(key: &Key, source: Source, all: &[One]) -> Option<CorrelationRow> {
         r: of_z.mean.tanh(),
         low: of_z.low.map(f64::tanh),
         high: of_z.high.map(f64::tanh),
+        partial: partial.map(|partial| partial.mean.tanh()),
+        partial_low: partial.and_then(|partial| partial.low).map(f64::tanh),
+        partial_high: partial.and_then(|partial| partial.high).map(f64::tanh),
         draw_deviation: Estimate::of(&deviations).map(|estimate| estimate.mean),
         excess: excess.map(|estimate| estimate.mean),
         excess_low: excess.and_then(|estimate| estimate.low),
@@ -262,22 +290,35 @@ mod tests {
         values.iter().copied().enumerate().collect()
     }
 
+    fn entropies(measured: BTreeMap<usize, f64>, log2_n: BTreeMap<usize, f64>) -> Entropies {
+        let log2_inside = log2_n.clone();
+        Entropies { measured, log2_n, log2_inside, noise: [vec![], vec![]] }
+    }
+
     #[test]
     fn a_null_is_taken_over_the_cycles_that_the_measurement_has() {
         let accuracy = curve(&[0.9, 0.8, 0.85, 0.5, 0.1]);
         let mut measured = curve(&[4.0, 3.0, 3.5, 2.0, 7.0]);
         measured.remove(&4);
         let null = curve(&[5.0, 4.0, 3.0, 2.0, 99.0]);
-        let one = pair(&measured, &null, &accuracy).unwrap();
+        let log2_n = curve(&[5.0, 4.5, 4.0, 3.0, 1.0]);
+        let one = pair(&entropies(measured, log2_n.clone()), &null, &accuracy).unwrap();
         // numpy: corrcoef([5, 4, 3, 2], [.9, .8, .85, .5])[0, 1] and that of [4, 3, 3.5, 2]
         assert_eq!(one.cycles, 4);
         assert!((one.r - 0.8261843893231646).abs() < 1e-12, "{}", one.r);
         assert!((one.r + one.excess - 0.9639588112890256).abs() < 1e-12, "{}", one.excess);
+        // Over the same cycles; of log₂ n given itself there is none.
+        let given = partial(&[5.0, 4.0, 3.0, 2.0], &[0.9, 0.8, 0.85, 0.5], &[5.0, 4.5, 4.0, 3.0]);
+        assert_eq!(one.partial, given);
+        let measured = curve(&[4.0, 3.0, 3.5, 2.0, 7.0]);
+        let of_itself = pair(&entropies(measured, log2_n.clone()), &log2_n, &accuracy).unwrap();
+        assert_eq!(of_itself.partial, None);
     }
 
     #[test]
     fn intervals_of_a_correlation_are_correlations() {
-        let one = |r, excess| One { r, cycles: 9, draw_deviation: None, excess };
+        let one =
+            |r, excess| One { r, partial: Some(r / 2.0), cycles: 9, draw_deviation: None, excess };
         let key = (("dtc".to_owned(), 0, Side::Next, 0.2_f64.to_bits()), "dtc".to_owned(), true);
         let row = |source, all: &[One]| row(&key, source, all).unwrap();
         let wide = row(Source::Uniform, &[one(0.9, 1e-15), one(-0.2, 2e-15)]);
@@ -290,5 +331,13 @@ mod tests {
         assert!(above.p.unwrap() < 0.01, "{:?}", above.p);
         let alone = row(Source::Measured, &[one(1.0, 0.0)]);
         assert!((alone.r - 1.0).abs() < 1e-9 && alone.low.is_none() && alone.p.is_none());
+        assert!((alone.partial.unwrap() - 0.5).abs() < 1e-12 && alone.partial_low.is_none());
+        let (low, high) = (wide.partial_low.unwrap(), wide.partial_high.unwrap());
+        assert!(
+            -1.0 < low && low < wide.partial.unwrap() && wide.partial.unwrap() < high && high < 1.0
+        );
+        // A seed without one leaves the row without: a mean over others would be of other seeds.
+        let lacking = [one(0.9, 0.0), One { partial: None, ..one(0.8, 0.0) }];
+        assert_eq!(row(Source::Gaussian, &lacking).partial, None);
     }
 }

@@ -85,7 +85,8 @@ pub(crate) fn gibbs(y: &[f64], width: f64) -> Entropy {
     Entropy { bits, inside }
 }
 
-/// What noise knows nothing of the network and has the same size.
+/// Noise in the place of a measured vector, of as many entries. What it has of the network is n and, where it
+/// is Gaussian, the root mean square of that vector: it is no noise of a fixed size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Noise {
     /// Uniform over the range that the histograms of all widths have.

@@ -6,6 +6,7 @@ use crate::facts::Facts;
 use crate::figure::{Axis, Curve, Figure, Panel, Point, Style};
 use crate::figures::{FRACTION_LEFT, NEURONS};
 use crate::published::{METHODS, Series, smoothed};
+use crate::verdict::Difference;
 
 const ACCURACY: &str = "test accuracy";
 const AFTER_CLIP: &str = "Test accuracy right after the clip";
@@ -159,35 +160,36 @@ pub(super) fn differences(facts: &Facts) -> Figure {
         return Figure::left_out(name, title, "");
     }
     let measures = [
-        (Measure::AccuracyAfterClip, "right after the clip"),
         (Measure::AccuracyAfterTraining, "after the training that follows"),
+        (Measure::AccuracyAfterClip, "right after the clip"),
     ];
-    let panels = measures.map(|(measure, when)| {
-        let others = comparison.methods.iter().enumerate().filter(|(m, _)| *m != facts.baseline);
-        let curve = |(colour, method): (usize, &String)| {
-            let point = |rung: &crate::Rung| {
-                let family = comparison.differences_from(facts.baseline, measure, rung.cycle);
-                let found = family.into_iter().find(|difference| difference.method == *method)?;
-                let interval = found.low.zip(found.high);
-                Some(Point { x: rung.neurons() as f64, y: found.mean, interval, n: found.n })
+    let family = comparison.family(facts.baseline);
+    let panels = measures.into_iter().map(|(measure, when)| {
+        let curve = |colour: usize| {
+            let method = &comparison.methods[colour];
+            let own = family.iter().filter(|row| row.measure == measure && row.method == *method);
+            let point = |row: &Difference| Point {
+                x: row.neurons as f64,
+                y: row.mean,
+                interval: row.interval(),
+                n: row.n,
             };
-            let points = comparison.shown().into_iter().filter_map(point).collect();
-            Curve::new(method.clone(), colour, Style::Bars, points)
+            Curve::new(method.clone(), colour, Style::Bars, own.map(point).collect())
         };
         Panel {
             title: when.into(),
             x: Axis::size(NEURONS),
             y: Axis::new("difference of accuracy"),
-            curves: others.map(curve).collect(),
+            curves: comparison.compared(measure, facts.baseline).into_iter().map(curve).collect(),
         }
     });
     Figure {
         title: format!("Differences from {}, paired by seed", comparison.methods[facts.baseline]),
-        caption: "Means with their 95 % interval over the seeds; bars at one width are moved apart a \
-                  little. An interval that holds 0 shows no difference; one that does not may still be \
-                  chance, as there are several: the verdicts below adjust for that."
+        caption: "Means over the seeds, with intervals of which all hold at once with 96 %: one that does not \
+                  hold 0 shows a difference, as the verdicts below say. Bars at one width are moved apart a \
+                  little."
             .into(),
-        panels: panels.into(),
+        panels: panels.filter(|panel| !panel.curves.is_empty()).collect(),
         ..Figure::left_out(name, title, "")
     }
 }

@@ -27,9 +27,9 @@ pub(super) fn figure(facts: &Facts) -> Figure {
         caption: format!(
             "In bits, bins of width {PUBLISHED_WIDTH} within [−50, 50], as in Figure 5 of the paper: means \
              over the seeds with their 95 % interval. Lines are the null: log₂ n, which n entries cannot \
-             exceed, and the entropy of Gaussian noise of the same size and scale, which knows nothing of \
-             the network. Where the dots lie on it, the entropy tells how many measurements there were and \
-             how large they are, and nothing else."
+             exceed, and the entropy of Gaussian noise that takes n and the root mean square from the measured \
+             vector, and nothing else from the network. Where the dots lie on it, the entropy tells how many \
+             measurements there were and how large they are, and nothing else."
         ),
         panels,
         ..Figure::left_out(name, title, "")

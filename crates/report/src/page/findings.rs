@@ -5,27 +5,35 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use super::MEASURES;
-use crate::comparison::{Comparison, Measure};
+use crate::comparison::Comparison;
 use crate::entropy::PUBLISHED_WIDTH;
 use crate::entropy::correlation::{CorrelationRow, Source};
 use crate::facts::Facts;
+use crate::sentences::{NORMAL, verdict_sentence};
 use crate::statistics::holm;
-use crate::verdict::{Difference, SIGNIFICANCE, Verdict};
-use crate::verdict_sentence;
+use crate::verdict::{Difference, ENTROPY_SHARE, LEAST_SEEDS, SIGNIFICANCE};
 
 /// The findings in sentences.
 pub(super) fn shows(facts: &Facts) -> Markup {
     let Some(comparison) = &facts.comparison else { return html! {} };
     let mut lines = vec![];
     if comparison.methods.len() > 1 {
+        let family = comparison.family(facts.baseline);
         for (measure, when) in MEASURES {
             let sentence = verdict_sentence(comparison, measure, facts.baseline);
-            lines.push(format!("{when}: {sentence}."));
+            lines.extend(sentence.map(|sentence| format!("{when}: {sentence}.")));
+            let own = family.iter().filter(|row| row.measure == measure && row.is_found());
             lines.extend(
-                found(comparison, measure, facts.baseline)
-                    .iter()
-                    .map(|difference| format!("{when}: {difference}.")),
+                found(comparison, own).iter().map(|difference| format!("{when}: {difference}.")),
             );
+            let by_images =
+                family.iter().filter(|row| row.measure == measure && is_small(row)).count();
+            if by_images > 0 {
+                lines.push(format!(
+                    "{when}: {by_images} of the differences found are smaller than the 95 % error of the test \
+                     images: others may not show them."
+                ));
+            }
         }
     }
     lines.extend(entropy_sentences(facts));
@@ -35,6 +43,11 @@ pub(super) fn shows(facts: &Facts) -> Markup {
             div.shows id="shows" { b { "What it shows" } ul { @for line in lines { li { (line) } } } }
         }
     }
+}
+
+/// Whether a difference that is found is smaller than what other test images would make.
+fn is_small(row: &Difference) -> bool {
+    row.is_found() && row.image_error.is_some_and(|error| row.mean.abs() < NORMAL * error)
 }
 
 /// What the smallest network took, method by method that differs.
@@ -77,26 +90,34 @@ fn entropy_sentences(facts: &Facts) -> Vec<String> {
         })
         .collect();
     let layers = rows.iter().map(|row| row.layer + 1).max().unwrap_or(0);
-    let p: Vec<f64> = pairs.iter().filter_map(|(_, null)| null.p).collect();
+    // The entropies are a family of their own, with the share of the page that the accuracies leave.
+    let p_of = |null: &CorrelationRow| null.p.filter(|_| null.seeds >= LEAST_SEEDS);
+    let p: Vec<f64> = pairs.iter().filter_map(|(_, null)| p_of(null)).collect();
     let mut adjusted = holm(&p).into_iter();
+    let significance = SIGNIFICANCE * ENTROPY_SHARE;
     let sentence = |(measured, null): (&CorrelationRow, &CorrelationRow)| {
-        let p = null.p.and_then(|_| adjusted.next());
+        let p = p_of(null).and_then(|_| adjusted.next());
         let verdict = match (p, null.excess) {
-            (None, _) => "One seed cannot tell them apart.",
-            (Some(p), Some(excess)) if p < SIGNIFICANCE && excess > 0.0 => {
+            (None, _) => "Fewer than three seeds give no verdict.",
+            (Some(p), Some(excess)) if p < significance && excess > 0.0 => {
                 "The measured one is higher."
             }
-            (Some(p), _) if p < SIGNIFICANCE => "The measured one is lower.",
+            (Some(p), _) if p < significance => "The measured one is lower.",
             _ => "The two cannot be told apart.",
         };
         let layer = if layers > 1 { format!(", layer {}", measured.layer) } else { String::new() };
+        let given = |row: &CorrelationRow| {
+            row.partial.map_or(String::new(), |r| format!(" (given log₂ n {r:.3})"))
+        };
         format!(
-            "Entropy of {} of {}{layer} and its smoothed accuracy: r = {:.3}; of Gaussian noise of the same \
-             size: r = {:.3}. {verdict}",
+            "Entropy of {} of {}{layer} and its smoothed accuracy: r = {:.3}{}; of Gaussian noise that takes n \
+             and its root mean square from the measured vector: r = {:.3}{}. {verdict}",
             measured.side.symbol(),
             measured.method,
             measured.r,
+            given(measured),
             null.r,
+            given(null),
         )
     };
     pairs.into_iter().map(sentence).collect()
@@ -109,16 +130,14 @@ pub(super) fn same_vector(a: &CorrelationRow, b: &CorrelationRow) -> bool {
 }
 
 /// Every method that is found to differ from the baseline: where, and by how much at least and at most.
-fn found(comparison: &Comparison, measure: Measure, baseline: usize) -> Vec<String> {
-    let shown = comparison.shown().into_iter();
-    let all = shown.flat_map(|rung| comparison.differences_from(baseline, measure, rung.cycle));
-    let mut groups: BTreeMap<(usize, &str), Vec<Difference>> = BTreeMap::new();
-    for difference in all.filter(|difference| is_found(difference.verdict)) {
+fn found<'a>(comparison: &Comparison, all: impl Iterator<Item = &'a Difference>) -> Vec<String> {
+    let mut groups: BTreeMap<(usize, &str), Vec<&Difference>> = BTreeMap::new();
+    for difference in all {
         let place = comparison.methods.iter().position(|method| *method == difference.method);
-        let key = (place.unwrap_or(0), difference.verdict.text());
-        groups.entry(key).or_default().push(difference);
+        let verdict = if difference.mean > 0.0 { "higher" } else { "lower" };
+        groups.entry((place.unwrap_or(0), verdict)).or_default().push(difference);
     }
-    let sentence = |((_, verdict), all): ((usize, &str), Vec<Difference>)| {
+    let sentence = |((_, verdict), all): ((usize, &str), Vec<&Difference>)| {
         let neurons: Vec<String> = all.iter().map(|d| d.neurons.to_string()).collect();
         let sizes = all.iter().map(|difference| difference.mean.abs());
         let (least, most) = sizes
@@ -132,10 +151,6 @@ fn found(comparison: &Comparison, measure: Measure, baseline: usize) -> Vec<Stri
         )
     };
     groups.into_iter().map(sentence).collect()
-}
-
-pub(super) fn is_found(verdict: Verdict) -> bool {
-    matches!(verdict, Verdict::Higher | Verdict::Lower)
 }
 
 #[cfg(test)]
@@ -157,6 +172,9 @@ mod tests {
             r: 0.9,
             low: None,
             high: None,
+            partial: None,
+            partial_low: None,
+            partial_high: None,
             draw_deviation: None,
             excess: p.map(|_| 0.1),
             excess_low: None,
@@ -174,8 +192,8 @@ mod tests {
             let facts = Facts { correlations: vectors.collect(), ..Facts::default() };
             entropy_sentences(&facts)
         };
-        assert!(sentences(&[0.03])[0].ends_with("The measured one is higher."));
-        for sentence in sentences(&[0.03, 0.04]) {
+        assert!(sentences(&[0.006])[0].ends_with("The measured one is higher."));
+        for sentence in sentences(&[0.006, 0.008]) {
             assert!(sentence.ends_with("The two cannot be told apart."), "{sentence}");
         }
     }

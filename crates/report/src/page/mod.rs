@@ -15,7 +15,7 @@ use self::findings::shows;
 use self::missing::gaps;
 use self::settings::settings;
 use self::sizes::sizes;
-use self::tables::{correlations, costs, differences, estimates, table_1};
+use self::tables::{correlations, costs, differences, estimates, table_1, ties};
 use self::terms::terms;
 use crate::ReportError;
 use crate::comparison::Measure;
@@ -25,8 +25,8 @@ use crate::plot::{PHONE, SCREEN, svg};
 
 /// What is estimated and compared, and when it is measured.
 const MEASURES: [(Measure, &str); 2] = [
-    (Measure::AccuracyAfterClip, "Right after the clip"),
     (Measure::AccuracyAfterTraining, "After the training that follows"),
+    (Measure::AccuracyAfterClip, "Right after the clip"),
 ];
 
 const STYLE: &str = include_str!("../../../../assets/report/page.css");
@@ -119,7 +119,7 @@ fn sections(
         (
             "rays",
             "Weight rays and measurements",
-            html! { (figure("weight_rays")?) (figure("measurements")?) },
+            html! { (figure("weight_rays")?) (figure("measurements")?) (ties(facts)) },
         ),
         (
             "entropy",

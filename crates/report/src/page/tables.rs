@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 
 use super::MEASURES;
-use super::findings::{is_found, same_vector};
+use super::findings::same_vector;
+use crate::Estimate;
 use crate::cost::CostRow;
 use crate::cost::widths::WidthRow;
 use crate::entropy::PUBLISHED_WIDTH;
@@ -11,8 +12,9 @@ use crate::entropy::correlation::{CorrelationRow, Source};
 use crate::entropy::tracks::Side;
 use crate::facts::Facts;
 use crate::published::{METHODS, Series, smoothed};
+use crate::sentences::{family_sentence, sampling_sentence, verdict_sentence};
+use crate::ties::{TiesRow, ties_sentence};
 use crate::verdict::Difference;
-use crate::{Estimate, verdict_sentence};
 
 /// An estimate, with its number of seeds where it has fewer than `most`.
 fn estimate(estimate: Option<Estimate>, most: usize) -> Markup {
@@ -54,6 +56,12 @@ pub(super) fn estimates(facts: &Facts) -> Markup {
                     }
                 } } }
             } }
+            // Of methods that are compared it stands below, beside the differences.
+            @if comparison.compared(measure, facts.baseline).is_empty() {
+                @if let Some(sentence) = sampling_sentence(comparison, measure, facts.baseline) {
+                    p.soft { (sentence) "." }
+                }
+            }
         }
         p.soft { "All widths: statistics.csv." }
     }
@@ -98,25 +106,36 @@ pub(super) fn table_1(facts: &Facts) -> Markup {
 pub(super) fn differences(facts: &Facts) -> Markup {
     let Some(comparison) = &facts.comparison else { return html! {} };
     let baseline = &comparison.methods[facts.baseline];
-    let others: Vec<&String> = comparison.methods.iter().filter(|m| *m != baseline).collect();
-    let columns: Vec<String> = others.iter().map(|name| format!("{name} − {baseline}")).collect();
+    let family = comparison.family(facts.baseline);
     html! {
-        @if !others.is_empty() {
-            @for (measure, when) in MEASURES {
+        @for (measure, when) in MEASURES {
+            @let others = comparison.compared(measure, facts.baseline);
+            @let others: Vec<&String> = others.iter().map(|m| &comparison.methods[*m]).collect();
+            @let columns: Vec<String> = others.iter().map(|m| format!("{m} − {baseline}")).collect();
+            @if !others.is_empty() {
                 h3 { (when) }
-                p { (verdict_sentence(comparison, measure, facts.baseline)) "." }
+                @if let Some(sentence) = verdict_sentence(comparison, measure, facts.baseline) {
+                    p { (sentence) "." }
+                }
                 div.wide { table {
                     (head(&names(&["neurons"], &columns)))
-                    tbody { @for rung in comparison.shown() {
-                        @let family = comparison.differences_from(facts.baseline, measure, rung.cycle);
-                        tr {
-                            td { (rung.label()) }
-                            @for other in &others {
-                                (difference(family.iter().find(|d| d.method == **other)))
-                            }
+                    tbody { @for rung in comparison.shown() { tr {
+                        td { (rung.label()) }
+                        @for other in &others {
+                            (difference(family.iter().find(|row| {
+                                (row.measure, row.cycle) == (measure, rung.cycle) && row.method == **other
+                            })))
                         }
-                    } }
+                    } } }
                 } }
+                @if let Some(sentence) = sampling_sentence(comparison, measure, facts.baseline) {
+                    p.soft { (sentence) "." }
+                }
+            }
+        }
+        @if comparison.methods.len() > 1 {
+            @if let Some(sentence) = family_sentence(comparison, facts.baseline) {
+                p.soft { (sentence) "." }
             }
             p.soft { "Every method with every other, at all widths: differences.csv." }
         }
@@ -126,15 +145,36 @@ pub(super) fn differences(facts: &Facts) -> Markup {
 fn difference(difference: Option<&Difference>) -> Markup {
     html! {
         @match difference {
-            Some(Difference { mean, high, p_holm, verdict, .. }) => {
-                td data-value=(mean) .found[is_found(*verdict)] {
-                    (format!("{mean:+.4}"))
-                    @if let Some(high) = high { " ± " (format!("{:.4}", high - mean)) }
-                    br; (verdict.text())
-                    @if let Some(p) = p_holm { ", p = " (format!("{p:.3}")) }
+            Some(row) => {
+                td data-value=(row.mean) .found[row.is_found()] {
+                    (format!("{:+.4}", row.mean))
+                    @if let Some(half) = row.half_width() { " ± " (format!("{half:.4}")) }
+                    br; (row.text())
                 }
             }
             None => td { "–" },
+        }
+    }
+}
+
+/// Neurons that a method does not tell apart, at the widths that are shown.
+pub(super) fn ties(facts: &Facts) -> Markup {
+    let Some(comparison) = &facts.comparison else { return html! {} };
+    let shown: Vec<usize> = comparison.shown().iter().map(|rung| rung.cycle).collect();
+    let is_shown = |row: &&TiesRow| shown.contains(&row.cycle) && row.most > 0.0;
+    let layers = facts.ties.iter().map(|row| row.layer + 1).max().unwrap_or(0);
+    html! {
+        @if let Some(sentence) = ties_sentence(&facts.ties) {
+            h3 { "Neurons that are not told apart" }
+            p { (sentence) "." }
+            div.wide { table {
+                (head(&names(&["method", "neurons ranked", "fraction with the score of another"], &[])))
+                tbody { @for row in facts.ties.iter().filter(is_shown) { tr {
+                    td { (row.method) @if layers > 1 { ", layer " (row.layer) } }
+                    (count(Some(row.neurons))) (rounded(Some(row.fraction), 3))
+                } } }
+            } }
+            p.soft { "All widths: ties.csv." }
         }
     }
 }
@@ -160,7 +200,9 @@ pub(super) fn correlations(facts: &Facts) -> Markup {
             }
             p.soft {
                 "With the 95 % interval over the seeds (Fisher's z); of one seed, noise with the deviation over \
-                 the draws. The accuracy falls down the ladder, and so does log₂ n, whatever is measured: a \
+                 the draws. Below it the partial correlation given log₂ n: what is left when the part that goes \
+                 with the number of measurements is taken away. Gaussian noise takes n and its root mean square \
+                 from the measured vector, uniform noise n alone. The accuracy falls down the ladder, and so does log₂ n, whatever is measured: a \
                  correlation says something only where it is above those to its right. log₂ inside is the bound \
                  of the entries within [−50, 50]. Cycles in which none lies there have no entropy and are left \
                  out, everywhere; draws of noise may lack some more. Other bin widths and methods: \
@@ -215,6 +257,7 @@ fn r(row: &CorrelationRow) -> Markup {
                 (_, _, Some(deviation)) => { " ± " (format!("{deviation:.4}")) }
                 _ => {}
             }
+            @if let Some(partial) = row.partial { br; "given log₂ n: " (format!("{partial:.3}")) }
         }
     }
 }
@@ -236,16 +279,19 @@ pub(super) fn costs(facts: &Facts) -> Markup {
         div.wide { table {
             (head(&names(
                 &["method", "neurons", "batches", "training FLOPs", "solve FLOPs", "full width", "saved",
-                  "seconds", "full width, estimate", "joules"],
+                  "training s (share)", "full width s (share, estimate)", "scoring s", "of it solver s",
+                  "joules (share)"],
                 &[],
             )))
             tbody { @for row in costs { (cost(row)) } }
         } }
         p.soft {
-            "FLOPs are those of the matrix products. Seconds and joules are a replica's share of those that \
-             trained at once, methods in one chunk alike; the seconds of the full width are those of the first \
-             cycle for every cycle. Joules are of the whole machine, where a counter tells. scratch pays for \
-             one network of that width. All widths: widths.csv and costs.csv."
+            "FLOPs are those of the matrix products. A share is what the replicas that trained at once took, \
+             divided by their number: methods that trained together have the same, and it is no measurement of \
+             one of them. Scoring and its solver are measured for each method alone, for one replica. The \
+             seconds of the full width are those of the first cycle for every cycle. Joules are of the whole \
+             machine, where a counter tells. scratch pays for one network of that width. All widths: \
+             widths.csv and costs.csv."
         }
     }
 }
@@ -310,8 +356,9 @@ fn cost(row: &CostRow) -> Markup {
         tr {
             td { (row.method) } td { (row.neurons) } (count(row.batches))
             (large(row.training_flops)) (large(Some(row.solve_flops))) (large(row.full_width_flops))
-            (rounded(row.saved, 3)) (rounded(row.seconds, 1)) (rounded(row.full_width_seconds, 1))
-            (rounded(row.joules, 0))
+            (rounded(row.saved, 3)) (rounded(row.train_seconds_share, 1))
+            (rounded(row.full_width_seconds_share, 1)) (rounded(row.score_seconds, 2))
+            (rounded(row.solve_seconds, 2)) (rounded(row.joules_share, 0))
         }
     }
 }

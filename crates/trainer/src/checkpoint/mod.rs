@@ -8,20 +8,26 @@
 //! A checkpoint is one file, `checkpoints/N.SHA256.safetensors`: the tensors, and as bytes `state` (JSON), `cycles`
 //! and `timings` (CSV); `format` is in the metadata. `N` counts up. The name has the SHA-256 of the content: a
 //! file that is damaged, or not whole, gives itself away; it is passed over, and the one before is used.
-//! What passes is checked against the configuration all the same, as whatever comes from outside.
+//! It is hashed in constant memory, and read only then, if it is no larger than a checkpoint of the run can be.
+//! What passes is checked against the configuration all the same, as whatever comes from outside: the state
+//! has every key that results depend on, and a checkpoint of other values is refused by naming them.
 
 use crate::RunConfig;
 
+#[cfg(test)]
+mod belonging;
 mod file;
+mod size;
 mod state;
-mod store;
+pub(crate) mod store;
 mod tensors;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use file::Checkpoint;
+pub(crate) use file::{Checkpoint, Refusal};
+pub(crate) use size::most_bytes;
 pub(crate) use state::{ChunkState, Place, ReplicaState, State};
-pub(crate) use store::Checkpoints;
+pub(crate) use store::{Checkpoints, Wanted};
 pub use store::{Every, Schedule};
 pub(crate) use tensors::HostTensors;
 
@@ -30,5 +36,5 @@ pub(crate) use tensors::HostTensors;
 /// # Errors
 /// What is wrong with it, in words.
 pub fn check_checkpoint(bytes: &[u8], config: &RunConfig) -> Result<(), String> {
-    Checkpoint::decode(bytes, config).map(drop)
+    Checkpoint::decode(bytes, config).map(drop).map_err(|refusal| refusal.to_string())
 }

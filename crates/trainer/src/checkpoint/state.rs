@@ -8,8 +8,10 @@ use crate::RunConfig;
 use crate::config::Method;
 use crate::events::{Divergence, Outcome};
 use crate::ladder::{ladder, scratch_clips};
+use crate::networks::KeepNetworks;
 use crate::replica::Replica;
 use crate::run_dir::Kept;
+use crate::settings::Settings;
 
 /// Where a run is: chunks of replicas that are clipped come first, then those that train from scratch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +71,8 @@ pub(crate) struct State {
     pub(crate) device: String,
     /// SHA-256 of the data.
     pub(crate) data: String,
+    /// Every key of the configuration that results depend on.
+    pub(crate) settings: Settings,
     /// Numbers of the replicas of every chunk: those that are clipped, and
     pub(crate) clipped: Vec<Vec<usize>>,
     /// those that train from scratch.
@@ -86,6 +90,9 @@ pub(crate) struct State {
     pub(crate) finished: Vec<Vec<usize>>,
     pub(crate) batches_done: usize,
     pub(crate) resumed: usize,
+    /// Which networks the run keeps; none in checkpoints of before it kept any.
+    #[serde(default)]
+    pub(crate) keep_networks: Option<KeepNetworks>,
     pub(crate) train_seconds: f64,
     pub(crate) compress_seconds: f64,
     pub(crate) seconds: f64,
@@ -139,8 +146,10 @@ impl State {
         let in_order = replicas.iter().all(|replica| rest.any(|other| other == replica));
         ensure(!replicas.is_empty() && in_order, "the replicas are not those of the chunk")?;
         ensure(lineage.len() == replicas.len(), "the kept neurons are of other replicas")?;
-        let diverged = |number: &usize| self.replicas[*number].outcome == Outcome::Diverged;
-        ensure(!replicas.iter().any(diverged), "a replica trains that has diverged")?;
+        let has_left = |number: &usize| {
+            matches!(self.replicas[*number].outcome, Outcome::Diverged | Outcome::Stopped)
+        };
+        ensure(!replicas.iter().any(has_left), "a replica trains that has diverged or stopped")?;
         let batches = (place.cycle + 1).saturating_mul(config.training.batches_per_cycle);
         ensure(
             self.chunk.steps.is_none_or(|steps| steps <= batches),

@@ -1,18 +1,14 @@
 //! The checkpoints of a run folder: when one is due, which are kept, which is used.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use rayclip_data::{read_whole, write_whole};
+use rayclip_data::{Dir, Kind, read_whole, sha256_file};
 
-use super::Checkpoint;
+use super::{Checkpoint, Refusal};
 use crate::{RunConfig, TrainerError};
-
-/// Bytes of the largest checkpoint that is read.
-const LIMIT: u64 = 64 << 30;
 
 /// How often checkpoints are taken within a cycle; they always are at both ends of a clip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,13 +64,31 @@ pub(crate) struct Skipped {
     damaged: bool,
 }
 
+/// What a checkpoint must be of, to be used.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) config: &'a RunConfig,
+    /// SHA-256 of the data.
+    pub(crate) data: &'a str,
+    /// No checkpoint of the run has more.
+    pub(crate) most_bytes: u64,
+}
+
+/// Why a checkpoint was not read.
+enum Unread {
+    Refused(Refusal),
+    /// Nothing will ever read it.
+    Damaged,
+}
+
 /// The checkpoint that is used, with what was made of it, and those after it that are not.
 pub(crate) type Latest<T> = (Option<(Checkpoint, T)>, Vec<Skipped>);
 
 /// The checkpoints in one folder.
 #[derive(Debug)]
 pub(crate) struct Checkpoints {
-    folder: PathBuf,
+    run: Dir,
+    folder: Dir,
     schedule: Schedule,
     /// Batches and time since the last.
     batches: usize,
@@ -83,9 +97,30 @@ pub(crate) struct Checkpoints {
 
 impl Checkpoints {
     /// Those of a run folder.
-    pub(crate) fn of(run: &Path, schedule: Schedule) -> Self {
-        let folder = run.join("checkpoints");
-        Self { folder, schedule, batches: 0, last: Instant::now() }
+    pub(crate) fn of(run: impl Into<Dir>, schedule: Schedule) -> Self {
+        let run = run.into();
+        let folder = run.join(FOLDER);
+        Self { run, folder, schedule, batches: 0, last: Instant::now() }
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> Result<bool, TrainerError> {
+        Ok(self.numbered()?.is_empty())
+    }
+
+    /// Writes something into the run folder; on a disk that is full, all checkpoints but the last give way,
+    /// and it is tried once more.
+    ///
+    /// # Errors
+    /// Those of `write`.
+    pub(crate) fn make_room<T>(&self, write: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        write().or_else(|error| {
+            if ![ErrorKind::StorageFull, ErrorKind::QuotaExceeded].contains(&error.kind()) {
+                return Err(error);
+            }
+            self.keep_last(1);
+            write()
+        })
     }
 
     /// Counts a batch; whether a checkpoint is due.
@@ -106,17 +141,9 @@ impl Checkpoints {
         let bytes = checkpoint.encode()?;
         let number = self.numbered()?.last().map_or(1, |last| last.number.saturating_add(1));
         let sha256 = rayclip_data::sha256([bytes.as_slice()]);
-        let path = self.folder.join(format!("{number}.{sha256}.{KIND}"));
-        let write = || write_whole(&path, &bytes);
-        let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded];
-        let written = write().or_else(|error| {
-            if !full.contains(&error.kind()) {
-                return Err(error);
-            }
-            self.keep_last(1);
-            write()
-        });
-        if let Err(source) = written {
+        let name = format!("{number}.{sha256}.{KIND}");
+        if let Err(source) = self.make_room(|| self.folder.write(&name, &bytes, true)) {
+            let path = self.folder.path().join(name);
             return Err(TrainerError::Io { action: "write the checkpoint", path, source });
         }
         self.keep_last(self.schedule.keep.max(1));
@@ -124,45 +151,40 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// The last checkpoint of a run of `config` with `data` that is whole, with what `restore` makes of it; and
-    /// those after it that are not. Where there is one, those that are damaged are removed.
+    /// The last checkpoint of the wanted run that is whole, with what `restore` makes of it; and those after it
+    /// that are not. Where there is one, those that are damaged are removed.
     ///
     /// # Errors
-    /// It is of other data; or there are checkpoints, of which none can be used and not all are damaged.
+    /// It is of another configuration or of other data; or there are checkpoints, of which none can be used and
+    /// not all are damaged.
     pub(crate) fn latest<T>(
         &self,
-        (config, data): (&RunConfig, &str),
+        wanted: Wanted<'_>,
         restore: impl Fn(&Checkpoint) -> Result<T, String>,
     ) -> Result<Latest<T>, TrainerError> {
         let mut skipped: Vec<Skipped> = vec![];
         for Numbered { path, sha256, .. } in self.numbered()?.into_iter().rev() {
-            let found = match read_whole(&path, LIMIT) {
-                Err(error) => Err((false, format!("it cannot be read: {error}"))),
-                Ok(bytes) if rayclip_data::sha256([bytes.as_slice()]) != sha256 => {
-                    Err((true, "it is damaged: its SHA-256 is not that of its name".into()))
-                }
-                Ok(bytes) => Checkpoint::decode(&bytes, config).map_err(|reason| (false, reason)),
-            };
-            let restored = match found {
-                Ok(checkpoint) if checkpoint.state.data != data => {
-                    let path = self.folder.parent().unwrap_or(&self.folder).to_path_buf();
+            let (damaged, reason) = match read(&path, &sha256, wanted) {
+                Ok(checkpoint) if checkpoint.state.data != wanted.data => {
+                    let path = self.run.path().to_path_buf();
                     return Err(TrainerError::OtherData { path });
                 }
                 Ok(checkpoint) => match restore(&checkpoint) {
-                    Ok(restored) => Ok((checkpoint, restored)),
-                    Err(reason) => Err((false, reason)),
-                },
-                Err(reason) => Err(reason),
-            };
-            match restored {
-                Ok(found) => {
-                    for Skipped { path, .. } in skipped.iter().filter(|skipped| skipped.damaged) {
-                        let _refused = fs::remove_file(path);
+                    Ok(restored) => {
+                        self.remove_damaged(&skipped);
+                        return Ok((Some((checkpoint, restored)), skipped));
                     }
-                    return Ok((Some(found), skipped));
+                    Err(reason) => (false, reason),
+                },
+                Err(Unread::Refused(Refusal::OtherConfiguration(keys))) => {
+                    return Err(TrainerError::OtherConfiguration { path, keys });
                 }
-                Err((damaged, reason)) => skipped.push(Skipped { path, reason, damaged }),
-            }
+                Err(Unread::Refused(Refusal::Unusable(reason))) => (false, reason),
+                Err(Unread::Damaged) => {
+                    (true, "it is damaged: its SHA-256 is not that of its name".to_owned())
+                }
+            };
+            skipped.push(Skipped { path, reason, damaged });
         }
         match skipped.iter().find(|skipped| !skipped.damaged) {
             Some(Skipped { path, reason, .. }) => {
@@ -177,13 +199,10 @@ impl Checkpoints {
     /// # Errors
     /// The file system refuses.
     pub(crate) fn clear(&self) -> Result<(), TrainerError> {
-        match fs::remove_dir_all(&self.folder) {
-            Err(source) if source.kind() != ErrorKind::NotFound => {
-                let path = self.folder.clone();
-                Err(TrainerError::Io { action: "remove", path, source })
-            }
-            _ => Ok(()),
-        }
+        self.run.remove_all(FOLDER).map_err(|source| {
+            let path = self.folder.path().to_path_buf();
+            TrainerError::Io { action: "remove", path, source }
+        })
     }
 
     /// The checkpoints, ascending.
@@ -191,18 +210,13 @@ impl Checkpoints {
     /// # Errors
     /// The folder is there and cannot be read.
     fn numbered(&self) -> Result<Vec<Numbered>, TrainerError> {
-        let refused = |source| {
-            let path = self.folder.clone();
+        let entries = self.folder.entries().map_err(|source| {
+            let path = self.folder.path().to_path_buf();
             TrainerError::Io { action: "read the checkpoints in", path, source }
-        };
-        let entries = match fs::read_dir(&self.folder) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(vec![]),
-            entries => entries.map_err(refused)?,
-        };
-        let mut all = vec![];
-        for entry in entries {
-            all.extend(Numbered::of(entry.map_err(refused)?.path()));
-        }
+        })?;
+        let files = entries.into_iter().filter(|(_, kind)| *kind == Kind::File);
+        let mut all: Vec<Numbered> =
+            files.filter_map(|(name, _)| Numbered::of(self.folder.path().join(name))).collect();
         all.sort_by_key(|numbered| numbered.number);
         Ok(all)
     }
@@ -210,9 +224,38 @@ impl Checkpoints {
     /// Removes all but the last `count`; what cannot be removed takes room, and no more.
     fn keep_last(&self, count: usize) {
         for Numbered { path, .. } in self.numbered().iter().flatten().rev().skip(count) {
-            let _refused = fs::remove_file(path);
+            let _refused = path.file_name().map(|name| self.folder.remove(name));
         }
     }
+
+    /// What cannot be removed takes room, and no more.
+    fn remove_damaged(&self, skipped: &[Skipped]) {
+        for Skipped { path, .. } in skipped.iter().filter(|skipped| skipped.damaged) {
+            let _refused = path.file_name().map(|name| self.folder.remove(name));
+        }
+    }
+}
+
+/// Where they are, in a run folder.
+pub(crate) const FOLDER: &str = "checkpoints";
+
+/// Reads the checkpoint `path`: no memory is taken for one that is too large, or damaged.
+fn read(path: &Path, sha256: &str, wanted: Wanted<'_>) -> Result<Checkpoint, Unread> {
+    let unread = |error: io::Error| Unread::Refused(format!("it cannot be read: {error}").into());
+    let (bytes, most) = (path.symlink_metadata().map_err(unread)?.len(), wanted.most_bytes);
+    if bytes > most {
+        let reason = format!("it has {bytes} bytes; a checkpoint of this run has at most {most}");
+        return Err(Unread::Refused(reason.into()));
+    }
+    if sha256_file(path).map_err(unread)? != sha256 {
+        return Err(Unread::Damaged);
+    }
+    let content = read_whole(path, most).map_err(unread)?;
+    // It may have been written to meanwhile.
+    if rayclip_data::sha256([content.as_slice()]) != sha256 {
+        return Err(Unread::Damaged);
+    }
+    Checkpoint::decode(&content, wanted.config).map_err(Unread::Refused)
 }
 
 /// What the names of checkpoints end with.

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Clips of two layers with biases, in chunks of two, and networks from scratch.
-fn config(more: &[&str]) -> RunConfig {
+pub(super) fn config(more: &[&str]) -> RunConfig {
     let settings = [
         "network.hidden=[5, 4]",
         "network.bias=true",
@@ -30,7 +30,7 @@ fn config(more: &[&str]) -> RunConfig {
     resolve(&Layers { settings, ..Layers::default() }).unwrap()
 }
 
-fn dataset() -> Dataset {
+pub(super) fn dataset() -> Dataset {
     let split = |count: usize| Split {
         images: (0..count * 6).map(|at| (at * 89 % 251) as u8).collect(),
         labels: (0..count).map(|image| (image % 3) as u8).collect(),
@@ -40,11 +40,13 @@ fn dataset() -> Dataset {
 
 /// Ends the run after a number of batches.
 #[derive(Default)]
-struct Ending {
+pub(super) struct Ending {
     after: Option<usize>,
     batches: usize,
-    resumed: Option<usize>,
-    skipped: Vec<String>,
+    pub(super) resumed: Option<usize>,
+    pub(super) skipped: Vec<String>,
+    /// Replicas that go on, whenever one was frozen.
+    pub(super) left: Vec<usize>,
 }
 
 impl Observer for Ending {
@@ -52,6 +54,7 @@ impl Observer for Ending {
         match event {
             Event::Batch { .. } => self.batches += 1,
             Event::Resumed { batches_done, .. } => self.resumed = Some(*batches_done),
+            Event::Diverged { left, .. } => self.left.push(*left),
             Event::CheckpointSkipped { reason, .. } => self.skipped.push((*reason).to_owned()),
             _ => {}
         }
@@ -63,7 +66,7 @@ impl Observer for Ending {
 }
 
 #[expect(deprecated, reason = "Burn 0.23 drops the backend; until then it is one of ours")]
-fn go_on(
+pub(super) fn go_on(
     config: &RunConfig,
     path: &Path,
     after: Option<usize>,
@@ -82,11 +85,20 @@ fn go_on(
 }
 
 /// All files but those that tell of time.
-fn files(run: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(super) fn files(run: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
-    for folder in ["", "kept", "rays", "checkpoints"].map(|name| run.join(name)) {
+    let mut folders = vec!["".into(), "kept".into(), "rays".into(), "checkpoints".into()];
+    let names = ["networks", "predictions"];
+    let within = |name: &&str| {
+        let entries = fs::read_dir(run.join(name)).into_iter().flatten();
+        entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect::<Vec<_>>()
+    };
+    folders.extend(names.map(PathBuf::from));
+    folders.extend(names.iter().flat_map(within));
+    for folder in folders.into_iter().map(|name| run.join(name)) {
         for entry in fs::read_dir(folder).into_iter().flatten().map(Result::unwrap) {
-            let timed = ["timings.csv", "progress.json", "latency.csv"];
+            // The manifest has their SHA-256.
+            let timed = ["timings.csv", "progress.json", "latency.csv", "manifest.json"];
             let name = entry.file_name();
             if entry.path().is_file() && !timed.iter().any(|timed| name == *timed) {
                 files.insert(entry.path(), fs::read(entry.path()).unwrap());
@@ -100,12 +112,23 @@ fn files(run: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 fn a_run_that_was_ended_after_any_batch_ends_as_one_that_was_not() {
     let parent = tempfile::tempdir().unwrap();
     for (device, seed) in [("flex", "seed=0"), ("ndarray", "seed=1")] {
-        let config = config(&[seed]);
-        let whole = parent.path().join(device);
-        let (summary, Ending { batches, .. }) = go_on(&config, &whole, None);
-        assert_eq!(summary.unwrap().outcome, Outcome::Finished);
+        let ended = |until: f64| {
+            let config = config(&[seed, &format!("compression.until_accuracy={until:?}")]);
+            let whole = parent.path().join(format!("{device}-until-{until}"));
+            let (summary, ending) = go_on(&config, &whole, None);
+            (config, whole, summary.unwrap(), ending.batches)
+        };
+        let has_stopped = |summary: &Summary| {
+            summary.replicas.iter().any(|replica| replica.outcome == Outcome::Stopped)
+        };
+        // On the second device, at the first accuracy at which a replica stops on the way.
+        let untils = if device == "flex" { vec![0.0] } else { vec![0.4, 0.6, 0.8, 1.0] };
+        let mut runs = untils.into_iter().map(ended);
+        let (config, whole, summary, batches) =
+            runs.find(|(.., summary, _)| device == "flex" || has_stopped(summary)).unwrap();
+        assert_eq!(summary.outcome, Outcome::Finished);
         let expected = files(&whole);
-        assert!(expected.len() >= 10 && batches > 30, "{} files, {batches}", expected.len());
+        assert!(expected.len() >= 25 && batches > 30, "{} files, {batches}", expected.len());
         for after in 1..batches {
             let path = parent.path().join(format!("{device}-{after}"));
             let (summary, _) = go_on(&config, &path, Some(after));
@@ -128,7 +151,11 @@ fn a_replica_that_diverges_does_so_again() {
     // Every replica diverges, at the end of its first cycle.
     let config = config(&["training.learning_rate=1e30"]);
     let path = parent.path().join("run");
-    let first = go_on(&config, &path, None).0.unwrap_err().to_string();
+    let (first, ending) = go_on(&config, &path, None);
+    let first = first.unwrap_err().to_string();
+    // The last to be frozen are told that nobody is left.
+    assert_eq!(ending.left.last(), Some(&0), "{:?}", ending.left);
+    assert!(ending.left.is_sorted_by(|a, b| a >= b), "{:?}", ending.left);
     assert!(matches!(RunDir::find(&path, &config), Ok(Found::Unfinished)));
     let (again, ending) = go_on(&config, &path, None);
     assert!(ending.resumed.is_some());
@@ -136,7 +163,7 @@ fn a_replica_that_diverges_does_so_again() {
 }
 
 /// A run with two checkpoints, the second after batch 4.
-fn interrupted(parent: &Path) -> (RunConfig, PathBuf, Vec<PathBuf>) {
+pub(super) fn interrupted(parent: &Path) -> (RunConfig, PathBuf, Vec<PathBuf>) {
     let config = config(&[]);
     let path = parent.join("run");
     go_on(&config, &path, Some(4)).0.unwrap();
@@ -147,10 +174,11 @@ fn interrupted(parent: &Path) -> (RunConfig, PathBuf, Vec<PathBuf>) {
 }
 
 /// Batches that are done in the checkpoint that is used, and why others are not.
-fn latest(config: &RunConfig, path: &Path) -> (Option<usize>, Vec<String>) {
+pub(super) fn latest(config: &RunConfig, path: &Path) -> (Option<usize>, Vec<String>) {
     let checkpoints = Checkpoints::of(path, Schedule::default());
     let data = dataset().digest();
-    let (found, skipped) = checkpoints.latest((config, &data), |_| Ok(())).unwrap();
+    let wanted = Wanted { config, data: &data, most_bytes: 1 << 20 };
+    let (found, skipped) = checkpoints.latest(wanted, |_| Ok(())).unwrap();
     let skipped = skipped.into_iter().map(|skipped| skipped.reason).collect();
     (found.map(|(checkpoint, ())| checkpoint.state.batches_done), skipped)
 }
@@ -223,8 +251,7 @@ fn what_is_fuzzed_is_a_checkpoint_and_what_was_found_is_answered() {
         let entries = fs::read_dir(fuzz.join(kind).join("checkpoint")).into_iter().flatten();
         entries.map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect::<Vec<_>>()
     };
-    // Those of the target, as far as a checkpoint is looked at.
-    let config = config(&["data.validation=0.0"]);
+    let config = config_of_target();
     let seeds = of("seeds");
     assert!(seeds.len() >= 3 && seeds.iter().all(|seed| check_checkpoint(seed, &config).is_ok()));
     for found in of("found") {
@@ -232,11 +259,19 @@ fn what_is_fuzzed_is_a_checkpoint_and_what_was_found_is_answered() {
     }
 }
 
+/// The configuration of `fuzz/targets/checkpoint.rs`.
+fn config_of_target() -> RunConfig {
+    let target = include_str!("../../../../fuzz/targets/checkpoint.rs");
+    let settings = target.lines().map(str::trim).filter(|line| line.starts_with('"'));
+    let settings = settings.map(|line| Setting::parse(line.trim_matches(['"', ','])).unwrap());
+    resolve(&Layers { settings: settings.collect(), ..Layers::default() }).unwrap()
+}
+
 /// What is done to a checkpoint.
 type Spoil = fn(&mut Checkpoint);
 
 /// Writes a checkpoint that vouches for itself.
-fn forge(path: &Path, checkpoint: &Checkpoint) {
+pub(super) fn forge(path: &Path, checkpoint: &Checkpoint) {
     Checkpoints::of(path, Schedule { keep: 100, ..Schedule::default() }).save(checkpoint).unwrap();
 }
 
@@ -245,7 +280,7 @@ fn a_state_that_no_run_is_in_is_refused_though_its_sum_is_right() {
     let parent = tempfile::tempdir().unwrap();
     let (config, path, names) = interrupted(parent.path());
     let sound = Checkpoint::decode(&fs::read(&names[1]).unwrap(), &config).unwrap();
-    let spoils: [(&str, Spoil); 20] = [
+    let spoils: [(&str, Spoil); 21] = [
         ("beyond the last cycle", |c| c.state.place.cycle = usize::MAX),
         ("beyond the last batch", |c| c.state.place.done = 4),
         ("a chunk that there is not", |c| c.state.place.chunk = 9),
@@ -265,6 +300,10 @@ fn a_state_that_no_run_is_in_is_refused_though_its_sum_is_right() {
         ("rays of no clip", |c| c.state.rays = vec![(usize::MAX, 0, 0, [1, 1])]),
         ("a row of no clip", |c| {
             c.rows = vec![crate::CycleRow { cycle: usize::MAX, ..crate::CycleRow::default() }];
+        }),
+        ("a solver of two lines", |c| {
+            let solver = "auto\nerror: forged".into();
+            c.rows = vec![crate::CycleRow { solver, ..crate::CycleRow::default() }];
         }),
         ("more steps than batches", |c| c.state.chunk.steps = Some(usize::MAX)),
         ("more batches than any run's", |c| c.state.batches_done = usize::MAX),
@@ -301,11 +340,14 @@ fn another_format_or_other_data_is_named() {
     let parent = tempfile::tempdir().unwrap();
     let (config, path, names) = interrupted(parent.path());
     let bytes = fs::read(&names[1]).unwrap();
-    let at = bytes.windows(12).position(|window| window == b"\"format\":\"1\"").unwrap();
+    let at = bytes.windows(12).position(|window| window == b"\"format\":\"2\"").unwrap();
     let mut newer = bytes;
-    newer[at + 10] = b'2';
-    let reason = Checkpoint::decode(&newer, &config).unwrap_err();
-    assert!(reason.contains("format 2") && reason.contains("format 1"), "{reason}");
+    newer[at + 10] = b'1';
+    let reason = check_checkpoint(&newer, &config).unwrap_err();
+    assert!(reason.contains("format 1, which does not say what configuration"), "{reason}");
+    newer[at + 10] = b'3';
+    let reason = check_checkpoint(&newer, &config).unwrap_err();
+    assert!(reason.contains("format 3") && reason.contains("format 2"), "{reason}");
     let folder = RunDir::open(&path, &config).unwrap();
     drop(folder);
     let folder = RunDir::open(&path, &config).unwrap();
@@ -330,7 +372,7 @@ fn another_format_or_other_data_is_named() {
     fs::write(&theirs, &newer).unwrap();
     let mut ending = Ending::default();
     let refused = crate::run(&config, dataset(), backend, conduct, &folder, &mut ending);
-    assert!(refused.unwrap_err().to_string().contains("format 2"));
+    assert!(refused.unwrap_err().to_string().contains("format 3"));
     assert!(theirs.exists());
 }
 
@@ -361,4 +403,22 @@ fn a_schedule_is_in_batches_or_minutes() {
     }
     let huge = "99999999999999999999m".parse::<Every>().unwrap_err();
     assert!(huge.contains("batches or minutes"), "{huge}");
+}
+
+#[test]
+fn on_a_disk_that_is_full_all_but_the_last_give_way_once() {
+    let parent = tempfile::tempdir().unwrap();
+    let (_, path, names) = interrupted(parent.path());
+    let checkpoints = Checkpoints::of(&path, Schedule { keep: 3, ..Schedule::default() });
+    let there = || names.iter().filter(|name| name.exists()).count();
+    let other = || Err::<(), _>(std::io::Error::from(std::io::ErrorKind::PermissionDenied));
+    assert!(checkpoints.make_room(other).is_err() && there() == 2);
+    let full = || match there() {
+        1 => Ok("written"),
+        _ => Err(std::io::Error::from(std::io::ErrorKind::StorageFull)),
+    };
+    assert_eq!(checkpoints.make_room(full).unwrap(), "written");
+    assert!(!names[0].exists() && names[1].exists());
+    let never = || Err::<(), _>(std::io::Error::from(std::io::ErrorKind::QuotaExceeded));
+    assert!(checkpoints.make_room(never).is_err() && there() == 1);
 }

@@ -15,6 +15,7 @@
 //! He, Zhang, Sun, *Channel pruning for accelerating very deep neural networks* (ICCV 2017), equation 2.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use burn::tensor::Tensor;
 use cs_solver::{Lambda, Matrix, Operator, Problem, Solutions, SolverError};
@@ -52,7 +53,9 @@ impl Criterion for DataLasso {
         let operators = operators.collect::<Result<_, TrainerError>>()?;
         let problem = Problem::grouped(operators, &y, Lambda::Ratio(STEP))?.on(&device);
         let count = kept_count(m, context.config.compression.keep);
+        let began = Instant::now();
         let (weights, solves) = select(&problem, count, &context.config.solver)?;
+        let solve_seconds = Some(began.elapsed().as_secs_f64());
         let scores: Vec<Vec<f64>> = weights
             .iter()
             .zip(&roots)
@@ -62,6 +65,7 @@ impl Criterion for DataLasso {
         Ok(Scores {
             layers: scores.chunks(a_layer).map(<[_]>::to_vec).collect(),
             solves: solves.chunks(a_layer).map(<[_]>::to_vec).collect(),
+            solve_seconds,
         })
     }
 }
@@ -145,11 +149,7 @@ fn select(
             if chosen[place].is_some() {
                 continue;
             }
-            let solve = SolveInfo::of(
-                solutions.algorithm(),
-                std::slice::from_ref(column),
-                [column.x().len(); 2],
-            );
+            let solve = SolveInfo::of(solutions.algorithm(), std::slice::from_ref(column));
             solves[place] = Some(solve.worse_of(solves[place].take()));
             if column.support_size() >= count || step == STEPS {
                 chosen[place] = Some(column.x().to_vec());

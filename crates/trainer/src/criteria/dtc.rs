@@ -41,6 +41,7 @@ impl Criterion for Dtc {
         Ok(Scores {
             layers: scores.chunks(a_layer).map(<[_]>::to_vec).collect(),
             solves: rays.solves.chunks(a_layer).map(<[_]>::to_vec).collect(),
+            solve_seconds: Some(rays.solve_seconds),
         })
     }
 }

@@ -47,22 +47,21 @@ pub(crate) struct SolveInfo {
     pub(crate) iterations: usize,
     /// Of the one that is worst off.
     pub(crate) status: Status,
-    /// Floating-point operations of all columns: two products with the matrix an iteration, and two for
-    /// the certificate. Factorisations are left out.
+    /// Floating-point operations of all columns, as the algorithm counts its own: products,
+    /// factorisations, the polish and the certificates.
     pub(crate) flops: f64,
     /// What was measured and reconstructed, where that is a layer's weight sums.
     pub(crate) rays: Option<Rays>,
 }
 
 impl SolveInfo {
-    /// How some columns of a batch went; the matrix has the extents `[n, m]`.
-    pub(crate) fn of(algorithm: Algorithm, columns: &[Solution], [n, m]: [usize; 2]) -> Self {
-        let products: usize = columns.iter().map(|column| 2 * (column.iterations() + 1)).sum();
+    /// How some columns of a batch went.
+    pub(crate) fn of(algorithm: Algorithm, columns: &[Solution]) -> Self {
         Self {
             algorithm: algorithm.name(),
             iterations: columns.iter().map(Solution::iterations).max().unwrap_or(0),
             status: columns.iter().map(Solution::status).max().unwrap_or(Status::Converged),
-            flops: products as f64 * 2.0 * (n * m) as f64,
+            flops: columns.iter().map(Solution::flops).sum(),
             rays: None,
         }
     }
@@ -82,6 +81,8 @@ pub(crate) struct Scores {
     pub(crate) layers: Vec<Vec<Vec<f64>>>,
     /// `[layer][replica]`, where a solver was used; else empty.
     pub(crate) solves: Vec<Vec<SolveInfo>>,
+    /// Seconds of the solver, where one was used.
+    pub(crate) solve_seconds: Option<f64>,
 }
 
 /// Ranks the neurons of hidden layers.
@@ -138,7 +139,7 @@ fn try_scores_of(
             Ok(scores.chunks(m).map(<[f64]>::to_vec).collect())
         })
         .collect::<Result<_, TrainerError>>()?;
-    Ok(Scores { layers, solves: vec![] })
+    Ok(Scores { layers, solves: vec![], solve_seconds: None })
 }
 
 #[cfg(test)]

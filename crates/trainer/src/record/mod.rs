@@ -9,12 +9,14 @@ use crate::checkpoint::{Checkpoints, Place};
 use crate::energy::EnergyMeter;
 use crate::evaluate::Accuracy;
 use crate::events::{DataSummary, Event, Observer, Progress, ReplicaSummary, TimingRow};
+use crate::networks::Keeping;
 use crate::replica::Replica;
 use crate::run::{Conduct, OnDivergence};
 use crate::run_dir::{Kept, LayerRays};
 use crate::{Backend, CycleRow, Divergence, Outcome, RunConfig, RunDir, TrainerError};
 
 mod progress;
+mod rungs;
 mod saved;
 
 /// Rows, kept neurons, networks and ends of all replicas, whatever chunk they trained in.
@@ -53,6 +55,8 @@ pub(crate) struct Record<'a> {
     /// Replica numbers of all chunks, those that are clipped and those that train from scratch.
     chunks: [Vec<Vec<usize>>; 2],
     on_divergence: OnDivergence,
+    /// Which networks of the rungs belong into the folder.
+    keeping: Keeping,
 }
 
 impl<'a> Record<'a> {
@@ -71,9 +75,11 @@ impl<'a> Record<'a> {
             outcome: Outcome::Running,
             divergence: None,
             accuracy_before: None,
+            validation_before: None,
             accuracy_after: None,
             network: None,
         };
+        let (keeping, _) = Keeping::resolve(conduct.keep_networks, config, &description.shape);
         Self {
             config,
             folder,
@@ -86,8 +92,12 @@ impl<'a> Record<'a> {
             finished: vec![],
             unfinished: None,
             device: backend.name.to_owned(),
+            progress: Progress {
+                widths: config.network.hidden.clone(),
+                data_folder: data.folder.clone(),
+                ..Progress::default()
+            },
             data,
-            progress: Progress { widths: config.network.hidden.clone(), ..Progress::default() },
             began: Instant::now(),
             heard: Instant::now(),
             energy: EnergyMeter::start(backend.device),
@@ -96,6 +106,7 @@ impl<'a> Record<'a> {
             place: Place::default(),
             chunks: Default::default(),
             on_divergence: conduct.on_divergence,
+            keeping,
         }
     }
 
@@ -119,6 +130,7 @@ impl<'a> Record<'a> {
     /// Makes the folder hold what is recorded, and no clip beyond.
     fn write_all(&self) -> Result<(), TrainerError> {
         self.folder.clear_clips()?;
+        self.clear_rungs()?;
         let cycles: BTreeSet<usize> = self.kept.keys().map(|(cycle, _)| *cycle).collect();
         for cycle in cycles {
             self.write_kept(cycle)?;
@@ -159,12 +171,9 @@ impl<'a> Record<'a> {
     pub(crate) fn clip(
         &mut self,
         rows: Vec<CycleRow>,
-        timing: &TimingRow,
+        timings: Vec<TimingRow>,
     ) -> Result<(), TrainerError> {
-        for CycleRow { cycle, replica, .. } in &rows {
-            let timing = TimingRow { replica: *replica, ..timing.clone() };
-            self.timings.insert((*cycle, *replica), timing);
-        }
+        self.timings.extend(timings.into_iter().map(|row| ((row.cycle, row.replica), row)));
         self.rows.extend(rows.into_iter().map(|row| ((row.cycle, row.replica, row.layer), row)));
         self.write_timings()?;
         self.write_rows()
@@ -237,38 +246,40 @@ impl<'a> Record<'a> {
     /// The accuracies before the first clip.
     pub(crate) fn before(&mut self, replicas: &[Replica], accuracies: &[Accuracy]) {
         for (replica, accuracy) in replicas.iter().zip(accuracies) {
-            self.replicas[replica.number].accuracy_before = Some(accuracy.test);
+            let summary = &mut self.replicas[replica.number];
+            summary.accuracy_before = Some(accuracy.test);
+            summary.validation_before = accuracy.validation;
         }
     }
 
-    /// Freezes a replica.
+    /// Freezes replicas, each for its reason.
     ///
     /// # Errors
     /// That was to end the run.
     pub(crate) fn diverged(
         &mut self,
-        replica: Replica,
         cycle: usize,
-        reason: String,
+        replicas: Vec<(Replica, String)>,
         observer: &mut dyn Observer,
     ) -> Result<(), TrainerError> {
-        let divergence = Divergence {
-            replica: replica.number,
-            method: replica.method.to_string(),
-            seed: replica.seed,
-            cycle,
-            reason,
-        };
-        let summary = &mut self.replicas[replica.number];
-        summary.outcome = Outcome::Diverged;
-        summary.divergence = Some(divergence.clone());
-        match self.on_divergence {
-            OnDivergence::Stop => Err(TrainerError::Diverged(divergence)),
-            OnDivergence::Freeze => {
-                observer.notify(&Event::Diverged(&divergence));
-                Ok(())
+        let mut divergences = vec![];
+        for (Replica { number, method, seed, .. }, reason) in replicas {
+            let divergence =
+                Divergence { replica: number, method: method.to_string(), seed, cycle, reason };
+            let summary = &mut self.replicas[number];
+            summary.outcome = Outcome::Diverged;
+            summary.divergence = Some(divergence.clone());
+            if self.on_divergence == OnDivergence::Stop {
+                return Err(TrainerError::Diverged(divergence));
             }
+            divergences.push(divergence);
         }
+        let left = self.replicas.iter().filter(|summary| summary.outcome != Outcome::Diverged);
+        let (left, replicas) = (left.count(), self.replicas.len());
+        for divergence in &divergences {
+            observer.notify(&Event::Diverged { divergence, left, replicas });
+        }
+        Ok(())
     }
 
     /// Takes the network of replicas at the end of their ladder.
@@ -290,17 +301,16 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Whether a replica has diverged.
+    /// Whether a replica has diverged, or has stopped.
     pub(crate) fn is_frozen(&self, replica: Replica) -> bool {
-        self.replicas[replica.number].outcome == Outcome::Diverged
+        matches!(self.replicas[replica.number].outcome, Outcome::Diverged | Outcome::Stopped)
     }
 
     /// Marks replicas that have done all that was asked of them.
     pub(crate) fn done(&mut self, replicas: &[Replica]) {
         for replica in replicas {
-            let outcome = &mut self.replicas[replica.number].outcome;
-            if *outcome != Outcome::Diverged {
-                *outcome = Outcome::Finished;
+            if !self.is_frozen(*replica) {
+                self.replicas[replica.number].outcome = Outcome::Finished;
             }
         }
     }

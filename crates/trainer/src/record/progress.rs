@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use rayclip_model::Mlp;
+use rayclip_model::{Mlp, MlpShape};
 
 use super::Record;
 use crate::energy::Energy;
 use crate::events::{Event, Observer, Progress};
-use crate::{Outcome, Summary};
+use crate::{Outcome, Summary, ladder};
 
 /// While batches are trained on, the progress is written this often.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -37,20 +37,35 @@ impl<'a> Record<'a> {
         let before = self.description.shape.clone();
         let network =
             self.finished.first().map(|(_, network)| network).or(self.unfinished.as_ref());
-        let after = network.map_or(before.clone(), Mlp::shape);
+        let clips = self.rows.keys().map(|(cycle, ..)| cycle + 1).max().unwrap_or(0);
+        let after = network.map_or_else(|| self.stopped_at(clips), Mlp::shape);
         Summary {
             version: env!("CARGO_PKG_VERSION"),
             outcome: Outcome::Running,
             error: None,
+            without: vec![],
             progress: self.progress(),
             device: self.device.clone(),
-            clips: self.rows.keys().map(|(cycle, ..)| cycle + 1).max().unwrap_or(0),
+            clips,
             data: self.data.clone(),
             widths_before: self.config.network.hidden.clone(),
             parameters_before: before.parameters(),
             parameters_after: after.parameters(),
             widths: after.hidden,
             replicas: self.replicas.clone(),
+        }
+    }
+}
+
+impl Record<'_> {
+    /// The smallest networks of a run whose replicas have stopped, or else those of its beginning.
+    fn stopped_at(&self, clips: usize) -> MlpShape {
+        let first = self.description.shape.clone();
+        let stopped = self.replicas.iter().any(|replica| replica.outcome == Outcome::Stopped);
+        let last = clips.checked_sub(1).filter(|_| stopped);
+        match last.and_then(|clip| ladder(self.config).get(clip).cloned()) {
+            Some(hidden) => MlpShape { hidden, ..first },
+            None => first,
         }
     }
 }

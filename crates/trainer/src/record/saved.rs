@@ -8,14 +8,19 @@ use crate::TrainerError;
 use crate::checkpoint::{Checkpoint, ChunkState, HostTensors, Place, ReplicaState, State};
 use crate::energy::Energy;
 use crate::events::{Progress, ReplicaSummary};
+use crate::networks::Keeping;
 use crate::rays::Rays;
 use crate::run_dir::LayerRays;
+use crate::settings::settings;
 
 /// Measurements and rays of all layers, one after the other, in a checkpoint.
 const RAYS: &str = "rays";
 
 /// Accuracies before and after, `[replica]`; NaN for none.
 const ACCURACIES: [&str; 2] = ["accuracy_before", "accuracy_after"];
+
+/// Likewise; checkpoints of before `compression.until_accuracy` have none.
+const VALIDATION: &str = "validation_before";
 
 impl Record<'_> {
     /// Takes a checkpoint of a chunk after batch `done` of a cycle, and of all that was shown so far.
@@ -34,6 +39,8 @@ impl Record<'_> {
         let [before, after] = ACCURACIES.map(str::to_owned);
         tensors.insert_vector(before, accuracies(|replica| replica.accuracy_before));
         tensors.insert_vector(after, accuracies(|replica| replica.accuracy_after));
+        let validation = accuracies(|replica| replica.validation_before);
+        tensors.insert_vector(VALIDATION.to_owned(), validation);
         let of_layer =
             |rays: &LayerRays| rays.rays.y.iter().chain(&rays.rays.x).flatten().copied().collect();
         let rays: Vec<Vec<f64>> = self.rays.values().map(of_layer).collect();
@@ -60,6 +67,7 @@ impl Record<'_> {
             engine: env!("CARGO_PKG_VERSION").to_owned(),
             device: self.device.clone(),
             data: self.data.digest.clone(),
+            settings: settings(self.config)?,
             clipped,
             scratch,
             place: Place { cycle, done, ..self.place },
@@ -70,6 +78,7 @@ impl Record<'_> {
             finished: self.finished.iter().map(|(numbers, _)| numbers.clone()).collect(),
             batches_done: progress.batches_done,
             resumed: progress.resumed,
+            keep_networks: Some(self.keeping.policy),
             train_seconds: progress.train_seconds,
             compress_seconds: progress.compress_seconds,
             seconds: progress.seconds,
@@ -94,12 +103,17 @@ impl Record<'_> {
         if [before.len(), after.len()] != [self.replicas.len(); 2] {
             return Err("there is not one accuracy a replica".into());
         }
+        let validation = tensors.vector(VALIDATION).unwrap_or_default();
         for (place, (summary, replica)) in self.replicas.iter_mut().zip(&state.replicas).enumerate()
         {
             let accuracy = |value: f64| (!value.is_nan()).then_some(value);
             (summary.outcome, summary.divergence) = (replica.outcome, replica.divergence.clone());
             summary.accuracy_before = accuracy(before[place]);
             summary.accuracy_after = accuracy(after[place]);
+            summary.validation_before = validation.get(place).copied().and_then(accuracy);
+        }
+        if let Some(policy) = state.keep_networks {
+            self.keeping = Keeping::new(policy, self.config);
         }
         for (group, numbers) in state.finished.iter().enumerate() {
             let shape = MlpShape { replicas: numbers.len(), ..last.clone() };

@@ -5,6 +5,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::{RunDir, io, not_encoded};
+use crate::checkpoint::Schedule;
 use crate::method::Method;
 use crate::rays::Rays;
 use crate::tables::{header, to_csv};
@@ -109,14 +110,18 @@ impl RunDir {
 
     /// Writes what a checkpoint has too: after a loss of power the run that goes on writes it again.
     fn write_again(&self, name: &str, bytes: &[u8]) -> Result<(), TrainerError> {
-        let path = self.path.join(name);
-        let written = rayclip_data::write_whole_unsynced(&path, bytes);
-        written.map_err(|source| io("write", &path, source))
+        self.write_file(name, bytes, false)
     }
 
-    pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), TrainerError> {
-        let path = self.path.join(name);
-        rayclip_data::write_whole(&path, bytes).map_err(|source| io("write", &path, source))
+    /// Writes a file that no checkpoint has.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), TrainerError> {
+        self.write_file(name, bytes, true)
+    }
+
+    fn write_file(&self, name: &str, bytes: &[u8], sync: bool) -> Result<(), TrainerError> {
+        let checkpoints = self.checkpoints(Schedule::default());
+        let written = checkpoints.make_room(|| self.dir.write(name, bytes, sync));
+        written.map_err(|source| io("write", &self.path().join(name), source))
     }
 }
 

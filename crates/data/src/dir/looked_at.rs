@@ -1,0 +1,86 @@
+//! Systems without `openat`: every name is looked at before it is used. Links that are there are found; one that
+//! somebody puts in the way in between is not.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use super::Kind;
+
+/// A folder that was there, and no link.
+#[derive(Debug)]
+pub(super) struct Handle(PathBuf);
+
+impl Handle {
+    /// The folder that somebody named.
+    pub(super) fn root(path: &Path) -> io::Result<Self> {
+        if fs::metadata(path)?.is_dir() {
+            return Ok(Self(path.to_path_buf()));
+        }
+        Err(ErrorKind::NotADirectory.into())
+    }
+
+    pub(super) fn enter(&self, name: &OsStr) -> io::Result<Self> {
+        match self.kind(name)? {
+            Kind::Folder => Ok(Self(self.0.join(name))),
+            _ => Err(ErrorKind::NotADirectory.into()),
+        }
+    }
+
+    pub(super) fn make_folder(&self, name: &OsStr) -> io::Result<()> {
+        fs::create_dir(self.0.join(name))
+    }
+
+    pub(super) fn create_new(&self, name: &OsStr) -> io::Result<File> {
+        File::options().read(true).write(true).create_new(true).open(self.0.join(name))
+    }
+
+    pub(super) fn open_file(&self, name: &OsStr, to_write: bool) -> io::Result<File> {
+        match self.kind(name) {
+            Ok(Kind::File) => {}
+            Ok(_) => {
+                return Err(io::Error::new(ErrorKind::InvalidInput, "it is no file: remove it"));
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound && to_write => {
+                return self.create_new(name);
+            }
+            Err(error) => return Err(error),
+        }
+        // Windows syncs what can be written to.
+        File::options().read(true).write(to_write || cfg!(windows)).open(self.0.join(name))
+    }
+
+    /// Not known here without unsafe code; the lock looks at what is in the file too.
+    #[expect(clippy::unnecessary_wraps, reason = "it is asked of the system where it can be")]
+    pub(super) fn has_other_names(_file: &File) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    pub(super) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        fs::rename(self.0.join(from), self.0.join(to))
+    }
+
+    pub(super) fn remove_file(&self, name: &OsStr) -> io::Result<()> {
+        fs::remove_file(self.0.join(name))
+    }
+
+    pub(super) fn remove_folder(&self, name: &OsStr) -> io::Result<()> {
+        fs::remove_dir(self.0.join(name))
+    }
+
+    pub(super) fn kind(&self, name: &OsStr) -> io::Result<Kind> {
+        let kind = fs::symlink_metadata(self.0.join(name))?.file_type();
+        // Junctions of Windows are links too.
+        Ok(match kind {
+            kind if kind.is_symlink() => Kind::Link,
+            kind if kind.is_dir() => Kind::Folder,
+            kind if kind.is_file() => Kind::File,
+            _ => Kind::Other,
+        })
+    }
+
+    pub(super) fn names(&self) -> io::Result<Vec<OsString>> {
+        fs::read_dir(&self.0)?.map(|entry| Ok(entry?.file_name())).collect()
+    }
+}

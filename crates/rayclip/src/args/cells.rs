@@ -1,0 +1,62 @@
+//! The arguments of commands that run many cells: `sweep` and `reproduce`.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::Args;
+use rayclip_trainer::config::DeviceChoice;
+
+use super::{
+    ConductArgs, ConfigArgs, METHODS, MarginArgs, Seeds, ShowArgs, at_least_one, device_choice,
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct SweepArgs {
+    /// A configuration file with a section [grid] that gives keys lists of values
+    #[arg(value_name = "GRID")]
+    pub(crate) grid: PathBuf,
+    /// Choose among networks of at most so many hidden neurons [default: the last of each cell]
+    #[arg(long, value_name = "NEURONS", value_parser = at_least_one)]
+    pub(crate) at: Option<usize>,
+    /// What neurons are ranked by, in every cell
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', overrides_with = "methods", value_parser = METHODS, hide_possible_values = true)]
+    pub(crate) methods: Vec<String>,
+    /// Seeds of every cell, for example 0..3
+    #[arg(long, value_name = "RANGE", value_parser = Seeds::from_str, allow_negative_numbers = true)]
+    pub(crate) seeds: Option<Seeds>,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    #[command(flatten)]
+    pub(crate) conduct: ConductArgs,
+    /// Sweep folder, to make or to go on with [default: runs/ and the name of GRID]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReproduceArgs {
+    /// mnist (downloaded once), or a folder with four IDX files
+    #[arg(long, value_name = "NAME|DIR", default_value = "mnist")]
+    pub(crate) data: String,
+    /// Seeds of every method and preset
+    #[arg(long, value_name = "RANGE", value_parser = Seeds::from_str, allow_negative_numbers = true, default_value = "0..5")]
+    pub(crate) seeds: Seeds,
+    /// The author's recorded run: a folder with accuracy.csv and measurements.safetensors
+    #[arg(long, value_name = "DIR")]
+    pub(crate) recorded: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) margin: MarginArgs,
+    /// auto, wgpu, ndarray, flex or cuda
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = device_choice(), hide_possible_values = true)]
+    pub(crate) device: DeviceChoice,
+    /// Set any key of the configuration (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) settings: Vec<String>,
+    #[command(flatten)]
+    pub(crate) conduct: ConductArgs,
+    /// Folder, to make or to go on with
+    #[arg(long, value_name = "DIR", default_value = "runs/reproduce", help_heading = "Output")]
+    pub(crate) out: PathBuf,
+}

@@ -1,0 +1,85 @@
+//! Examples under the help of every command; a test parses each.
+
+pub(crate) const RAYCLIP: &str = "\
+Examples:
+  rayclip
+  rayclip compare --methods dtc,magnitude --seeds 0..3
+  rayclip report runs/digits-compare-corrected";
+
+pub(crate) const RUN: &str = "\
+Examples:
+  rayclip run --method dtc --seed 3
+  rayclip run --data mnist --hidden 512,256 --validation 0.1
+  rayclip run --set training.learning_rate=0.002 --out runs/faster
+  rayclip run --config runs/faster/config.toml --seed 4 --quiet";
+
+pub(crate) const COMPARE: &str = "\
+Examples:
+  rayclip compare --methods dtc,scratch --seeds 0..10 --baseline scratch
+  rayclip compare runs/a runs/b --baseline dtc
+  rayclip compare --methods dtc,dtc-coefficient --seeds 0..5 --json";
+
+pub(crate) const SWEEP: &str = "\
+Examples:
+  rayclip sweep assets/sweeps/questions.toml --methods dtc --seeds 0..3
+  rayclip sweep grid.toml --at 60 --out runs/sweep";
+
+pub(crate) const REPRODUCE: &str = "\
+Examples:
+  rayclip reproduce --seeds 0..5
+  rayclip reproduce --data folder-of-idx-files --recorded folder-of-the-author";
+
+pub(crate) const REPORT: &str = "\
+Examples:
+  rayclip report runs/a
+  rayclip report runs/a runs/b --baseline dtc --out page";
+
+pub(crate) const PICK: &str = "\
+Examples:
+  rayclip pick runs/a --accuracy 0.98
+  rayclip pick runs/a --max-drop 0.01 --method dtc --out small.safetensors
+  rayclip pick runs/a --neurons 57 --seed 0 --json";
+
+pub(crate) const WATCH: &str = "\
+Examples:
+  rayclip watch runs/a
+  rayclip watch runs/a --once";
+
+pub(crate) const RESUME: &str = "\
+Examples:
+  rayclip resume runs/a
+  rayclip resume runs/a --on-divergence freeze";
+
+pub(crate) const VERIFY_RESUME: &str = "\
+Examples:
+  rayclip verify-resume
+  rayclip verify-resume --kills 5 --methods dtc,scratch --device flex";
+
+pub(crate) const SOLVE: &str = "\
+Examples:
+  rayclip solve problem.safetensors --lambda 0.3
+  rayclip solve A.npy y.npy --lambda-ratio 0.1 --out x.safetensors
+  rayclip solve problem.safetensors --lambda 0.3 --check x.safetensors";
+
+pub(crate) const BENCH_SOLVER: &str = "\
+Examples:
+  rayclip bench solver --sizes 512x51x64
+  rayclip bench solver --sizes 512x51x2,4096x409x8 --compare";
+
+pub(crate) const DEVICES: &str = "\
+Examples:
+  rayclip devices
+  rayclip run --device wgpu";
+
+pub(crate) const COMPLETIONS: &str = "\
+Examples (where a shell looks for completions differs from system to system):
+  rayclip completions bash > ~/.local/share/bash-completion/completions/rayclip
+  rayclip completions zsh > ~/.zfunc/_rayclip
+  rayclip completions fish > ~/.config/fish/completions/rayclip.fish
+  rayclip completions powershell >> $PROFILE";
+
+pub(crate) const MAN: &str = "\
+Examples:
+  rayclip man > rayclip.1
+  rayclip man run > rayclip-run.1
+  rayclip man bench solver > rayclip-bench-solver.1";

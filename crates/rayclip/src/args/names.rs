@@ -1,0 +1,87 @@
+//! Values that are names: which there are, and which was meant.
+
+use std::ffi::OsStr;
+use std::sync::LazyLock;
+
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command, Error};
+use rayclip_trainer::{Method, nearest, presets};
+
+/// A value that must be one of some names. Shells complete them; a wrong one is refused with all of them and
+/// the one that is most alike.
+#[derive(Clone, Copy)]
+pub(crate) struct OneOf(fn() -> Vec<&'static str>);
+
+/// What neurons are ranked by.
+pub(crate) const METHODS: OneOf = OneOf(|| {
+    static NAMES: LazyLock<Vec<String>> =
+        LazyLock::new(|| Method::all().map(|method| method.to_string()).collect());
+    NAMES.iter().map(String::as_str).collect()
+});
+
+/// Defaults to start from.
+pub(crate) const PRESETS: OneOf = OneOf(|| presets::names().collect());
+
+/// Backends.
+pub(crate) const DEVICES: OneOf = OneOf(|| vec!["auto", "wgpu", "ndarray", "flex", "cuda"]);
+
+/// Adam's moments across a clip.
+pub(crate) const MOMENTS: OneOf = OneOf(|| vec!["carry", "reset"]);
+
+/// What a replica does that diverges.
+pub(crate) const ON_DIVERGENCE: OneOf = OneOf(|| vec!["freeze", "stop"]);
+
+/// Algorithms of the solver.
+pub(crate) const ALGORITHMS: OneOf =
+    OneOf(|| vec!["auto", "homotopy", "descent", "ssnal", "halpern", "fista"]);
+
+impl TypedValueParser for OneOf {
+    type Value = String;
+
+    fn parse_ref(&self, cmd: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<String, Error> {
+        let text = value.to_string_lossy();
+        let names = (self.0)();
+        if names.contains(&text.trim()) {
+            return Ok(text.trim().to_owned());
+        }
+        let mut error = Error::new(ErrorKind::InvalidValue).with_cmd(cmd);
+        let flag = arg.map_or("...".to_owned(), ToString::to_string);
+        error.insert(ContextKind::InvalidArg, ContextValue::String(flag));
+        error.insert(ContextKind::InvalidValue, ContextValue::String(text.to_string()));
+        if let Some(meant) = nearest(&text, names.iter().copied()) {
+            error.insert(ContextKind::SuggestedValue, ContextValue::String(meant.to_owned()));
+        }
+        error.insert(
+            ContextKind::ValidValue,
+            ContextValue::Strings(names.into_iter().map(str::to_owned).collect()),
+        );
+        Err(error)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new((self.0)().into_iter().map(PossibleValue::new)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::values::device;
+
+    #[test]
+    fn every_name_is_one() {
+        for name in (DEVICES.0)() {
+            assert!(device(name).is_ok(), "{name}");
+        }
+        assert_eq!((ALGORITHMS.0)().len(), cs_solver::Algorithm::ALL.len());
+        for name in (ALGORITHMS.0)() {
+            assert!(name.parse::<cs_solver::Algorithm>().is_ok(), "{name}");
+        }
+        for name in (MOMENTS.0)() {
+            let setting = presets::Setting::parse(&format!("training.moments={name}")).unwrap();
+            let layers = presets::Layers { settings: vec![setting], ..Default::default() };
+            assert!(presets::resolve(&layers).is_ok(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Files and folders that a command was given: what is wrong with them, and which were meant.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use rayclip_trainer::nearest;
+
+/// Run folders that are named where none is like the one that was asked for.
+const NAMED: usize = 3;
+
+/// Refuses a path that is no folder. Whether the folder holds a run, its readers say.
+///
+/// # Errors
+/// It is a file, or not there.
+pub(crate) fn check_run(path: &Path) -> anyhow::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let shown = path.display();
+    if path.exists() {
+        let parent = path.parent().filter(|parent| is_run(parent));
+        let meant = parent.map(|parent| format!("; did you mean {}?", parent.display()));
+        bail!("{shown} is a file, not the folder of a run{}", meant.unwrap_or_default());
+    }
+    let runs = runs_near(path);
+    let names: Vec<String> = runs.iter().map(|run| run.display().to_string()).collect();
+    let name_of = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let own = name_of(path).unwrap_or_default();
+    let last: Vec<String> = runs.iter().filter_map(|run| name_of(run)).collect();
+    let meant = nearest(&own, last.iter().map(String::as_str))
+        .and_then(|meant| last.iter().position(|name| name == meant));
+    let tip = match (meant, names.as_slice()) {
+        (Some(meant), _) => format!("did you mean {}?", names[meant]),
+        (None, []) => "there is no run here or in runs/; `rayclip run` makes one".into(),
+        (None, names) => {
+            let more = if names.len() > NAMED { ", …" } else { "" };
+            format!("there are {}{more}", names[..names.len().min(NAMED)].join(", "))
+        }
+    };
+    bail!("{shown} is not the folder of a run: there is no such folder; {tip}")
+}
+
+fn is_run(folder: &Path) -> bool {
+    folder.join("config.toml").is_file() && folder.join("cycles.csv").is_file()
+}
+
+/// Run folders beside `path`, in the working folder and in `runs/`.
+fn runs_near(path: &Path) -> Vec<PathBuf> {
+    let beside = path.parent().unwrap_or(Path::new(""));
+    let mut runs: Vec<PathBuf> = [beside, Path::new(""), Path::new("runs")]
+        .into_iter()
+        .flat_map(|folder| {
+            let read = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+            let entries = read.read_dir().into_iter().flatten().filter_map(Result::ok);
+            entries.map(|entry| folder.join(entry.file_name())).collect::<Vec<_>>()
+        })
+        .filter(|folder| is_run(folder))
+        .collect();
+    runs.sort();
+    runs.dedup();
+    runs
+}
+
+/// Refuses a run that is named twice.
+///
+/// # Errors
+/// Two of the paths are one folder.
+pub(crate) fn check_distinct(paths: &[PathBuf]) -> anyhow::Result<()> {
+    let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+    for (place, path) in paths.iter().enumerate() {
+        if let Some(same) = paths[..place].iter().find(|other| real(other) == real(path)) {
+            let (same, path) = (same.display(), path.display());
+            bail!("{same} and {path} are one run: name each run once");
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a file where a command wants to make or fill a folder.
+///
+/// # Errors
+/// The path, or what it lies in, is a file.
+pub(crate) fn check_out(path: &Path) -> anyhow::Result<()> {
+    match path.ancestors().find(|ancestor| ancestor.is_file()) {
+        Some(file) => {
+            bail!("--out {}: {} is a file; name a folder", path.display(), file.display())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Refuses a folder as a configuration file.
+///
+/// # Errors
+/// It is a folder.
+pub(crate) fn check_config(path: &Path) -> anyhow::Result<()> {
+    if !path.is_dir() {
+        return Ok(());
+    }
+    let inside = path.join("config.toml");
+    let meant = inside.is_file().then(|| format!("; did you mean {}?", inside.display()));
+    let (shown, meant) = (path.display(), meant.unwrap_or_default());
+    bail!("--config {shown}: it is a folder, and a file is needed{meant}")
+}
+
+/// Refuses a name that is neither a data set nor a folder.
+///
+/// # Errors
+/// It is a file, or there is nothing of that name.
+pub(crate) fn check_data(name: &str) -> anyhow::Result<()> {
+    const KNOWN: [&str; 2] = ["digits", "mnist"];
+    const ALLOWED: &str =
+        "digits (built in), mnist (downloaded once) or a folder with four IDX files";
+    let path = Path::new(name);
+    if KNOWN.contains(&name) || path.is_dir() {
+        return Ok(());
+    }
+    if path.exists() {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = parent.map_or(".".to_owned(), |parent| parent.display().to_string());
+        bail!("--data {name}: it is a file, and --data takes {ALLOWED}; did you mean {parent}?");
+    }
+    let meant = nearest(name, KNOWN).map(|meant| format!("; did you mean {meant}?"));
+    let meant = meant.unwrap_or_default();
+    bail!("--data {name}: there is no such data set or folder; --data takes {ALLOWED}{meant}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(refused: anyhow::Result<()>) -> String {
+        refused.unwrap_err().to_string()
+    }
+
+    fn run(folder: &Path, name: &str) -> PathBuf {
+        let run = folder.join(name);
+        std::fs::create_dir(&run).unwrap();
+        std::fs::write(run.join("config.toml"), "").unwrap();
+        std::fs::write(run.join("cycles.csv"), "").unwrap();
+        run
+    }
+
+    #[test]
+    fn the_run_that_was_meant_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let right = run(folder.path(), "digits-dtc");
+        assert!(check_run(&right).is_ok());
+        let near = message(check_run(&folder.path().join("digits-dct")));
+        assert!(near.contains(&format!("did you mean {}?", right.display())), "{near}");
+        let far = message(check_run(&folder.path().join("nowhere")));
+        assert!(far.contains(&format!("there are {}", right.display())), "{far}");
+        let file = message(check_run(&right.join("cycles.csv")));
+        assert!(file.contains("is a file") && file.contains("did you mean"), "{file}");
+    }
+
+    #[test]
+    fn one_run_by_two_names_is_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (a, b) = (run(folder.path(), "a"), run(folder.path(), "b"));
+        assert!(check_distinct(&[a.clone(), b.clone()]).is_ok());
+        let again = folder.path().join("b/../a");
+        let twice = message(check_distinct(&[a, b, again]));
+        assert!(twice.contains("are one run"), "{twice}");
+    }
+
+    #[test]
+    fn data_that_is_not_there_is_answered_with_what_there_is() {
+        for (name, parts) in [
+            ("cifar10", &["--data cifar10", "digits", "mnist", "four IDX files"][..]),
+            ("mnsit", &["did you mean mnist?"]),
+        ] {
+            let message = message(check_data(name));
+            assert!(parts.iter().all(|part| message.contains(part)), "{message}");
+        }
+        assert!(!message(check_data("cifar10")).contains("did you mean"));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("train-images");
+        std::fs::write(&file, "").unwrap();
+        let file = message(check_data(file.to_str().unwrap()));
+        assert!(file.contains(&format!("did you mean {}?", folder.path().display())), "{file}");
+    }
+}

@@ -1,0 +1,149 @@
+//! `rayclip pick`: one network of a run as a file of its own.
+
+mod candidates;
+mod choice;
+mod weights;
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail, ensure};
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use comfy_table::{CellAlignment, Table};
+use serde_json::{Value, json};
+
+use self::candidates::{Candidate, Pool, Weights};
+use self::choice::Wish;
+use crate::args::PickArgs;
+use crate::output;
+
+/// Picks a network, prints its row and writes it; exit code 1 where none is as asked.
+pub(crate) fn pick(args: &PickArgs) -> anyhow::Result<ExitCode> {
+    let wish = Wish::of(args)?;
+    let mut pool = Pool::read(&args.run)?;
+    pool.restrict(args.method.as_deref(), args.seed)?;
+    ensure!(
+        pool.candidates.iter().any(|candidate| !matches!(candidate.weights, Weights::Gone)),
+        "{} holds no network to pick: the run is not far enough, or its networks were removed",
+        args.run.display()
+    );
+    if pool.is_old {
+        output::note(&format!(
+            "{} is of before networks/ was kept: of each replica it has the last network alone",
+            args.run.display()
+        ));
+    }
+    let held_out = pool.held_out;
+    let chosen_on = if wish.is_by_size_alone(&pool) {
+        "size"
+    } else if held_out {
+        "validation"
+    } else {
+        "test"
+    };
+    let Some(best) = wish.best(&pool) else {
+        let nearest = wish.nearest(&pool);
+        output::note(&format!(
+            "no network {}{}; the best there is:",
+            wish.text(held_out),
+            wish.not_kept(&pool)
+        ));
+        if args.json {
+            print_json("nothing-qualifies", nearest, chosen_on, None);
+        } else if let Some(nearest) = nearest {
+            output::result(&table(nearest).to_string());
+        }
+        return Ok(ExitCode::from(1));
+    };
+    let bytes = weights::read(&args.run, best, &pool.config)?;
+    let file = args.out.clone().unwrap_or_else(|| default_name(best));
+    write(&file, &bytes)?;
+    if args.json {
+        print_json("picked", Some(best), chosen_on, Some(&file));
+        return Ok(ExitCode::SUCCESS);
+    }
+    output::result(&table(best).to_string());
+    output::result(match chosen_on {
+        "size" => "chosen by its size alone: its test accuracy is an unbiased estimate",
+        "validation" => "chosen on held-out images: its test accuracy is an unbiased estimate",
+        _ => {
+            "chosen on the test images, as none were held out (--validation):\n\
+             its test accuracy is not an unbiased estimate"
+        }
+    });
+    output::result(&format!("written to {}", file.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `dtc_seed_0_57.safetensors`, of several layers `dtc_seed_0_57x30.safetensors`.
+fn default_name(candidate: &Candidate) -> PathBuf {
+    let network = &candidate.network;
+    let widths: Vec<String> = network.widths.iter().map(ToString::to_string).collect();
+    format!("{}_seed_{}_{}.safetensors", network.method, network.seed, widths.join("x")).into()
+}
+
+fn table(candidate: &Candidate) -> Table {
+    let Candidate { network, parameters, .. } = candidate;
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED);
+    table.set_header(["method", "seed", "clip", "neurons", "parameters", "test", "held out"]);
+    let widths: Vec<String> = network.widths.iter().map(ToString::to_string).collect();
+    let accuracy =
+        |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.4}"));
+    table.add_row([
+        network.method.to_string(),
+        network.seed.to_string(),
+        network.clip.map_or("none".to_owned(), |clip| clip.to_string()),
+        widths.join(" × "),
+        parameters.to_string(),
+        accuracy(Some(network.test)),
+        accuracy(network.validation),
+    ]);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn print_json(event: &str, candidate: Option<&Candidate>, chosen_on: &str, file: Option<&Path>) {
+    let network = candidate.map_or(Value::Null, |Candidate { network, parameters, .. }| {
+        json!({
+            "method": network.method.to_string(),
+            "seed": network.seed,
+            "clip": network.clip,
+            "widths": network.widths,
+            "neurons": network.widths.iter().sum::<usize>(),
+            "parameters": parameters,
+            "accuracy_test": network.test,
+            "accuracy_validation": network.validation,
+        })
+    });
+    let line = json!({ "event": event, "network": network, "chosen_on": chosen_on, "file": file });
+    output::result(&line.to_string());
+}
+
+/// Writes a file that is not there, or is there with the same content.
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let writing = || format!("writing {}", path.display());
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(writing)?;
+    file.write_all(bytes).with_context(writing)?;
+    file.as_file().sync_all().with_context(writing)?;
+    let Err(refused) = file.persist_noclobber(path) else { return Ok(()) };
+    if fs::symlink_metadata(path).is_err() {
+        return Err(refused.error).with_context(writing);
+    }
+    let there = rayclip_data::read_whole(path, bytes.len() as u64);
+    if !there.is_ok_and(|there| there == bytes) {
+        bail!(
+            "{} exists and is not this network; nothing was overwritten: name another file with --out",
+            path.display()
+        );
+    }
+    Ok(())
+}

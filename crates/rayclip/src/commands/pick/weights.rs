@@ -1,0 +1,94 @@
+//! The bytes of a network's file, checked against what the run says of it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
+use rayclip_trainer::{NETWORK_FORMAT, RunConfig, export_final};
+use safetensors::SafeTensors;
+use serde::Deserialize;
+
+use super::candidates::{Candidate, Weights};
+
+/// Bytes of the header of a network's file; one of sixty layers has ten thousand.
+const MOST_HEADER_BYTES: u64 = 1 << 20;
+
+/// Bytes of a manifest: that of a hundred thousand files.
+const MOST_MANIFEST_BYTES: u64 = 32 << 20;
+
+/// The file of a network of the run in `folder`.
+///
+/// # Errors
+/// It cannot be read, or is not the network that the run's rows tell of.
+pub(super) fn read(
+    folder: &Path,
+    candidate: &Candidate,
+    config: &RunConfig,
+) -> anyhow::Result<Vec<u8>> {
+    let path = match &candidate.weights {
+        Weights::File(path) => path,
+        Weights::Final(place) => {
+            return Ok(export_final(folder, *place, &candidate.network, config)?);
+        }
+        Weights::Gone => bail!("the weights of this network were not kept"),
+    };
+    let most = 4 * candidate.parameters as u64 + MOST_HEADER_BYTES;
+    let bytes = rayclip_data::read_whole(path, most)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    check(&bytes, candidate).map_err(|reason| {
+        anyhow::anyhow!("{} is damaged, or of another run: {reason}", path.display())
+    })?;
+    check_digest(folder, path, &bytes)?;
+    Ok(bytes)
+}
+
+/// Compares the header with what the run's rows say of the network.
+fn check(bytes: &[u8], candidate: &Candidate) -> Result<(), String> {
+    let tensors = rayclip_data::arrays::tensors(bytes)?;
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
+    let found = header.metadata().clone().unwrap_or_default();
+    let network = &candidate.network;
+    let expected = [
+        ("format", NETWORK_FORMAT.to_owned()),
+        ("method", network.method.to_string()),
+        ("seed", network.seed.to_string()),
+        ("cycle", network.clip.map_or("start".to_owned(), |clip| clip.to_string())),
+        ("widths", format!("{:?}", network.widths)),
+    ];
+    let wrong = expected.iter().find(|(key, value)| found.get(*key) != Some(value));
+    if let Some((key, value)) = wrong {
+        return Err(format!("its {key} is not {value}"));
+    }
+    // What is read from JSON may differ in the last digit.
+    let test = found.get("accuracy_test").and_then(|text| text.parse::<f64>().ok());
+    if test.is_none_or(|test| (test - network.test).abs() > 1e-12) {
+        return Err(format!("its accuracy_test is not {:?}", network.test));
+    }
+    let sizes = tensors.iter().map(|(_, view)| view.shape().iter().product::<usize>());
+    let parameters: usize = sizes.sum();
+    if parameters != candidate.parameters {
+        return Err(format!("it has {parameters} parameters, not {}", candidate.parameters));
+    }
+    Ok(())
+}
+
+/// Compares the file with the SHA-256 that the manifest of a finished run has of it.
+fn check_digest(folder: &Path, path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    #[derive(Deserialize)]
+    struct Manifest {
+        files: BTreeMap<String, String>,
+    }
+    let manifest = rayclip_data::read_whole(&folder.join("manifest.json"), MOST_MANIFEST_BYTES);
+    // A run that is not at its end has none.
+    let Ok(manifest) = manifest else { return Ok(()) };
+    let manifest: Manifest = serde_json::from_slice(&manifest)
+        .with_context(|| format!("{} is damaged", folder.join("manifest.json").display()))?;
+    let name = path.strip_prefix(folder)?.to_string_lossy().replace('\\', "/");
+    let digest = manifest.files.get(&name);
+    ensure!(
+        digest.is_none_or(|digest| *digest == rayclip_data::sha256([bytes])),
+        "{} is damaged: its SHA-256 is not that of the manifest",
+        path.display()
+    );
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! `rayclip completions` and `rayclip man`: what shells and `man` read.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::CommandFactory;
+
+use crate::args::{Cli, CompletionsArgs, ManArgs, Shell};
+use crate::output;
+
+/// Prints a script for a shell.
+pub(crate) fn completions(args: &CompletionsArgs) -> ExitCode {
+    let shell = match args.shell {
+        Shell::Bash => clap_complete::Shell::Bash,
+        Shell::Zsh => clap_complete::Shell::Zsh,
+        Shell::Fish => clap_complete::Shell::Fish,
+        Shell::Powershell => clap_complete::Shell::PowerShell,
+    };
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "rayclip", &mut script);
+    output::result(String::from_utf8_lossy(&script).trim_end());
+    ExitCode::SUCCESS
+}
+
+/// Prints a page for `man`.
+pub(crate) fn man(args: &ManArgs) -> anyhow::Result<ExitCode> {
+    let mut command = Cli::command();
+    command.build();
+    for name in &args.command {
+        let sub = command.find_subcommand(name).cloned();
+        command = sub.with_context(|| {
+            let known: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+            format!("man: there is no command {name}; there are {}", known.join(", "))
+        })?;
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command).render(&mut page).context("writing the page")?;
+    output::result(String::from_utf8_lossy(&page).trim_end());
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,256 @@
+//! How long a run will take, from what its first batches took.
+
+use std::time::{Duration, Instant};
+
+use rayclip_trainer::{Chunks, RunConfig};
+
+use crate::pace::Pace;
+
+/// Before the first cycle is done, so many batches and so much time make an estimate.
+const LEAST_BATCHES: usize = 3;
+const LEAST_TIME: Duration = Duration::from_secs(3);
+
+/// What is left of a run, and what it takes.
+#[derive(Debug)]
+pub(super) struct Estimate {
+    /// Hidden neurons of a network that is clipped, in every cycle.
+    ladder: Vec<f64>,
+    chunks: Chunks,
+    batches_per_cycle: usize,
+    /// Batches that are done.
+    done: usize,
+    /// Hidden neurons, and seconds that a cycle took for each network of a chunk.
+    cycles: Vec<(f64, f64)>,
+    now: Option<Open>,
+    /// Whether a batch is done when it is told; a GPU only queues it.
+    is_host: bool,
+}
+
+/// The cycle that goes on.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    cycle: usize,
+    neurons: f64,
+    networks: f64,
+    since: Instant,
+    batches: usize,
+}
+
+/// Seconds, at least and at most.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Seconds {
+    pub(super) low: f64,
+    pub(super) high: f64,
+}
+
+/// Cycles of some networks at one width.
+struct Leg {
+    cycles: usize,
+    neurons: f64,
+    networks: f64,
+}
+
+impl Estimate {
+    pub(super) fn new(config: &RunConfig, chunks: &Chunks, is_host: bool) -> Self {
+        let neurons = |widths: &Vec<usize>| widths.iter().sum::<usize>() as f64;
+        let rest = rayclip_trainer::ladder(config);
+        Self {
+            ladder: std::iter::once(&config.network.hidden).chain(&rest).map(neurons).collect(),
+            chunks: chunks.clone(),
+            batches_per_cycle: config.training.batches_per_cycle,
+            done: 0,
+            cycles: vec![],
+            now: None,
+            is_host,
+        }
+    }
+
+    fn legs(&self) -> impl Iterator<Item = Leg> + '_ {
+        let clipped = self.chunks.clipped.iter().flat_map(move |networks| {
+            let networks = *networks as f64;
+            self.ladder.iter().map(move |neurons| Leg { cycles: 1, neurons: *neurons, networks })
+        });
+        let scratch = self.chunks.scratch.iter().flat_map(move |networks| {
+            let networks = *networks as f64;
+            self.chunks.scratch_clips.iter().filter_map(move |clip| {
+                let neurons = *self.ladder.get(clip + 1)?;
+                Some(Leg { cycles: clip + 2, neurons, networks })
+            })
+        });
+        clipped.chain(scratch)
+    }
+
+    /// A chunk begins: what came before it is done, even where no batches told of it.
+    pub(super) fn chunk(
+        &mut self,
+        number: usize,
+        rung: Option<usize>,
+        networks: usize,
+        at: Instant,
+    ) {
+        let of_ladder = self.ladder.len();
+        let before: usize = match rung {
+            None => number * of_ladder,
+            Some(rung) => {
+                let clips = &self.chunks.scratch_clips;
+                let of_scratch: usize = clips.iter().map(|clip| clip + 2).sum();
+                let rungs: usize = clips.iter().take(rung).map(|clip| clip + 2).sum();
+                self.chunks.clipped.len() * of_ladder + number * of_scratch + rungs
+            }
+        };
+        self.done = self.done.max(before.saturating_mul(self.batches_per_cycle));
+        let networks = networks as f64;
+        self.now = Some(Open { cycle: usize::MAX, neurons: 0.0, networks, since: at, batches: 0 });
+    }
+
+    /// So many batches were done before.
+    pub(super) fn resumed(&mut self, done: usize) {
+        self.done = done;
+    }
+
+    /// Batches that are done.
+    pub(super) fn done(&self) -> usize {
+        self.done
+    }
+
+    /// A batch is done; whether it was the first of a cycle, so that the one before is done as a whole.
+    pub(super) fn batch(&mut self, cycle: usize, widths: &[usize], at: Instant) -> bool {
+        self.done += 1;
+        let Some(mut now) = self.now else { return false };
+        let is_first = now.cycle == usize::MAX;
+        let is_next = !is_first && now.cycle != cycle;
+        if is_next {
+            // From its beginning, or after its first batch, to the first batch of this one.
+            let seconds = at.duration_since(now.since).as_secs_f64() / (now.batches + 1) as f64;
+            let seconds = seconds * self.batches_per_cycle as f64 / now.networks;
+            self.cycles.push((now.neurons, seconds));
+        }
+        if is_first || is_next {
+            now = Open { since: if is_first { now.since } else { at }, batches: 0, ..now };
+        }
+        now.batches += usize::from(!is_next);
+        (now.cycle, now.neurons) = (cycle, widths.iter().sum::<usize>() as f64);
+        self.now = Some(now);
+        is_next
+    }
+
+    /// Batches and seconds of the cycle that goes on, where they make an estimate.
+    pub(super) fn first_batches(&self, at: Instant) -> Option<(usize, f64)> {
+        let now = self.now.filter(|now| now.batches >= LEAST_BATCHES && self.is_host)?;
+        let time = at.duration_since(now.since);
+        (time >= LEAST_TIME).then_some((now.batches, time.as_secs_f64()))
+    }
+
+    /// What is left. With one cycle, or a part of it, it lies between what it were if smaller networks took
+    /// less in proportion, and if they took as long.
+    pub(super) fn left(&self, at: Instant) -> Option<Seconds> {
+        let pace = Pace::of(&self.cycles);
+        let of_now = || {
+            let (batches, seconds) = self.first_batches(at)?;
+            let now = self.now?;
+            let a_cycle = seconds / batches as f64 * self.batches_per_cycle as f64 / now.networks;
+            Some((now.neurons, a_cycle))
+        };
+        match (pace, self.cycles.first().copied().or_else(of_now)) {
+            (Some(pace), _) => {
+                let left = self.cost(|neurons| pace.at(neurons));
+                Some(Seconds { low: left, high: left })
+            }
+            (None, Some((neurons, seconds))) => {
+                let in_proportion = |other: f64| seconds * other / neurons;
+                Some(Seconds {
+                    low: self.cost(|other| in_proportion(other).min(seconds)),
+                    high: self.cost(|other| in_proportion(other).max(seconds)),
+                })
+            }
+            (None, None) => None,
+        }
+    }
+
+    /// Seconds of the batches that are left, by the seconds that a cycle takes for each network.
+    fn cost(&self, a_cycle: impl Fn(f64) -> f64) -> f64 {
+        let mut skip = self.done as f64 / self.batches_per_cycle.max(1) as f64;
+        let mut seconds = 0.0;
+        for leg in self.legs() {
+            let cycles = leg.cycles as f64;
+            let left = (cycles - skip).max(0.0);
+            skip = (skip - cycles).max(0.0);
+            seconds += left * leg.networks * a_cycle(leg.neurons);
+        }
+        seconds
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rayclip_trainer::presets::{Layers, Setting, resolve};
+
+    /// A run of 2 chunks of 2 networks down 20, 18, 16, and a chunk of scratch at 16; ten batches a cycle.
+    fn estimate() -> (Estimate, usize) {
+        let settings = ["network.hidden=[20]", "compression.min_width=16", "replicas=4"];
+        let more = ["training.batches_per_cycle=10", "compression.methods=['l1', 'scratch']"];
+        let settings =
+            settings.iter().chain(&more).map(|text| Setting::parse(text).unwrap()).collect();
+        let config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
+        let chunks = Chunks { clipped: vec![2, 2], scratch: vec![4], scratch_clips: vec![1] };
+        let estimate = Estimate::new(&config, &chunks, true);
+        assert_eq!(estimate.ladder, [20.0, 18.0, 16.0]);
+        (estimate, 10)
+    }
+
+    #[test]
+    fn one_cycle_bounds_the_rest_and_two_determine_it() {
+        let (mut estimate, batches) = estimate();
+        let began = Instant::now();
+        let at = |seconds: f64| began + Duration::from_secs_f64(seconds);
+        estimate.chunk(0, None, 2, began);
+        assert_eq!(estimate.left(at(9.0)), None);
+        // Two networks, one second a batch at 20 neurons.
+        for batch in 1..=batches {
+            assert!(!estimate.batch(0, &[20], at(batch as f64)));
+        }
+        assert_eq!(estimate.first_batches(at(10.0)), Some((10, 10.0)));
+        let left = estimate.left(at(10.0)).unwrap();
+        // Left: cycles at 18 and 16, the second chunk, and three cycles of scratch with twice the networks.
+        let cycles = [18.0, 16.0, 20.0, 18.0, 16.0, 32.0, 32.0, 32.0];
+        let in_proportion: f64 = cycles.iter().map(|n| n / 20.0 * 10.0).sum();
+        assert!((left.low - in_proportion).abs() < 1e-9, "{left:?}");
+        assert!((left.high - 110.0).abs() < 1e-9, "{left:?}");
+        // At 18 neurons as long as at 20: the width does not matter.
+        for batch in 1..=batches {
+            assert_eq!(estimate.batch(1, &[18], at(10.0 + batch as f64)), batch == 1);
+        }
+        estimate.batch(2, &[16], at(21.0));
+        let left = estimate.left(at(21.0)).unwrap();
+        assert_eq!(left.low, left.high);
+        assert!((left.low - 99.0).abs() < 1e-9, "{left:?}");
+    }
+
+    #[test]
+    fn a_chunk_that_ends_early_or_was_done_before_is_not_waited_for() {
+        let (mut estimate, _) = estimate();
+        let began = Instant::now();
+        estimate.chunk(0, None, 2, began);
+        estimate.batch(0, &[20], began);
+        estimate.chunk(1, None, 2, began);
+        assert_eq!(estimate.done(), 30);
+        estimate.chunk(0, Some(0), 4, began);
+        assert_eq!(estimate.done(), 60);
+        estimate.resumed(75);
+        estimate.chunk(0, Some(0), 4, began);
+        assert_eq!(estimate.done(), 75);
+    }
+
+    #[test]
+    fn a_batch_that_is_only_queued_tells_nothing() {
+        let (mut estimate, _) = estimate();
+        estimate.is_host = false;
+        let began = Instant::now();
+        estimate.chunk(0, None, 2, began);
+        for _ in 0..9 {
+            estimate.batch(0, &[20], began);
+        }
+        assert_eq!(estimate.first_batches(began + Duration::from_mins(1)), None);
+    }
+}

@@ -1,0 +1,114 @@
+//! What a chunk of a run is called, and the run itself.
+
+use std::collections::BTreeSet;
+
+use rayclip_trainer::{Chunks, Replica, RunConfig};
+
+/// A line over the rows of a chunk: its seeds and methods; of `scratch`, why it has so few rows.
+pub(super) fn chunk(
+    (number, rung): (usize, Option<usize>),
+    replicas: &[Replica],
+    (config, chunks, clips): (&RunConfig, &Chunks, usize),
+    room: usize,
+) -> String {
+    let of = if rung.is_some() { chunks.scratch.len() } else { chunks.clipped.len() };
+    let which = if of > 1 { format!("chunk {} of {of}: ", number + 1) } else { String::new() };
+    let seeds = seeds(replicas, config);
+    if rung.is_some() {
+        let rows = chunks.scratch_clips.len();
+        let line = format!("scratch: {which}{seeds}; rows at {rows} of the {clips} clips only");
+        let long = format!("{line} (compression.scratch_at)");
+        let short = format!("scratch: rows at {rows} of {clips} clips only");
+        let texts = [long, line].into_iter().find(|text| text.chars().count() <= room);
+        return texts.unwrap_or(short);
+    }
+    let methods: BTreeSet<String> = replicas.iter().map(|r| r.method.to_string()).collect();
+    let in_order = config.compression.methods.iter().map(ToString::to_string);
+    let methods: Vec<String> = in_order.filter(|method| methods.contains(method)).collect();
+    let named = match methods.as_slice() {
+        [one] => format!("method {one}"),
+        several => format!("methods {}", several.join(", ")),
+    };
+    let line = format!("{which}{seeds}, {named}");
+    if line.chars().count() <= room {
+        return line;
+    }
+    format!("{which}{seeds}, {} methods", methods.len())
+}
+
+/// `seeds 0–1 of 4`, where the run has 4.
+fn seeds(replicas: &[Replica], config: &RunConfig) -> String {
+    let seeds: BTreeSet<u64> = replicas.iter().map(|replica| replica.seed).collect();
+    let named = match (seeds.first(), seeds.last()) {
+        (Some(first), Some(last)) if first != last => format!("seeds {first}–{last}"),
+        (Some(only), _) => format!("seed {only}"),
+        _ => "no seed".into(),
+    };
+    if seeds.len() == config.replicas { named } else { format!("{named} of {}", config.replicas) }
+}
+
+/// The whole of a run in one line.
+pub(super) fn whole(config: &RunConfig, chunks: &Chunks, clips: usize, batches: usize) -> String {
+    let last = rayclip_trainer::ladder(config).pop().unwrap_or_default();
+    let neurons = |widths: &[usize]| widths.iter().sum::<usize>();
+    let count = |count: usize, what: &str| {
+        let plural = if count == 1 { "" } else { "s" };
+        format!("{count} {what}{plural}")
+    };
+    let methods = config.compression.methods.len();
+    let networks = match (methods, config.replicas) {
+        (1, replicas) => count(replicas, "network"),
+        (methods, seeds) => format!("{} × {}", count(methods, "method"), count(seeds, "seed")),
+    };
+    let chunks = match chunks.clipped.len() + chunks.scratch.len() {
+        1 => String::new(),
+        chunks => format!(" in {chunks} chunks"),
+    };
+    format!(
+        "whole: {networks}{chunks}, {} → {} neurons in {}, {batches} batches",
+        neurons(&config.network.hidden),
+        neurons(&last),
+        count(clips, "clip"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rayclip_trainer::presets::{Layers, Setting, resolve};
+
+    fn config(settings: &[&str]) -> RunConfig {
+        let settings = settings.iter().map(|text| Setting::parse(text).unwrap()).collect();
+        resolve(&Layers { settings, ..Layers::default() }).unwrap()
+    }
+
+    #[test]
+    fn a_chunk_is_called_by_its_seeds_and_methods() {
+        let config = config(&["replicas=4", "compression.methods=['dtc', 'l2', 'scratch']"]);
+        let chunks =
+            Chunks { clipped: vec![4, 4], scratch: vec![4], scratch_clips: vec![0, 6, 33] };
+        let replicas = config.all_replicas();
+        let first = [replicas[0], replicas[1], replicas[4], replicas[5]];
+        let about = (&config, &chunks, 34);
+        assert_eq!(
+            chunk((0, None), &first, about, 80),
+            "chunk 1 of 2: seeds 0–1 of 4, methods dtc, l2"
+        );
+        assert_eq!(chunk((0, None), &first, about, 40), "chunk 1 of 2: seeds 0–1 of 4, 2 methods");
+        assert_eq!(
+            chunk((1, None), &replicas[3..4], about, 80),
+            "chunk 2 of 2: seed 3 of 4, method dtc"
+        );
+        let scratch = chunk((0, Some(1)), &replicas[8..], about, 80);
+        assert_eq!(
+            scratch,
+            "scratch: seeds 0–3; rows at 3 of the 34 clips only (compression.scratch_at)"
+        );
+        let narrow = chunk((0, Some(1)), &replicas[8..], about, 40);
+        assert_eq!(narrow, "scratch: rows at 3 of 34 clips only");
+        assert_eq!(
+            whole(&config, &chunks, 34, 17_000),
+            "whole: 3 methods × 4 seeds in 3 chunks, 512 → 9 neurons in 34 clips, 17000 batches"
+        );
+    }
+}

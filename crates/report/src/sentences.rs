@@ -1,0 +1,198 @@
+//! What a comparison shows, in sentences: the same in the terminal and in the page.
+
+use crate::comparison::{Comparison, Measure};
+use crate::statistics::binomial_error;
+use crate::verdict::{ACCURACY_SHARE, Difference, LEAST_SEEDS, SIGNIFICANCE, Verdict};
+
+/// Quantile of the normal distribution for a 95 % interval.
+pub(crate) const NORMAL: f64 = 1.959_963_984_540_054;
+
+/// How many of the comparisons with `baseline` show what; nothing where the measure is compared with none.
+pub fn verdict_sentence(
+    comparison: &Comparison,
+    measure: Measure,
+    baseline: usize,
+) -> Option<String> {
+    let family = comparison.family(baseline);
+    let own: Vec<&Difference> = family.iter().filter(|row| row.measure == measure).collect();
+    let baseline = &comparison.methods[baseline];
+    let count = |verdict: Verdict| own.iter().filter(|row| row.verdict == Some(verdict)).count();
+    let untested = count(Verdict::TooFewSeeds);
+    let tested = own.len() - untested;
+    if own.is_empty() {
+        return None;
+    }
+    if tested == 0 {
+        return Some(format!(
+            "no comparison with {baseline} has a verdict: it takes {LEAST_SEEDS} seeds that have both methods"
+        ));
+    }
+    let found = own.iter().filter(|row| row.is_found()).count();
+    let untested = match untested {
+        0 => String::new(),
+        count => format!(", {count} without a verdict (fewer than {LEAST_SEEDS} seeds have both)"),
+    };
+    let power = power(&own).map(|text| format!("; {text}")).unwrap_or_default();
+    Some(format!(
+        "of {tested} comparisons with {baseline}, {found} {} a difference, {} equal within {}, {} \
+         undecided{untested}{power}",
+        if found == 1 { "shows" } else { "show" },
+        are(count(Verdict::Equal)),
+        comparison.margin,
+        are(count(Verdict::Undecided)),
+    ))
+}
+
+fn are(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "is" } else { "are" })
+}
+
+/// What so many seeds can find.
+fn power(rows: &[&Difference]) -> Option<String> {
+    let seeds = rows.iter().filter(|row| row.detectable.is_some()).map(|row| row.n);
+    let (fewest, most) = (seeds.clone().min()?, seeds.max()?);
+    let seeds = if fewest == most { most.to_string() } else { format!("{fewest} to {most}") };
+    let sizes = range(rows.iter().filter_map(|row| row.detectable))?;
+    Some(format!(
+        "{seeds} seeds find a difference with a probability of 80 % where it is at least {sizes} (by the \
+         deviation at the width)"
+    ))
+}
+
+/// What the verdicts are held to, for below the tables.
+pub fn family_sentence(comparison: &Comparison, baseline: usize) -> Option<String> {
+    let size = comparison.family(baseline).iter().find_map(|row| row.family)?;
+    Some(format!(
+        "± and verdicts hold for all {size} comparisons with {} at once with {:.0} % (paired by seed, Student's \
+         intervals at 1 − 0.04/{size}): higher or lower, where the interval does not hold 0; equal, where it \
+         lies within ±{}",
+        comparison.methods[baseline],
+        100.0 * (1.0 - SIGNIFICANCE * ACCURACY_SHARE),
+        comparison.margin
+    ))
+}
+
+/// What other test images would make, beside what other seeds would; nothing where their number is not known.
+pub fn sampling_sentence(
+    comparison: &Comparison,
+    measure: Measure,
+    baseline: usize,
+) -> Option<String> {
+    let images = comparison.images(measure);
+    let methods = 0..comparison.methods.len();
+    let rungs = comparison.shown().into_iter();
+    let means = rungs.flat_map(|rung| {
+        methods.clone().filter_map(|method| comparison.estimate(measure, rung.cycle, method))
+    });
+    let errors = range(means.filter_map(|estimate| binomial_error(estimate.mean, images)))?;
+    let alone = format!(
+        "the {images} test images alone give an accuracy a standard error of {errors} (binomial, one network)"
+    );
+    let family = comparison.family(baseline);
+    let own: Vec<&Difference> = family.iter().filter(|row| row.measure == measure).collect();
+    Some(match pairs(&own) {
+        Some(pairs) => format!("{alone}; {pairs}"),
+        None if own.is_empty() || measure.is_after_clip() => alone,
+        None => format!("{alone}; that of a difference is not known: predictions were not kept"),
+    })
+}
+
+/// How many differences lie within what other images, and what other seeds make.
+fn pairs(rows: &[&Difference]) -> Option<String> {
+    let errors: Vec<(&Difference, f64)> =
+        rows.iter().filter_map(|row| Some((*row, NORMAL * row.image_error?))).collect();
+    let sizes = range(errors.iter().map(|(_, error)| *error))?;
+    let by_images = errors.iter().filter(|(row, error)| row.mean.abs() < *error).count();
+    let half = |row: &Difference| row.high.map(|high| high - row.mean);
+    let by_seeds =
+        errors.iter().filter(|(row, _)| half(row).is_none_or(|half| row.mean.abs() < half)).count();
+    let half_widths = range(errors.iter().filter_map(|(row, _)| half(row)));
+    let seeds = half_widths.map(|sizes| format!(" (±{sizes})")).unwrap_or_default();
+    Some(format!(
+        "of {} differences {by_images} are smaller than the 95 % error of these images (±{sizes}; paired by \
+         image), and {by_seeds} smaller than that of these seeds{seeds}",
+        errors.len()
+    ))
+}
+
+/// The least and the largest of some values, four digits each; one value where they agree.
+fn range(values: impl Iterator<Item = f64>) -> Option<String> {
+    let ends = values.fold(None, |ends: Option<(f64, f64)>, value| {
+        let (least, most) = ends.unwrap_or((value, value));
+        Some((least.min(value), most.max(value)))
+    });
+    let (least, most) = ends.map(|(least, most)| (format!("{least:.4}"), format!("{most:.4}")))?;
+    Some(if least == most { least } else { format!("{least} to {most}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::comparison::tests::run;
+
+    const AFTER_CLIP: Measure = Measure::AccuracyAfterClip;
+    const AFTER_TRAINING: Measure = Measure::AccuracyAfterTraining;
+
+    /// Two widths, right after the clip: `l2` much lower than `dtc`, `l1` the same but for an image.
+    fn comparison(seeds: usize) -> Comparison {
+        let base = &[0.90, 0.80, 0.70, 0.60][..seeds];
+        let of = |offset: f64, step: f64| -> Vec<f64> {
+            let steps = [0.0, 1.0, 1.0, 0.0].map(|sign| sign * step);
+            base.iter().zip(steps).map(|(accuracy, step)| accuracy + offset + step).collect()
+        };
+        let runs = [run("dtc", base), run("l1", &of(0.0, 1e-4)), run("l2", &of(-0.1, 1e-3))];
+        Comparison::of(&runs).unwrap()
+    }
+
+    #[test]
+    fn verdicts_are_counted_by_kind() {
+        let sentence =
+            |comparison: &Comparison| verdict_sentence(comparison, AFTER_CLIP, 0).unwrap();
+        let found = sentence(&comparison(4));
+        let expected = "of 4 comparisons with dtc, 2 show a difference, 2 are equal within 0.005, 0 are \
+                        undecided; 4 seeds find a difference with a probability of 80 % where it is at least ";
+        assert!(found.starts_with(expected), "{found}");
+        let narrow = sentence(&comparison(4).with_margin(0.0001));
+        assert!(narrow.contains("0 are equal within 0.0001, 2 are undecided"), "{narrow}");
+        let few = sentence(&comparison(2));
+        assert!(few.contains("no comparison with dtc has a verdict: it takes 3 seeds"), "{few}");
+        let family = family_sentence(&comparison(4), 0).unwrap();
+        // Both measures, two methods, two widths.
+        assert!(family.contains("all 8 comparisons with dtc at once with 96 %"), "{family}");
+        assert_eq!(family_sentence(&comparison(2), 0), None);
+    }
+
+    #[test]
+    fn what_is_compared_with_nothing_has_no_sentence() {
+        let runs = [run("scratch", &[0.9, 0.8, 0.7]), run("dtc", &[0.9, 0.8, 0.7])];
+        let comparison = Comparison::of(&runs).unwrap();
+        assert_eq!(verdict_sentence(&comparison, AFTER_CLIP, 0), None);
+        assert!(verdict_sentence(&comparison, AFTER_TRAINING, 0).is_some());
+        let alone = Comparison::of(&runs[..1]).unwrap();
+        assert_eq!(verdict_sentence(&alone, AFTER_TRAINING, 0), None);
+    }
+
+    #[test]
+    fn the_error_of_the_images_stands_beside_that_of_the_seeds() {
+        let sentence = |comparison: &Comparison, measure| sampling_sentence(comparison, measure, 0);
+        let comparison = comparison(4);
+        // √(.75 · .25 / 10000) to √(.65 · .35 / 10000)
+        let alone = sentence(&comparison, AFTER_CLIP).unwrap();
+        assert!(
+            alone.contains("10000 test images alone") && alone.ends_with("(binomial, one network)")
+        );
+        assert!(alone.contains("0.0043 to 0.0048"), "{alone}");
+        let unknown = sentence(&comparison, AFTER_TRAINING).unwrap();
+        assert!(unknown.ends_with("is not known: predictions were not kept"), "{unknown}");
+        let mut family = comparison.family(0);
+        family.retain(|row| row.measure == AFTER_CLIP);
+        // Of the differences 0.00005 and 0.0995 the first is below both errors.
+        for row in &mut family {
+            row.image_error = Some(0.001);
+        }
+        let found = pairs(&family.iter().collect::<Vec<_>>()).unwrap();
+        let expected = "of 4 differences 2 are smaller than the 95 % error of these images (±0.0020; paired \
+                        by image), and 2 smaller than that of these seeds (±0.0001 to 0.0009)";
+        assert_eq!(found, expected);
+    }
+}
