@@ -55,9 +55,14 @@ fn a_file_that_may_not_grow_ends_the_run_and_it_goes_on_when_it_may() {
 
 /// What a script prints that has a small disk of its own; nothing where this user may not have one.
 #[cfg(target_os = "linux")]
-fn on_a_small_disk(test: &str, folder: &Path, body: &str, flags: &[String]) -> Option<String> {
+fn on_a_small_disk(
+    test: &str,
+    folder: &Path,
+    (size, body): (&str, &str),
+    flags: &[String],
+) -> Option<String> {
     fs::create_dir(folder.join("disk")).unwrap();
-    let script = format!("mount -t tmpfs -o size=400k tmpfs disk || exit 77\n{body}");
+    let script = format!("mount -t tmpfs -o size={size} tmpfs disk || exit 77\n{body}");
     let command = rayclip(folder, flags);
     let mut shell = Command::new("unshare");
     shell.current_dir(folder).args(["-rm", "sh", "-c", &script, "sh"]).arg(command.get_program());
@@ -95,7 +100,7 @@ fn a_disk_that_is_full_ends_the_run_and_it_goes_on_when_there_is_room() {
         \"$@\" || exit 1
         cp -r disk/run run";
     let test = "a_disk_that_is_full_ends_the_run_and_it_goes_on_when_there_is_room";
-    let Some(said) = on_a_small_disk(test, folder.path(), body, &flags) else { return };
+    let Some(said) = on_a_small_disk(test, folder.path(), ("400k", body), &flags) else { return };
     assert!(said.contains("disk/run") && said.contains("No space left"), "{said}");
     assert!(network(&folder.path().join("run")) == network(&folder.path().join("whole")));
 }
@@ -114,7 +119,7 @@ fn a_folder_that_cannot_be_written_to_is_named_and_left_as_it_is() {
         mount -o remount,rw disk && rm disk/filler && \"$@\" || exit 1
         cp -r disk/run run";
     let test = "a_folder_that_cannot_be_written_to_is_named_and_left_as_it_is";
-    let Some(said) = on_a_small_disk(test, folder.path(), body, &flags) else { return };
+    let Some(said) = on_a_small_disk(test, folder.path(), ("400k", body), &flags) else { return };
     assert!(said.contains("disk/run/.lock") && said.contains("Read-only"), "{said}");
     assert!(network(&folder.path().join("run")) == network(&folder.path().join("whole")));
 }
@@ -211,13 +216,14 @@ fn older_checkpoints_give_way_to_any_file_of_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let data = small_data(folder.path());
     let more = ["--set", "compression.min_width=32", "--checkpoint-every", "100", "--quiet"];
+    let more = [&more[..], &["--keep-checkpoints", "6"]].concat();
     let long = ["--set", "training.batches_per_cycle=1000", "--out"];
     let flags = |out: &'static str| small_run(&data, &[&more[..], &long, &[out]].concat());
     succeed(folder.path(), &flags("whole"));
-    // Three checkpoints, and not a byte for what the run that goes on writes first.
+    // Six checkpoints, and not a byte for what the run that goes on writes first.
     let body = "
         \"$@\" & process=$!
-        until [ $(ls disk/run/checkpoints 2>/dev/null | grep -c '^[0-9]') -ge 3 ]; do
+        until [ $(ls disk/run/checkpoints 2>/dev/null | grep -c '^[0-9]') -ge 6 ]; do
             kill -0 $process || exit 1
         done
         kill -9 $process; wait $process
@@ -226,7 +232,7 @@ fn older_checkpoints_give_way_to_any_file_of_the_run() {
         cp -r disk/run run";
     let test = "older_checkpoints_give_way_to_any_file_of_the_run";
     let flags = flags("disk/run");
-    let Some(said) = on_a_small_disk(test, folder.path(), body, &flags) else { return };
+    let Some(said) = on_a_small_disk(test, folder.path(), ("800k", body), &flags) else { return };
     // The filler's message alone.
     assert_eq!(said.matches("No space left").count(), 1, "{said}");
     assert!(network(&folder.path().join("run")) == network(&folder.path().join("whole")));

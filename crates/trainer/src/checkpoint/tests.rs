@@ -122,7 +122,11 @@ fn a_run_that_was_ended_after_any_batch_ends_as_one_that_was_not() {
             summary.replicas.iter().any(|replica| replica.outcome == Outcome::Stopped)
         };
         // On the second device, at the first accuracy at which a replica stops on the way.
-        let untils = if device == "flex" { vec![0.0] } else { vec![0.4, 0.6, 0.8, 1.0] };
+        let untils = if device == "flex" {
+            vec![0.0]
+        } else {
+            (1..=40).map(|n| f64::from(n) / 40.0).collect()
+        };
         let mut runs = untils.into_iter().map(ended);
         let (config, whole, summary, batches) =
             runs.find(|(.., summary, _)| device == "flex" || has_stopped(summary)).unwrap();

@@ -389,8 +389,8 @@ mod tests {
         let path = parent.path().join("run");
         let config = resolve(&Layers::default()).unwrap();
         drop(RunDir::create(&path, &config).unwrap());
-        let partial = path.join("kept").join(format!("{PARTIAL}abc"));
-        fs::create_dir(path.join("kept")).unwrap();
+        let partial = path.join("checkpoints").join(format!("{PARTIAL}abc"));
+        fs::create_dir(path.join("checkpoints")).unwrap();
         fs::write(&partial, "half").unwrap();
         let _run = RunDir::open(&path, &config).unwrap();
         assert!(!partial.exists());
