@@ -252,7 +252,7 @@ mod tests {
         assert!(sizes.clone().count() > 20 && sizes.clone().all(|point| point.x <= 102.0));
         // A ladder that never comes to a fifth of its neurons has a close-up of its lower half.
         let short = closeup(&facts(&[24, 21, 18, 16, 14, 12, 10, 9, 8]));
-        assert!(short.title.ends_with("of 14 neurons and fewer"), "{}", short.title);
+        assert!(short.title.ends_with("of 12 neurons and fewer"), "{}", short.title);
         let few = closeup(&facts(&[24, 21, 18]));
         assert!(few.panels.is_empty() && !few.is_missing);
     }
