@@ -227,10 +227,13 @@ fn broken(root: &Value, schema: &Value, value: &Value) -> Option<String> {
         return broken(root, root.pointer(name.trim_start_matches('#')).unwrap(), value);
     }
     if let Some(all) = schema["oneOf"].as_array() {
+        // What is wrong with the line of the same event tells the most.
+        let own = all.iter().find(|one| is_of_event(root, one, value));
+        if let Some(own) = own {
+            return broken(root, own, value);
+        }
         let why: Vec<String> = all.iter().filter_map(|one| broken(root, one, value)).collect();
-        // Of the lines, what is wrong with that of the same event tells the most.
-        let told = why.iter().max_by_key(|why| !why.contains("is not the constant"));
-        return (why.len() + 1 != all.len()).then(|| told.cloned().unwrap_or_default());
+        return (why.len() + 1 != all.len()).then(|| why.join("; "));
     }
     let is = |name: &str| match name {
         "object" => value.is_object(),
@@ -281,4 +284,11 @@ fn broken(root: &Value, schema: &Value, value: &Value) -> Option<String> {
     let is_closed = schema["additionalProperties"] == Value::Bool(false);
     let unknown = fields.keys().find(|name| schema["properties"].get(name.as_str()).is_none());
     unknown.filter(|_| is_closed).map(|name| format!("{name} is not in the schema"))
+}
+
+/// Whether a schema is that of the lines whose `event` a value has.
+fn is_of_event(root: &Value, schema: &Value, value: &Value) -> bool {
+    let name = schema["$ref"].as_str().unwrap_or_default().trim_start_matches('#');
+    let event = root.pointer(name).map(|schema| &schema["properties"]["event"]["const"]);
+    event.is_some_and(|event| !event.is_null() && *event == value["event"])
 }
