@@ -16,6 +16,7 @@ use super::folders::{check_distinct, check_run};
 use super::train::{Trained, closing_line, train};
 use crate::args::{CompareArgs, Seeds};
 use crate::progress::{Mode, merge};
+use crate::tables::print_in_parts;
 use crate::{device, output};
 
 /// The methods of the paper.
@@ -155,10 +156,10 @@ fn show_tables(comparison: &Comparison, baseline: usize) {
         let what =
             format!("test accuracy on {data} {when}, {count} seeds, mean ± half the 95 % interval");
         output::result(&format!("\n{what}"));
-        output::result(&estimates_table(comparison, measure).to_string());
+        print_in_parts(&estimates_table(comparison, measure), 2);
         if let Some(sentence) = verdict_sentence(comparison, measure, baseline) {
             output::result(&format!("differences, paired by seed, {when}"));
-            output::result(&differences_table(comparison, measure, baseline).to_string());
+            print_in_parts(&differences_table(comparison, measure, baseline), 1);
             output::result(&sentence);
         }
         if let Some(sentence) = sampling_sentence(comparison, measure, baseline) {
@@ -173,7 +174,7 @@ fn show_tables(comparison: &Comparison, baseline: usize) {
             "\nTable I of the paper (MNIST, its author's settings), smoothed right after the clip: published \
              | here, with the settings of this run",
         );
-        output::result(&table.to_string());
+        print_in_parts(&table, 1);
     }
 }
 

@@ -17,6 +17,7 @@ use super::configure::{flag, methods, parse_settings, seeds};
 use super::report;
 use crate::args::ReproduceArgs;
 use crate::progress::Mode;
+use crate::tables::print_in_parts;
 use crate::{interrupt, output};
 
 /// Runs what is not there yet, and prints published, recorded and own accuracies side by side.
@@ -81,13 +82,13 @@ fn show(preset: &str, folder: &Dir, args: &ReproduceArgs) -> anyhow::Result<bool
              interval over the {} seeds",
             comparison.seeds()
         ));
-        output::result(&table.to_string());
+        print_in_parts(&table, 1);
     } else {
         output::result(&format!(
             "\npreset {preset}, right after the clip, mean ± half the 95 % interval; the images are not MNIST, \
              or the ladder is not the paper's: nothing published stands beside it"
         ));
-        output::result(&estimates_table(comparison, Measure::AccuracyAfterClip).to_string());
+        print_in_parts(&estimates_table(comparison, Measure::AccuracyAfterClip), 2);
     }
     for (measure, when) in [
         (Measure::AccuracyAfterTraining, "after the training that follows"),
