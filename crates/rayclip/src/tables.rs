@@ -34,7 +34,7 @@ pub(crate) fn print_in_parts(table: &Table, always: usize) {
 }
 
 fn parts(table: &Table, always: usize, room: usize) -> Vec<Table> {
-    let columns = table.column_count();
+    let columns = table.column_iter().count();
     let (mut parts, mut from) = (vec![], always);
     while from < columns || parts.is_empty() {
         let up_to = |to: usize| {
