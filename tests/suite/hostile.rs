@@ -172,8 +172,14 @@ fn no_files(folder: &Path) -> [PathBuf; 4] {
 fn assert_named(message: &str, path: &Path) {
     let name = path.file_name().unwrap().to_str().unwrap();
     assert!(message.contains(name), "no {name} in: {message}");
-    let what =
-        ["name a file", "a file is needed", "bytes or more; at most", "is not the folder of a run"];
+    let what = [
+        "name a file",
+        "a file is needed",
+        "bytes or more; at most",
+        "is not the folder of a run",
+        "not a safetensors file",
+        "not a .npy file",
+    ];
     assert!(what.iter().any(|what| message.contains(what)), "{message}");
 }
 
