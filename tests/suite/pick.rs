@@ -174,3 +174,38 @@ fn of_an_old_run_the_last_network_is_picked() {
     let result = output(folder, &["pick", "run", "--neurons", "30", "--parameters", "1"]);
     assert_eq!(result.status.code(), Some(1));
 }
+
+#[test]
+fn nothing_is_picked_by_files_that_are_not_as_the_run_left_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let data = small_data(folder);
+    succeed(folder, &small_run(&data, &["--out", "run", "--quiet"]));
+    let run = folder.join("run");
+    let pick = ["pick", "run", "--neurons", "14", "--out", "picked.safetensors"];
+    let table = fs::read(run.join("cycles.csv")).unwrap();
+    fs::write(run.join("cycles.csv"), [&table[..], b" "].concat()).unwrap();
+    let message = refused(folder, &pick);
+    assert!(message.contains("cycles.csv: it is damaged"), "{message}");
+    fs::write(run.join("cycles.csv"), table).unwrap();
+    fs::remove_file(run.join("summary.json")).unwrap();
+    let message = refused(folder, &pick);
+    assert!(
+        message.contains("summary.json") && message.contains("rayclip resume run"),
+        "{message}"
+    );
+    succeed(folder, &["resume", "run"]);
+    assert!(!folder.join("picked.safetensors").exists());
+    // One network less is no other network.
+    let networks = run.join("networks/dtc_seed_0");
+    fs::remove_file(networks.join("cycle_00.safetensors")).unwrap();
+    let result = output(folder, &pick);
+    let stderr = String::from_utf8_lossy(&result.stderr);
+    assert!(result.status.success() && stderr.contains("missing: 1 networks"), "{stderr}");
+    assert!(stderr.contains("cycle_00.safetensors"), "{stderr}");
+    // A comparison shows the rest, and says so.
+    let result = output(folder, &["compare", "run"]);
+    let stderr = String::from_utf8_lossy(&result.stderr);
+    assert_eq!(result.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("damaged: ") && stderr.contains("cycle_00.safetensors"), "{stderr}");
+}

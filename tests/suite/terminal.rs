@@ -55,7 +55,7 @@ fn rows_fit_and_say_what_they_are_of() {
         assert!(found, "{label}: {stdout}");
     }
     assert!(rows.iter().any(|line| line.contains("3 dtc-coefficient-l2")), "{stdout}");
-    assert!(stderr.contains("whole: 9 methods × 2 seeds in 3 chunks"), "{stderr}");
+    assert!(stderr.contains("whole: 9 methods × 2 seeds in 2 chunks and 1 of scratch"), "{stderr}");
 }
 
 #[test]

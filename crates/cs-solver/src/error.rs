@@ -26,6 +26,19 @@ pub enum SolverError {
     /// The weight of the ℓ₁ norm is not a positive number.
     #[error("lambda must be positive and finite, got {0}")]
     Lambda(f64),
+    /// A fraction of `λ_max` is no number.
+    #[error(
+        "column {column}: {ratio} of lambda_max, 2‖Aᵀy‖∞, is {lambda}, past all numbers; divide A or y by a power of \
+         ten"
+    )]
+    LambdaRatio {
+        /// The right-hand side.
+        column: usize,
+        /// The fraction.
+        ratio: f64,
+        /// What it gives.
+        lambda: f64,
+    },
     /// An entry is NaN or infinite.
     #[error("{what}[{index}] is {value}; every entry must be finite")]
     NotFinite {

@@ -225,8 +225,14 @@ impl Problem {
                 // Where y is orthogonal to A every positive weight gives zero.
                 let weight = |max: f64| if max > 0.0 { ratio * max } else { ratio };
                 let lambdas: Vec<f64> = self.lambda_max().into_iter().map(weight).collect();
-                lambdas.iter().try_for_each(|lambda| SolverError::check_lambda(*lambda))?;
-                Ok(lambdas)
+                let is_none = |lambda: &f64| SolverError::check_lambda(*lambda).is_err();
+                match lambdas.iter().position(is_none) {
+                    None => Ok(lambdas),
+                    Some(column) => {
+                        let lambda = lambdas[column];
+                        Err(SolverError::LambdaRatio { column, ratio, lambda })
+                    }
+                }
             }
         }
     }

@@ -163,6 +163,9 @@ fn read_named<R: Read + Seek, const N: usize>(
 fn check_header(length: u64) -> Result<(), String> {
     if length <= MOST_HEADER_BYTES {
         Ok(())
+    } else if length.to_le_bytes().starts_with(b"\x93NUMPY") {
+        Err("not a safetensors file but a .npy file, which holds one array: name a file for each"
+            .into())
     } else {
         Err(format!(
             "not a safetensors file: its header has {length} bytes; at most {MOST_HEADER_BYTES} are read"

@@ -39,6 +39,31 @@ pub(crate) fn size() -> Option<(u16, u16)> {
     ratatui::crossterm::terminal::size().ok().filter(|(columns, rows)| *columns > 0 && *rows > 0)
 }
 
+/// A sentence of results. A terminal gets it in lines that end between words.
+pub(crate) fn sentence(text: &str) {
+    if !io::stdout().is_terminal() {
+        return result(text);
+    }
+    for line in wrapped(text, columns()) {
+        result(&line);
+    }
+}
+
+/// Lines of whole words, each of at most `room` columns where no word is longer.
+pub(crate) fn wrapped(text: &str, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = vec![];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// A line of results.
 pub(crate) fn result(line: &str) {
     let mut stdout = io::stdout().lock();

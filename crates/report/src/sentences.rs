@@ -54,8 +54,8 @@ fn power(rows: &[&Difference]) -> Option<String> {
     let seeds = if fewest == most { most.to_string() } else { format!("{fewest} to {most}") };
     let sizes = range(rows.iter().filter_map(|row| row.detectable))?;
     Some(format!(
-        "{seeds} seeds find a difference with a probability of 80 % where it is at least {sizes} (by the \
-         deviation at the width)"
+        "with {seeds} seeds, a true difference is found with a probability of 80 % where it is at least {sizes} (by \
+         the spread at the width)"
     ))
 }
 
@@ -102,15 +102,17 @@ fn pairs(rows: &[&Difference]) -> Option<String> {
     let errors: Vec<(&Difference, f64)> =
         rows.iter().filter_map(|row| Some((*row, NORMAL * row.image_error?))).collect();
     let sizes = range(errors.iter().map(|(_, error)| *error))?;
-    let by_images = errors.iter().filter(|(row, error)| row.mean.abs() < *error).count();
-    let half = |row: &Difference| row.high.map(|high| high - row.mean);
-    let by_seeds =
-        errors.iter().filter(|(row, _)| half(row).is_none_or(|half| row.mean.abs() < half)).count();
-    let half_widths = range(errors.iter().filter_map(|(row, _)| half(row)));
-    let seeds = half_widths.map(|sizes| format!(" (±{sizes})")).unwrap_or_default();
+    let by_images = errors.iter().filter(|(row, error)| row.mean.abs() <= *error).count();
+    let halves: Vec<(f64, f64)> =
+        errors.iter().filter_map(|(row, _)| Some((row.mean.abs(), row.high? - row.mean))).collect();
+    let by_seeds = halves.iter().filter(|(mean, half)| mean <= half).count();
+    let seeds = match range(halves.iter().map(|(_, half)| *half)) {
+        Some(sizes) => format!("and {by_seeds} within that of these seeds (±{sizes})"),
+        None => "that of the seeds takes two".to_owned(),
+    };
     Some(format!(
-        "of {} differences {by_images} are smaller than the 95 % error of these images (±{sizes}; paired by \
-         image), and {by_seeds} smaller than that of these seeds{seeds}",
+        "of {} differences {by_images} lie within the 95 % error of these images (±{sizes}; paired by image), \
+         {seeds}",
         errors.len()
     ))
 }
@@ -150,7 +152,8 @@ mod tests {
             |comparison: &Comparison| verdict_sentence(comparison, AFTER_CLIP, 0).unwrap();
         let found = sentence(&comparison(4));
         let expected = "of 4 comparisons with dtc, 2 show a difference, 2 are equal within 0.005, 0 are \
-                        undecided; 4 seeds find a difference with a probability of 80 % where it is at least ";
+                        undecided; with 4 seeds, a true difference is found with a probability of 80 % where it is at \
+                        least ";
         assert!(found.starts_with(expected), "{found}");
         let narrow = sentence(&comparison(4).with_margin(0.0001));
         assert!(narrow.contains("0 are equal within 0.0001, 2 are undecided"), "{narrow}");
@@ -191,8 +194,8 @@ mod tests {
             row.image_error = Some(0.001);
         }
         let found = pairs(&family.iter().collect::<Vec<_>>()).unwrap();
-        let expected = "of 4 differences 2 are smaller than the 95 % error of these images (±0.0020; paired \
-                        by image), and 2 smaller than that of these seeds (±0.0001 to 0.0009)";
+        let expected = "of 4 differences 2 lie within the 95 % error of these images (±0.0020; paired by \
+                        image), and 2 within that of these seeds (±0.0001 to 0.0009)";
         assert_eq!(found, expected);
     }
 }

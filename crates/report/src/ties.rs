@@ -61,21 +61,19 @@ pub fn ties(runs: &[Run], labels: impl Fn(&Run, &str) -> String) -> Vec<TiesRow>
 
 /// The methods that leave neurons untold, in a sentence; nothing where none does.
 pub fn ties_sentence(rows: &[TiesRow]) -> Option<String> {
-    let mut parts: Vec<(&str, f64, f64)> = vec![];
+    let mut parts: Vec<(&str, f64)> = vec![];
     for row in rows.iter().filter(|row| row.most > 0.0) {
-        match parts.iter_mut().find(|(method, ..)| *method == row.method) {
-            Some((_, least, most)) => (*least, *most) = (least.min(row.least), most.max(row.most)),
-            None => parts.push((&row.method, row.least, row.most)),
+        match parts.iter_mut().find(|(method, _)| *method == row.method) {
+            Some((_, most)) => *most = most.max(row.most),
+            None => parts.push((&row.method, row.most)),
         }
     }
-    let text = |(method, least, most): &(&str, f64, f64)| {
-        format!("{method} {:.0} to {:.0} %", 100.0 * least, 100.0 * most)
-    };
+    let text = |(method, most): &(&str, f64)| format!("{method} {:.0} %", 100.0 * most);
     let parts: Vec<String> = parts.iter().map(text).collect();
     (!parts.is_empty()).then(|| {
         format!(
-            "neurons whose score is that of another one, in the clips that have some: {}; a seeded draw orders \
-             them",
+            "ties: of the neurons that a clip ranks, at most so many share their score with another one: {}; a \
+             seeded draw orders these",
             parts.join(", ")
         )
     })

@@ -242,6 +242,8 @@ impl Dir {
         for (name, kind) in self.entries()? {
             match kind {
                 Kind::Folder if levels > 0 => self.join(&name).remove_partial(levels - 1)?,
+                // Nobody of us leaves a folder.
+                Kind::Folder => {}
                 _ if is_partial(&name) => self.remove(&name)?,
                 _ => {}
             }

@@ -42,7 +42,9 @@ impl FromStr for Seeds {
         };
         match usize::try_from(end.saturating_sub(first)) {
             Ok(count @ 1..=100_000) => Ok(Self { first, count }),
-            Ok(0) => Err(format!("the range holds no seed: {first}..{end} ends before it begins")),
+            Ok(0) => {
+                Err(format!("the range {text} holds no seed; the seed {first} alone is {first}"))
+            }
             _ => Err("the range holds more than 100000 seeds".into()),
         }
     }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::configure::{methods, resolve, seeds};
-use super::folders::{check_distinct, check_run};
+use super::folders::{check_distinct, check_run, damaged};
 use super::train::{Trained, closing_line, train};
 use crate::args::{CompareArgs, Seeds};
 use crate::progress::{Mode, merge};
@@ -30,12 +30,17 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     let mode = args.out.show.mode();
     if !args.runs.is_empty() {
         let runs = read(&args.runs)?;
-        let comparison = gather(&runs, args.margin.margin)?;
+        let (comparison, gaps) = gather(&runs, args.margin.margin)?;
+        let damaged: Vec<String> = args.runs.iter().flat_map(|run| damaged(run)).collect();
+        for text in &damaged {
+            output::note(&format!("damaged: {}; restore it from a copy", output::text(text)));
+        }
         let baseline = args.baseline.as_deref();
         let baseline = baseline.map(|name| comparison.method(name)).transpose()?;
         show(&comparison, baseline, mode);
         show_ties(&runs, mode);
-        return Ok(if runs.iter().all(is_whole) { ExitCode::SUCCESS } else { ExitCode::from(1) });
+        let is_whole = runs.iter().all(is_whole) && gaps == 0 && damaged.is_empty();
+        return Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::from(1) });
     }
     let defaults = [methods(&METHODS.map(str::to_owned))].into_iter().chain(seeds(SEEDS));
     let asked = (!args.methods.is_empty()).then(|| methods(&args.methods));
@@ -68,7 +73,7 @@ pub(crate) fn close(
     if run.clips.is_empty() {
         output::note("there was no clip: there is nothing to compare");
     } else {
-        let comparison = gather(std::slice::from_ref(&run), margin)?;
+        let (comparison, _) = gather(std::slice::from_ref(&run), margin)?;
         write_comparison(&comparison, folder)?;
         let baseline = baseline.and_then(|name| {
             let known = comparison.method(name).ok();
@@ -89,7 +94,7 @@ fn read(folders: &[PathBuf]) -> anyhow::Result<Vec<Run>> {
     folders.iter().try_for_each(|run| check_run(run))?;
     check_distinct(folders)?;
     let read = |folder: &PathBuf| {
-        Run::read(folder).with_context(|| format!("{} is not a finished run", folder.display()))
+        Run::read(folder).with_context(|| format!("cannot compare {}", folder.display()))
     };
     folders.iter().map(read).collect()
 }
@@ -100,20 +105,22 @@ fn is_whole(run: &Run) -> bool {
     ended && run.missing.is_empty()
 }
 
-/// Runs side by side, with what their predictions tell; a file of them that is missing is named.
-fn gather(runs: &[Run], margin: f64) -> anyhow::Result<Comparison> {
+/// Runs side by side, with what their predictions tell, and how many files of them are missing or wrong; each is
+/// named.
+fn gather(runs: &[Run], margin: f64) -> anyhow::Result<(Comparison, usize)> {
     let mut comparison = Comparison::of(runs)?.with_margin(margin);
-    for Gap { path, reason } in comparison.read_predictions(runs) {
-        output::note(&format!("missing: {}: {reason}", path.display()));
+    let gaps = comparison.read_predictions(runs);
+    for Gap { path, reason } in &gaps {
+        output::note(&format!("missing: {}: {}", output::path(path), output::text(reason)));
     }
-    Ok(comparison)
+    Ok((comparison, gaps.len()))
 }
 
 /// Prints which methods leave neurons with equal scores.
 fn show_ties(runs: &[Run], mode: Mode) {
     let sentence = ties_sentence(&ties(runs, |_, method| method.to_owned()));
     if let (Mode::Lines, Some(sentence)) = (mode, sentence) {
-        output::result(&sentence);
+        output::sentence(&sentence);
     }
 }
 
@@ -151,27 +158,31 @@ fn show_tables(comparison: &Comparison, baseline: usize) {
         (Measure::AccuracyAfterClip, "right after the clip"),
     ];
     for (measure, when) in measures {
-        let count = comparison.seeds();
         let data = comparison.data.title();
-        let what =
-            format!("test accuracy on {data} {when}, {count} seeds, mean ± half the 95 % interval");
-        output::result(&format!("\n{what}"));
+        let seeds = match comparison.seeds() {
+            1 => "one seed".to_owned(),
+            count => format!("{count} seeds, mean ± half the 95 % interval"),
+        };
+        output::result("");
+        output::sentence(&format!("test accuracy on {data} {when}, {seeds}"));
         print_in_parts(&estimates_table(comparison, measure), 2);
         if let Some(sentence) = verdict_sentence(comparison, measure, baseline) {
             output::result(&format!("differences, paired by seed, {when}"));
             print_in_parts(&differences_table(comparison, measure, baseline), 1);
-            output::result(&sentence);
+            output::sentence(&sentence);
         }
         if let Some(sentence) = sampling_sentence(comparison, measure, baseline) {
-            output::result(&sentence);
+            output::sentence(&sentence);
         }
     }
     if let Some(sentence) = family_sentence(comparison, baseline) {
-        output::result(&format!("\n{sentence}"));
+        output::result("");
+        output::sentence(&sentence);
     }
     if let Some(table) = table_1(comparison, None) {
-        output::result(
-            "\nTable I of the paper (MNIST, its author's settings), smoothed right after the clip: published \
+        output::result("");
+        output::sentence(
+            "Table I of the paper (MNIST, its author's settings), smoothed right after the clip: published \
              | here, with the settings of this run",
         );
         print_in_parts(&table, 1);

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
+use rayclip_data::{MANIFEST, Manifest};
 use rayclip_trainer::nearest;
 
 /// Run folders that are named where none is like the one that was asked for.
@@ -59,6 +60,19 @@ fn runs_near(path: &Path) -> Vec<PathBuf> {
     runs.sort();
     runs.dedup();
     runs
+}
+
+/// Files of a finished run that are not as it left them, each with what is wrong; none are known without a manifest.
+pub(crate) fn damaged(folder: &Path) -> Vec<String> {
+    let text = |name: &str, problem: &str| format!("{}: {problem}", folder.join(name).display());
+    match Manifest::read(folder) {
+        Ok(None) => vec![],
+        Ok(Some(manifest)) => {
+            let problem = |name| Some(text(name, &manifest.problem(folder, name)?));
+            manifest.names().filter_map(problem).collect()
+        }
+        Err(error) => vec![text(MANIFEST, &error.to_string())],
+    }
 }
 
 /// Refuses a run that is named twice.

@@ -22,6 +22,9 @@ pub(crate) fn completions(args: &CompletionsArgs) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// What the pages are of.
+const SOURCE: &str = concat!("rayclip ", env!("CARGO_PKG_VERSION"));
+
 /// Prints a page for `man`.
 pub(crate) fn man(args: &ManArgs) -> anyhow::Result<ExitCode> {
     let mut command = Cli::command();
@@ -34,7 +37,7 @@ pub(crate) fn man(args: &ManArgs) -> anyhow::Result<ExitCode> {
         })?;
     }
     let mut page = Vec::new();
-    clap_mangen::Man::new(command).render(&mut page).context("writing the page")?;
+    clap_mangen::Man::new(command).source(SOURCE).render(&mut page).context("writing the page")?;
     output::result(String::from_utf8_lossy(&page).trim_end());
     Ok(ExitCode::SUCCESS)
 }

@@ -137,7 +137,9 @@ fn footer(live: &Live, width: u16, is_watched: bool) -> Paragraph<'_> {
     let all: Vec<String> = gaps.chain(missing).collect();
     match all.as_slice() {
         [] if !is_watched => Paragraph::new(""),
-        [] if live.is_over() => Paragraph::new("q closes this view").dim(),
+        [] if live.is_over() || live.silence().is_some() => {
+            Paragraph::new("q closes this view").dim()
+        }
         [] => Paragraph::new("q closes this view; the run continues").dim(),
         [first, rest @ ..] => {
             let more = if rest.is_empty() { String::new() } else { format!(" (+{})", rest.len()) };

@@ -60,9 +60,10 @@ pub(super) fn whole(config: &RunConfig, chunks: &Chunks, clips: usize, batches: 
         (1, replicas) => count(replicas, "network"),
         (methods, seeds) => format!("{} × {}", count(methods, "method"), count(seeds, "seed")),
     };
-    let chunks = match chunks.clipped.len() + chunks.scratch.len() {
-        1 => String::new(),
-        chunks => format!(" in {chunks} chunks"),
+    let chunks = match (chunks.clipped.len(), chunks.scratch.len()) {
+        (1, 0) | (0, 1) => String::new(),
+        (chunks, 0) | (0, chunks) => format!(" in {chunks} chunks"),
+        (clipped, scratch) => format!(" in {} and {scratch} of scratch", count(clipped, "chunk")),
     };
     format!(
         "whole: {networks}{chunks}, {} → {} neurons in {}, {batches} batches",
@@ -108,7 +109,7 @@ mod tests {
         assert_eq!(narrow, "scratch: rows at 3 of 34 clips only");
         assert_eq!(
             whole(&config, &chunks, 34, 17_000),
-            "whole: 3 methods × 4 seeds in 3 chunks, 512 → 9 neurons in 34 clips, 17000 batches"
+            "whole: 3 methods × 4 seeds in 2 chunks and 1 of scratch, 512 → 9 neurons in 34 clips, 17000 batches"
         );
     }
 }

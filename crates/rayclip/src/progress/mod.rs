@@ -146,7 +146,7 @@ impl Progress {
         match self.mode {
             Mode::Lines => {
                 let whole = label::whole(&self.config, chunks, clips, batches);
-                for line in rows::wrap(&whole, output::columns()) {
+                for line in output::wrapped(&whole, output::columns()) {
                     self.note(&line);
                 }
                 rows.heading().iter().for_each(|line| self.line(line));

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use cs_solver::Status;
 use rayclip_trainer::{CycleRow, TimingRow};
 
+use crate::output;
+
 /// Between two columns.
 const GAP: usize = 2;
 
@@ -148,15 +150,15 @@ impl Rows {
                 "accuracy on the test images when trained on after the clip, mean over the seeds of a chunk"
             }
         };
-        let mut lines = wrap(what, self.room);
+        let mut lines = output::wrapped(what, self.room);
         if self.numbered {
             let name = |(place, name): (usize, &String)| format!("{} {name}", place + 1);
             let names: Vec<String> = self.methods.iter().enumerate().map(name).collect();
-            lines.extend(wrap(&format!("columns: {}", names.join(", ")), self.room));
+            lines.extend(output::wrapped(&format!("columns: {}", names.join(", ")), self.room));
             let shown = self.columns.iter().filter(|c| matches!(c.what, What::Method(_))).count();
             if shown < self.methods.len() {
                 let text = format!("columns from {} on do not fit: cycles.csv has them", shown + 1);
-                lines.extend(wrap(&text, self.room));
+                lines.extend(output::wrapped(&text, self.room));
             }
         }
         lines.push(self.line(|column| column.head.clone()));
@@ -236,21 +238,6 @@ pub(super) fn shown_widths(widths: &[usize]) -> String {
         return joined;
     }
     format!("{} in {}", widths.iter().sum::<usize>(), widths.len())
-}
-
-/// Lines of whole words, each of at most `room` columns where no word is longer.
-pub(super) fn wrap(text: &str, room: usize) -> Vec<String> {
-    let mut lines: Vec<String> = vec![];
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 #[cfg(test)]

@@ -124,7 +124,7 @@ fn a_run_that_was_ended_after_any_batch_ends_as_one_that_was_not() {
         assert_eq!(outcomes.contains(&Outcome::Stopped), device == "ndarray", "{outcomes:?}");
         assert!(outcomes.contains(&Outcome::Finished), "{outcomes:?}");
         let expected = files(&whole);
-        assert!(expected.len() >= 25 && batches > 30, "{} files, {batches}", expected.len());
+        assert!(expected.len() >= 25 && batches > 20, "{} files, {batches}", expected.len());
         for after in 1..batches {
             let path = parent.path().join(format!("{device}-{after}"));
             let (summary, _) = go_on(&config, &path, Some(after));

@@ -1,9 +1,10 @@
 //! The networks that a run had, and where their weights are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
+use rayclip_data::{MANIFEST, Manifest};
 use rayclip_report::{Run, rungs};
 use rayclip_trainer::config::Method;
 use rayclip_trainer::presets::{self, Layers};
@@ -41,6 +42,10 @@ pub(super) struct Pool {
     pub(super) held_out: bool,
     /// Whether the run is of before networks were kept.
     pub(super) is_old: bool,
+    /// What a finished run left.
+    pub(super) manifest: Option<Manifest>,
+    /// Networks that it left, and that are not there any more.
+    pub(super) missing: Vec<PathBuf>,
 }
 
 impl Candidate {
@@ -59,8 +64,10 @@ impl Pool {
     /// Those of the run in a folder, whether it is finished or not.
     ///
     /// # Errors
-    /// It is not the folder of a run, or its configuration cannot be read.
+    /// It is not the folder of a run, a file by which networks are picked is damaged, or its configuration cannot
+    /// be read.
     pub(super) fn read(folder: &Path) -> anyhow::Result<Self> {
+        let manifest = verified(folder)?;
         let (run, _) = Run::read_what_is_there(folder)?;
         let file = folder.join("config.toml");
         let config = presets::resolve(&Layers { file: Some(&file), ..Layers::default() })
@@ -101,14 +108,19 @@ impl Pool {
                 Candidate { network, parameters, before, weights }
             },
         ));
+        let left: BTreeSet<&str> = manifest.iter().flat_map(Manifest::names).collect();
+        let mut missing = vec![];
         for candidate in &mut candidates {
             let KeptNetwork { method, seed, clip, .. } = candidate.network;
-            let path = folder.join(network_path(method, seed, clip));
+            let name = network_path(method, seed, clip);
+            let path = folder.join(&name);
             if path.is_file() {
                 candidate.weights = Weights::File(path);
+            } else if left.contains(name.as_str()) {
+                missing.push(path);
             }
         }
-        Ok(Self { config, candidates, held_out, is_old })
+        Ok(Self { config, candidates, held_out, is_old, manifest, missing })
     }
 
     /// Leaves those of a method and of a seed.
@@ -145,6 +157,26 @@ impl Pool {
         }
         Ok(())
     }
+}
+
+/// The manifest of a finished run.
+///
+/// # Errors
+/// A file by which networks are picked is not as the run left it, or the manifest cannot be read.
+fn verified(folder: &Path) -> anyhow::Result<Option<Manifest>> {
+    let manifest = Manifest::read(folder)
+        .with_context(|| format!("cannot read {}", folder.join(MANIFEST).display()))?;
+    for name in ["config.toml", "summary.json", "cycles.csv"] {
+        let Some(manifest) = &manifest else { continue };
+        if let Some(problem) = manifest.problem(folder, name) {
+            let remedy = match manifest.copy(name) {
+                Some(_) => format!("`rayclip resume {}` restores it", folder.display()),
+                None => "restore it from a copy".to_owned(),
+            };
+            bail!("{}: {problem}; {remedy}", folder.join(name).display());
+        }
+    }
+    Ok(manifest)
 }
 
 /// The networks before the first clip.

@@ -31,7 +31,23 @@ impl Wish {
 
     /// The network that is picked, among those whose weights are there.
     pub(super) fn best<'a>(&self, pool: &'a Pool) -> Option<&'a Candidate> {
-        let there = |candidate: &&Candidate| !matches!(candidate.weights, Weights::Gone);
+        self.first(pool, |candidate| !matches!(candidate.weights, Weights::Gone))
+    }
+
+    /// The network that would be picked in place of `best`, were its weights there.
+    pub(super) fn better_without_weights<'a>(
+        &self,
+        pool: &'a Pool,
+        best: &Candidate,
+    ) -> Option<&'a Candidate> {
+        self.first(pool, |_| true).filter(|first| first.parameters != best.parameters)
+    }
+
+    fn first<'a>(
+        &self,
+        pool: &'a Pool,
+        is_there: impl Fn(&Candidate) -> bool,
+    ) -> Option<&'a Candidate> {
         let fitting =
             pool.candidates.iter().filter(|candidate| self.holds(candidate, pool.held_out));
         let accuracy = |candidate: &Candidate| candidate.accuracy(pool.held_out).unwrap_or(0.0);
@@ -40,7 +56,7 @@ impl Wish {
             let size = if self.has_floor() { size } else { size.reverse() };
             size.then(accuracy(b).total_cmp(&accuracy(a)))
         };
-        fitting.filter(there).min_by(worse)
+        fitting.filter(|candidate| is_there(candidate)).min_by(worse)
     }
 
     /// The most accurate of those that are small enough, or of all where none is.
@@ -132,7 +148,14 @@ mod tests {
             [0, 1].map(|seed| candidate((width, seed, both[seed as usize])))
         });
         let config = resolve(&Layers::default()).unwrap();
-        Pool { config, candidates: all.collect(), held_out, is_old: false }
+        Pool {
+            config,
+            candidates: all.collect(),
+            held_out,
+            is_old: false,
+            manifest: None,
+            missing: vec![],
+        }
     }
 
     const NOTHING: Wish = Wish { accuracy: None, max_drop: None, neurons: None, parameters: None };
@@ -150,6 +173,11 @@ mod tests {
         // The one of 20 neurons with .93 has no weights any more.
         assert_eq!(picked(accuracy(0.92), false), Some((50, 1)));
         assert_eq!(picked(accuracy(0.91), false), Some((20, 0)));
+        let (all, wish) = (pool(false), accuracy(0.92));
+        let best = wish.best(&all).unwrap();
+        assert_eq!(wish.better_without_weights(&all, best).unwrap().neurons(), 20);
+        let (all, wish) = (pool(false), accuracy(0.91));
+        assert!(wish.better_without_weights(&all, wish.best(&all).unwrap()).is_none());
         assert_eq!(picked(accuracy(0.99), false), None);
         assert_eq!(picked(accuracy(0.86), true), Some((50, 1)));
         assert_eq!(picked(accuracy(0.9), true), None);

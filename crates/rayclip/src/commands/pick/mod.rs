@@ -16,12 +16,14 @@ use serde_json::{Value, json};
 
 use self::candidates::{Candidate, Pool, Weights};
 use self::choice::Wish;
+use super::folders::check_run;
 use crate::args::PickArgs;
 use crate::output;
 
 /// Picks a network, prints its row and writes it; exit code 1 where none is as asked.
 pub(crate) fn pick(args: &PickArgs) -> anyhow::Result<ExitCode> {
     let wish = Wish::of(args)?;
+    check_run(&args.run)?;
     let mut pool = Pool::read(&args.run)?;
     pool.restrict(args.method.as_deref(), args.seed)?;
     ensure!(
@@ -29,6 +31,13 @@ pub(crate) fn pick(args: &PickArgs) -> anyhow::Result<ExitCode> {
         "{} holds no network to pick: the run is not far enough, or its networks were removed",
         args.run.display()
     );
+    if let Some(first) = pool.missing.first() {
+        let (count, first) = (pool.missing.len(), output::path(first));
+        output::note(&format!(
+            "missing: {count} networks that the run had kept, such as {first}; they are left out: restore them from a \
+             copy"
+        ));
+    }
     if pool.is_old {
         output::note(&format!(
             "{} is of before networks/ was kept: of each replica it has the last network alone",
@@ -57,7 +66,14 @@ pub(crate) fn pick(args: &PickArgs) -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::from(1));
     };
-    let bytes = weights::read(&args.run, best, &pool.config)?;
+    if let Some(better) = wish.better_without_weights(&pool, best) {
+        output::note(&format!(
+            "a network of {} hidden neurons is nearer to what is asked for; its weights were not kept (see \
+             --keep-networks)",
+            better.neurons()
+        ));
+    }
+    let bytes = weights::read(&args.run, best, &pool)?;
     let file = args.out.clone().unwrap_or_else(|| default_name(best));
     write(&file, &bytes)?;
     if args.json {

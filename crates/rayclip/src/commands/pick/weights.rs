@@ -1,34 +1,25 @@
 //! The bytes of a network's file, checked against what the run says of it.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
-use rayclip_trainer::{NETWORK_FORMAT, RunConfig, export_final};
+use rayclip_trainer::{NETWORK_FORMAT, export_final};
 use safetensors::SafeTensors;
-use serde::Deserialize;
 
-use super::candidates::{Candidate, Weights};
+use super::candidates::{Candidate, Pool, Weights};
 
 /// Bytes of the header of a network's file; one of sixty layers has ten thousand.
 const MOST_HEADER_BYTES: u64 = 1 << 20;
-
-/// Bytes of a manifest: that of a hundred thousand files.
-const MOST_MANIFEST_BYTES: u64 = 32 << 20;
 
 /// The file of a network of the run in `folder`.
 ///
 /// # Errors
 /// It cannot be read, or is not the network that the run's rows tell of.
-pub(super) fn read(
-    folder: &Path,
-    candidate: &Candidate,
-    config: &RunConfig,
-) -> anyhow::Result<Vec<u8>> {
+pub(super) fn read(folder: &Path, candidate: &Candidate, pool: &Pool) -> anyhow::Result<Vec<u8>> {
     let path = match &candidate.weights {
         Weights::File(path) => path,
         Weights::Final(place) => {
-            return Ok(export_final(folder, *place, &candidate.network, config)?);
+            return Ok(export_final(folder, *place, &candidate.network, &pool.config)?);
         }
         Weights::Gone => bail!("the weights of this network were not kept"),
     };
@@ -38,7 +29,12 @@ pub(super) fn read(
     check(&bytes, candidate).map_err(|reason| {
         anyhow::anyhow!("{} is damaged, or of another run: {reason}", path.display())
     })?;
-    check_digest(folder, path, &bytes)?;
+    let name = path.strip_prefix(folder)?.to_string_lossy().replace('\\', "/");
+    ensure!(
+        pool.manifest.as_ref().is_none_or(|manifest| manifest.agrees(&name, &bytes)),
+        "{} is damaged: its SHA-256 is not that of the manifest; restore it from a copy",
+        path.display()
+    );
     Ok(bytes)
 }
 
@@ -69,26 +65,5 @@ fn check(bytes: &[u8], candidate: &Candidate) -> Result<(), String> {
     if parameters != candidate.parameters {
         return Err(format!("it has {parameters} parameters, not {}", candidate.parameters));
     }
-    Ok(())
-}
-
-/// Compares the file with the SHA-256 that the manifest of a finished run has of it.
-fn check_digest(folder: &Path, path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    #[derive(Deserialize)]
-    struct Manifest {
-        files: BTreeMap<String, String>,
-    }
-    let manifest = rayclip_data::read_whole(&folder.join("manifest.json"), MOST_MANIFEST_BYTES);
-    // A run that is not at its end has none.
-    let Ok(manifest) = manifest else { return Ok(()) };
-    let manifest: Manifest = serde_json::from_slice(&manifest)
-        .with_context(|| format!("{} is damaged", folder.join("manifest.json").display()))?;
-    let name = path.strip_prefix(folder)?.to_string_lossy().replace('\\', "/");
-    let digest = manifest.files.get(&name);
-    ensure!(
-        digest.is_none_or(|digest| *digest == rayclip_data::sha256([bytes])),
-        "{} is damaged: its SHA-256 is not that of the manifest",
-        path.display()
-    );
     Ok(())
 }
