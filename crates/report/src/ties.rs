@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(found, [("dtc", 2, 0.95), ("random", 1, 0.0)]);
         assert_eq!((rows[0].neurons, rows[0].fraction, rows[0].least), (100, 0.875, 0.8));
         let sentence = ties_sentence(&rows).unwrap();
-        assert!(sentence.contains("some: dtc 80 to 95 %; a seeded draw"), "{sentence}");
+        assert!(sentence.contains("another one: dtc 95 %; a seeded draw"), "{sentence}");
         assert_eq!(ties_sentence(&rows[1..]), None);
     }
 }
