@@ -147,11 +147,14 @@ fn bad_input_is_refused_by_name_before_anything_runs() {
     let a = Matrix::from_rows(1, 2, [1.0, 2.0]).unwrap();
     let huge = Matrix::from_rows(1, 1, [1e200]).unwrap();
     let error = Problem::new(huge, &[1e200], Lambda::Ratio(0.1)).unwrap_err();
-    assert!(matches!(error, SolverError::Lambda(_)), "{error}");
+    assert!(matches!(error, SolverError::Lambda(_) | SolverError::LambdaRatio { .. }), "{error}");
     for lambda in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         for lambda in [Lambda::Fixed(lambda), Lambda::Ratio(lambda)] {
             let error = Problem::new(a.clone(), &[1.0], lambda).unwrap_err();
-            assert!(matches!(error, SolverError::Lambda(_)), "{error}");
+            assert!(
+                matches!(error, SolverError::Lambda(_) | SolverError::LambdaRatio { .. }),
+                "{error}"
+            );
         }
     }
     let error = Problem::new(a.clone(), &[f64::INFINITY], Lambda::Fixed(1.0)).unwrap_err();

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use rayclip_data::Dir;
 use rayclip_report::{EVENTS, EventFiles, Facts, PAGE, Run, missing, write_report};
 
-use super::folders::{check_distinct, check_out, check_run};
+use super::folders::{check_out, check_run};
 use crate::args::ReportArgs;
 use crate::output;
 
@@ -15,7 +15,6 @@ pub(crate) const FOLDER: &str = "report";
 
 /// Writes the report, and names what is missing in it.
 pub(crate) fn report(args: &ReportArgs) -> anyhow::Result<ExitCode> {
-    check_distinct(&args.runs)?;
     // Of several, one that is not there is a gap of the page.
     if let [run] = args.runs.as_slice() {
         check_run(run)?;
