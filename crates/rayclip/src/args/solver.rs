@@ -20,7 +20,7 @@ pub(crate) struct SolveArgs {
     /// Weight λ of the ℓ₁ norm; there is no ½ before the square
     #[arg(long, value_name = "LAMBDA", allow_negative_numbers = true)]
     pub(crate) lambda: Option<f64>,
-    /// λ as a fraction of each column's 2‖Aᵀy‖∞, from which on x is zero
+    /// λ as a fraction of each column's 2‖Aᵀy‖∞, at or above which x is zero
     #[arg(long, value_name = "RATIO", allow_negative_numbers = true)]
     pub(crate) lambda_ratio: Option<f64>,
     #[command(flatten)]

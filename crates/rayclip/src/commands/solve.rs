@@ -135,7 +135,8 @@ fn print_table(problem: &Problem, solutions: &Solutions, seconds: Option<f64>) {
         .filter(|solution| solution.status() == Status::Converged)
         .count();
     output::result(&format!(
-        "{count} columns of {} × {}{}: {converged} converged, largest gap {:.1e}",
+        "{count} {} of {} × {}{}: {converged} converged, largest gap {:.1e}",
+        if count == 1 { "column" } else { "columns" },
         problem.rows(),
         problem.coefficients(),
         seconds.map_or(String::new(), |seconds| {

@@ -83,9 +83,15 @@ fn end_of(path: &str, room: usize) -> String {
     format!("…{}", path.chars().skip(length + 1 - room.max(1)).collect::<String>())
 }
 
+/// Columns below which the header is short.
+const NARROW: u16 = 60;
+
 fn header(live: &Live, width: u16) -> Paragraph<'_> {
     let state = match (&live.run.summary, live.silence()) {
         (None, _) => "summary.json cannot be read".to_owned(),
+        (Some(_), Some(silence)) if width < NARROW => {
+            format!("silent {:#}: killed?", HumanDuration(silence))
+        }
         (Some(_), Some(silence)) => {
             format!("not heard of for {}: was it killed?", HumanDuration(silence))
         }

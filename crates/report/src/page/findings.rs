@@ -13,6 +13,10 @@ use crate::sentences::{NORMAL, verdict_sentence};
 use crate::statistics::holm;
 use crate::verdict::{Difference, ENTROPY_SHARE, LEAST_SEEDS, SIGNIFICANCE};
 
+/// Clips that a correlation is over, at least, to have a verdict: over fewer, its interval holds most of what there
+/// is between −1 and 1.
+const LEAST_CYCLES: usize = 8;
+
 /// The findings in sentences.
 pub(super) fn shows(facts: &Facts) -> Markup {
     let Some(comparison) = &facts.comparison else { return html! {} };
@@ -91,13 +95,18 @@ fn entropy_sentences(facts: &Facts) -> Vec<String> {
         .collect();
     let layers = rows.iter().map(|row| row.layer + 1).max().unwrap_or(0);
     // The entropies are a family of their own, with the share of the page that the accuracies leave.
-    let p_of = |null: &CorrelationRow| null.p.filter(|_| null.seeds >= LEAST_SEEDS);
+    let is_tested =
+        |null: &CorrelationRow| null.seeds >= LEAST_SEEDS && null.cycles >= LEAST_CYCLES;
+    let p_of = |null: &CorrelationRow| null.p.filter(|_| is_tested(null));
     let p: Vec<f64> = pairs.iter().filter_map(|(_, null)| p_of(null)).collect();
     let mut adjusted = holm(&p).into_iter();
     let significance = SIGNIFICANCE * ENTROPY_SHARE;
     let sentence = |(measured, null): (&CorrelationRow, &CorrelationRow)| {
         let p = p_of(null).and_then(|_| adjusted.next());
         let verdict = match (p, null.excess) {
+            (None, _) if null.seeds >= LEAST_SEEDS && null.cycles < LEAST_CYCLES => {
+                "Fewer than eight clips give no verdict."
+            }
             (None, _) => "Fewer than three seeds give no verdict.",
             (Some(p), Some(excess)) if p < significance && excess > 0.0 => {
                 "The measured one is higher."
@@ -193,6 +202,15 @@ mod tests {
             entropy_sentences(&facts)
         };
         assert!(sentences(&[0.006])[0].ends_with("The measured one is higher."));
+        let mut few = [
+            row(Side::Next, Source::Measured, None),
+            row(Side::Next, Source::Gaussian, Some(0.001)),
+        ];
+        for row in &mut few {
+            row.cycles = 7;
+        }
+        let facts = Facts { correlations: few.into(), ..Facts::default() };
+        assert!(entropy_sentences(&facts)[0].ends_with("Fewer than eight clips give no verdict."));
         for sentence in sentences(&[0.006, 0.008]) {
             assert!(sentence.ends_with("The two cannot be told apart."), "{sentence}");
         }
