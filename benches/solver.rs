@@ -1,5 +1,5 @@
-//! Problems a second of every algorithm: `cargo bench --workspace --bench solver`.
-#![expect(clippy::expect_used, reason = "a benchmark ends where something is not there")]
+//! Times every algorithm of the solver: `cargo bench --workspace --bench solver`.
+#![expect(clippy::expect_used, reason = "a benchmark may end if something is missing")]
 
 use std::hint::black_box;
 
@@ -22,7 +22,7 @@ fn on_the_host(criterion: &mut Criterion) {
     }
 }
 
-#[expect(deprecated, reason = "Burn 0.23 drops the backend; until then it is one of ours")]
+#[expect(deprecated, reason = "Burn 0.23 removes the backend; until then rayclip supports it")]
 fn on_a_device(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("f32, 1000 iterations");
     group.sample_size(10);
@@ -34,7 +34,7 @@ fn on_a_device(criterion: &mut Criterion) {
                 let problem = problem.on(&device);
                 group.throughput(Throughput::Elements(columns as u64));
                 let id = format!("{algorithm} {m}x{n}, {columns}");
-                // The answers are read from the device, so it has done all work by then.
+                // The answers are read from the device, so all work is finished.
                 group.bench_function(BenchmarkId::new(name, id), |bench| {
                     bench.iter(|| black_box(&problem).solve(&settings));
                 });

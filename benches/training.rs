@@ -1,11 +1,11 @@
-//! One clip with the training around it: `cargo bench --workspace --bench training`.
-#![expect(clippy::expect_used, reason = "a benchmark ends where something is not there")]
+//! Times one clip with the training before and after it: `cargo bench --workspace --bench training`.
+#![expect(clippy::expect_used, reason = "a benchmark may end if something is missing")]
 
 use burn::tensor::Device;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rayclip_data::digits::{DigitsConfig, draw};
-use rayclip_trainer::presets::{Layers, Setting, resolve};
-use rayclip_trainer::{Backend, Conduct, Event, Observer, RunDir, run};
+use rayclip_run_folder::presets::{Layers, Setting, resolve};
+use rayclip_trainer::{Backend, Event, Observer, RunDir, RunOptions, run};
 
 const BATCHES: u64 = 20;
 
@@ -15,8 +15,8 @@ impl Observer for Silent {
     fn notify(&mut self, _: &Event<'_>) {}
 }
 
-#[expect(deprecated, reason = "Burn 0.23 drops the backend; until then it is one of ours")]
-/// Training steps a second at three widths; two cycles of training and one clip a sample.
+#[expect(deprecated, reason = "Burn 0.23 removes the backend; until then rayclip supports it")]
+/// Times training steps at three widths. A sample has two cycles of training and one clip.
 fn steps(criterion: &mut Criterion) {
     let digits = DigitsConfig { train: 5120, test: 512, seed: 0 };
     let data = draw(&digits, &|_, _| ()).expect("the built-in digits can be drawn");
@@ -41,7 +41,7 @@ fn steps(criterion: &mut Criterion) {
                         &config,
                         data.clone(),
                         Backend { device: &device, name },
-                        Conduct::default(),
+                        &RunOptions::default(),
                         &folder,
                         &mut Silent,
                     )

@@ -1,19 +1,19 @@
-//! An allocator that ends the process where a reader takes more than any small input is worth.
+//! An allocator that aborts the process if a reader allocates much more than a small input needs.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
-/// Bytes that nothing may ask for at once.
+/// The largest allowed allocation, in bytes.
 const MOST_BYTES: usize = 64 << 20;
 
-/// The system's allocator within a limit.
+/// The system's allocator with a limit.
 struct Limited;
 
-// SAFETY: everything is left to the system's allocator; what is over the limit ends the process.
+// SAFETY: the system's allocator does everything; an allocation over the limit aborts the process.
 #[allow(unsafe_code, reason = "an allocator cannot be written without")]
 unsafe impl GlobalAlloc for Limited {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         check(layout.size());
-        // SAFETY: the caller's promises are handed on.
+        // SAFETY: the caller keeps the promises that this function asks for.
         unsafe { System.alloc(layout) }
     }
 
@@ -37,7 +37,7 @@ unsafe impl GlobalAlloc for Limited {
 
 fn check(bytes: usize) {
     if bytes > MOST_BYTES {
-        // A panic would allocate; a fuzzer keeps the input of a process that aborts.
+        // A panic would allocate. A fuzzer keeps the input of a process that aborts.
         std::process::abort();
     }
 }

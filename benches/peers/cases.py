@@ -8,14 +8,14 @@ from safetensors.numpy import load_file, save_file
 from scipy.fft import dct
 
 LAMBDA = 0.3
-"""The weight of the recorded runs; lambda / lambda_max is then 1e-4 to 1e-3."""
+"""The weight of the recorded runs; it gives lambda / lambda_max of 1e-4 to 1e-3."""
 
 
 def main() -> None:
-    """Reads the command line and writes the files that are asked for."""
+    """Reads the command line and writes the requested files."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", required=True, type=Path, help="folder for the cases")
-    parser.add_argument("--sizes", nargs="*", default=[], help="m x n x columns, as 512x51x64")
+    parser.add_argument("--sizes", nargs="*", default=[], help="m x n x columns, such as 512x51x64")
     parser.add_argument("--rays", type=Path, help="rays.safetensors of the recorded run")
     parser.add_argument("--ratio", type=float, help="lambda as a fraction of the largest 2 |A'y|")
     arguments = parser.parse_args()
@@ -30,14 +30,14 @@ def main() -> None:
 
 
 def gaussian_dct(m: int, n: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
-    """Measurements of Gaussian signals by a Gaussian matrix times an orthonormal DCT-I."""
+    """Returns a Gaussian matrix times an orthonormal DCT-I, and measurements of Gaussian signals."""
     random = np.random.default_rng(1)
     a = dct(random.standard_normal((n, m)), type=1, norm="ortho", axis=1)
     return a, random.standard_normal((columns, m)) @ a.T
 
 
 def recorded(path: Path) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """Theta and both measurements of every recorded cycle."""
+    """Returns Theta and both measurements of every recorded cycle."""
     tensors = load_file(path)
     cycles = sorted(name.split(".")[0] for name in tensors if name.endswith(".theta"))
     sides = ("y_previous", "y_next")

@@ -1,7 +1,7 @@
 """The peers: other solvers of min ||A x - y||^2 + lambda ||x||_1.
 
-Every peer is a function of (A, lambda) that does what its tool can do once per matrix and returns
-a function from a right-hand side y to x. Nothing of one right-hand side is used for the next.
+Every peer is a function of (A, lambda). It does the work that its tool can do once per matrix, and
+returns a function from a right-hand side y to x. No right-hand side uses results of another one.
 """
 
 from collections.abc import Callable
@@ -61,7 +61,7 @@ def lars_path_gram(a: Array, lam: float) -> Solve:
 def sklearn_cd(a: Array, lam: float) -> Solve:
     """scikit-learn's coordinate descent. Shared in a group: A in Fortran order.
 
-    Its own rule stops it at a duality gap of tol * ||y||^2.
+    It stops at a duality gap of tol * ||y||^2.
     """
     columns = np.asfortranarray(a)
     lasso = linear_model.Lasso(
@@ -77,7 +77,7 @@ def sklearn_cd(a: Array, lam: float) -> Solve:
 def celer_lasso(a: Array, lam: float) -> Solve:
     """celer's working sets. Shared in a group: A in Fortran order.
 
-    Its rule is that of scikit-learn; at this tolerance it ends near a relative gap of 1e-4 where
+    It stops by the rule of scikit-learn. With this tolerance it ends near a relative gap of 1e-4 if
     lambda is a tenth of lambda_max.
     """
     columns = np.asfortranarray(a)
@@ -104,7 +104,7 @@ def scs_tight(a: Array, lam: float) -> Solve:
 def scs_cached(a: Array, lam: float, eps: float) -> Solve:
     """SCS on the epigraph form. Shared in a group: the workspace, with its scaling and factor.
 
-    Every right-hand side starts cold. SCS factors anew where it adapts its step size.
+    Every right-hand side has a cold start. SCS factors again when it adapts its step size.
     """
     n, m = a.shape
     quadratic, linear, constraints = epigraph_form(a, lam)
@@ -121,7 +121,7 @@ def scs_cached(a: Array, lam: float, eps: float) -> Solve:
 def cvxpy_scs(a: Array, lam: float) -> Solve:
     """CVXPY with SCS at its default accuracy.
 
-    Shared in a group: the problem as CVXPY compiles it, as y is a parameter.
+    Shared in a group: the compiled problem, because y is a parameter.
     """
     n, m = a.shape
     x = cp.Variable(m)
@@ -149,7 +149,7 @@ def clarabel_qp(a: Array, lam: float) -> Solve:
     settings.tol_gap_rel = 1e-4
     settings.tol_gap_abs = 0.0
     settings.tol_feas = 1e-4
-    settings.presolve_enable = False  # or the right-hand side could not be updated
+    settings.presolve_enable = False  # otherwise the right-hand side cannot be updated
     solver = clarabel.DefaultSolver(
         quadratic,
         linear,
@@ -195,10 +195,10 @@ def sklearn_alpha(lam: float, n: int) -> float:
 
 
 def epigraph_form(a: Array, lam: float) -> tuple[sparse.csc_matrix, Array, sparse.csc_matrix]:
-    """The problem as a quadratic program: P, c and the constraint matrix C.
+    """Returns the problem as a quadratic program: P, c and the constraint matrix C.
 
-    Minimise r'r + lambda 1't over (x, r, t) with A x - r = y, x - t <= 0 and -x - t <= 0; in the
-    solvers' form, minimise u'P u / 2 + c'u with C u + s = (y, 0, 0).
+    It minimises r'r + lambda 1't over (x, r, t) with A x - r = y, x - t <= 0 and -x - t <= 0. In
+    the form of the solvers, it minimises u'P u / 2 + c'u with C u + s = (y, 0, 0).
     """
     n, m = a.shape
     identity = sparse.eye(m)

@@ -45,9 +45,9 @@ def warm_up(peer: Peer) -> None:
 def solve_all(
     peer: Peer, a: np.ndarray, y: np.ndarray, lam: float, deadline: float
 ) -> dict[str, np.ndarray]:
-    """Solves one right-hand side after the other; what is not solved stays NaN.
+    """Solves one right-hand side after the other; columns that are not solved stay NaN.
 
-    What a peer does once per matrix counts as time of the first column.
+    The work that a peer does once per matrix counts as time of the first column.
     """
     columns = y.shape[0]
     x = np.full((columns, a.shape[1]), np.nan)

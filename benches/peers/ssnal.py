@@ -16,9 +16,9 @@ TOLERANCE = 1e-4  # of the relative duality gap
 MAX_OUTER_STEPS = 60
 MAX_NEWTON_STEPS = 50
 SIGMA_GROWTH = 5.0
-HARD = 12  # sigma stays after an outer step with this many Newton steps
+HARD = 12  # sigma does not grow after an outer step with this many Newton steps
 INEXACTNESS = 0.2
-ROUNDING = 1e-13  # of ||y||: the gradient gets no smaller than this
+ROUNDING = 1e-13  # of ||y||: rounding does not let the gradient get smaller
 ARMIJO = 1e-4
 MAX_HALVINGS = 30
 
@@ -41,7 +41,7 @@ def solve(a_transposed: Array, y: Array, lam: float) -> Array:
 
 
 def first_sigma(a_transposed: Array, y: Array, lam: float) -> float:
-    """Makes the first threshold, sigma lambda / 2, about as large as the coefficients."""
+    """Returns sigma: the threshold sigma lambda / 2 is about as large as the coefficients."""
     c = a_transposed @ y
     fitted = c @ a_transposed
     step = y @ fitted / (fitted @ fitted)
@@ -51,7 +51,7 @@ def first_sigma(a_transposed: Array, y: Array, lam: float) -> float:
 def minimise(
     a_transposed: Array, y: Array, lam: float, sigma: float, x: Array, q: Array, correlations: Array
 ) -> tuple[Array, Array, Array, Array, int]:
-    """One outer step: the new x, y - A x, q and A'q, and the number of Newton steps."""
+    """Does one outer step: returns x, y - A x, q and A'q, and the number of Newton steps."""
     threshold = 0.5 * sigma * lam
     steps = 0
     while True:
@@ -73,7 +73,7 @@ def minimise(
 
 
 def newton_direction(columns: Array, gradient: Array, sigma: float) -> Array:
-    """-(I + sigma A_J A_J')^-1 gradient, by way of the smaller of the two Gram matrices."""
+    """Returns -(I + sigma A_J A_J')^-1 gradient, with the smaller of the two Gram matrices."""
     k, n = columns.shape
     if k == 0:
         return -gradient
@@ -118,7 +118,7 @@ def line_search(
 def relative_gap(
     x: Array, residual: Array, q: Array, correlations: Array, y: Array, lam: float
 ) -> float:
-    """(P - D) / P with the dual point nu = 2q scaled to be the best feasible one."""
+    """Returns (P - D) / P with the dual point nu = 2q scaled to be the best feasible one."""
     primal = residual @ residual + lam * np.abs(x).sum()
     square = q @ q
     if primal == 0.0 or square == 0.0:

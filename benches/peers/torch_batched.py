@@ -1,7 +1,7 @@
 """Halpern-Douglas-Rachford for the LASSO, batched in PyTorch on CUDA in float32.
 
-All columns of one matrix are solved together; prints one JSON line. With A A' = V L V', computed
-once in float64, the iteration runs on the rotated problem (V'A, V'y), which has the same solutions.
+It solves all columns of one matrix together, and prints one JSON line. A A' = V L V' is computed
+once in float64. The iteration runs on the rotated problem (V'A, V'y), which has the same solutions.
 """
 
 import argparse
@@ -16,11 +16,11 @@ from torch import Tensor
 
 DEVICE = "cuda"
 TOLERANCE = 1e-4  # of the relative duality gap
-BLOCK = 50  # iterations between two looks at the gap
+BLOCK = 50  # iterations between two evaluations of the gap
 RELAXATION = 1.96
 SUFFICIENT = 0.3  # restart when ||f|| has fallen to this fraction ...
 NECESSARY = 0.8  # ... or to this one, ...
-LONG = 0.36  # ... with this fraction of all iterations since the last restart
+LONG = 0.36  # ... if this fraction of all iterations came after the last restart
 
 
 class Problem(NamedTuple):
@@ -88,7 +88,7 @@ def main() -> None:
 
 
 def prepare(a: Tensor, y: Tensor, lam: float) -> Problem:
-    """Factors, rotates and starts in float64; what the iteration needs is float32."""
+    """Factors, rotates and starts in float64; the iteration gets float32."""
     values, vectors = torch.linalg.eigh(a @ a.T)
     rotated_a = vectors.T @ a
     rotated_y = y @ vectors
@@ -139,14 +139,14 @@ def solve(problem: Problem, iterations_max: int) -> Answer:
 
 
 def points_of(problem: Problem, w: Tensor) -> Points:
-    """z = soft(w, lambda/rho), t = (y - A v) / (rho/2 + L) with v = 2z - w, and A't."""
+    """Returns z = soft(w, lambda/rho), t = (y - A v) / (rho/2 + L) with v = 2z - w, and A't."""
     z = torch.nn.functional.relu(w.abs() - problem.lam / problem.rho) * w.sign()
     t = (problem.y - (2.0 * z - w) @ problem.a.T) * problem.inverse
     return Points(z, t, t @ problem.a)
 
 
 def relative_gap(problem: Problem, points: Points) -> Tensor:
-    """(P - D) / P, [B, 1], with t scaled to be the best feasible dual point."""
+    """Returns (P - D) / P, [B, 1], with t scaled to be the best feasible dual point."""
     tiny = torch.finfo(torch.float32).tiny
     residual = problem.y - points.z @ problem.a.T
     primal = row_sum(residual.square()) + problem.lam * row_sum(points.z.abs())
@@ -160,7 +160,7 @@ def relative_gap(problem: Problem, points: Points) -> Tensor:
 
 
 def row_sum(values: Tensor) -> Tensor:
-    """Sum of every row, [B, 1]."""
+    """Returns the sum of every row, [B, 1]."""
     return values.sum(dim=1, keepdim=True)
 
 

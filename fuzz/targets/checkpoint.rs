@@ -1,10 +1,10 @@
-//! A checkpoint, whose SHA-256 is taken to be right.
+//! Reads a checkpoint, without a check of its SHA-256.
 #![no_main]
 
 use std::sync::LazyLock;
 
-use rayclip_trainer::RunConfig;
-use rayclip_trainer::presets::{Layers, Setting, resolve};
+use rayclip_run_folder::RunConfig;
+use rayclip_run_folder::config::presets::{Layers, Setting, resolve};
 
 static CONFIG: LazyLock<RunConfig> = LazyLock::new(|| {
     let settings = [

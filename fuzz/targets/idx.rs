@@ -1,4 +1,4 @@
-//! IDX files, gzipped or not.
+//! Reads IDX files, gzipped or not.
 #![no_main]
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! NumPy's .npy files.
+//! Reads NumPy's .npy files.
 #![no_main]
 
 use rayclip_fuzz as _;

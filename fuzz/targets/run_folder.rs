@@ -1,4 +1,4 @@
-//! A run folder, the recorded run in it, and everything that a report computes of them.
+//! Reads a run folder and a recorded run in it, and computes everything that a report needs.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -32,7 +32,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     write_parts(FOLDER.path(), NAMES, bytes);
     let _ = Recorded::read(FOLDER.path());
     let Ok((run, mut gaps)) = Run::read_what_is_there(FOLDER.path()) else { return };
-    closing_table(&run);
+    closing_table(&run).to_terminal();
     last_rays(&run, &mut gaps);
     let folders = [FOLDER.path().to_path_buf()];
     let Ok(facts) = Facts::gather(&folders, None, None) else { return };

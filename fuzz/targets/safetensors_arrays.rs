@@ -1,4 +1,4 @@
-//! Matrices in safetensors files, as `rayclip solve` reads them.
+//! Reads matrices from safetensors files, as `rayclip solve` does.
 #![no_main]
 
 use rayclip_fuzz as _;

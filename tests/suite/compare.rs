@@ -12,10 +12,10 @@ use crate::support::{
 const METHODS: &str =
     "dtc,dtc-coefficient,dtc-l2,magnitude,l1,l2,random,taylor,activation,data-lasso,scratch";
 
-/// Rows without what time and the rest of the batch have to do with, by method, seed, cycle and layer.
+/// Rows without what time and the rest of the batch have to do with, by method, seed, cycle and group.
 fn results(run: &Path) -> BTreeMap<[String; 4], BTreeMap<String, String>> {
     let key = |row: &BTreeMap<String, String>| {
-        ["method", "seed", "cycle", "layer"].map(|name| row[name].clone())
+        ["method", "seed", "cycle", "group"].map(|name| row[name].clone())
     };
     cycles(run)
         .into_iter()
@@ -144,7 +144,7 @@ fn the_files_of_a_comparison_hold_what_it_prints() {
     let after_clip = stdout.find(" right after the clip, ").unwrap();
     assert!(after_training < after_clip, "{stdout}");
     assert!(stdout[after_clip..].contains("of 3 comparisons with dtc, "), "{stdout}");
-    assert!(stdout.contains("hold for all 9 comparisons with dtc at once"), "{stdout}");
+    assert!(stdout.contains("for all 9 comparisons with dtc hold jointly"), "{stdout}");
     assert!(stdout.contains("test images alone give an accuracy a standard error"), "{stdout}");
     let run = folder.path().join("run");
     let table = |name: &str| -> Vec<BTreeMap<String, String>> {

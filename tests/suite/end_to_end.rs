@@ -14,7 +14,7 @@ const PROMISED_COLUMNS: [&str; 10] = [
     "method",
     "seed",
     "cycle",
-    "layer",
+    "group",
     "width_before",
     "width_after",
     "sparsity",
@@ -59,7 +59,7 @@ fn a_run_goes_down_the_ladder_and_leaves_everything_in_its_folder() {
     for (cycle, width) in widths.iter().enumerate() {
         let text = fs::read(out.join(format!("kept/cycle_{cycle:02}.json"))).unwrap();
         let kept: Value = serde_json::from_slice(&text).unwrap();
-        let ids: Vec<u64> = kept["replicas"][0]["layers"][0]
+        let ids: Vec<u64> = kept["replicas"][0]["groups"]["layer_0"]
             .as_array()
             .unwrap()
             .iter()
@@ -128,9 +128,9 @@ fn every_method_and_preset_runs_on_several_layers() {
             run(folder.path(), &data, &name, &[&quick[..], &flags].concat());
             let rows = cycles(&folder.path().join(&name));
             let last = |layer: &str| {
-                rows.iter().rev().find(|row| row["layer"] == layer).unwrap()["width_after"].clone()
+                rows.iter().rev().find(|row| row["group"] == layer).unwrap()["width_after"].clone()
             };
-            assert_eq!([last("0"), last("1"), last("2")], ["10", "10", "10"], "{name}");
+            assert_eq!(["layer_0", "layer_1", "layer_2"].map(last), ["10", "10", "10"], "{name}");
         }
     }
 }
@@ -197,6 +197,6 @@ fn an_interrupt_ends_after_the_current_batch_and_leaves_a_valid_folder() {
         serde_json::from_slice(&fs::read(out.join("summary.json")).unwrap()).unwrap();
     assert_eq!(summary["outcome"], "interrupted");
     let header = fs::read_to_string(out.join("cycles.csv")).unwrap();
-    assert!(header.starts_with("replica,method,seed,cycle,layer,"), "{header}");
+    assert!(header.starts_with("replica,method,seed,cycle,group,"), "{header}");
     assert!(out.join("network.safetensors").exists());
 }

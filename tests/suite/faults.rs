@@ -58,7 +58,8 @@ fn a_file_that_may_not_grow_ends_the_run_and_it_goes_on_when_it_may() {
 fn on_a_small_disk(
     test: &str,
     folder: &Path,
-    (size, body): (&str, &str),
+    size: &str,
+    body: &str,
     flags: &[String],
 ) -> Option<String> {
     fs::create_dir(folder.join("disk")).unwrap();
@@ -100,7 +101,7 @@ fn a_disk_that_is_full_ends_the_run_and_it_goes_on_when_there_is_room() {
         \"$@\" || exit 1
         cp -r disk/run run";
     let test = "a_disk_that_is_full_ends_the_run_and_it_goes_on_when_there_is_room";
-    let Some(said) = on_a_small_disk(test, folder.path(), ("400k", body), &flags) else { return };
+    let Some(said) = on_a_small_disk(test, folder.path(), "400k", body, &flags) else { return };
     assert!(said.contains("disk/run") && said.contains("No space left"), "{said}");
     assert!(network(&folder.path().join("run")) == network(&folder.path().join("whole")));
 }
@@ -119,7 +120,7 @@ fn a_folder_that_cannot_be_written_to_is_named_and_left_as_it_is() {
         mount -o remount,rw disk && rm disk/filler && \"$@\" || exit 1
         cp -r disk/run run";
     let test = "a_folder_that_cannot_be_written_to_is_named_and_left_as_it_is";
-    let Some(said) = on_a_small_disk(test, folder.path(), ("400k", body), &flags) else { return };
+    let Some(said) = on_a_small_disk(test, folder.path(), "400k", body, &flags) else { return };
     assert!(said.contains("disk/run/.lock") && said.contains("Read-only"), "{said}");
     assert!(network(&folder.path().join("run")) == network(&folder.path().join("whole")));
 }
@@ -158,7 +159,7 @@ fn a_tensor_that_the_adapter_cannot_bind_is_refused_before_training() {
     let flags = ["--device", "wgpu", "--hidden", "60000,60000", "--out", "run", "--quiet"];
     let message = refused(folder.path(), &small_run(&data, &flags));
     assert!(
-        message.contains("the device binds") && message.contains("network.hidden"),
+        message.contains("the device can bind") && message.contains("network.hidden"),
         "{message}"
     );
     // And what no memory holds.
@@ -232,7 +233,7 @@ fn older_checkpoints_give_way_to_any_file_of_the_run() {
         cp -r disk/run run";
     let test = "older_checkpoints_give_way_to_any_file_of_the_run";
     let flags = flags("disk/run");
-    let Some(said) = on_a_small_disk(test, folder.path(), ("800k", body), &flags) else { return };
+    let Some(said) = on_a_small_disk(test, folder.path(), "800k", body, &flags) else { return };
     // The filler's message alone.
     assert_eq!(said.matches("No space left").count(), 1, "{said}");
     assert!(network(&folder.path().join("run")) == network(&folder.path().join("whole")));

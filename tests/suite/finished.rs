@@ -264,7 +264,7 @@ fn a_report_that_was_killed_at_any_moment_is_made_again() {
     }
     fs::write(out.join("thesis.tex"), "precious").unwrap();
     let message = refused(folder.path(), &["report", "run"]);
-    assert!(message.contains("no report"), "{message}");
+    assert!(message.contains("other than a report"), "{message}");
 }
 
 /// A process that runs out of file size stops in the middle of any write that is too long.

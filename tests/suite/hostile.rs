@@ -7,8 +7,8 @@ use std::process::Command;
 
 use burn::tensor::Device;
 use proptest::prelude::*;
-use rayclip_trainer::presets::{Layers, Setting, resolve};
-use rayclip_trainer::sweep::Grid;
+use rayclip_run_folder::config::grid::Grid;
+use rayclip_run_folder::presets::{Layers, Setting, resolve};
 
 use crate::support::{refused, small_data, small_run};
 
@@ -27,7 +27,7 @@ fn read_config(file: &Path) -> Result<usize, String> {
     }
     let layers = Layers { file: Some(file), ..Layers::default() };
     let config = resolve(&layers).map_err(|error| error.to_string())?;
-    let clips = rayclip_trainer::ladder(&config).len();
+    let clips = rayclip_run_folder::ladder(&config).len();
     assert!((1..=2048).contains(&clips), "{clips}");
     Ok(clips)
 }
@@ -42,7 +42,7 @@ fn read_network(folder: &Path, input: &[u8]) -> Result<(), String> {
     fs::write(&safetensors, weights).unwrap();
     let loaded = rayclip_model::load(&safetensors, &json, &Device::flex());
     let (network, found) = loaded.map_err(|error| error.to_string())?;
-    assert_eq!(network.shape(), found.shape);
+    assert_eq!((network.graph(), network.replicas()), (&found.graph, found.replicas));
     Ok(())
 }
 
@@ -153,7 +153,7 @@ proptest! {
             .collect();
         let setting = Setting::parse(&format!("{}={value}", keys[key % keys.len()])).unwrap();
         if let Ok(config) = resolve(&Layers { settings: vec![setting], ..Layers::default() }) {
-            prop_assert!(rayclip_trainer::ladder(&config).len() <= 2048);
+            prop_assert!(rayclip_run_folder::ladder(&config).len() <= 2048);
         }
     }
 }
@@ -174,7 +174,6 @@ fn assert_named(message: &str, path: &Path) {
     assert!(message.contains(name), "no {name} in: {message}");
     let what = [
         "name a file",
-        "a file is needed",
         "bytes or more; at most",
         "is not the folder of a run",
         "not a safetensors file",

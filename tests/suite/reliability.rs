@@ -95,7 +95,7 @@ fn a_comparison_with_a_run_that_is_not_finished_ends_with_1() {
         let result = output(folder.path(), flags);
         let said = text(&result.stdout) + &text(&result.stderr);
         assert_eq!(result.status.code(), Some(1), "{said}");
-        assert!(said.contains("is not at its end"), "{said}");
+        assert!(said.contains("is not finished"), "{said}");
     }
 }
 
@@ -188,7 +188,7 @@ fn a_finished_run_without_its_latency_says_so_without_colours() {
     let result = output(folder.path(), &["resume", "run"]);
     let stderr = text(&result.stderr);
     assert_eq!(result.status.code(), Some(0), "{stderr}");
-    assert!(stderr.contains("WARN") && stderr.contains("without latency.csv: "), "{stderr}");
+    assert!(stderr.contains("WARN") && stderr.contains("lacks latency.csv: "), "{stderr}");
     assert!(!stderr.contains('\u{1b}'), "{stderr:?}");
     let without = summary(&run)["without"][0].as_str().unwrap().to_owned();
     assert!(without.starts_with("latency.csv: cannot write "), "{without}");

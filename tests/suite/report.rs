@@ -119,7 +119,7 @@ fn a_whole_run_gives_a_page_that_needs_nothing_else_and_every_number_as_csv() {
     assert!(links.iter().all(|link| link.starts_with('#') || known.contains(link)), "{links:?}");
     assert!(known.iter().all(|link| links.contains(link)), "{links:?}");
     assert!(
-        page.contains("Where the measurements lie: not shown. No vector of measurements has 20")
+        page.contains("Distribution of the measurements: not shown. No measurement vector has 20")
     );
     let known = numbers(&out);
     let shown = attributes(&page, "data-value");
@@ -228,7 +228,7 @@ fn rays_on_disk_are_those_that_were_clipped_by() {
     // Entries of the ray sum that are not zero are kept before all others.
     let json: serde_json::Value =
         serde_json::from_slice(&fs::read(run.join("kept/cycle_00.json")).unwrap()).unwrap();
-    let kept: BTreeSet<u64> = json["replicas"][0]["layers"][0]
+    let kept: BTreeSet<u64> = json["replicas"][0]["groups"]["layer_0"]
         .as_array()
         .unwrap()
         .iter()
@@ -289,7 +289,7 @@ fn a_stranger_learns_from_the_page_what_was_done() {
     for key in ["data.mean", "compression.calibration_batches", "solver.max_iterations"] {
         assert!(!page.contains(&format!("<code>{key}</code>")), "{key}");
     }
-    assert!(page.contains("Settings of methods and solvers that were not used are left out: "));
+    assert!(page.contains("Settings of unused methods and solvers are left out: "));
 }
 
 #[cfg(unix)]
@@ -328,7 +328,7 @@ fn a_run_of_one_method_begins_with_accuracy_against_size_and_built_in_digits_are
     let (code, stderr, page) = report(folder.path(), &["run"]);
     assert_eq!(code, Some(0), "{stderr}");
     assert!(page.contains("<h1>dtc on synthetic digits</h1>"));
-    assert!(page.contains("drawn by rayclip itself from strokes") && !page.contains("on digits"));
+    assert!(page.contains("drawn by rayclip from strokes") && !page.contains("on digits"));
     let main = page.split("<main>").nth(1).unwrap();
     let first = "<h2 id=\"accuracy\">Accuracy against size</h2>\
                  <figure id=\"figure-accuracy_after_training\">";

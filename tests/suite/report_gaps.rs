@@ -17,18 +17,24 @@ fn what_cannot_be_read_is_a_gap_and_the_rest_is_shown() {
         fs::write(run.join("cycles.csv"), change(&text)).unwrap();
     };
     let impossible: [fn(&str) -> String; 4] = [
-        |text| text.replacen("0,dtc,0,5,0,34,30", "0,dtc,0,5,0,34,900", 1),
-        |text| text.replacen("0,dtc,0,5,0,34,30", "0,dtc,0,18446744073709551615,0,34,30", 1),
-        |text| text.replacen("0,dtc,0,5,0,34,30", "0,dtc,0,5,7,34,30", 1),
-        |text| text.replacen("0,dtc,0,5,0,34,30", "0,dtc,0,5,0,34,29", 1),
+        |text| text.replacen("0,dtc,0,5,layer_0,34,30", "0,dtc,0,5,layer_0,34,900", 1),
+        |text| {
+            text.replacen(
+                "0,dtc,0,5,layer_0,34,30",
+                "0,dtc,0,18446744073709551615,layer_0,34,30",
+                1,
+            )
+        },
+        |text| text.replacen("0,dtc,0,5,layer_0,34,30", "0,dtc,0,5,layer_7,34,30", 1),
+        |text| text.replacen("0,dtc,0,5,layer_0,34,30", "0,dtc,0,5,layer_0,34,29", 1),
     ];
-    for (place, change) in impossible.into_iter().enumerate() {
-        let name = format!("impossible{place}");
+    for (index, change) in impossible.into_iter().enumerate() {
+        let name = format!("impossible{index}");
         rewrite(&copy_of_run(folder.path(), &name), change);
         let (code, stderr, page) = report(folder.path(), &[&name]);
-        assert_eq!(code, Some(1), "{place}: {stderr}");
-        assert!(stderr.contains("1 of 96 rows cannot be"), "{place}: {stderr}");
-        assert!(page.contains("2 of 3 seeds"), "{place}");
+        assert_eq!(code, Some(1), "{index}: {stderr}");
+        assert!(stderr.contains("1 of 96 rows are impossible"), "{index}: {stderr}");
+        assert!(page.contains("2 of 3 seeds"), "{index}");
     }
     rewrite(&copy_of_run(folder.path(), "lost"), |text| {
         let rows = text.lines().filter(|row| !row.starts_with("1,dtc,1,5,"));
@@ -54,7 +60,7 @@ fn what_cannot_be_read_is_a_gap_and_the_rest_is_shown() {
         ("cycle_03.safetensors", "Magnitude", |run| {
             fs::write(run.join("rays/cycle_03.safetensors"), [9; 40]).unwrap();
         }),
-        ("cycles.csv", "rows are whole", |run| {
+        ("cycles.csv", "rows are complete", |run| {
             let text = fs::read_to_string(run.join("cycles.csv")).unwrap();
             let row = text.find("\n2,dtc,2,5,").unwrap();
             fs::write(run.join("cycles.csv"), &text[..row + 30]).unwrap();
@@ -67,8 +73,8 @@ fn what_cannot_be_read_is_a_gap_and_the_rest_is_shown() {
                 .unwrap();
         }),
     ];
-    for (place, (named, shown, damage)) in damage.into_iter().enumerate() {
-        let name = format!("run{place}");
+    for (index, (named, shown, damage)) in damage.into_iter().enumerate() {
+        let name = format!("run{index}");
         damage(&copy_of_run(folder.path(), &name));
         let (code, stderr, page) = report(folder.path(), &[&name]);
         assert_eq!(code, Some(1), "{named}: {stderr}");
@@ -97,8 +103,7 @@ fn a_run_that_was_killed_is_reported_as_far_as_it_got() {
     child.wait().unwrap();
     let (code, stderr, page) = report(folder.path(), &["run"]);
     assert_eq!(code, Some(1));
-    let line =
-        "2 of 2 replicas (dtc, seeds 0 to 1) are not at their end: the run goes on, or was killed";
+    let line = "2 of 2 replicas (dtc, seeds 0 to 1) are not finished: the run is in progress, or was killed";
     assert!(stderr.contains(line), "{stderr}");
     assert!(page.contains(line) && page.contains("<svg"));
     assert_eq!(page.matches("class=\"gap\"").count(), 1, "what is missing is said in one place");
@@ -116,7 +121,7 @@ fn a_run_without_a_clip_yet_is_told_as_what_it_is() {
     fs::write(run.join("cycles.csv"), format!("{}\n", text.lines().next().unwrap())).unwrap();
     let (code, stderr, page) = report(folder.path(), &["run"]);
     assert_eq!(code, Some(1), "{stderr}");
-    assert!(stderr.contains("there is no clip in it yet"), "{stderr}");
+    assert!(stderr.contains("it has no clip yet"), "{stderr}");
     assert!(
         page.contains("without a clip yet") && page.contains("<code>compression.lambda</code>")
     );
@@ -151,7 +156,7 @@ fn a_report_is_not_written_over_something_else() {
     let folder = tempfile::tempdir().unwrap();
     copy_of_run(folder.path(), "run");
     let message = refused(folder.path(), &["report", "run", "--out", "run"]);
-    assert!(message.contains("run holds something that is no report"), "{message}");
+    assert!(message.contains("run contains something other than a report"), "{message}");
     fs::write(folder.path().join("file"), "mine").unwrap();
     let message = refused(folder.path(), &["report", "run", "--out", "file"]);
     assert!(message.contains("file"), "{message}");
@@ -164,7 +169,8 @@ fn a_report_is_not_written_over_something_else() {
     assert!(refused(folder.path(), &["report"]).contains("RUN"));
     let message = refused(folder.path(), &["report", "."]);
     assert!(
-        message.contains(". is not the folder of a run") && message.contains("holds the runs run")
+        message.contains(". is not the folder of a run")
+            && message.contains("contains the runs run")
     );
 }
 

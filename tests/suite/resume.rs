@@ -137,10 +137,7 @@ fn a_second_process_in_a_folder_is_told_of_the_first() {
     let mut first = start(folder.path(), &flags, "run");
     for again in [&flags[..], &["resume".to_owned(), "run".into()]] {
         let message = refused(folder.path(), again);
-        assert!(
-            message.contains(&format!("process {} is at work in run", first.id())),
-            "{message}"
-        );
+        assert!(message.contains(&format!("process {} is using run", first.id())), "{message}");
     }
     first.kill().unwrap();
     first.wait().unwrap();
@@ -254,8 +251,8 @@ fn what_cannot_be_resumed_is_refused_and_left_alone() {
     fs::write(&labels, bytes).unwrap();
     let before = files(&folder.path().join("run"));
     let message = refused(folder.path(), &["resume", "run"]);
-    assert!(message.contains("with other data"), "{message}");
+    assert!(message.contains("on other data"), "{message}");
     assert!(files(&folder.path().join("run")) == before);
     let message = refused(folder.path(), &finished);
-    assert!(message.contains("with other data"), "{message}");
+    assert!(message.contains("on other data"), "{message}");
 }

@@ -73,7 +73,7 @@ fn two_processes_do_not_work_in_one_folder() {
     let lock = fs::File::create(folder.path().join("sweep/.lock")).unwrap();
     lock.lock().unwrap();
     let flags = sweep(folder.path(), &data, "[grid]\nseed = [1]\n", &[]);
-    assert!(refused(folder.path(), &flags).contains("another process is at work in sweep"));
+    assert!(refused(folder.path(), &flags).contains("another process is using sweep"));
     drop(lock);
     let stdout = succeed(folder.path(), &flags);
     assert!(stdout.contains("1 of 1 cells finished"), "{stdout}");
@@ -93,7 +93,7 @@ fn what_is_no_sweep_is_refused_and_left_alone() {
     assert!(!folder.path().join("sweep").exists());
     fs::create_dir(folder.path().join("sweep")).unwrap();
     fs::write(folder.path().join("sweep/mine"), "").unwrap();
-    assert!(message(GRID).contains("is no sweep"), "{}", message(GRID));
+    assert!(message(GRID).contains("is not a sweep"), "{}", message(GRID));
     assert!(folder.path().join("sweep/mine").exists());
     assert!(!folder.path().join("sweep/grid.toml").exists());
 }
@@ -117,7 +117,7 @@ fn reproduce_runs_every_preset_once() {
         .chain(["--set", "training.batch_size=100", "--set", "training.batches_per_cycle=2"]);
     let flags: Vec<&str> = flags.collect();
     let stdout = succeed(folder.path(), &flags);
-    assert_eq!(stdout.matches("nothing published stands beside it").count(), 3, "{stdout}");
+    assert_eq!(stdout.matches("without published values").count(), 3, "{stdout}");
     assert_eq!(stdout.matches("the images are not MNIST").count(), 3, "{stdout}");
     let cycles = |preset: &str| {
         fs::metadata(folder.path().join("reproduce").join(preset).join("cycles.csv")).unwrap()

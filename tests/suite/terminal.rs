@@ -144,7 +144,7 @@ fn a_folder_with_another_run_says_which_and_a_run_compares_with_others_alone() {
     }
     assert!(!message.contains("training."), "{message}");
     let message = refused(folder.path(), &["compare", "run", "./run"]);
-    assert!(message.contains("run and ./run are one run"), "{message}");
+    assert!(message.contains("run and ./run are the same run"), "{message}");
 }
 
 #[test]

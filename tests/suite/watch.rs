@@ -67,7 +67,7 @@ fn the_ladder_of_scratch_has_the_rungs_that_it_trains_at() {
     let picture = succeed(folder.path(), &["watch", "run"]);
     assert!(picture.contains("neurons: 40 at first, 9 now, 9 at the end"), "{picture}");
     let rays = folder.path().join("run/rays");
-    assert!(picture.contains("a method without") && !rays.exists(), "{picture}");
+    assert!(picture.contains("only dtc has them") && !rays.exists(), "{picture}");
 }
 
 #[test]

@@ -17,11 +17,11 @@ enum Task {
 
 #[derive(Subcommand)]
 enum Bench {
-    /// Whole runs: seconds, share of compressing, peak memory, as the README's table
+    /// Time whole runs: seconds, share of compressing, peak memory, as in BENCHMARKS.md
     Runs(runs::RunsArgs),
-    /// What a replica costs beside others, against alone
+    /// Time replicas that train together, relative to one alone
     Replicas(replicas::ReplicasArgs),
-    /// The solver beside others on the same inputs, every answer with our certificate
+    /// Time the solver and others on the same inputs, and certify all answers
     Peers(peers::PeersArgs),
 }
 

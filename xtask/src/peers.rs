@@ -1,4 +1,4 @@
-//! The solver beside others on the same inputs, every answer scored by our certificate.
+//! Compares the solver with others on the same inputs. Our certificate scores every answer.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,37 +15,37 @@ use crate::release;
 
 #[derive(Args)]
 pub(crate) struct PeersArgs {
-    /// `rays.safetensors` of the recorded run; without it that case is left out
+    /// `rays.safetensors` of the recorded run; without it, this case is skipped
     #[arg(long, value_name = "FILE")]
     rays: Option<PathBuf>,
-    /// Also 16384 × 1638, which takes the peers minutes
+    /// Also time 16384 × 1638, which takes the peers minutes
     #[arg(long)]
     large: bool,
     /// Only cases whose name contains this
     #[arg(long, value_name = "TEXT", default_value = "")]
     only: String,
-    /// Seconds after which a peer starts no further problem of a case
+    /// After this many seconds, a peer starts no more problems of a case
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     limit: u32,
 }
 
-/// Inputs, and what is asked of the solver beside each peer.
+/// The inputs of a case, its peers, and the targets of the solver.
 struct Case {
     name: &'static str,
     /// `m x n x columns`; empty for the recorded rays.
     size: &'static str,
-    /// λ as a fraction of the largest `λ_max`; 0.3 without it.
+    /// λ as a fraction of the largest `λ_max`; without it, λ is 0.3.
     ratio: Option<&'static str>,
-    /// Timings of the solver, of which the median counts.
+    /// The number of timings of the solver; their median counts.
     repeats: u32,
     peers: &'static [Peer],
-    /// CPU seconds of a problem at most.
+    /// The most CPU seconds per problem.
     cpu_seconds: Option<f64>,
 }
 
 struct Peer {
     name: &'static str,
-    /// How many times faster the solver must be.
+    /// How many times faster than the peer the solver must be.
     target: Option<f64>,
 }
 
@@ -130,15 +130,15 @@ const CASES: [Case; 8] = [
     },
 ];
 
-/// What one solver did with a case.
+/// The result of one solver on a case.
 struct Score {
     milliseconds: f64,
-    /// CPU seconds of a problem; of our own an upper bound, all cores all the time.
+    /// CPU seconds per problem. For our solver it is an upper bound: all cores, all the time.
     cpu_seconds: f64,
     solved: usize,
     columns: usize,
     gap: f64,
-    /// Largest excess of the objective over the best known, relative.
+    /// The largest relative excess of the objective over the best known one.
     excess: f64,
 }
 
@@ -153,8 +153,8 @@ pub(crate) fn bench(args: &PeersArgs) -> anyhow::Result<()> {
     table.set_header([
         "case",
         "solver",
-        "ms a problem",
-        "CPU-s a problem",
+        "ms per problem",
+        "CPU-s per problem",
         "solved",
         "largest gap",
         "objective − optimum",
@@ -171,14 +171,14 @@ pub(crate) fn bench(args: &PeersArgs) -> anyhow::Result<()> {
         files.iter().try_for_each(fs::remove_file)?;
     }
     table.add_row(tools.matrix_free()?);
-    #[expect(clippy::print_stdout, reason = "the table is what the task is for")]
+    #[expect(clippy::print_stdout, reason = "the table is the result of the task")]
     {
         println!("{table}");
     }
     Ok(())
 }
 
-/// Runs the solver and every peer in turn, and adds their rows.
+/// Runs the solver and every peer in turn, and adds their rows to the table.
 fn compare(
     tools: &Tools,
     case: &Case,
@@ -253,7 +253,7 @@ impl Tools {
         Ok(files)
     }
 
-    /// The exact objective of every column.
+    /// Returns the exact objective of every column.
     fn optima(&self, files: &[PathBuf]) -> anyhow::Result<Vec<f64>> {
         let mut optima = Vec::new();
         for file in files {
@@ -331,7 +331,7 @@ impl Tools {
         })
     }
 
-    /// The large problem without a matrix, with its peak memory.
+    /// Times the large problem without a stored matrix, with its peak memory.
     fn matrix_free(&self) -> anyhow::Result<[String; 9]> {
         let mut command = Command::new(&self.binary);
         command.args(["bench", "solver", "--operator", "dct", "--sizes", "16384x1638x2"]);
@@ -357,7 +357,7 @@ impl Tools {
     }
 }
 
-/// A Python with what `requirements.txt` says, made once in the target folder.
+/// Returns a Python with the packages of `requirements.txt`. It is made once, in the target folder.
 fn environment(scripts: &Path) -> anyhow::Result<PathBuf> {
     let folder = release::target().join("peers");
     let python = folder.join("bin").join("python");
@@ -375,7 +375,7 @@ fn environment(scripts: &Path) -> anyhow::Result<PathBuf> {
     Ok(python)
 }
 
-/// Stdout of a command, one JSON value a line; exit code 1 is a missed tolerance.
+/// Returns the stdout of a command, one JSON value per line. Exit code 1 is a missed tolerance.
 fn json_lines(command: &mut Command) -> anyhow::Result<Vec<Value>> {
     let output = command.output()?;
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -384,13 +384,13 @@ fn json_lines(command: &mut Command) -> anyhow::Result<Vec<Value>> {
     Ok(stdout.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
 }
 
-/// λ of a case.
+/// Returns λ of a case.
 fn weight(file: &Path) -> anyhow::Result<String> {
     let lambda = finite(file, "lambda")?;
     Ok(lambda.first().context("a case has a weight")?.to_string())
 }
 
-/// A tensor's values for the problems that were solved.
+/// Returns the values of a tensor for the problems that were solved.
 fn finite(answers: &Path, name: &str) -> anyhow::Result<Vec<f64>> {
     let bytes = fs::read(answers)?;
     let tensors = SafeTensors::deserialize(&bytes)?;

@@ -1,4 +1,4 @@
-//! The release binary: built as a user builds it, watched while it runs.
+//! The release binary: builds it as a user does, and measures its memory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,26 +8,26 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-/// How often the running process is asked for its peak memory.
+/// How often the peak memory of the running process is read.
 const POLL: Duration = Duration::from_millis(20);
 
-/// The root of the repository.
+/// Returns the root of the repository.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Where cargo builds.
+/// Returns the target folder of cargo.
 pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-/// Builds the release binary and gives its path.
+/// Builds the release binary and returns its path.
 ///
 /// # Errors
 /// The build fails.
 pub(crate) fn build() -> anyhow::Result<PathBuf> {
     let mut build = Command::new(env!("CARGO"));
-    // What `cargo xtask` sets for this process would make build scripts run again.
+    // The variables that `cargo xtask` sets for this process would make build scripts run again.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
@@ -39,7 +39,7 @@ pub(crate) fn build() -> anyhow::Result<PathBuf> {
     Ok(target().join("release").join("rayclip"))
 }
 
-/// Waits for the process to end; its peak memory in MiB, where the system has `/proc`.
+/// Waits for the process to end. Returns its peak memory in MiB, if the system has `/proc`.
 ///
 /// # Errors
 /// The process cannot be waited for.
@@ -53,7 +53,7 @@ pub(crate) fn watch(child: &mut Child) -> anyhow::Result<Option<f64>> {
     Ok(peak)
 }
 
-/// MiB from the line `VmHWM: … kB`.
+/// Returns the MiB from the line `VmHWM: … kB`.
 fn peak_of(status: &str) -> Option<f64> {
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? / 1024.0)

@@ -1,4 +1,4 @@
-//! What a replica costs beside others, against alone.
+//! Times replicas that train together, relative to one alone.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -15,13 +15,13 @@ pub(crate) struct ReplicasArgs {
     /// Neurons of the hidden layer
     #[arg(long, value_delimiter = ',', default_value = "512,300,150,80,40,15")]
     widths: Vec<usize>,
-    /// Replicas that train at once; 1 is what the others are compared with
+    /// Replicas that train together; the others are compared with 1
     #[arg(long, value_delimiter = ',', default_value = "1,2,3,6,12")]
     at_once: Vec<usize>,
     /// Replicas of a run
     #[arg(long, default_value_t = 12)]
     replicas: usize,
-    /// Times that each run is made; the table shows the median ratio
+    /// How often each run is done; the table shows the median ratio
     #[arg(long, default_value_t = 3)]
     times: usize,
     /// Backend to time
@@ -37,14 +37,14 @@ pub(crate) fn bench(args: &ReplicasArgs) -> anyhow::Result<()> {
     let binary = release::build()?;
     let mut table = Table::new();
     table.load_style(ASCII_MARKDOWN);
-    let columns = args.at_once.iter().map(|count| format!("{count} at once"));
-    let header = ["neurons".to_owned(), "alone, ms a batch".to_owned()];
+    let columns = args.at_once.iter().map(|count| format!("{count} together"));
+    let header = ["neurons".to_owned(), "alone, ms per batch".to_owned()];
     table.set_header(header.into_iter().chain(columns));
     for &width in &args.widths {
         let mut alone = vec![];
         let mut ratios = vec![vec![]; args.at_once.len()];
         for _ in 0..args.times {
-            // One after the other, so that a machine that slows down slows all alike.
+            // The runs alternate, so that a slower machine slows all of them equally.
             let one = seconds(&binary, args, width, 1)?;
             alone.push(one);
             for (ratios, count) in ratios.iter_mut().zip(&args.at_once) {
@@ -56,7 +56,7 @@ pub(crate) fn bench(args: &ReplicasArgs) -> anyhow::Result<()> {
         let a_batch = 1e3 * median(&mut alone) / (2 * BATCHES * args.replicas) as f64;
         table.add_row([width.to_string(), format!("{a_batch:.2}")].into_iter().chain(cells));
     }
-    #[expect(clippy::print_stdout, reason = "the table is what the task is for")]
+    #[expect(clippy::print_stdout, reason = "the table is the result of the task")]
     {
         println!("{table}");
     }
@@ -66,7 +66,7 @@ pub(crate) fn bench(args: &ReplicasArgs) -> anyhow::Result<()> {
 /// Batches before the clip, and after it.
 const BATCHES: usize = 60;
 
-/// Seconds of training of all replicas.
+/// Returns the seconds of training of all replicas.
 fn seconds(
     binary: &Path,
     args: &ReplicasArgs,

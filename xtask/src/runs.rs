@@ -1,4 +1,4 @@
-//! Whole runs of the release binary, timed from outside.
+//! Times whole runs of the release binary, from outside.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ use crate::release;
 
 #[derive(Args)]
 pub(crate) struct RunsArgs {
-    /// Folder with the four MNIST files; without it only the default run is timed
+    /// Folder with the four MNIST files; without it, only the default run is timed
     #[arg(long, value_name = "DIR")]
     mnist: Option<PathBuf>,
-    /// Times that each run is made; the table shows the median
+    /// How often each run is done; the table shows the median
     #[arg(long, default_value_t = 3)]
     times: usize,
     /// Backends to time
@@ -43,7 +43,7 @@ pub(crate) fn bench(args: &RunsArgs) -> anyhow::Result<()> {
     }
     let mut measured: Vec<Vec<Measured>> =
         cases.iter().flat_map(|_| &args.devices).map(|_| vec![]).collect();
-    // Round by round, so that a machine that slows down slows every case alike.
+    // The cases alternate, so that a slower machine slows all of them equally.
     for _ in 0..args.times {
         let each = cases.iter().flat_map(|case| args.devices.iter().map(move |d| (case, d)));
         for ((case, device), results) in each.zip(&mut measured) {
@@ -66,7 +66,7 @@ pub(crate) fn bench(args: &RunsArgs) -> anyhow::Result<()> {
             format!("{:.4}", median(results, |m| Some(m.accuracy)).unwrap_or(f64::NAN)),
         ]);
     }
-    #[expect(clippy::print_stdout, reason = "the table is what the task is for")]
+    #[expect(clippy::print_stdout, reason = "the table is the result of the task")]
     {
         println!("{table}");
     }

@@ -1,9 +1,9 @@
-//! What an algorithm is given for a column and what it brings back, before anything is certified.
+//! The input of an algorithm for a column, and its answer before the certificate.
 
 use crate::Status;
 use crate::vector::times_power_of_two;
 
-/// One right-hand side, in units in which the largest entries of A and of y are about 1.
+/// One right-hand side. It is scaled so that the largest entries of A and of y are about 1.
 #[derive(Debug, Clone)]
 pub(crate) struct Column<'a> {
     /// `[n]`.
@@ -13,7 +13,7 @@ pub(crate) struct Column<'a> {
     pub(crate) start: Option<Start>,
 }
 
-/// The caller's units of a column. All factors are powers of two, so that no digit is lost.
+/// The scale between a column and the caller's units. All factors are powers of two, so no digit is lost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Units {
     /// The caller's A is `2^a` times as large.
@@ -23,23 +23,23 @@ pub(crate) struct Units {
 }
 
 impl Units {
-    /// The caller's x is two to this power times as large.
+    /// Returns the exponent for x: the caller's x is two to this power times as large.
     pub(crate) fn x(self) -> i32 {
         self.y - self.a
     }
 
-    /// Likewise the caller's λ.
+    /// The same for the caller's λ.
     pub(crate) fn lambda(self) -> i32 {
         self.y + self.a
     }
 
-    /// Likewise the caller's objective.
+    /// The same for the caller's objective.
     pub(crate) fn objective(self) -> i32 {
         2 * self.y
     }
 }
 
-/// Where to start from: the solution of a problem like this one, in the units of the column.
+/// A starting point: the solution of a similar problem, in the units of the column.
 #[derive(Debug, Clone)]
 pub(crate) struct Start {
     /// `[m]`.
@@ -49,18 +49,18 @@ pub(crate) struct Start {
 }
 
 impl Start {
-    /// From the caller's units.
+    /// Converts from the caller's units.
     pub(crate) fn of(x: &[f64], nu: &[f64], units: Units) -> Self {
         Self { x: in_units(x, -units.x()), nu: in_units(nu, -units.y) }
     }
 }
 
-/// The same times a power of two, zeros without a sign.
+/// Returns the values times a power of two; zeros become positive.
 pub(crate) fn in_units(values: &[f64], exponent: i32) -> Vec<f64> {
     values.iter().map(|value| times_power_of_two(*value, exponent) + 0.0).collect()
 }
 
-/// What an algorithm says of a column.
+/// The answer of an algorithm for a column.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     /// `[m]`.
@@ -68,8 +68,8 @@ pub(crate) struct Answer {
     /// The algorithm's own dual point, `[n]`; not necessarily feasible.
     pub(crate) nu: Vec<f64>,
     pub(crate) iterations: usize,
-    /// Floating-point operations, the column's share of what is done once for several included.
+    /// Floating-point operations, with the column's share of work that is done once for several columns.
     pub(crate) flops: f64,
-    /// How the algorithm ended in its own view.
+    /// How the algorithm itself says that it ended.
     pub(crate) status: Status,
 }

@@ -1,25 +1,24 @@
-//! Which algorithm suits a problem.
+//! Chooses the algorithm for a problem.
 //!
 //! | where | what | why |
 //! |---|---|---|
-//! | CPU, n ≤ 1024 | homotopy | exact, and the fastest of all there |
+//! | CPU, n ≤ 1024 | homotopy | exact, and the fastest there |
 //! | CPU, `λ/λ_max` ≥ 0.08, m ≥ 2n, n m > 2¹⁹ | coordinate descent | few columns are active |
 //! | CPU, n > 1024 | SSNAL | its cost grows with the support, not with the path |
-//! | operator without entries in memory, n > 512 | Halpern, f64 | no factor, no column of A is formed |
+//! | operator that is not stored as a matrix, n > 512 | Halpern, f64 | no factor, no column of A is formed |
 //! | GPU, `λ/λ_max` ≥ 1e-2 | FISTA | few iterations, no factorisation |
-//! | GPU, else | Halpern | ten times fewer iterations than FISTA |
+//! | GPU, otherwise | Halpern | ten times fewer iterations than FISTA |
 //!
-//! A GPU that the caller names is used, whatever the size; its two rules are from the iterations that
-//! both need, and no time on a real GPU has been measured yet. On a CPU, few columns on two cores solve
-//! faster by homotopy than a GPU takes to launch the iterations (about 2 ms at 512×51): leave the device
-//! away there.
+//! A GPU that the caller names is used for any size. Its two rules come from the number of iterations that both
+//! algorithms need; no time on a real GPU has been measured yet. For few columns, two cores solve the problem by
+//! homotopy in less time than a GPU needs to launch the iterations (about 2 ms at 512×51). Give no device then.
 //!
-//! The switch-over points on a CPU were measured with `rayclip bench solver --compare` on two cores, λ = 0.3:
-//! at 4096×409 the homotopy is 4 times as fast as SSNAL, at 8192×1638 as fast, at 16384×1638 0.7 times.
-//! Neither the batch nor `λ/λ_max` moves them: at 8192×1638 six columns cost 0.9 times as much each as two,
-//! and at 8192×1200 the homotopy takes 0.8 to 1.5 times as long as SSNAL from `λ/λ_max` = 1e-3 to 0.5
-//! (0.4 to 0.8 times at 4096×409). With a subsampled DCT the homotopy is 3 times as fast as Halpern (to a
-//! gap of 1e-4) at 4096×409, 0.8 times at 2048×409, as fast at 8192×819, 0.1 times at 4096×1024.
+//! The switch-over points on a CPU were measured with `rayclip bench solver --compare` on two cores, with
+//! λ = 0.3. At 4096×409 the homotopy is 4 times as fast as SSNAL, at 8192×1638 as fast, at 16384×1638 0.7 times.
+//! Neither the batch size nor `λ/λ_max` changes them: at 8192×1638 a column of six costs 0.9 times as much as a
+//! column of two, and at 8192×1200 the homotopy takes 0.8 to 1.5 times as long as SSNAL from `λ/λ_max` = 1e-3 to
+//! 0.5 (0.4 to 0.8 times at 4096×409). With a subsampled DCT the homotopy is 3 times as fast as Halpern (to a gap
+//! of 1e-4) at 4096×409, 0.8 times at 2048×409, as fast at 8192×819, 0.1 times at 4096×1024.
 //!
 //! At `λ/λ_max` = 0.1 coordinate descent takes, to a gap of 1e-4, 0.3 times as long as the homotopy at 2000×300
 //! and 4096×409, 0.13 times as long as SSNAL at 10 000×1100; at 0.3, 0.25 and 0.27 times; at 0.05, 0.75 times
@@ -27,20 +26,20 @@
 
 use crate::{Algorithm, Problem};
 
-/// Rows from which on SSNAL is faster than the homotopy.
+/// With at least this many rows, SSNAL is faster than the homotopy.
 const SSNAL_FROM: usize = 1025;
-/// Smallest `λ/λ_max` of a batch from which on coordinate descent is faster than the exact methods, …
+/// Coordinate descent is faster than the exact methods if the smallest `λ/λ_max` of a batch is at least this, …
 const DESCENT_FROM: f64 = 0.08;
-/// … in matrices of more entries than this, …
+/// … the matrix has more entries than this, …
 const DESCENT_ABOVE: usize = 1 << 19;
-/// … and of this many times as many columns as rows.
+/// … and it has at least this many times as many columns as rows.
 const DESCENT_ASPECT: usize = 2;
-/// Rows from which on Halpern is faster than the homotopy for an operator without entries.
+/// With at least this many rows, Halpern is faster than the homotopy for an operator that is not a matrix.
 const HALPERN_FROM: usize = 513;
-/// Smallest `λ/λ_max` of a batch from which on FISTA needs fewer iterations than Halpern.
+/// FISTA needs fewer iterations than Halpern if the smallest `λ/λ_max` of a batch is at least this.
 const FISTA_FROM: f64 = 1e-2;
 
-/// The algorithm for a problem; never `Auto`.
+/// Returns the algorithm for a problem; never `Auto`.
 pub fn choose(problem: &Problem) -> Algorithm {
     if problem.operators().iter().any(|a| a.as_matrix().is_none()) {
         let large = problem.rows() >= HALPERN_FROM;
@@ -74,7 +73,7 @@ mod tests {
         assert_eq!(choice(2000, 300, 0.1), Algorithm::Descent);
         assert_eq!(choice(2000, 300, 0.02), Algorithm::Homotopy);
         assert_eq!(choice(512, 51, 0.5), Algorithm::Homotopy);
-        // As the criterion `data-lasso` has them.
+        // As in the criterion `data-lasso`.
         let square = Matrix::from_rows(800, 800, vec![1.0; 640_000]).unwrap();
         let square = Problem::new(square, &[1.0; 800], Lambda::Ratio(0.5)).unwrap();
         assert_eq!(choose(&square), Algorithm::Homotopy);

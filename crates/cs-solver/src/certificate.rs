@@ -1,27 +1,28 @@
-//! How good an answer is: objective, dual bound and optimality conditions, in f64 on the host.
+//! Certificates: objective, dual bound and optimality conditions of an answer, in f64 on the host.
 //!
 //! ```text
 //! P(x) = ‖y − A x‖² + λ‖x‖₁        D(ν) = νᵀy − ‖ν‖²/4   for ‖Aᵀν‖∞ ≤ λ,   D ≤ P
 //! ```
 //!
-//! At the optimum ν = 2 (y − A x). From any q a feasible ν = s q is made with
+//! At the optimum ν = 2 (y − A x). Any q gives a feasible ν = s q, with
 //! `s = clip(2 qᵀy / ‖q‖², 0, λ / ‖Aᵀq‖∞)`.
 //!
-//! What is computed is P and D up to rounding, and ν is feasible up to rounding. How far they may be off is
-//! bounded beforehand, for sums in any order, with u = 2⁻⁵³, k the non-zero entries of x and the bounds of
+//! P and D are computed up to rounding, and ν is feasible up to rounding. Their errors have bounds that hold for
+//! sums in any order, with u = 2⁻⁵³, k the number of non-zero entries of x, and `apply` and `transposed` of
 //! [`Rounding`](crate::Rounding) (k + 2 and n + 2 for a matrix):
 //!
 //! ```text
-//! e = u ‖r‖ + apply · u · Σ_j |x_j| ‖A_j‖                              off r = y − A x
-//! E_P = 2‖r‖ e + e² + (n + 4) u ‖r‖² + (k + 4) u λ‖x‖₁                 off P
-//! δ = max_j (|A_jᵀν| + transposed · u · ‖A_j‖ ‖ν‖) / λ − 1             beyond the bound, ν/(1 + δ) is feasible
-//! E_D = D(ν) − D(ν/(1 + δ)) + (n + 4) u (Σ_i |ν_i y_i| + ‖ν‖²/4)       off D
+//! e = u ‖r‖ + apply · u · Σ_j |x_j| ‖A_j‖                              error of r = y − A x
+//! E_P = 2‖r‖ e + e² + (n + 4) u ‖r‖² + (k + 4) u λ‖x‖₁                 error of P
+//! δ = max_j (|A_jᵀν| + transposed · u · ‖A_j‖ ‖ν‖) / λ − 1             so that ν/(1 + δ) is feasible
+//! E_D = D(ν) − D(ν/(1 + δ)) + (n + 4) u (Σ_i |ν_i y_i| + ‖ν‖²/4)       error of D
 //! ```
 //!
-//! The bound `(E_P + E_D)/P` is part of the certificate; the true gap is at most the computed one and the
-//! bound together. Where only rounding stands between the gap and the tolerance, `A_jᵀν` is computed in twice
-//! the precision (`(n + 2)² u²` in place of `transposed · u`). So f64 shows a relative gap of about `n · 2⁻⁵³ · κ`, where κ, about 1 to 100, says how much
-//! larger `‖ν‖‖y‖` is than `νᵀy`, and `Σ_j |x_j| ‖A_j‖` than `‖y‖`: 1e-13 at 512×51, 1e-12 at 512×256.
+//! The bound `(E_P + E_D)/P` is part of the certificate. The true gap is at most the sum of the computed gap and
+//! this bound. If the gap meets the tolerance but the sum does not, `A_jᵀν` is computed in twice the precision
+//! (`(n + 2)² u²` instead of `transposed · u`). So f64 can show a relative gap of about `n · 2⁻⁵³ · κ`: 1e-13 at
+//! 512×51, 1e-12 at 512×256. Here κ, about 1 to 100, says how much larger `‖ν‖‖y‖` is than `νᵀy`, and
+//! `Σ_j |x_j| ‖A_j‖` than `‖y‖`.
 //!
 //! # References
 //! Higham, *Accuracy and stability of numerical algorithms* (2002), §3.1 (sums and products); Ogita, Rump,
@@ -31,48 +32,48 @@ use crate::Settings;
 use crate::operator::{Operator, apply, apply_transposed};
 use crate::vector::{dot, max_norm};
 
-/// 2⁻⁵³, with a little more for the products of such.
+/// 2⁻⁵³, and a little more for products of rounding errors.
 const ROUNDOFF: f64 = 0.51 * f64::EPSILON;
 
-/// Below this, squares lose digits: no relative bound holds there.
+/// Squares of smaller numbers lose digits, so no relative bound holds for them.
 const UNDERFLOW: f64 = 1e-290;
 
-/// What is known of an answer.
+/// What is proved about an answer.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Certificate {
     /// `P(x)`.
     pub primal: f64,
     /// `D(ν)`: no answer has a smaller objective.
     pub dual: f64,
-    /// `(P − D) / P`, or 0 where `P = 0`.
+    /// `(P − D) / P`, or 0 if `P = 0`.
     pub relative_gap: f64,
     /// How far rounding may have moved the gap, as a fraction of `P`; see [the module](self).
     pub rounding: f64,
-    /// Largest violation of `2 Aᵀ(y − A x) ∈ λ ∂‖x‖₁`, as a fraction of λ.
+    /// The largest violation of `2 Aᵀ(y − A x) ∈ λ ∂‖x‖₁`, as a fraction of λ.
     pub kkt_violation: f64,
 }
 
 impl Certificate {
-    /// Whether the true gap is within the tolerance, whatever rounding did. A gap that is below zero by more
-    /// than rounding can explain shows nothing but that something is broken.
+    /// Whether the true gap is within the tolerance, with any rounding. If the gap is more negative than rounding
+    /// can explain, the computation is broken, and the answer is `false`.
     pub fn shows(&self, tolerance: f64) -> bool {
         self.relative_gap + self.rounding <= tolerance && self.relative_gap >= -self.rounding
     }
 }
 
-/// Judges `x`, with a dual point `q` of any scale, as an answer to `min ‖A x − y‖² + λ ‖x‖₁`.
+/// Certifies `x`, with a dual point `q` of any scale, as an answer to `min ‖A x − y‖² + λ ‖x‖₁`.
 ///
-/// Both `q` and the residual are made feasible, and the better one is kept. In f32 the algorithm's
-/// own dual point is by far the better one: `y − A x` has lost its digits to cancellation.
+/// Both `q` and the residual are made feasible, and the better one is kept. In f32 the dual point of the algorithm
+/// is far better, because `y − A x` loses digits by cancellation.
 ///
-/// A dual point that this returned gives the same gap again.
+/// A dual point that this function returned gives the same gap again.
 ///
 /// # Shapes
 /// `x`: `[m]`, `y` and `q`: `[n]`. The feasible dual point `ν`, `[n]`, is returned beside the
 /// certificate.
 ///
 /// # Panics
-/// If a length is not what A asks for.
+/// A length does not fit A.
 pub fn certify(
     a: &dyn Operator,
     y: &[f64],
@@ -84,14 +85,14 @@ pub fn certify(
     certify_for(a, y, demand, x, q)
 }
 
-/// What an answer is held against.
+/// What a certificate must decide.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Demand {
     pub(crate) lambda: f64,
-    /// Rounding is bounded as closely as this needs.
+    /// The tolerance. The bound of rounding is only as tight as it needs.
     pub(crate) tolerance: f64,
-    /// Whether the dual point has been through this before: if it is its own best multiple, up to rounding,
-    /// it stays as it is.
+    /// Whether the dual point may come from an earlier certificate. If its best multiple is itself, up to rounding,
+    /// it is not changed.
     pub(crate) again: bool,
 }
 
@@ -113,7 +114,7 @@ pub(crate) fn certify_for(
     let problem = Posed { a, y, lambda, norms: &norms };
     let own = problem.feasible(q, &apply_transposed(a, q), again);
     let other = problem.feasible(&residual, &correlations, false);
-    // Two that differ by rounding alone: the one that was there before.
+    // If the two differ only by rounding, the earlier one is kept.
     let slack = if own.kept { 2.0 * problem.sums_bound(&own.nu) } else { 0.0 };
     let better = other.expected.is_nan() || own.expected >= other.expected - slack;
     let best = if better { own } else { other };
@@ -126,7 +127,7 @@ pub(crate) fn certify_for(
         rounding: relative(of_primal + problem.dual_bound(&best, &problem.slopes(&best.nu))),
         kkt_violation: kkt_violation(x, &correlations, lambda),
     };
-    // The gap is small, and only rounding may hide that it is not: look closer, at ten times the price.
+    // The gap is small, but its rounding bound is too large: compute a tighter one, which takes ten times as long.
     let hidden = certificate.relative_gap <= tolerance && !certificate.shows(tolerance);
     if let Some(slopes) = hidden.then(|| problem.closer_slopes(&best.nu)).flatten() {
         certificate.rounding = relative(of_primal + problem.dual_bound(&best, &slopes));
@@ -137,7 +138,7 @@ pub(crate) fn certify_for(
 /// Products with A that [`certify`] forms.
 pub(crate) const PRODUCTS: f64 = 4.0;
 
-/// What an answer is judged for.
+/// The problem that a certificate is for.
 struct Posed<'a> {
     a: &'a dyn Operator,
     y: &'a [f64],
@@ -150,14 +151,14 @@ struct DualPoint {
     nu: Vec<f64>,
     /// `D(ν)`.
     value: f64,
-    /// The same before ν was rounded.
+    /// The same, before ν was rounded.
     expected: f64,
-    /// Whether ν is what was given.
+    /// Whether ν is the given dual point.
     kept: bool,
 }
 
 impl Posed<'_> {
-    /// The best multiple of `q` that is feasible; `slopes` is `Aᵀq`.
+    /// Returns the best feasible multiple of `q`; `slopes` is `Aᵀq`.
     fn feasible(&self, q: &[f64], slopes: &[f64], again: bool) -> DualPoint {
         let (product, square) = (dot(q, self.y), dot(q, q));
         let mut scale = feasible_scale(product, square, self.lambda, max_norm(slopes));
@@ -175,18 +176,18 @@ impl Posed<'_> {
         DualPoint { value: dot(&nu, self.y) - 0.25 * dot(&nu, &nu), nu, expected, kept }
     }
 
-    /// How far a computed `D(ν)` may be off by its sums.
+    /// Bounds the error of a computed `D(ν)` by its sums.
     fn sums_bound(&self, nu: &[f64]) -> f64 {
         let size: f64 = nu.iter().zip(self.y).map(|(nu, y)| (nu * y).abs()).sum();
         ROUNDOFF * (self.y.len() as f64 + 4.0) * (size + 0.25 * dot(nu, nu))
     }
 
-    /// How far a computed entry of `Aᵀv` may be off, for v of length `norm`.
+    /// Bounds the error of a computed entry of `Aᵀv`, for v of length `norm`.
     fn slope_bound(&self, norm: f64) -> f64 {
         self.a.rounding(0).transposed * ROUNDOFF * max_norm(self.norms) * norm
     }
 
-    /// How far the computed `P(x)` may be off.
+    /// Bounds the error of the computed `P(x)`.
     fn primal_bound(&self, x: &[f64], residual: &[f64]) -> f64 {
         let (n, square) = (self.y.len() as f64, dot(residual, residual));
         let nonzeros = x.iter().filter(|x| **x != 0.0).count();
@@ -204,15 +205,15 @@ impl Posed<'_> {
         2.0 * size * off + off * off + ROUNDOFF * sums + underflow
     }
 
-    /// Bounds above `|A_jᵀν|`, `[m]`.
+    /// Returns upper bounds of `|A_jᵀν|`, `[m]`.
     fn slopes(&self, nu: &[f64]) -> Vec<f64> {
         let unit = self.a.rounding(0).transposed * ROUNDOFF * dot(nu, nu).sqrt();
         let slopes = apply_transposed(self.a, nu);
         slopes.iter().zip(self.norms).map(|(slope, norm)| slope.abs() + unit * norm).collect()
     }
 
-    /// The same from products in twice the precision, where the entries of A are in memory: off by one
-    /// rounding of the result, and by the square of what a plain product is off by.
+    /// Returns tighter bounds from products in twice the precision, if A is a matrix. Their error is one rounding of
+    /// the result, and the square of the error of a plain product.
     fn closer_slopes(&self, nu: &[f64]) -> Option<Vec<f64>> {
         let slopes = self.a.as_matrix()?.apply_transposed_twofold(nu);
         let unit = ROUNDOFF * (nu.len() + 2) as f64;
@@ -221,19 +222,20 @@ impl Posed<'_> {
         Some(slopes.iter().zip(self.norms).map(bound).collect())
     }
 
-    /// How far `D` of the nearest feasible point may be below the computed one, with bounds above `|A_jᵀν|`.
+    /// Bounds how far `D` of the nearest feasible point may be below the computed one, given upper bounds of
+    /// `|A_jᵀν|`.
     fn dual_bound(&self, point: &DualPoint, slopes: &[f64]) -> f64 {
         let nu = &point.nu;
         let (product, square) = (dot(nu, self.y), dot(nu, nu));
         let largest = slopes.iter().fold(0.0, |max: f64, slope| max.max(*slope));
-        // The fraction that a feasible point is smaller by.
+        // A feasible point is smaller by this fraction.
         let smaller = (1.0 - self.lambda / largest).max(0.0);
         let lost = smaller * (product - 0.25 * square * (2.0 - smaller));
         lost.max(0.0) + self.sums_bound(nu)
     }
 }
 
-/// The factor that makes q the best feasible dual point; NaN where a number is.
+/// Returns the factor that makes q the best feasible dual point; NaN if an input is NaN.
 ///
 /// `product` is `qᵀy`, `square` is `‖q‖²`, `largest` is `‖Aᵀq‖∞`.
 pub(crate) fn feasible_scale(product: f64, square: f64, lambda: f64, largest: f64) -> f64 {
@@ -244,7 +246,7 @@ pub(crate) fn feasible_scale(product: f64, square: f64, lambda: f64, largest: f6
     if largest == 0.0 || best < lambda / largest { best } else { lambda / largest }
 }
 
-/// `(P − D) / P`; 0 where both are 0.
+/// Returns `(P − D) / P`; 0 if both are 0.
 pub(crate) fn relative_gap(primal: f64, dual: f64) -> f64 {
     if primal == 0.0 && dual == 0.0 { 0.0 } else { (primal - dual) / primal }
 }

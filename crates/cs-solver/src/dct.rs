@@ -1,7 +1,7 @@
 //! The sparsifying basis Ψ: the orthonormal cosine transform of the first kind (DCT-I).
 //!
 //! ```text
-//! Ψ[k, j] = √(2/(m−1)) · e_k e_j · cos(π k j / (m−1)),   e_0 = e_{m−1} = 1/√2, else 1
+//! Ψ[k, j] = √(2/(m−1)) · e_k e_j · cos(π k j / (m−1)),   e_0 = e_{m−1} = 1/√2, otherwise 1
 //! ```
 //!
 //! Ψ is symmetric and its own inverse. It equals SciPy's `dct(type=1, norm="ortho")` and needs
@@ -13,7 +13,7 @@ use rustdct::DctPlanner;
 
 use crate::SolverError;
 
-/// Applies Ψ to every row of length `m`, in place; its own inverse.
+/// Applies Ψ to every row of length `m`, in place. It is its own inverse.
 ///
 /// # Errors
 /// `m < 2`, or the length of `rows` is not a multiple of `m`.
@@ -28,7 +28,7 @@ pub fn transform_rows(rows: &mut [f64], m: usize) -> Result<(), SolverError> {
     let mut scratch = vec![0.0; plan.get_scratch_len()];
     let scale = (2.0 / (m - 1) as f64).sqrt();
     for row in rows.chunks_mut(m) {
-        // The library halves the two ends of its input; the orthonormal transform has 1/√2 there.
+        // The library halves the first and the last entry; the orthonormal transform has 1/√2 there.
         row[0] /= FRAC_1_SQRT_2;
         row[m - 1] /= FRAC_1_SQRT_2;
         plan.process_dct1_with_scratch(row, &mut scratch);

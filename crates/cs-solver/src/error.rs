@@ -1,22 +1,24 @@
-//! Why a problem could not be solved at all.
+//! The errors of the solver.
 
-/// A problem that no algorithm is started on. Not converging is a [`Status`](crate::Status), never
+/// Why a problem could not be solved. A column that does not converge has a [`Status`](crate::Status) instead of
 /// an error.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SolverError {
-    /// Two extents that must agree do not, or one is too small.
+    /// Two extents that must agree do not agree, or one is too small.
     #[error("{what}: expected {expected}, got {got}")]
     Extent {
-        /// Which extent.
+        /// The name of the extent.
         what: &'static str,
-        /// What it must be.
+        /// The expected value.
         expected: String,
-        /// What it is.
+        /// The actual value.
         got: usize,
     },
     /// There would be more numbers than memory can address.
-    #[error("{what} would be {extents} numbers, more than memory can address; make one smaller")]
+    #[error(
+        "{what} would have {extents} numbers, more than memory can address; make an extent smaller"
+    )]
     TooLarge {
         /// What the numbers are.
         what: &'static str,
@@ -26,9 +28,9 @@ pub enum SolverError {
     /// The weight of the ℓ₁ norm is not a positive number.
     #[error("lambda must be positive and finite, got {0}")]
     Lambda(f64),
-    /// A fraction of `λ_max` is no number.
+    /// A fraction of `λ_max` is too large for f64.
     #[error(
-        "column {column}: {ratio} of lambda_max, 2‖Aᵀy‖∞, is {lambda}, past all numbers; divide A or y by a power of \
+        "column {column}: {ratio} of lambda_max, 2‖Aᵀy‖∞, is {lambda}, too large for f64; divide A or y by a power of \
          ten"
     )]
     LambdaRatio {
@@ -36,7 +38,7 @@ pub enum SolverError {
         column: usize,
         /// The fraction.
         ratio: f64,
-        /// What it gives.
+        /// The resulting λ.
         lambda: f64,
     },
     /// An entry is NaN or infinite.
@@ -49,10 +51,10 @@ pub enum SolverError {
         /// The entry.
         value: f64,
     },
-    /// The tolerance is not a number that the arithmetic can reach.
-    #[error("tolerance {tolerance:e} is out of reach: {least:e} to 1 is possible {why}")]
+    /// The arithmetic cannot reach the tolerance.
+    #[error("tolerance {tolerance:e} cannot be reached: {least:e} to 1 is possible {why}")]
     Tolerance {
-        /// What was asked for.
+        /// The requested tolerance.
         tolerance: f64,
         /// The smallest that can be reached.
         least: f64,
@@ -62,18 +64,18 @@ pub enum SolverError {
     /// An eigenvalue decomposition did not converge.
     #[error("the factorisation of the operator failed: {0}")]
     Factorisation(String),
-    /// The problem needs what the algorithm does not have.
+    /// The algorithm cannot be used for the problem.
     #[error("{algorithm} {why}")]
     Unsuitable {
-        /// The algorithm that was asked for.
+        /// The requested algorithm.
         algorithm: crate::Algorithm,
-        /// What is missing, and what to take instead.
+        /// What is missing, and what to use instead.
         why: &'static str,
     },
     /// A buffer is larger than the device can bind.
     #[error(
-        "{what} needs a buffer of {bytes} bytes, and this device binds {limit} at most; \
-         solve fewer columns at once, or on the host"
+        "{what} needs a buffer of {bytes} bytes, and this device binds at most {limit}; \
+         solve fewer columns in one call, or on the host"
     )]
     Buffer {
         /// The matrix or batch.
@@ -83,13 +85,13 @@ pub enum SolverError {
         /// Bytes that the device can bind.
         limit: usize,
     },
-    /// An algorithm ended without a word on a column.
+    /// An algorithm ended without an answer for a column.
     #[error(
-        "column {column} came back without an answer, a fault of the solver or its device; \
-         take another algorithm"
+        "column {column} has no answer, because of a bug in the solver or its device; \
+         use another algorithm"
     )]
     Unanswered {
-        /// The column's place in the batch.
+        /// The index of the column in the batch.
         column: usize,
     },
     /// A tensor could not be read from its device.
@@ -110,7 +112,7 @@ impl SolverError {
         }
     }
 
-    /// The product of `extents`, the bytes of which as f64 memory can address.
+    /// Returns the product of `extents`, if memory can address that many f64.
     pub(crate) fn check_product(what: &'static str, extents: &[usize]) -> Result<usize, Self> {
         const MOST: usize = isize::MAX as usize / size_of::<f64>();
         let product =

@@ -4,15 +4,15 @@ use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rand_mt::Mt;
 
-/// `count` independent N(0, 1) entries from any generator.
+/// Returns `count` independent N(0, 1) entries from any generator.
 pub fn standard_normal(count: usize, rng: &mut impl Rng) -> Vec<f64> {
     StandardNormal.sample_iter(rng).take(count).collect()
 }
 
-/// `count` entries of `numpy.random.seed(seed); numpy.random.normal(size=count)`, to the bit.
+/// Returns the `count` entries of `numpy.random.seed(seed); numpy.random.normal(size=count)`, to the bit.
 ///
-/// That is the 32-bit Mersenne Twister, uniform doubles of 53 bits, and Marsaglia's polar method
-/// whose second value comes first.
+/// They come from the 32-bit Mersenne Twister, uniform doubles of 53 bits, and Marsaglia's polar method, which
+/// returns its second value first.
 ///
 /// # References
 /// NumPy, `RandomState` ("legacy generator"); Marsaglia, Bray, *A convenient method for generating

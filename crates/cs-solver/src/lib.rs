@@ -1,5 +1,5 @@
-//! Batched sparse reconstruction (LASSO): `min ‖A x − y‖² + λ ‖x‖₁` (no ½) for many `y` at once,
-//! every answer with a certificate.
+//! Batched sparse reconstruction (LASSO): solves `min ‖A x − y‖² + λ ‖x‖₁` (no ½) for many `y` together, and
+//! certifies every answer.
 //!
 //! ```
 //! use cs_solver::{Lambda, Matrix, Problem, Settings};
@@ -14,7 +14,7 @@
 //! # Ok::<(), cs_solver::SolverError>(())
 //! ```
 //!
-//! On a device, with a matrix for each group of columns, and along a path of weights:
+//! This example runs on a device, with one matrix for each group of columns, and along a path of weights:
 //!
 //! ```
 //! use burn::tensor::{Device, Distribution, Tensor};
@@ -27,7 +27,7 @@
 //! let settings = Settings { algorithm: Algorithm::Halpern, ..Settings::default() };
 //! let solutions = problem.solve(&settings)?;
 //! assert_eq!(solutions.columns().len(), 20);
-//! // each weight starts from the solution of the one before
+//! // each weight starts from the solution of the previous one
 //! let weights = [0.5, 0.2, 0.1].map(Lambda::Ratio);
 //! let path = problem.path(&settings, &weights)?;
 //! assert!(path.iter().all(|solutions| solutions.converged()));
@@ -36,17 +36,17 @@
 //!
 //! | algorithm | arithmetic | where | for |
 //! |---|---|---|---|
-//! | [`homotopy`] | f64, exact up to rounding | host, columns in step | n up to about a thousand; the polish |
+//! | [`homotopy`] | f64, exact up to rounding | host, columns in lockstep | n up to about a thousand; the polish |
 //! | [`descent`] | f64 | host | λ not far below `λ_max`, large matrices |
-//! | [`ssnal`] | f64 | host | n above that |
-//! | [`halpern`] | f32 | any Burn device, the whole batch at once | large batches on a GPU |
-//! | | f64 | host | operators without entries in memory |
-//! | [`fista`] | f32 | any Burn device, the whole batch at once | λ not far below `λ_max` |
+//! | [`ssnal`] | f64 | host | larger n |
+//! | [`halpern`] | f32 | any Burn device, the whole batch together | large batches on a GPU |
+//! | | f64 | host | operators that are not stored as a matrix |
+//! | [`fista`] | f32 | any Burn device, the whole batch together | λ not far below `λ_max` |
 //!
-//! [`auto`] says which of them is taken. Whatever the algorithm, the answer's [`certificate`] is
-//! computed in f64 on the host, and a column that misses the tolerance is polished there.
-//! Operators: [`Matrix`], [`SubsampledDct`], or your own [`Operator`]; [`gaussian`] and [`dct`] make
-//! the measurement matrices of compressed sensing. Nothing here knows of networks.
+//! [`auto`] says how an algorithm is chosen. For every algorithm, the [`certificate`] is computed in f64 on the
+//! host, and a column that misses the tolerance is polished there. The operators are [`Matrix`],
+//! [`SubsampledDct`], or your own [`Operator`]; [`gaussian`] and [`dct`] make the measurement matrices of
+//! compressed sensing. This crate knows nothing of networks.
 
 mod answer;
 pub mod auto;

@@ -1,4 +1,4 @@
-//! A batch of problems: one operator a group, and right-hand sides that share it.
+//! A batch of problems: each group has one operator and the right-hand sides that share it.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{Matrix, SolverError};
 pub enum Lambda {
     /// The same for every column.
     Fixed(f64),
-    /// This fraction of each column's own `λ_max = 2‖Aᵀy‖∞`, from which on the solution is zero.
+    /// This fraction of each column's own `λ_max = 2‖Aᵀy‖∞`. At `λ_max` and above, the solution is zero.
     Ratio(f64),
 }
 
@@ -23,9 +23,9 @@ pub enum Lambda {
 /// See the [crate's page](crate) for an example.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    /// One a group, in units in which its largest entry is about 1.
+    /// One per group, scaled so that its largest entry is about 1.
     operators: Vec<Arc<dyn Operator>>,
-    /// `[group, column, n]`, each column in such units too.
+    /// `[group, column, n]`, each column scaled in the same way.
     y: Vec<f64>,
     /// `[group, column]`.
     units: Vec<Units>,
@@ -35,21 +35,21 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// One operator for all right-hand sides, from host memory.
+    /// Makes a problem from host memory, with one operator for all right-hand sides.
     ///
     /// # Shapes
-    /// `y`: `[column, n]`, one column after the other; none at all is an empty batch.
+    /// `y`: `[column, n]`, one column after the other; without columns, the batch is empty.
     ///
     /// # Errors
-    /// Extents disagree or are more than memory can address, an entry is not finite, or `lambda` is not
+    /// Extents disagree or are larger than memory can address, an entry is not finite, or `lambda` is not
     /// positive.
     pub fn new(a: impl Operator + 'static, y: &[f64], lambda: Lambda) -> Result<Self, SolverError> {
         Self::grouped(vec![Arc::new(a)], y, lambda)
     }
 
-    /// One operator a group of right-hand sides, from host memory.
+    /// Makes a problem from host memory, with one operator per group of right-hand sides.
     ///
-    /// Sizes are checked here once: every product of extents that a solve forms fits.
+    /// The sizes are checked here: no product of extents in a solve can overflow.
     ///
     /// # Shapes
     /// `operators`: `[group]`, all of one shape `[n, m]`; `y`: `[group, column, n]`.
@@ -74,7 +74,7 @@ impl Problem {
                 operator.columns(),
             )?;
         }
-        // A and A Aᵀ of all groups; then two vectors and two numbers a column, as the kernels take them.
+        // A and A Aᵀ of all groups; then two vectors and two numbers per column, as the kernels need them.
         SolverError::check_product("the operators", &[groups, n, n.max(m)])?;
         SolverError::check_product("the coefficients", &[y.len() / n, m + 1, 2])?;
         let whole = y.len() / (n * groups) * n * groups;
@@ -98,9 +98,9 @@ impl Problem {
         Ok(problem)
     }
 
-    /// A batch of tensors, to be solved on their device.
+    /// Makes a problem from a batch of tensors, to be solved on their device.
     ///
-    /// The tensors are read once: what is certified in f64 is the problem that they hold.
+    /// The tensors are read once. The certificate in f64 is for exactly their values.
     ///
     /// # Shapes
     /// `a`: `[group, n, m]`, `y`: `[group, n, column]`.
@@ -125,13 +125,13 @@ impl Problem {
         Ok(Self::grouped(operators, &y, lambda)?.on(&device))
     }
 
-    /// The same, with Halpern and FISTA run on `device` where the operator has its entries in memory.
+    /// Returns the same problem, with `device` for Halpern and FISTA if the operator is stored as a matrix.
     #[must_use]
     pub fn on(self, device: &Device) -> Self {
         Self { device: Some(device.clone()), ..self }
     }
 
-    /// The same with another λ.
+    /// Returns the same problem with another λ.
     ///
     /// # Errors
     /// `lambda` is not positive.
@@ -139,38 +139,38 @@ impl Problem {
         Ok(Self { lambdas: self.resolve(lambda)?, ..self.clone() })
     }
 
-    /// Length of a measurement, `n`.
+    /// Returns the length of a measurement, `n`.
     pub fn rows(&self) -> usize {
         self.operators[0].rows()
     }
 
-    /// Number of coefficients, `m`.
+    /// Returns the number of coefficients, `m`.
     pub fn coefficients(&self) -> usize {
         self.operators[0].columns()
     }
 
-    /// Number of groups.
+    /// Returns the number of groups.
     pub fn groups(&self) -> usize {
         self.operators.len()
     }
 
-    /// Right-hand sides of a group.
+    /// Returns the number of right-hand sides of a group.
     pub fn columns_per_group(&self) -> usize {
         self.lambdas.len() / self.groups()
     }
 
-    /// λ of every column, `[group, column]`.
+    /// Returns λ of every column, `[group, column]`.
     pub fn lambdas(&self) -> &[f64] {
         &self.lambdas
     }
 
-    /// `λ_max = 2‖Aᵀy‖∞` of every column, `[group, column]`; infinite where it is past all numbers.
+    /// Returns `λ_max = 2‖Aᵀy‖∞` of every column, `[group, column]`; infinite if it is too large for f64.
     pub fn lambda_max(&self) -> Vec<f64> {
         let scaled = self.scaled_lambda_max().into_iter().zip(&self.units);
         scaled.map(|(max, units)| times_power_of_two(max, units.lambda())).collect()
     }
 
-    /// Smallest `λ/λ_max` of a column; infinite where all `λ_max` are zero.
+    /// Returns the smallest `λ/λ_max` of a column; infinite if all `λ_max` are zero.
     pub(crate) fn smallest_ratio(&self) -> f64 {
         let weights = self.lambdas.iter().zip(&self.units);
         let ratios = weights.zip(self.scaled_lambda_max());
@@ -179,7 +179,7 @@ impl Problem {
             .fold(f64::INFINITY, f64::min)
     }
 
-    /// In the units of each column.
+    /// Returns `λ_max` in the units of each column.
     fn scaled_lambda_max(&self) -> Vec<f64> {
         let a_group = self.y.len() / self.groups();
         let groups = self.operators.iter().zip(self.y.chunks(a_group.max(1)));
@@ -191,7 +191,7 @@ impl Problem {
         largest.collect()
     }
 
-    /// The device that Halpern and FISTA run on, where one was given.
+    /// Returns the device that Halpern and FISTA run on, if one was given.
     pub fn device(&self) -> Option<&Device> {
         self.device.as_ref()
     }
@@ -200,7 +200,7 @@ impl Problem {
         &self.operators
     }
 
-    /// The columns of group `group`, without a start.
+    /// Returns the columns of the group `group`, without starting points.
     pub(crate) fn group(&self, group: usize) -> Vec<Column<'_>> {
         let (n, columns) = (self.rows(), self.columns_per_group());
         (group * columns..(group + 1) * columns)
@@ -222,7 +222,7 @@ impl Problem {
             }
             Lambda::Ratio(ratio) => {
                 SolverError::check_lambda(ratio)?;
-                // Where y is orthogonal to A every positive weight gives zero.
+                // If y is orthogonal to A, every positive weight gives zero.
                 let weight = |max: f64| if max > 0.0 { ratio * max } else { ratio };
                 let lambdas: Vec<f64> = self.lambda_max().into_iter().map(weight).collect();
                 let is_none = |lambda: &f64| SolverError::check_lambda(*lambda).is_err();
@@ -238,14 +238,14 @@ impl Problem {
     }
 }
 
-/// λ in the units of a column. Where that is past all numbers the nearest stands for it: far above `λ_max`
-/// every weight gives zero, and what is far below all digits of A and y no certificate can show.
+/// Returns λ in the units of a column. A value outside the range of f64 is replaced by the nearest one: far above
+/// `λ_max` every weight gives zero, and no certificate can show a weight far below all digits of A and y.
 fn scaled_lambda(lambda: f64, units: Units) -> f64 {
     const MOST: f64 = 1e300;
     times_power_of_two(lambda, -units.lambda()).clamp(f64::MIN_POSITIVE, MOST)
 }
 
-/// The values of a tensor, in f64.
+/// Returns the values of a tensor, in f64.
 pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f64>, SolverError> {
     tensor.try_into_vec_as().map_err(|error| SolverError::Device(error.to_string()))
 }
@@ -254,7 +254,7 @@ pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f64>, Solver
 mod tests {
     use super::*;
 
-    /// An operator of extents that no memory has.
+    /// An operator with extents that are too large for any memory.
     #[derive(Debug)]
     struct Endless;
 

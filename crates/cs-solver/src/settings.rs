@@ -1,4 +1,4 @@
-//! What a caller can ask for.
+//! The settings of a solve.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Algorithm {
-    /// Chosen by size and device; see [`crate::auto`].
+    /// The algorithm is chosen by size and device; see [`crate::auto`].
     Auto,
     /// Exact path following, f64 on the host; see [`crate::homotopy`].
     Homotopy,
@@ -15,19 +15,19 @@ pub enum Algorithm {
     Descent,
     /// Semismooth Newton augmented Lagrangian, f64 on the host; see [`crate::ssnal`].
     Ssnal,
-    /// Halpern–Douglas–Rachford: f32 on the problem's device, f64 on the host where the operator has
-    /// no entries in memory; see [`crate::halpern`].
+    /// Halpern–Douglas–Rachford: f32 on the problem's device; f64 on the host if the operator is not stored as a
+    /// matrix; see [`crate::halpern`].
     Halpern,
     /// FISTA, f32 on the problem's device; see [`crate::fista`].
     Fista,
 }
 
 impl Algorithm {
-    /// All of them.
+    /// All algorithms.
     pub const ALL: [Self; 6] =
         [Self::Auto, Self::Homotopy, Self::Descent, Self::Ssnal, Self::Halpern, Self::Fista];
 
-    /// The name, as it is typed and printed.
+    /// Returns the name for the command line and for output.
     pub fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -54,32 +54,32 @@ impl FromStr for Algorithm {
         Self::ALL
             .into_iter()
             .find(|algorithm| algorithm.name() == name)
-            .ok_or_else(|| format!("no algorithm is named {name}; there are {}", names.join(", ")))
+            .ok_or_else(|| format!("there is no algorithm {name}; there are {}", names.join(", ")))
     }
 }
 
-/// Knobs of a solve.
+/// The settings of a solve.
 ///
 /// | name | default | purpose | range |
 /// |---|---|---|---|
-/// | `algorithm` | `Auto` | how | |
-/// | `tolerance` | 1e-4 | certified relative gap at which a column is converged | 1e-12 to 1; 1e-5 to 1 for an algorithm in f32 without polish |
-/// | `max_iterations` | 20 000 | of Halpern and FISTA; the exact methods end by themselves | at least 1 |
-/// | `polish` | `true` | a column that misses the tolerance is followed to the exact solution in f64 | |
+/// | `algorithm` | `Auto` | the algorithm | |
+/// | `tolerance` | 1e-4 | certified relative gap to reach | 1e-12 to 1; 1e-5 to 1 in f32 without polish |
+/// | `max_iterations` | 20 000 | most iterations of Halpern and FISTA; others have own limits | at least 1 |
+/// | `polish` | `true` | whether a column that misses the tolerance is solved exactly in f64 | |
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
     /// How the columns are solved.
     pub algorithm: Algorithm,
     /// Certified relative duality gap, `(P − D)/P`.
     pub tolerance: f64,
-    /// Iterations of Halpern and FISTA at most.
+    /// The most iterations of Halpern and FISTA.
     pub max_iterations: usize,
-    /// Whether columns that miss the tolerance are finished on the host, in f64.
+    /// Whether columns that miss the tolerance are solved exactly on the host, in f64.
     pub polish: bool,
 }
 
 impl Settings {
-    /// Smallest relative gap that a certificate in f64 can show.
+    /// The smallest tolerance in f64.
     pub const LEAST_TOLERANCE: f64 = 1e-12;
 }
 

@@ -1,4 +1,4 @@
-//! Answers, each with its certificate.
+//! Solutions with their certificates.
 
 use crate::answer::{Answer, Column, Start, Units, in_units};
 use crate::certificate::{Certificate, Demand, PRODUCTS, certify_for};
@@ -6,7 +6,7 @@ use crate::operator::{Operator, product_flops};
 use crate::vector::{max_norm, times_power_of_two};
 use crate::{Algorithm, Status};
 
-/// The solution of one column. It cannot be made without a certificate.
+/// The solution of one column. It always has a certificate.
 #[derive(Debug, Clone)]
 pub struct Solution {
     x: Vec<f64>,
@@ -19,7 +19,7 @@ pub struct Solution {
 }
 
 impl Solution {
-    /// Certifies an answer; it has converged if its own gap says so, whatever the algorithm thinks.
+    /// Certifies an answer. It has converged if the certified gap says so; the algorithm's own opinion does not count.
     pub(crate) fn certified(
         a: &dyn Operator,
         column: &Column<'_>,
@@ -30,7 +30,7 @@ impl Solution {
         Self::judged(a, column, answer, demand)
     }
 
-    /// Certifies coefficients, and a dual point that may be of such a certificate, from elsewhere.
+    /// Certifies coefficients that the caller has, and a dual point that may come from an earlier certificate.
     pub(crate) fn checked(
         a: &dyn Operator,
         column: &Column<'_>,
@@ -44,7 +44,7 @@ impl Solution {
     fn judged(a: &dyn Operator, column: &Column<'_>, answer: Answer, demand: Demand) -> Self {
         let Answer { x, nu, iterations, flops, status } = answer;
         let units = column.units;
-        // What is certified is what the caller gets: in its units the smallest numbers may lose digits.
+        // The certificate is for the numbers that the caller gets. In its units, the smallest ones may lose digits.
         let x = in_units(&x, units.x());
         let at = in_units(&x, -units.x());
         let (mut certificate, mut nu) = certify_for(a, column.y, demand, &at, &nu);
@@ -70,79 +70,85 @@ impl Solution {
         Self { x, nu: certified, certificate, iterations, flops, status, polished: false }
     }
 
-    /// As the start of a column's solve.
+    /// Returns the solution as a starting point for a column.
     pub(crate) fn start(&self, units: Units) -> Start {
         Start::of(&self.x, &self.nu, units)
     }
 
-    /// The same, as the end of another answer's way.
+    /// Returns the same solution, with the iterations and operations of an earlier answer added.
     pub(crate) fn after(self, earlier: &Self) -> Self {
         let iterations = self.iterations + earlier.iterations;
         Self { iterations, polished: true, ..self }.with_flops_of(earlier)
     }
 
-    /// The same, with what another answer cost.
+    /// Returns the same solution, with the operations of another answer added.
     pub(crate) fn with_flops_of(self, other: &Self) -> Self {
         Self { flops: self.flops + other.flops, ..self }
     }
 
-    /// Coefficients, `[m]`, exactly zero off the support.
+    /// Returns the coefficients, `[m]`, exactly zero off the support.
     pub fn x(&self) -> &[f64] {
         &self.x
     }
 
-    /// The feasible dual point ν of the certificate, `[n]`.
+    /// Returns the feasible dual point ν of the certificate, `[n]`.
     pub fn nu(&self) -> &[f64] {
         &self.nu
     }
 
-    /// Objective, dual bound, gap and KKT violation, computed in f64.
+    /// Returns objective, dual bound, gap and KKT violation, computed in f64.
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
     }
 
-    /// Iterations; pieces of the path for the homotopy, Newton steps for SSNAL.
+    /// Returns the iterations; for the homotopy the pieces of the path, for SSNAL the Newton steps.
     pub fn iterations(&self) -> usize {
         self.iterations
     }
 
-    /// Floating-point operations that led here: of the algorithm, with the column's share of what was done
-    /// once for several, of the polish, and of the certificates. A product with A counts 2 n m, also where
-    /// a transform computes it faster.
+    /// Returns the floating-point operations of the algorithm (with the column's share of work that was done once
+    /// for several columns), of the polish, and of the certificates. A product with A counts 2 n m, even if a
+    /// transform computes it faster.
     pub fn flops(&self) -> f64 {
         self.flops
     }
 
-    /// How it ended.
+    /// Returns how the column ended.
     pub fn status(&self) -> Status {
         self.status
     }
 
-    /// Whether it was finished by the polish.
+    /// Whether the polish gave this solution.
     pub fn polished(&self) -> bool {
         self.polished
     }
 
-    /// Number of non-zero coefficients.
+    /// Returns the number of non-zero coefficients.
     pub fn support_size(&self) -> usize {
         self.x.iter().filter(|value| **value != 0.0).count()
     }
 }
 
-/// The solutions of a batch, group after group.
+/// The solutions of a batch.
 #[derive(Debug, Clone)]
 pub struct Solutions {
     pub(crate) columns: Vec<Solution>,
     pub(crate) algorithm: Algorithm,
+    pub(crate) seconds: f64,
 }
 
 impl Solutions {
-    /// One solution a column, group after group.
+    /// Returns the seconds for finding and certifying the solutions.
+    pub fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
+    /// Returns one solution per column, group after group.
     pub fn columns(&self) -> &[Solution] {
         &self.columns
     }
 
-    /// The algorithm that was taken; `Auto` for coefficients that were only certified.
+    /// Returns the algorithm that was used; `Auto` if coefficients were only certified.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
@@ -152,19 +158,19 @@ impl Solutions {
         self.columns.iter().all(|column| column.status == Status::Converged)
     }
 
-    /// Most iterations of a column.
+    /// Returns the most iterations of a column.
     pub fn iterations(&self) -> usize {
         self.columns.iter().map(|column| column.iterations).max().unwrap_or(0)
     }
 
-    /// Largest relative gap of a column; NaN if a column has none.
+    /// Returns the largest relative gap of a column; NaN if a column has none.
     pub fn relative_gap(&self) -> f64 {
         let gaps: Vec<f64> =
             self.columns.iter().map(|column| column.certificate.relative_gap).collect();
         max_norm(&gaps)
     }
 
-    /// The worst ending of a column.
+    /// Returns the worst status of a column.
     pub fn status(&self) -> Status {
         self.columns.iter().map(|column| column.status).max().unwrap_or(Status::Converged)
     }

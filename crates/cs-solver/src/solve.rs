@@ -1,4 +1,6 @@
-//! From a problem to certified solutions.
+//! Solves a problem and certifies the solutions.
+
+use std::time::Instant;
 
 use rayon::prelude::*;
 
@@ -13,23 +15,23 @@ use crate::{
     ssnal,
 };
 
-/// Smallest gap that an iteration in f32 reaches by itself.
+/// The smallest gap that an iteration in f32 reaches without polish.
 const LEAST_TOLERANCE_F32: f64 = 1e-5;
 
 impl Problem {
     /// Solves every column.
     ///
     /// # Errors
-    /// The tolerance is out of reach, the algorithm does not suit the problem, or the device fails.
-    /// Not converging is a [`Status`](crate::Status), not an error.
+    /// The tolerance cannot be reached, the algorithm cannot be used for the problem, or the device fails. A column
+    /// that does not converge has a [`Status`](crate::Status) instead of an error.
     pub fn solve(&self, settings: &Settings) -> Result<Solutions, SolverError> {
         self.solve_each(settings, &[])
     }
 
-    /// Solves every column, starting from the solution of another problem of the same shape: another
-    /// λ, or measurements that have changed a little.
+    /// Solves every column, starting from the solution of another problem of the same shape: with another λ, or
+    /// with slightly different measurements.
     ///
-    /// A start that is good enough is taken as it is, with no iteration.
+    /// A start that is good enough is returned without an iteration.
     ///
     /// # Errors
     /// As [`Problem::solve`], or `start` has another shape.
@@ -54,7 +56,7 @@ impl Problem {
         self.solve_each(settings, &start.columns)
     }
 
-    /// Solves for several λ, each from the solution of the one before; best from large to small.
+    /// Solves for several λ. Each starts from the solution of the previous one, so they are best in descending order.
     ///
     /// # Errors
     /// As [`Problem::solve`], or a λ is not positive.
@@ -74,31 +76,32 @@ impl Problem {
         Ok(path)
     }
 
-    /// Certifies coefficients that came from elsewhere, with the dual point of their residual.
+    /// Certifies coefficients from any source, with the dual point of their residual.
     ///
     /// # Shapes
     /// `x`: `[group, column, m]`.
     ///
     /// # Errors
-    /// `x` has another length, or the tolerance is out of reach.
+    /// `x` has another length, or the tolerance cannot be reached.
     pub fn certify(&self, x: &[f64], tolerance: f64) -> Result<Solutions, SolverError> {
         self.certify_with(x, &vec![0.0; self.lambdas().len() * self.rows()], tolerance)
     }
 
-    /// Certifies coefficients and dual points that came from elsewhere. A dual point needs not be feasible;
-    /// that of the residual is taken where it is better.
+    /// Certifies coefficients and dual points from any source. A dual point need not be feasible; the one of the
+    /// residual is used if it is better.
     ///
     /// # Shapes
     /// `x`: `[group, column, m]`, `nu`: `[group, column, n]`.
     ///
     /// # Errors
-    /// `x` or `nu` has another length, or the tolerance is out of reach.
+    /// `x` or `nu` has another length, or the tolerance cannot be reached.
     pub fn certify_with(
         &self,
         x: &[f64],
         nu: &[f64],
         tolerance: f64,
     ) -> Result<Solutions, SolverError> {
+        let began = Instant::now();
         let (n, m) = (self.rows(), self.coefficients());
         SolverError::check_extent("entries of x", self.lambdas().len() * m, x.len())?;
         SolverError::check_extent("entries of nu", self.lambdas().len() * n, nu.len())?;
@@ -106,15 +109,16 @@ impl Problem {
         let a_group = self.columns_per_group();
         let columns: Vec<Column<'_>> =
             (0..self.groups()).flat_map(|group| self.group(group)).collect();
-        let certified = |place: usize| {
-            let (column, a) = (&columns[place], self.operators()[place / a_group].as_ref());
-            let x = &x[place * m..(place + 1) * m];
-            let Start { x, nu } = Start::of(x, &nu[place * n..(place + 1) * n], column.units);
+        let certified = |index: usize| {
+            let (column, a) = (&columns[index], self.operators()[index / a_group].as_ref());
+            let x = &x[index * m..(index + 1) * m];
+            let Start { x, nu } = Start::of(x, &nu[index * n..(index + 1) * n], column.units);
             let answer = Answer { x, nu, iterations: 0, flops: 0.0, status: Status::Missed };
             Solution::checked(a, column, answer, tolerance)
         };
         let columns = (0..columns.len()).into_par_iter().map(certified).collect();
-        Ok(Solutions { columns, algorithm: Algorithm::Auto })
+        let seconds = began.elapsed().as_secs_f64();
+        Ok(Solutions { columns, algorithm: Algorithm::Auto, seconds })
     }
 
     fn solve_each(
@@ -122,6 +126,7 @@ impl Problem {
         settings: &Settings,
         starts: &[Solution],
     ) -> Result<Solutions, SolverError> {
+        let began = Instant::now();
         let algorithm = match settings.algorithm {
             Algorithm::Auto => auto::choose(self),
             other => other,
@@ -131,14 +136,15 @@ impl Problem {
         let work = Work::of(self, starts, &columns);
         if work.columns.iter().any(|group| !group.is_empty()) {
             let answers = work.answers(algorithm, settings)?;
-            for (place, solution) in work.places.iter().zip(work.certified(answers, settings)) {
-                columns[*place] = Some(solution);
+            for (index, solution) in work.indices.iter().zip(work.certified(answers, settings)) {
+                columns[*index] = Some(solution);
             }
         }
         let solved = columns.into_iter().enumerate();
         let solved =
             solved.map(|(column, solution)| solution.ok_or(SolverError::Unanswered { column }));
-        Ok(Solutions { columns: solved.collect::<Result<_, _>>()?, algorithm })
+        let columns = solved.collect::<Result<_, _>>()?;
+        Ok(Solutions { columns, algorithm, seconds: began.elapsed().as_secs_f64() })
     }
 
     fn check(&self, settings: &Settings, algorithm: Algorithm) -> Result<(), SolverError> {
@@ -150,20 +156,21 @@ impl Problem {
             (Settings::LEAST_TOLERANCE, "in f64")
         };
         SolverError::check_tolerance(settings.tolerance, least, why)?;
-        SolverError::check_at_least("iterations at most", 1, settings.max_iterations)?;
+        SolverError::check_at_least("most iterations", 1, settings.max_iterations)?;
         if algorithm == Algorithm::Fista && !dense {
             return Err(SolverError::Unsuitable { algorithm, why: device::NO_ENTRIES });
         }
         Ok(())
     }
 
-    /// The columns that need no algorithm: λ is `λ_max` or more, or the start is good enough.
+    /// Returns the solutions of the columns that need no algorithm: λ is at least `λ_max`, or the start is good
+    /// enough.
     fn kept(&self, settings: &Settings, starts: &[Solution]) -> Vec<Option<Solution>> {
         let a_group = self.columns_per_group();
         let columns: Vec<Column<'_>> =
             (0..self.groups()).flat_map(|group| self.group(group)).collect();
-        let keep = |(place, column): (usize, &Column<'_>)| {
-            let a = self.operators()[place / a_group].as_ref();
+        let keep = |(index, column): (usize, &Column<'_>)| {
+            let a = self.operators()[index / a_group].as_ref();
             let certified = |x: Vec<f64>, nu: Vec<f64>, status| {
                 let answer = Answer { x, nu, iterations: 0, flops: product_flops(a), status };
                 let solution = Solution::certified(a, column, answer, settings.tolerance);
@@ -173,7 +180,7 @@ impl Problem {
             if max_norm(&apply_transposed(a, &nu)) <= column.lambda {
                 return certified(vec![0.0; a.columns()], nu, Status::Converged);
             }
-            let start = starts.get(place)?;
+            let start = starts.get(index)?;
             let Start { x, nu } = start.start(column.units);
             certified(x, nu, start.status())
         };
@@ -186,32 +193,32 @@ struct Work<'a> {
     problem: &'a Problem,
     /// By group.
     columns: Vec<Vec<Column<'a>>>,
-    /// Where each column's solution goes.
-    places: Vec<usize>,
+    /// The index of each column's solution.
+    indices: Vec<usize>,
 }
 
 impl<'a> Work<'a> {
     fn of(problem: &'a Problem, starts: &[Solution], done: &[Option<Solution>]) -> Self {
         let a_group = problem.columns_per_group();
-        let mut places = Vec::new();
+        let mut indices = Vec::new();
         let columns = (0..problem.groups())
             .map(|group| {
                 let columns = problem.group(group).into_iter().enumerate();
                 columns
-                    .filter(|(index, _)| done[group * a_group + index].is_none())
+                    .map(|(position, column)| (group * a_group + position, column))
+                    .filter(|(index, _)| done[*index].is_none())
                     .map(|(index, column)| {
-                        let place = group * a_group + index;
-                        places.push(place);
-                        let start = starts.get(place).map(|start| start.start(column.units));
+                        indices.push(index);
+                        let start = starts.get(index).map(|start| start.start(column.units));
                         Column { start, ..column }
                     })
                     .collect()
             })
             .collect();
-        Self { problem, columns, places }
+        Self { problem, columns, indices }
     }
 
-    /// What the algorithm says of every column, group after group.
+    /// Returns the answer of the algorithm for every column, group after group.
     fn answers(
         &self,
         algorithm: Algorithm,
@@ -254,7 +261,7 @@ impl<'a> Work<'a> {
             .collect();
         each.into_par_iter()
             .map(|(a, column, answer)| {
-                // The look at λ_max, and the certificate of a start that was not good enough.
+                // The product for λ_max, and the certificate of a start that was not good enough.
                 let looks = if column.start.is_some() { 1.0 + PRODUCTS } else { 1.0 };
                 let answer = Answer { flops: answer.flops + looks * product_flops(a), ..answer };
                 let solution = Solution::certified(a, column, answer, settings.tolerance);
@@ -264,8 +271,8 @@ impl<'a> Work<'a> {
     }
 }
 
-/// Follows a solution that misses the tolerance to the exact one: from its support, or from zero where
-/// it has none worth the name.
+/// Solves a column exactly if its solution misses the tolerance. It starts from the support of the solution; if
+/// that does not converge, from zero.
 fn polished(
     a: &dyn Operator,
     column: &Column<'_>,

@@ -1,15 +1,14 @@
 //! Semismooth Newton augmented Lagrangian (SSNAL), f64 on the host: few iterations, each a dense
 //! linear system as large as the support.
 //!
-//! The dual problem `max yᵀq − ½‖q‖²`, `‖Aᵀq‖∞ ≤ λ/2`, is solved by augmented Lagrangian steps whose
-//! multiplier is x itself. Each step minimises, by Newton's method with the generalised Hessian
-//! `I + σ A_J A_Jᵀ`,
+//! The dual problem `max yᵀq − ½‖q‖²`, `‖Aᵀq‖∞ ≤ λ/2`, is solved by augmented Lagrangian steps whose multiplier
+//! is x. Each step uses Newton's method with the generalised Hessian `I + σ A_J A_Jᵀ` to minimise
 //!
 //! ```text
 //! φ(q) = ½‖q‖² − yᵀq + ‖soft(x + σ Aᵀq, σλ/2)‖² / (2σ)        ∇φ(q) = q − y + A x⁺(q)
 //! ```
 //!
-//! and then sets `x = x⁺(q)`, `x⁺(q) = soft(x + σ Aᵀq, σλ/2)`. At the end `ν = 2q`.
+//! and then sets `x = x⁺(q)`, where `x⁺(q) = soft(x + σ Aᵀq, σλ/2)`. At the end `ν = 2q`.
 //!
 //! # References
 //! Li, Sun, Toh, *A highly efficient semismooth Newton augmented Lagrangian method for solving Lasso
@@ -26,27 +25,27 @@ use crate::certificate::{feasible_scale, relative_gap};
 use crate::operator::{Operator, apply, apply_transposed, product_flops};
 use crate::vector::{add_scaled, dot, max_norm, soft_threshold};
 
-/// Steps of the augmented Lagrangian at most.
+/// The most steps of the augmented Lagrangian.
 const MAX_STEPS: usize = 60;
-/// Newton steps within one of them at most.
+/// The most Newton steps within one of them.
 const MAX_NEWTON: usize = 50;
 /// Growth of σ from step to step, …
 const GROWTH: f64 = 5.0;
-/// … unless the step before needed this many Newton steps.
+/// … unless the previous step needed this many Newton steps.
 const HARD: usize = 12;
-/// A step is over when ‖∇φ‖ is this fraction of the change of x over √σ.
+/// A step ends when ‖∇φ‖ is this fraction of the change of x divided by √σ, …
 const INEXACT: f64 = 0.2;
-/// … or this fraction of ‖y‖, which rounding does not let it pass.
+/// … or this fraction of ‖y‖: rounding does not let it get smaller.
 const ROUNDING: f64 = 1e-13;
 /// Sufficient decrease of the line search.
 const ARMIJO: f64 = 1e-4;
-/// Entries of A from which on threads share the linear algebra of a column.
+/// If A has at least this many entries, threads share the linear algebra of a column.
 const SHARED_FROM: usize = 1 << 20;
-/// Halvings of a Newton step at most.
+/// The most halvings of a Newton step.
 const MAX_HALVINGS: usize = 30;
 
-/// Solves the columns: small ones side by side, large ones one after the other with the linear algebra
-/// of each on all threads.
+/// Solves the columns: small ones in parallel, large ones one after the other with the linear algebra of each on
+/// all threads.
 pub(crate) fn solve(a: &dyn Operator, columns: &[Column<'_>], tolerance: f64) -> Vec<Answer> {
     let solve = |column| State::begin(a, column).run(tolerance);
     if a.rows() * a.columns() < SHARED_FROM {
@@ -71,7 +70,7 @@ struct State<'a> {
     flops: f64,
 }
 
-/// What q makes of the multiplier.
+/// The point that q gives for a multiplier.
 struct Trial {
     /// `x⁺(q)`, `[m]`.
     x: Vec<f64>,
@@ -84,7 +83,7 @@ struct Trial {
 impl<'a> State<'a> {
     fn begin(a: &'a dyn Operator, column: &Column<'a>) -> Self {
         let y = column.y;
-        // σλ/2 is the threshold: at first about as large as the coefficients that explain y.
+        // σλ/2 is the threshold. At first it is about as large as the coefficients that explain y.
         let correlations = apply_transposed(a, y);
         let fitted = apply(a, &correlations);
         let square = dot(&fitted, &fitted);
@@ -132,7 +131,7 @@ impl<'a> State<'a> {
         Answer { x: self.x, nu, iterations: self.newton_steps, flops: self.flops, status }
     }
 
-    /// Minimises φ by Newton's method, as far as this step needs it.
+    /// Minimises φ by Newton's method, as precisely as this step needs.
     fn minimise(&mut self) -> Trial {
         let least = ROUNDING * dot(self.y, self.y).sqrt();
         let mut steps = 0;
@@ -142,7 +141,7 @@ impl<'a> State<'a> {
             let size = dot(&trial.gradient, &trial.gradient).sqrt();
             let change = trial.x.iter().zip(&self.x).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
             let enough = (INEXACT * (change / self.sigma).sqrt()).max(least);
-            // A NaN ends the loop too.
+            // A NaN also ends the loop.
             if steps == MAX_NEWTON
                 || !matches!(size.partial_cmp(&enough), Some(std::cmp::Ordering::Greater))
             {
@@ -166,8 +165,8 @@ impl<'a> State<'a> {
         Trial { x, residual, gradient }
     }
 
-    /// `−(I + σ A_J A_Jᵀ)⁻¹ ∇φ`, by way of the smaller of the two Gram matrices; `None` where it is
-    /// not positive definite in floating point.
+    /// Returns `−(I + σ A_J A_Jᵀ)⁻¹ ∇φ`, computed with the smaller of the two Gram matrices; `None` if that is not
+    /// positive definite in floating point.
     fn newton_direction(&mut self, trial: &Trial) -> Option<Vec<f64>> {
         let support: Vec<usize> = (0..trial.x.len()).filter(|j| trial.x[*j] != 0.0).collect();
         let mut direction: Vec<f64> = trial.gradient.iter().map(|g| -g).collect();
@@ -197,7 +196,7 @@ impl<'a> State<'a> {
         Some(direction)
     }
 
-    /// Moves q along the direction, by halves of the Newton step until φ falls enough.
+    /// Moves q along the direction. Halves the Newton step until φ falls enough.
     fn search(&mut self, direction: &[f64], gradient: &[f64]) {
         let slope = dot(gradient, direction);
         let rates = apply_transposed(self.a, direction);
@@ -216,7 +215,7 @@ impl<'a> State<'a> {
         add_scaled(&mut self.correlations, step, &rates);
     }
 
-    /// `φ(q + step · direction)`, given `Aᵀ direction`.
+    /// Returns `φ(q + step · direction)`, given `Aᵀ direction`.
     fn phi(&self, step: f64, direction: &[f64], rates: &[f64]) -> f64 {
         let threshold = 0.5 * self.sigma * self.lambda;
         let in_q: f64 = (self.q.iter().zip(direction).zip(self.y))
@@ -234,7 +233,7 @@ impl<'a> State<'a> {
         in_q + 0.5 * in_x / self.sigma
     }
 
-    /// Relative gap of x with `ν = 2q` made feasible.
+    /// Returns the relative gap of x with `ν = 2q` made feasible.
     fn relative_gap(&self, residual: &[f64]) -> f64 {
         let norm = self.x.iter().map(|x| x.abs()).sum::<f64>();
         let primal = dot(residual, residual) + self.lambda * norm;
@@ -246,13 +245,14 @@ impl<'a> State<'a> {
     }
 }
 
-/// Of half a Gram matrix, its Cholesky factor, a solution with that and two products with the k columns.
+/// Returns the operations of half a Gram matrix, its Cholesky factor, a solution with it, and two products with the k
+/// columns.
 fn newton_flops(n: f64, k: f64) -> f64 {
     let (small, large) = (n.min(k), n.max(k));
     small * small * large + small * small * small / 3.0 + 2.0 * small * small + 4.0 * n * k
 }
 
-/// The Cholesky factor of `shift · I + B Bᵀ`.
+/// Returns the Cholesky factor of `shift · I + B Bᵀ`.
 fn regularised_gram(b: MatRef<'_, f64>, shift: f64) -> Option<Llt<f64>> {
     let mut gram = Mat::<f64>::zeros(b.nrows(), b.nrows());
     let parallelism =

@@ -1,26 +1,23 @@
-//! How a column ended.
+//! The status of a column.
 
 use std::fmt;
 
-/// How the solution of one column ended.
-///
-/// From best to worst.
+/// How the solution of one column ended, from best to worst.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
-    /// The certified relative gap is within the tolerance, with all that rounding may hide.
+    /// The certified relative gap is within the tolerance, even with the largest possible rounding error.
     Converged,
     /// The iterations ran out.
     MaxIterations,
-    /// There was no progress any more, or the algorithm held itself for converged and the
-    /// certificate says otherwise.
+    /// There was no more progress; or the algorithm reported convergence, but the certificate does not confirm it.
     Stalled,
-    /// Coefficients that came from elsewhere miss the tolerance.
+    /// Given coefficients miss the tolerance.
     Missed,
-    /// A value became NaN or infinite, or left the range of f32, and nothing finished it; or the answer
-    /// or its objective is past all numbers in the caller's units.
+    /// A value became NaN or infinite, or left the range of f32, and no polish solved the column; or the answer or
+    /// its objective is too large for f64 in the caller's units.
     NonFinite,
 }
 

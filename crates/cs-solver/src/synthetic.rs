@@ -1,4 +1,4 @@
-//! Seeded problems, for benchmarks and for trying the solver out.
+//! Seeded problems, for benchmarks and for trying the solver.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -8,14 +8,14 @@ use crate::{Lambda, Matrix, Operator, Problem, SolverError, SubsampledDct, dct, 
 /// The weight λ of the recorded runs of the paper.
 pub const LAMBDA: f64 = 0.3;
 
-/// Measurements of `columns` Gaussian signals by a Gaussian·DCT matrix, with λ = 0.3: the regime of
-/// weight rays, where `λ/λ_max` is 1e-4 to 1e-3.
+/// Makes a problem with measurements of `columns` Gaussian signals by a Gaussian·DCT matrix, with λ = 0.3. As for
+/// weight rays, `λ/λ_max` is 1e-4 to 1e-3.
 ///
 /// # Shapes
 /// A: `[n, m]`, y: `[column, n]`.
 ///
 /// # Errors
-/// `m < 2`, `n = 0`, or A, the signals or their measurements are more than memory can address.
+/// `m < 2`, `n = 0`, or A, the signals or their measurements are larger than memory can address.
 pub fn gaussian_dct(m: usize, n: usize, columns: usize, seed: u64) -> Result<Problem, SolverError> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let entries = SolverError::check_product("the matrix", &[n, m])?;
@@ -24,11 +24,10 @@ pub fn gaussian_dct(m: usize, n: usize, columns: usize, seed: u64) -> Result<Pro
     measured(Matrix::from_rows(n, m, theta)?, columns, &mut rng)
 }
 
-/// The same with a subsampled DCT, which has no entries in memory.
+/// Makes the same problem with a subsampled DCT, which is not stored as a matrix.
 ///
 /// # Errors
-/// `m < 2`, `n` is not in `1..=m`, or the signals or their measurements are more than memory can
-/// address.
+/// `m < 2`, `n` is not in `1..=m`, or the signals or their measurements are larger than memory can address.
 pub fn subsampled_dct(
     m: usize,
     n: usize,

@@ -1,8 +1,8 @@
-//! Steps that both iterations take, on batches `[group, column, length]`.
+//! Steps that both iterations use, on batches `[group, column, length]`.
 
 use burn::tensor::Tensor;
 
-/// `v · factor` for every vector of a batch.
+/// Returns `v · factor` for every vector of a batch.
 ///
 /// # Shapes
 /// `v`: `[group, column, k]`, `factor`: `[group, k, l]`, result: `[group, column, l]`.
@@ -10,22 +10,22 @@ pub(crate) fn row_product(v: Tensor<3>, factor: Tensor<3>) -> Tensor<3> {
     v.matmul(factor)
 }
 
-/// `sign(v) · max(|v| − threshold, 0)`.
+/// Returns `sign(v) · max(|v| − threshold, 0)`.
 pub(crate) fn soft_threshold(v: Tensor<3>, threshold: Tensor<3>) -> Tensor<3> {
     (v.clone().abs() - threshold).clamp_min(0.0) * v.sign()
 }
 
-/// `Σ a b` of every vector, `[group, column, 1]`.
+/// Returns `Σ a b` of every vector, `[group, column, 1]`.
 pub(crate) fn sum_of_products(a: Tensor<3>, b: Tensor<3>) -> Tensor<3> {
     (a * b).sum_dim(2)
 }
 
-/// Largest absolute value of every vector, `[group, column, 1]`.
+/// Returns the largest absolute value of every vector, `[group, column, 1]`.
 pub(crate) fn max_abs(v: Tensor<3>) -> Tensor<3> {
     v.abs().max_dim(2)
 }
 
-/// Relative gap, `[group, column, 1]`, and the factor that makes a dual point q the best feasible one.
+/// Returns the relative gap, `[group, column, 1]`, and the factor that makes a dual point q the best feasible one.
 ///
 /// `largest` is `‖Aᵀq‖∞`, `product` is `qᵀy` and `square` is `‖q‖²`, as in
 /// [`certify`](crate::certificate::certify).

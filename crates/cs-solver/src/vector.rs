@@ -1,22 +1,19 @@
-//! The few loops over vectors that no library has, compiled for the vector units at hand.
+//! Loops over vectors that no library has, compiled for the vector units of the machine.
 
-#![expect(
-    clippy::inline_always,
-    reason = "what is not inlined is not compiled for the vector unit"
-)]
+#![expect(clippy::inline_always, reason = "only inlined code is compiled for the vector unit")]
 
 use pulp::Arch;
 
-/// Values that are worked on at once.
+/// Values that are processed together.
 const LANES: usize = 8;
 
-/// Runs `action` compiled for the widest vector unit of this machine; what it calls must be inlined.
+/// Runs `action`, compiled for the widest vector unit of this machine. All functions that it calls must be inlined.
 #[inline]
 pub(crate) fn vectorised<T>(action: impl FnOnce() -> T) -> T {
     Arch::new().dispatch(action)
 }
 
-/// `aᵀ b`.
+/// Returns `aᵀ b`.
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     vectorised(
         #[inline(always)]
@@ -24,7 +21,7 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     )
 }
 
-/// `to += factor · from`.
+/// Computes `to += factor · from`.
 pub(crate) fn add_scaled(to: &mut [f64], factor: f64, from: &[f64]) {
     vectorised(
         #[inline(always)]
@@ -35,7 +32,7 @@ pub(crate) fn add_scaled(to: &mut [f64], factor: f64, from: &[f64]) {
 /// [`dot`], for use within [`vectorised`].
 #[inline(always)]
 pub(crate) fn dot_inlined(a: &[f64], b: &[f64]) -> f64 {
-    // Partial sums in a fixed order: the result does not depend on the vector unit.
+    // The partial sums have a fixed order, so the result does not depend on the vector unit.
     let (a_chunks, a_rest) = a.as_chunks::<LANES>();
     let (b_chunks, b_rest) = b.as_chunks::<LANES>();
     let mut sums = [0.0; LANES];
@@ -56,18 +53,18 @@ pub(crate) fn add_scaled_inlined(to: &mut [f64], factor: f64, from: &[f64]) {
     }
 }
 
-/// Largest absolute value; NaN if there is one.
+/// Returns the largest absolute value; NaN if there is a NaN.
 pub(crate) fn max_norm(values: &[f64]) -> f64 {
     values.iter().fold(0.0, |max: f64, value| {
-        // Once NaN, nothing is larger.
+        // No value is larger than NaN.
         if value.abs() > max || value.is_nan() { value.abs() } else { max }
     })
 }
 
-/// `sign(v) · max(|v| − threshold, 0)`; NaN where a number is.
+/// Returns `sign(v) · max(|v| − threshold, 0)`; NaN if an input is NaN.
 #[inline]
 pub(crate) fn soft_threshold(value: f64, threshold: f64) -> f64 {
-    // `clamp` would panic at a threshold that is no number.
+    // `clamp` would panic if the threshold is NaN.
     if value > threshold {
         value - threshold
     } else if value < -threshold {
@@ -79,7 +76,7 @@ pub(crate) fn soft_threshold(value: f64, threshold: f64) -> f64 {
     }
 }
 
-/// `value · 2^exponent`, without a detour over numbers that f64 does not have.
+/// Returns `value · 2^exponent`, without overflow or underflow on the way.
 pub(crate) fn times_power_of_two(value: f64, exponent: i32) -> f64 {
     const STEP: i32 = 1000;
     let (mut value, mut left) = (value, exponent);
@@ -90,7 +87,7 @@ pub(crate) fn times_power_of_two(value: f64, exponent: i32) -> f64 {
     value * 2_f64.powi(left.clamp(-STEP, STEP))
 }
 
-/// The k of the largest power of two `2^k` that is not above the largest absolute value; 0 for zeros.
+/// Returns log₂ of the largest absolute value, rounded towards zero; 0 for zeros.
 pub(crate) fn exponent_of(values: &[f64]) -> i32 {
     let largest = max_norm(values);
     if largest == 0.0 { 0 } else { largest.log2() as i32 }

@@ -1,4 +1,4 @@
-//! Arrays of numbers in safetensors files.
+//! Reads arrays of numbers from safetensors files.
 
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
@@ -10,20 +10,19 @@ use crate::DataError;
 use crate::stream::{self, Words};
 use crate::text::plain;
 
-/// The most bytes of a file with arrays that is read whole, 4 GiB.
+/// The most bytes of a file with arrays that is read completely, 4 GiB.
 pub const MOST_BYTES: u64 = 1 << 32;
 
-/// The most bytes of a header: those of a hundred thousand tensors. What it is parsed into takes ten times
-/// as much.
+/// The most bytes of a header, enough for a hundred thousand tensors. The parsed header takes ten times as much memory.
 const MOST_HEADER_BYTES: u64 = 16 << 20;
 
-/// Names that a message shows.
+/// The most names that a message shows.
 const SHOWN: usize = 10;
 
-/// An array, row-major, in f64 whatever it was in. It has one number at least.
+/// An array of numbers, row-major, in f64 for any stored type. It has at least one number.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Array {
-    /// The extents, outermost first; none of a single number.
+    /// The extents, outermost first. A single number has none.
     pub shape: Vec<usize>,
     /// The numbers.
     pub values: Vec<f64>,
@@ -31,19 +30,19 @@ pub struct Array {
     pub double: bool,
 }
 
-/// A safetensors file of which the header has been read; its numbers are read when they are asked for.
+/// A safetensors file. The header is read first, and the numbers later.
 pub struct TensorFile<R> {
     source: R,
-    /// Where the numbers begin.
+    /// The position of the first number.
     start: u64,
     metadata: Metadata,
 }
 
 impl TensorFile<File> {
-    /// Reads the header of the file `path`; of its numbers nothing.
+    /// Reads the header of the file `path`, but no numbers.
     ///
     /// # Errors
-    /// The file cannot be read, or is no safetensors file.
+    /// The file cannot be read, or is not a safetensors file.
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let wrong = |error| DataError::io("read", path, error);
         let file = crate::whole::open(path).map_err(wrong)?;
@@ -53,10 +52,10 @@ impl TensorFile<File> {
 }
 
 impl<R: Read + Seek> TensorFile<R> {
-    /// Reads the header of a source of so many bytes.
+    /// Reads the header of a source with this many bytes.
     ///
     /// # Errors
-    /// What is wrong with it, without a name.
+    /// The reason, without the name of the file.
     fn of(mut source: R, length: u64) -> Result<Self, String> {
         const NOT_ONE: &str = "not a safetensors file, or a damaged one";
         let mut bytes = [0; 8];
@@ -81,16 +80,16 @@ impl<R: Read + Seek> TensorFile<R> {
         Ok(Self { source, start, metadata })
     }
 
-    /// Whether there is a tensor of this name.
+    /// Whether there is a tensor with this name.
     pub fn has(&self, name: &str) -> bool {
         self.metadata.info(name).is_some()
     }
 
-    /// The extents of a tensor.
+    /// Returns the extents of a tensor.
     ///
     /// # Errors
-    /// There is none of this name, or it is none or other numbers than f32 and f64, or more than a problem
-    /// can have.
+    /// There is no tensor with this name, or it is empty, has another type than f32 and f64, or has more numbers than a
+    /// problem can have.
     pub fn shape(&self, name: &str) -> Result<&[usize], String> {
         self.info(name).map(|info| info.shape.as_slice())
     }
@@ -100,11 +99,11 @@ impl<R: Read + Seek> TensorFile<R> {
             return Err(lacks(name, self.metadata.offset_keys()));
         };
         if !matches!(info.dtype, Dtype::F32 | Dtype::F64) {
-            return Err(format!("{name} holds {:?}; expected F32 or F64", info.dtype));
+            return Err(format!("{name} has the type {:?}; expected F32 or F64", info.dtype));
         }
-        // Two extents of 2⁶³ and one of 0 are no number, and nothing that could be looped over.
+        // A shape with two extents of 2⁶³ and one of 0 has no numbers, but its loops would not end.
         if info.shape.contains(&0) {
-            return Err(format!("{name} has shape {:?}: no number", info.shape));
+            return Err(format!("{name} has shape {:?}: it is empty", info.shape));
         }
         let words = Words { double: info.dtype == Dtype::F64, big_endian: false };
         stream::check_count((info.data_offsets.1 - info.data_offsets.0) / words.size())
@@ -115,7 +114,7 @@ impl<R: Read + Seek> TensorFile<R> {
     /// Reads one tensor.
     ///
     /// # Errors
-    /// As [`Self::shape`], or the source fails, or memory is short.
+    /// As [`Self::shape`], or the source fails, or there is not enough memory.
     pub fn read(&mut self, name: &str) -> Result<Array, String> {
         let info = self.info(name)?;
         let (shape, (begin, end)) = (info.shape.clone(), info.data_offsets);
@@ -127,10 +126,10 @@ impl<R: Read + Seek> TensorFile<R> {
     }
 }
 
-/// The tensors of these names from the file `path`.
+/// Reads the tensors with these names from the file `path`.
 ///
 /// # Errors
-/// The file cannot be read, is no safetensors file, lacks one of them, or holds none or other numbers than
+/// The file cannot be read, is not a safetensors file, or lacks a tensor; or a tensor is empty or has another type than
 /// f32 and f64.
 pub fn read_tensors<const N: usize>(
     path: &Path,
@@ -143,7 +142,7 @@ pub fn read_tensors<const N: usize>(
 /// As [`read_tensors`], from the bytes of a file.
 ///
 /// # Errors
-/// What is wrong, without the name of the file.
+/// The reason, without the name of the file.
 pub fn parse_tensors<const N: usize>(bytes: &[u8], names: [&str; N]) -> Result<[Array; N], String> {
     let mut file = TensorFile::of(Cursor::new(bytes), bytes.len() as u64)?;
     read_named(&mut file, names)
@@ -155,20 +154,22 @@ fn read_named<R: Read + Seek, const N: usize>(
 ) -> Result<[Array; N], String> {
     let arrays: Vec<Array> =
         names.into_iter().map(|name| file.read(name)).collect::<Result<_, _>>()?;
-    arrays.try_into().map_err(|_| "there is not one array a name".to_owned())
+    arrays.try_into().map_err(|_| "there is not one array per name".to_owned())
 }
 
+/// Checks the length of a header.
+///
 /// # Errors
-/// A header is longer than any that is read.
+/// The header is too long.
 fn check_header(length: u64) -> Result<(), String> {
     if length <= MOST_HEADER_BYTES {
         Ok(())
     } else if length.to_le_bytes().starts_with(b"\x93NUMPY") {
-        Err("not a safetensors file but a .npy file, which holds one array: name a file for each"
+        Err("not a safetensors file but a .npy file, which has one array: name one file for each array"
             .into())
     } else {
         Err(format!(
-            "not a safetensors file: its header has {length} bytes; at most {MOST_HEADER_BYTES} are read"
+            "not a safetensors file: its header has {length} bytes; at most {MOST_HEADER_BYTES} are supported"
         ))
     }
 }
@@ -180,10 +181,10 @@ fn lacks(name: &str, mut names: Vec<String>) -> String {
     plain(&format!("no tensor {name}; it has: {}{more}", names.join(", ")))
 }
 
-/// The tensors of a safetensors file; nothing is copied.
+/// Returns the tensors of a safetensors file, without a copy.
 ///
 /// # Errors
-/// What is wrong with it, without the name of the file.
+/// The reason, without the name of the file.
 pub fn tensors(bytes: &[u8]) -> Result<SafeTensors<'_>, String> {
     let length = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
     check_header(length)?;
@@ -191,21 +192,21 @@ pub fn tensors(bytes: &[u8]) -> Result<SafeTensors<'_>, String> {
         .map_err(|error| plain(&format!("not a safetensors file, or a damaged one ({error})")))
 }
 
-/// One tensor as numbers.
+/// Returns one tensor as numbers.
 ///
 /// # Errors
-/// There is none of this name, it is empty, or of another type than f32 and f64.
+/// There is no tensor with this name, it is empty, or it has another type than f32 and f64.
 pub fn tensor(file: &SafeTensors<'_>, name: &str) -> Result<Array, String> {
     let Ok(view) = file.tensor(name) else {
         return Err(lacks(name, file.names().into_iter().map(ToString::to_string).collect()));
     };
     let (shape, double) = (view.shape().to_vec(), view.dtype() == Dtype::F64);
     let values = match view.dtype() {
-        // Two extents of 2⁶³ and one of 0 are no number, and nothing that could be looped over.
-        _ if shape.contains(&0) => return Err(format!("{name} has shape {shape:?}: no number")),
+        // A shape with two extents of 2⁶³ and one of 0 has no numbers, but its loops would not end.
+        _ if shape.contains(&0) => return Err(format!("{name} has shape {shape:?}: it is empty")),
         Dtype::F32 => singles(&view),
         Dtype::F64 => doubles(&view),
-        other => return Err(format!("{name} holds {other:?}; expected F32 or F64")),
+        other => return Err(format!("{name} has the type {other:?}; expected F32 or F64")),
     };
     Ok(Array { shape, values, double })
 }
@@ -254,14 +255,14 @@ mod tests {
         let half = (1_u64 << 63) - 1;
         let cases = [
             (vec![], "not a safetensors file"),
-            (u64::MAX.to_le_bytes().to_vec(), "at most 16777216 are read"),
-            ((17_u64 << 20).to_le_bytes().to_vec(), "at most 16777216 are read"),
+            (u64::MAX.to_le_bytes().to_vec(), "at most 16777216 are supported"),
+            ((17_u64 << 20).to_le_bytes().to_vec(), "at most 16777216 are supported"),
             (file("[]", &[]), "not a safetensors file"),
             (file(&"[".repeat(100_000), &[]), "not a safetensors file"),
             (file("{}", &[0]), "not a safetensors file"),
             (file("{}", &[]), "no tensor a"),
-            (one("I64", "[1]", 8), "a holds I64; expected F32 or F64"),
-            (one("F64", &format!("[0, {half}]"), 0), "no number"),
+            (one("I64", "[1]", 8), "a has the type I64; expected F32 or F64"),
+            (one("F64", &format!("[0, {half}]"), 0), "it is empty"),
             (one("F64", &format!("[{half}, {half}]"), 8), "not a safetensors file"),
             (one("F64", "[2]", 8), "not a safetensors file"),
             (one("F99", "[1]", 8), "not a safetensors file"),
@@ -282,11 +283,11 @@ mod tests {
             std::fs::write(&path, bytes).unwrap();
             File::options().write(true).open(&path).unwrap().set_len(length).unwrap();
         };
-        // Nothing but zeros: a header of no bytes.
+        // The file has only zeros: a header without bytes.
         sparse(&[], 1 << 40);
         let message = TensorFile::open(&path).map(|_| ()).unwrap_err().to_string();
         assert!(message.contains("not a safetensors file"), "{message}");
-        // As many numbers as it announces, more than any problem has.
+        // It has as many numbers as it announces, more than any problem has.
         let numbers = 1_u64 << 36;
         let bytes = 4 * numbers;
         let header =
@@ -294,7 +295,7 @@ mod tests {
         sparse(&file(&header, &[]), 8 + header.len() as u64 + bytes);
         let message = read_tensors(&path, ["a"]).unwrap_err().to_string();
         assert!(message.contains("68719476736 numbers in one array; at most"), "{message}");
-        // Whose shape says enough: nothing is read.
+        // The shape is enough here: no number is read.
         let bytes = 8 << 20;
         let header = format!(
             r#"{{"a":{{"dtype":"F64","shape":[2,{}],"data_offsets":[0,{bytes}]}}}}"#,
@@ -302,7 +303,7 @@ mod tests {
         );
         sparse(&file(&header, &[]), 8 + header.len() as u64 + bytes);
         assert_eq!(TensorFile::open(&path).unwrap().shape("a").unwrap(), [2, 1 << 19]);
-        // One that ends too soon.
+        // This one ends too soon.
         sparse(&file(&header, &[]), 8 + header.len() as u64 + bytes - 1);
         assert!(TensorFile::open(&path).is_err());
     }

@@ -14,12 +14,12 @@ use crate::digest::sha256;
 pub struct Split {
     /// `count × pixels` bytes, row-major, 0 = background.
     pub images: Vec<u8>,
-    /// One class a image.
+    /// One class per image.
     pub labels: Vec<u8>,
 }
 
 impl Split {
-    /// Number of images.
+    /// Returns the number of images.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
@@ -29,7 +29,7 @@ impl Split {
         self.labels.is_empty()
     }
 
-    /// The images numbered `ids`, of `pixels` each.
+    /// Returns the images with the numbers `ids`; each has `pixels` pixels.
     fn pick(&self, ids: &[usize], pixels: usize) -> Self {
         let image = |id: &usize| self.images[id * pixels..(id + 1) * pixels].iter().copied();
         Self {
@@ -42,7 +42,7 @@ impl Split {
 /// A training and a test split over the same image shape and classes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dataset {
-    /// The name it was asked for by.
+    /// The name of the data set.
     pub name: String,
     /// Extents of one image, for example `[28, 28]`.
     pub image_shape: Vec<usize>,
@@ -50,14 +50,14 @@ pub struct Dataset {
     pub classes: usize,
     /// Images to train on.
     pub train: Split,
-    /// Images to measure on.
+    /// Images for measuring the accuracy.
     pub test: Split,
-    /// The folder that it was read from, absolute, where a folder was named.
+    /// The absolute path of the folder that it was read from, if it was a folder.
     pub folder: Option<PathBuf>,
 }
 
 impl Dataset {
-    /// Puts two splits together.
+    /// Makes a data set from two splits.
     ///
     /// # Errors
     /// A split is empty, an image has no pixel, the number of images and labels differ, there are
@@ -105,13 +105,13 @@ impl Dataset {
         Ok(Self { name, image_shape, classes, train, test, folder: None })
     }
 
-    /// Pixels of one image.
+    /// Returns the number of pixels of one image.
     pub fn pixels(&self) -> usize {
         self.image_shape.iter().product()
     }
 
-    /// Takes `fraction` of the training images (one at least) away and returns them, to choose settings
-    /// by without a look at the test images. Which ones depends on their number and `fraction` alone.
+    /// Removes `fraction` of the training images (at least one) and returns them. They are for choosing settings
+    /// without the test images. The choice of images depends only on their number and `fraction`.
     ///
     /// # Errors
     /// No training image would be left.
@@ -133,7 +133,8 @@ impl Dataset {
         Ok(validation)
     }
 
-    /// SHA-256 of shape, images and labels, in hexadecimal: equal for equal data, whatever its name.
+    /// Returns the SHA-256 of shape, images and labels, in hexadecimal. Equal data with different names have the same
+    /// digest.
     pub fn digest(&self) -> String {
         let extents = |values: &[usize]| -> Vec<u8> {
             values.iter().flat_map(|value| (*value as u64).to_le_bytes()).collect()
@@ -145,9 +146,9 @@ impl Dataset {
         sha256([&shape[..], &counts[..]].into_iter().chain(images))
     }
 
-    /// Mean and standard deviation of the training pixels, as fractions of 255.
+    /// Returns the mean and standard deviation of the training pixels, as fractions of 255.
     ///
-    /// A constant data set has the deviation 1, so that normalising never divides by zero.
+    /// The deviation of a constant data set is 1, so that the normalisation never divides by zero.
     pub fn pixel_statistics(&self) -> (f64, f64) {
         let mut histogram = [0_u64; 256];
         for &byte in &self.train.images {

@@ -1,4 +1,4 @@
-//! SHA-256, by which equal content is known.
+//! SHA-256 of files and data.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -7,10 +7,10 @@ use sha2::{Digest, Sha256};
 
 use crate::whole;
 
-/// Bytes of a file that are in memory at once while it is hashed.
+/// Bytes of a file that are in memory while it is hashed.
 const BUFFER: usize = 1 << 16;
 
-/// SHA-256 of the parts one after the other, in hexadecimal.
+/// Returns the SHA-256 of the concatenated parts, in hexadecimal.
 pub fn sha256<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut hash = Sha256::new();
     for part in parts {
@@ -19,15 +19,15 @@ pub fn sha256<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     hexadecimal(hash)
 }
 
-/// SHA-256 of the content of the file `path`, in hexadecimal, in constant memory whatever its size.
+/// Returns the SHA-256 of the content of the file `path`, in hexadecimal. The memory does not depend on its size.
 ///
 /// # Errors
-/// The file system refuses, or it is a folder, a pipe or a device ([`io::ErrorKind::InvalidInput`]).
+/// The file system reports an error, or it is a folder, a pipe or a device ([`io::ErrorKind::InvalidInput`]).
 pub fn sha256_file(path: &Path) -> io::Result<String> {
     sha256_of(whole::open(path)?)
 }
 
-/// SHA-256 of what is read, likewise.
+/// Returns the SHA-256 of the content of a reader, in the same way.
 ///
 /// # Errors
 /// The reader fails.
@@ -44,7 +44,8 @@ pub fn sha256_of(mut reader: impl Read) -> io::Result<String> {
     }
 }
 
-fn hexadecimal(hash: Sha256) -> String {
+/// Returns the result of a hash, in hexadecimal.
+pub fn hexadecimal(hash: Sha256) -> String {
     hash.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 

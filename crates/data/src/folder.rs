@@ -1,7 +1,7 @@
-//! A data set from a folder with four IDX files.
+//! Reads a data set from a folder with four IDX files.
 //!
-//! The header tells images (two dimensions or more) from labels (one); the name tells the split:
-//! `train…` or `t10k…`/`test…`, anywhere in the file name.
+//! The header distinguishes images (two or more dimensions) from labels (one dimension). The name says the split:
+//! `train` or `t10k`/`test`, anywhere in the file name.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,12 +12,12 @@ use crate::{DataError, Dataset, Progress, Split};
 /// Reads the data set in `folder`.
 ///
 /// # Errors
-/// The folder does not hold exactly one file for each of the four parts, or a file is damaged, or
-/// the parts do not fit together.
+/// The folder does not have exactly one file for each of the four parts, or a file is damaged, or the parts do not
+/// fit together.
 pub fn load(folder: &Path, progress: &Progress<'_>) -> Result<Dataset, DataError> {
     let name = folder.file_name().map_or("data".into(), |name| name.to_string_lossy());
     let dataset = read(&name, &find(folder)?, progress)?;
-    // Where the working directory is gone, nobody finds the folder again anyway.
+    // Without a working directory, the absolute path is unknown.
     Ok(Dataset { folder: std::path::absolute(folder).ok(), ..dataset })
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn read(
     parts: &Parts,
     progress: &Progress<'_>,
 ) -> Result<Dataset, DataError> {
-    // What the headers announce must fit together before anything is read because of it.
+    // The headers must fit together before any images are read.
     let train = pair(&parts.train_images, &parts.train_labels)?;
     let test = pair(&parts.test_images, &parts.test_labels)?;
     if train != test {
@@ -53,16 +53,16 @@ pub(crate) fn read(
     Dataset::new(name, train, split(train_images, train_labels), split(test_images, test_labels))
 }
 
-/// The shape of an image, from the headers of two files that must have as many images as labels.
+/// Returns the shape of an image, from the headers of two files. They must have as many images as labels.
 fn pair(images: &Path, labels: &Path) -> Result<Vec<usize>, DataError> {
     let (extents, of_labels) = (idx::read_extents(images)?, idx::read_extents(labels)?);
     let (count, labelled) = (extents[0], of_labels.iter().product::<usize>());
     if count != labelled {
-        let reason = format!("{count} images, but {labelled} labels beside them");
+        let reason = format!("{count} images, but {labelled} labels in the other file");
         return Err(DataError::format(images, reason));
     }
     if count == 0 {
-        return Err(DataError::format(images, "the file holds no image"));
+        return Err(DataError::format(images, "the file has no image"));
     }
     Ok(extents[1..].to_vec())
 }
@@ -93,7 +93,7 @@ fn find(folder: &Path) -> Result<Parts, DataError> {
     let mut found: [Option<PathBuf>; 4] = [const { None }; 4];
     let mut damaged = [None, None];
     for (train, path) in candidates {
-        // A file that is no IDX file (a log, say) matters only where a part of its split is missing.
+        // A file that is not an IDX file (such as a log) matters only if a part of its split is missing.
         let images = match idx::read_extents(&path) {
             Ok(extents) => extents.len() > 1,
             Err(error) => {
@@ -181,6 +181,6 @@ mod tests {
         let folder = small_set();
         write(folder.path(), "toy-train-images-idx3-ubyte", &[0, 1, 3], &[]);
         write(folder.path(), "toy-train-labels-idx1-ubyte", &[0], &[]);
-        assert!(refused(folder.path()).contains("holds no image"));
+        assert!(refused(folder.path()).contains("has no image"));
     }
 }

@@ -1,8 +1,8 @@
 //! The IDX format: two zero bytes, a type byte (8 = unsigned byte), the number of dimensions, the
 //! extents as big-endian `u32`, then the elements, row-major.
 //!
-//! Only unsigned bytes are read. A gzipped file is recognised by its first two bytes. What a header
-//! announces is believed only within limits: a gzipped megabyte holds a gigabyte of zeros.
+//! Only unsigned bytes are read. A gzipped file is recognised by its first two bytes. The sizes in a header have
+//! limits, because a gzipped megabyte can contain a gigabyte of zeros.
 //!
 //! # References
 //! LeCun, Cortes, Burges, *The MNIST database of handwritten digits*, "File formats".
@@ -24,7 +24,7 @@ const MOST_DIMENSIONS: u8 = 8;
 /// An array of unsigned bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Array {
-    /// The extents, outermost first; at least one.
+    /// The extents, outermost first. There is at least one.
     pub extents: Vec<usize>,
     /// The elements, row-major.
     pub elements: Vec<u8>,
@@ -40,7 +40,7 @@ pub fn read(path: &Path) -> Result<Array, DataError> {
     parse(BufReader::new(file), path)
 }
 
-/// The extents alone, from the header of the file at `path`.
+/// Reads only the extents, from the header of the file at `path`.
 ///
 /// # Errors
 /// As [`read`], for the header.
@@ -50,10 +50,9 @@ pub fn read_extents(path: &Path) -> Result<Vec<usize>, DataError> {
     header(&mut reader, path)
 }
 
-/// Parses IDX bytes, gzipped or not; `path` is named in errors.
+/// Parses IDX bytes, gzipped or not; errors name `path`.
 ///
-/// Memory is taken only as the elements arrive, so a header that lies about its extents costs
-/// nothing.
+/// Memory is allocated only as elements arrive, so wrong extents in a header cost no memory.
 ///
 /// # Errors
 /// As [`read`].
@@ -62,7 +61,7 @@ pub fn parse<R: Read>(reader: R, path: &Path) -> Result<Array, DataError> {
     let extents = header(&mut reader, path)?;
     let count: usize = extents.iter().product();
     let mut elements = Vec::new();
-    // One byte more than announced, to notice trailing data.
+    // One byte more than announced is read, to find trailing data.
     reader
         .take((count as u64).saturating_add(1))
         .read_to_end(&mut elements)
@@ -71,7 +70,7 @@ pub fn parse<R: Read>(reader: R, path: &Path) -> Result<Array, DataError> {
         let found = if elements.len() > count { "more".into() } else { elements.len().to_string() };
         return Err(DataError::format(
             path,
-            format!("the header announces {count} elements {extents:?} but the file holds {found}"),
+            format!("the header announces {count} elements {extents:?} but the file has {found}"),
         ));
     }
     Ok(Array { extents, elements })
@@ -101,7 +100,7 @@ fn header(reader: &mut dyn Read, path: &Path) -> Result<Vec<usize>, DataError> {
         ));
     }
     if dimensions > MOST_DIMENSIONS {
-        let reason = format!("{dimensions} dimensions; at most {MOST_DIMENSIONS} are read");
+        let reason = format!("{dimensions} dimensions; at most {MOST_DIMENSIONS} are supported");
         return Err(DataError::format(path, reason));
     }
     let extents = (0..dimensions)
@@ -114,15 +113,15 @@ fn header(reader: &mut dyn Read, path: &Path) -> Result<Vec<usize>, DataError> {
         extents.iter().try_fold(1_usize, |product, &extent| product.checked_mul(extent.max(1)));
     if count.is_none_or(|count| count > MOST_ELEMENTS) {
         let reason = format!(
-            "the header announces {extents:?} elements; at most {MOST_ELEMENTS} are read: check the \
-             file, or leave images out of it"
+            "the header announces {extents:?} elements; at most {MOST_ELEMENTS} are supported: check the \
+             file, or remove images from it"
         );
         return Err(DataError::format(path, reason));
     }
     Ok(extents)
 }
 
-/// Why a reader gave no more bytes: the file's fault, or the system's.
+/// Returns the error of a reader: a damaged file, or an error of the system.
 fn unread(path: &Path, source: io::Error) -> DataError {
     match source.kind() {
         ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput => {
@@ -169,10 +168,10 @@ mod tests {
             (vec![], "truncated"),
             (vec![0, 0, 8], "truncated"),
             (vec![0, 0, 9, 1, 0, 0, 0, 1, 0], "not an IDX file"),
-            (encode(&[2, 2], &[0; 3]), "announces 4 elements [2, 2] but the file holds 3"),
-            (encode(&[2, 2], &[0; 9]), "holds more"),
-            (encode(&[u32::MAX; 3], &[0; 9]), "at most 4294967296 are read"),
-            (encode(&[u32::MAX, 0, u32::MAX], &[]), "at most 4294967296 are read"),
+            (encode(&[2, 2], &[0; 3]), "announces 4 elements [2, 2] but the file has 3"),
+            (encode(&[2, 2], &[0; 9]), "has more"),
+            (encode(&[u32::MAX; 3], &[0; 9]), "at most 4294967296 are supported"),
+            (encode(&[u32::MAX, 0, u32::MAX], &[]), "at most 4294967296 are supported"),
             (encode(&[1; 9], &[0]), "9 dimensions; at most 8"),
         ];
         for (bytes, expected) in cases {

@@ -1,4 +1,4 @@
-//! `manifest.json`: the SHA-256 of every file of a run that is finished, and copies of its small files.
+//! `manifest.json`: the SHA-256 of every file of a finished run, and copies of its small files.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
@@ -13,26 +13,26 @@ use crate::{read_whole, sha256};
 /// The name of the file.
 pub const MANIFEST: &str = "manifest.json";
 
-/// Raised whenever an older rayclip would misread what is written.
+/// The version of the format. It is increased if an older rayclip would misread the file.
 const FORMAT: u32 = 1;
 
-/// Bytes of the largest manifest that is read, and of the largest file that it has a copy of.
+/// The most bytes of a manifest, and of a file that it has a copy of.
 const LIMIT: u64 = 64 << 20;
 const COPY_LIMIT: u64 = 1 << 20;
 
-/// What a folder held when it was finished.
+/// The content of a folder when its run was finished.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     format: u32,
-    /// SHA-256 in hexadecimal by the path in the folder, with `/` between its parts.
+    /// The SHA-256 in hexadecimal, by the path in the folder, with `/` between its parts.
     files: BTreeMap<String, String>,
-    /// The text of small files, from which they are restored to the byte.
+    /// The text of small files. It restores them byte for byte.
     #[serde(default)]
     copies: BTreeMap<String, String>,
 }
 
 impl Manifest {
-    /// That of the files `names` in `folder`, with copies of those among them that are `copied`.
+    /// Makes the manifest of the files `names` in `folder`, with copies of the files in `copied`.
     ///
     /// # Errors
     /// A file cannot be read.
@@ -51,10 +51,10 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// That of a folder; nothing where it has none.
+    /// Reads the manifest of a folder; `None` if it has none.
     ///
     /// # Errors
-    /// It cannot be read, or is none ([`ErrorKind::InvalidData`]).
+    /// It cannot be read, or is not a manifest ([`ErrorKind::InvalidData`]).
     pub fn read(folder: &Path) -> io::Result<Option<Self>> {
         let bytes = match read_whole(&folder.join(MANIFEST), LIMIT) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -75,37 +75,37 @@ impl Manifest {
         };
         match manifest.files.keys().find(|name| !stays(name)) {
             Some(name) => {
-                Err(damaged(format!("it names {name:?}, which is no file of the folder")))
+                Err(damaged(format!("it names {name:?}, which is not a file of the folder")))
             }
             None => Ok(Some(manifest)),
         }
     }
 
-    /// Its bytes.
+    /// Returns the bytes of the manifest.
     ///
     /// # Errors
-    /// Memory is out.
+    /// There is not enough memory.
     pub fn encode(&self) -> io::Result<Vec<u8>> {
         Ok(serde_json::to_vec_pretty(self)?)
     }
 
-    /// The files that it names, ascending.
+    /// Returns the names of the files, ascending.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.files.keys().map(String::as_str)
     }
 
-    /// The copy of a file, where there is one.
+    /// Returns the copy of a file, if there is an intact one.
     pub fn copy(&self, name: &str) -> Option<&[u8]> {
         let copy = self.copies.get(name)?.as_bytes();
         (Some(&sha256([copy])) == self.files.get(name)).then_some(copy)
     }
 
-    /// Whether bytes are those of a file; true of a file that it does not name.
+    /// Whether bytes are those of a file; also true if the manifest does not name the file.
     pub fn agrees(&self, name: &str, bytes: &[u8]) -> bool {
         self.files.get(name).is_none_or(|digest| sha256([bytes]) == *digest)
     }
 
-    /// What is wrong with a file of the folder; nothing where it is as it was, or is not named.
+    /// Returns what is wrong with a file of the folder; `None` if it is unchanged, or not named.
     pub fn problem(&self, folder: &Path, name: &str) -> Option<String> {
         let digest = self.files.get(name)?;
         match open(&folder.join(name)).and_then(sha256_of) {
@@ -160,9 +160,9 @@ mod tests {
         assert!(refused(r#"{"format":2,"files":{}}"#).contains("format 2"));
         for name in ["../x", "/etc/passwd", "", "a/../../x"] {
             let message = refused(&format!(r#"{{"format":1,"files":{{"{name}":""}}}}"#));
-            assert!(message.contains("no file of the folder"), "{name}: {message}");
+            assert!(message.contains("not a file of the folder"), "{name}: {message}");
         }
-        // A copy that somebody changed is none.
+        // A copy that somebody changed is not used.
         let text = r#"{"format":1,"files":{"a":"00"},"copies":{"a":"x"}}"#;
         fs::write(folder.path().join(MANIFEST), text).unwrap();
         assert_eq!(Manifest::read(folder.path()).unwrap().unwrap().copy("a"), None);

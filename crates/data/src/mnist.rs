@@ -1,5 +1,5 @@
-//! MNIST by name: downloaded once into the user's cache folder, checked by the SHA-256 of the
-//! uncompressed files, offline afterwards.
+//! MNIST by name. It is downloaded once into the user's cache folder, and needs no network afterwards. The SHA-256 of
+//! the uncompressed files are checked.
 //!
 //! # References
 //! LeCun, Cortes, Burges, *The MNIST database of handwritten digits* (1998).
@@ -15,7 +15,7 @@ use crate::digest::sha256_of;
 use crate::folder::{self, Parts};
 use crate::{DataError, Dataset, Progress, read_whole, write_whole};
 
-/// The variable that names another cache folder than the system's.
+/// The environment variable for a cache folder other than that of the system.
 pub const CACHE_VARIABLE: &str = "RAYCLIP_CACHE";
 
 /// Name, SHA-256 and length of the uncompressed file.
@@ -47,13 +47,13 @@ const MIRRORS: [&str; 2] = [
     "https://ossci-datasets.s3.amazonaws.com/mnist",
 ];
 
-/// The most bytes of a file, in the cache or on its way to it; the longest has 47 million.
+/// The most bytes of a file, in the cache or in a download; the longest has 47 million.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// Reads MNIST from the cache, downloading what is missing.
+/// Reads MNIST from the cache, and downloads missing files.
 ///
 /// # Errors
-/// A file is neither in the cache nor to be had from a mirror, or the cache cannot be written.
+/// A file is not in the cache and cannot be downloaded from a mirror, or the cache cannot be written.
 pub fn load(progress: &Progress<'_>) -> Result<Dataset, DataError> {
     let cache = cache_folder();
     let fetched = |number: usize| {
@@ -70,7 +70,7 @@ pub fn load(progress: &Progress<'_>) -> Result<Dataset, DataError> {
     folder::read("mnist", &parts, &|done, _| progress(4 + done, 8))
 }
 
-/// The digest of the data set, by which published figures are known to be of the same images.
+/// The digest of the data set. It shows that published figures are for the same images.
 pub const DIGEST: &str = "b8f4baefa5883d5257b89651ebf847663643cd7946d2c971f714bc407c06e6d9";
 
 fn cache_folder() -> PathBuf {
@@ -81,7 +81,7 @@ fn cache_folder() -> PathBuf {
         .join("mnist")
 }
 
-/// An intact copy of the file `name` in `folder`, gzipped or not; downloaded if there is none.
+/// Returns the path of an intact copy of the file `name` in `folder`, gzipped or not. Downloads it if there is none.
 fn fetch(
     folder: &Path,
     name: &'static str,
@@ -112,7 +112,7 @@ fn fetch(
                     .map_err(|source| DataError::io("write", &gzipped, source))?;
                 return Ok(gzipped);
             }
-            Ok(_) => reason = format!("{mirror}: the file has another SHA-256 than {digest}"),
+            Ok(_) => reason = format!("{mirror}: the SHA-256 of the file is not {digest}"),
             Err(error) => reason = format!("{mirror}: {error}"),
         }
     }
@@ -120,7 +120,7 @@ fn fetch(
     Err(DataError::Unavailable { file: name, folder, reason })
 }
 
-/// The file at `url`, which must be HTTPS, as must be whatever it is redirected to.
+/// Downloads the file at `url`. The URL and all redirects must be HTTPS.
 fn download(url: &str) -> Result<Vec<u8>, ureq::Error> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .https_only(true)
@@ -131,8 +131,8 @@ fn download(url: &str) -> Result<Vec<u8>, ureq::Error> {
     agent.get(url).call()?.body_mut().with_config().limit(MOST_BYTES).read_to_vec()
 }
 
-/// The digest of the content, decompressed if it is gzipped, read no further than `length`; none of a gzip
-/// file that is damaged.
+/// Returns the digest of the content, decompressed if it is gzipped; `None` for a damaged gzip file. It does not read
+/// far beyond `length`.
 fn sha256_of_content(bytes: &[u8], length: u64) -> Option<String> {
     let limit = length + 1;
     if bytes.starts_with(&[0x1f, 0x8b]) {

@@ -1,8 +1,8 @@
-//! NumPy's .npy format: `\x93NUMPY`, two bytes of version, the length of the header in two or four bytes,
-//! the header, then the numbers.
+//! NumPy's .npy format: `\x93NUMPY`, two bytes of version, the length of the header in two or four bytes, the header,
+//! then the numbers.
 //!
-//! The header is a Python dictionary with the keys `descr`, `fortran_order` and `shape`, in any order. Of all
-//! that Python may say there, only what NumPy writes for f32 and f64 is read; nothing is evaluated.
+//! The header is a Python dictionary with the keys `descr`, `fortran_order` and `shape`, in any order. Only the syntax
+//! that NumPy writes for f32 and f64 is read; no Python is evaluated.
 //!
 //! # References
 //! NumPy, `numpy.lib.format`, versions 1.0 to 3.0.
@@ -16,13 +16,13 @@ use crate::arrays::Array;
 use crate::stream::{self, Words};
 use crate::text::plain;
 
-/// The most bytes of a header; NumPy itself reads no more than 10 000 without being told to.
+/// The most bytes of a header; by default, NumPy reads at most 10 000.
 const MOST_HEADER_BYTES: usize = 1 << 16;
 
-/// NumPy's own limit.
+/// The limit of NumPy.
 const MOST_DIMENSIONS: usize = 64;
 
-/// A .npy file of which the header has been read; its numbers are read when they are asked for.
+/// A .npy file. The header is read first, and the numbers later.
 pub struct NpyFile<R> {
     source: R,
     shape: Vec<usize>,
@@ -31,11 +31,11 @@ pub struct NpyFile<R> {
 }
 
 impl NpyFile<File> {
-    /// Reads the header of the file `path`; of its numbers nothing.
+    /// Reads the header of the file `path`, but no numbers.
     ///
     /// # Errors
-    /// The file cannot be read, is no .npy file, or holds something other than f32 or f64, exactly as many as
-    /// its header says and one at least.
+    /// The file cannot be read, is not a .npy file, has another type than f32 and f64, is empty, or does not have
+    /// exactly as many numbers as its header says.
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let wrong = |error| DataError::io("read", path, error);
         let file = crate::whole::open(path).map_err(wrong)?;
@@ -45,10 +45,10 @@ impl NpyFile<File> {
 }
 
 impl<R: Read> NpyFile<R> {
-    /// Reads the header of a source of so many bytes.
+    /// Reads the header of a source with this many bytes.
     ///
     /// # Errors
-    /// What is wrong, without a name.
+    /// The reason, without the name of the file.
     fn of(mut source: R, length: u64) -> Result<Self, String> {
         let (text, start) = header_text(&mut source)?;
         let Header { descr, fortran, shape } =
@@ -58,10 +58,10 @@ impl<R: Read> NpyFile<R> {
         let words = match descr {
             "<f4" | ">f4" => Words { double: false, big_endian: descr.starts_with('>') },
             "<f8" | ">f8" => Words { double: true, big_endian: descr.starts_with('>') },
-            other => return Err(plain(&format!("holds {other}; expected f4 or f8"))),
+            other => return Err(plain(&format!("has the type {other}; expected f4 or f8"))),
         };
         if shape.contains(&0) {
-            return Err(format!("has shape {shape:?}: no number"));
+            return Err(format!("has shape {shape:?}: it is empty"));
         }
         let size = words.size();
         let announced = shape.iter().try_fold(size, |all: usize, &extent| all.checked_mul(extent));
@@ -78,7 +78,7 @@ impl<R: Read> NpyFile<R> {
         Ok(Self { source, shape, words, fortran })
     }
 
-    /// The extents.
+    /// Returns the extents.
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
@@ -86,14 +86,14 @@ impl<R: Read> NpyFile<R> {
     /// Reads the numbers.
     ///
     /// # Errors
-    /// The source fails, or memory is short.
+    /// The source fails, or there is not enough memory.
     pub fn read(mut self) -> Result<Array, String> {
         let count = self.shape.iter().product();
         let values = match self.shape.as_slice() {
             &[rows, columns] if self.fortran => {
-                // Column after column in the file.
-                let place = |at: usize| at % rows * columns + at / rows;
-                self.words.read(&mut self.source, count, place)?
+                // The file has one column after the other.
+                let index_of = |at: usize| at % rows * columns + at / rows;
+                self.words.read(&mut self.source, count, index_of)?
             }
             _ => self.words.read(&mut self.source, count, |at| at)?,
         };
@@ -112,12 +112,12 @@ pub fn read(path: &Path) -> Result<Array, DataError> {
 /// As [`read`], from the bytes of a file.
 ///
 /// # Errors
-/// What is wrong, without the name of the file.
+/// The reason, without the name of the file.
 pub fn parse(bytes: &[u8]) -> Result<Array, String> {
     NpyFile::of(bytes, bytes.len() as u64)?.read()
 }
 
-/// The header, and how many bytes it ends behind.
+/// Returns the header, and the position after it.
 fn header_text(source: &mut impl Read) -> Result<(String, u64), String> {
     const NOT_ONE: &str = "not a .npy file, or a truncated one";
     let failed = |error: io::Error| match error.kind() {
@@ -139,12 +139,12 @@ fn header_text(source: &mut impl Read) -> Result<(String, u64), String> {
     let length = u32::from_le_bytes(length) as usize;
     if length > MOST_HEADER_BYTES {
         return Err(format!(
-            "the header of the .npy file has {length} bytes; at most {MOST_HEADER_BYTES} are read"
+            "the header of the .npy file has {length} bytes; at most {MOST_HEADER_BYTES} are supported"
         ));
     }
     let mut text = vec![0; length];
     source.read_exact(&mut text).map_err(failed)?;
-    let text = String::from_utf8(text).map_err(|_| "the header of the .npy file is no text")?;
+    let text = String::from_utf8(text).map_err(|_| "the header of the .npy file is not text")?;
     Ok((text, (8 + of_length + length) as u64))
 }
 
@@ -154,7 +154,7 @@ struct Header<'a> {
     shape: Vec<usize>,
 }
 
-/// What is left of the header.
+/// The rest of the header.
 struct Cursor<'a> {
     rest: &'a str,
 }
@@ -170,10 +170,10 @@ impl<'a> Cursor<'a> {
                 "descr" => descr.replace(self.string()?).is_some(),
                 "fortran_order" => fortran.replace(self.boolean()?).is_some(),
                 "shape" => shape.replace(self.shape()?).is_some(),
-                _ => return Err("it has a key that no .npy file has".into()),
+                _ => return Err("it has an unknown key".into()),
             };
             if again {
-                return Err(format!("{key} is there twice"));
+                return Err(format!("it has {key} twice"));
             }
             if !self.eat(",") {
                 self.expect("}")?;
@@ -201,10 +201,10 @@ impl<'a> Cursor<'a> {
         if self.eat(token) { Ok(()) } else { Err(format!("a {token} is missing")) }
     }
 
-    /// A string without escapes.
+    /// Parses a string without escapes.
     fn string(&mut self) -> Result<&'a str, String> {
         let quote = ["'", "\""].into_iter().find(|quote| self.eat(quote));
-        let quote = quote.ok_or("a string is missing; structured types are not read")?;
+        let quote = quote.ok_or("a string is missing; structured types are not supported")?;
         let (text, rest) = self.rest.split_once(quote).ok_or("a string has no end")?;
         if text.contains('\\') {
             return Err("a string has an escape".into());
@@ -221,7 +221,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A tuple of extents, `(2, 3)`, `(2,)` or `()`.
+    /// Parses a tuple of extents, `(2, 3)`, `(2,)` or `()`.
     fn shape(&mut self) -> Result<Vec<usize>, String> {
         let mut shape = vec![];
         self.expect("(")?;
@@ -244,7 +244,7 @@ impl<'a> Cursor<'a> {
         let (digits, rest) = text.split_at(end);
         // Python 2 wrote long integers as `2L`.
         self.rest = rest.strip_prefix('L').unwrap_or(rest);
-        digits.parse().map_err(|_| "an extent is no number of this machine".into())
+        digits.parse().map_err(|_| "an extent is not a number, or too large".into())
     }
 }
 
@@ -269,7 +269,7 @@ mod tests {
         let array = parse(&file(header, &data)).unwrap();
         assert_eq!((array.shape, array.double), (vec![2], true));
         assert_eq!(array.values, [0.1, f64::NEG_INFINITY]);
-        // Of version 2.0, big-endian, and as other programs put it.
+        // A file of version 2.0, big-endian, as other programs write it.
         let header = "{\"shape\":(1L,1),'fortran_order':True,'descr':'>f4'}";
         let length = (header.len() as u32).to_le_bytes();
         let data = 3_f32.to_be_bytes();
@@ -309,19 +309,19 @@ mod tests {
             (file("{}", &[]), "lacks descr"),
             (file(&"(".repeat(60_000), &[]), "a { is missing"),
             (file("{'descr': '<f8'} x", &[]), "follows the dictionary"),
-            (with("'<f8'", "(1,), 'shape': (1,)"), "shape is there twice"),
-            (with("'<f8'", "(1,), 'x': (1,)"), "a key that no .npy file has"),
-            (with("'|O'", "(1,)"), "holds |O; expected f4 or f8"),
+            (with("'<f8'", "(1,), 'shape': (1,)"), "it has shape twice"),
+            (with("'<f8'", "(1,), 'x': (1,)"), "an unknown key"),
+            (with("'|O'", "(1,)"), "has the type |O; expected f4 or f8"),
             (with("'<i8'", "(1,)"), "expected f4 or f8"),
-            (with("[('a', '<f8')]", "(1,)"), "structured types are not read"),
-            (with("'<f8'", "(-1,)"), "an extent is no number"),
-            (with("'<f8'", "(99999999999999999999999,)"), "an extent is no number"),
+            (with("[('a', '<f8')]", "(1,)"), "structured types are not supported"),
+            (with("'<f8'", "(-1,)"), "an extent is not a number"),
+            (with("'<f8'", "(99999999999999999999999,)"), "an extent is not a number"),
             (with("'<f8'", &format!("({huge}, {huge})")), "but 8 bytes follow"),
-            (with("'<f8'", &format!("(0, {huge})")), "no number"),
+            (with("'<f8'", &format!("(0, {huge})")), "it is empty"),
             (with("'<f8'", "(2,)"), "but 8 bytes follow"),
             (with("'<f4'", "(1,)"), "but 8 bytes follow"),
             (with("'<f8'", &format!("({})", "1,".repeat(65))), "more than 64 dimensions"),
-            (with("'\u{1b}[2J'", "(1,)"), "holds \u{fffd}[2J"),
+            (with("'\u{1b}[2J'", "(1,)"), "has the type \u{fffd}[2J"),
         ];
         for (bytes, expected) in cases {
             let reason = parse(&bytes).unwrap_err();

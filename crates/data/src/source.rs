@@ -1,10 +1,10 @@
-//! Where a data set comes from.
+//! The source of a data set.
 
 use std::path::PathBuf;
 
 use crate::{DataError, Dataset, Progress, digits, folder, mnist};
 
-/// A data set that can be asked for.
+/// The source of a data set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// The built-in digits, drawn at run time.
@@ -16,7 +16,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// The source that `name` stands for: `digits`, `mnist`, or else the path of a folder.
+    /// Returns the source with this name: `digits`, `mnist`, or otherwise the path of a folder.
     pub fn from_name(name: &str) -> Self {
         match name {
             "digits" => Self::Digits(digits::DigitsConfig::default()),
@@ -28,7 +28,7 @@ impl Source {
     /// Loads or draws the data set.
     ///
     /// # Errors
-    /// As the source's own function says.
+    /// As [`digits::draw`], [`mnist::load`] and [`folder::load`].
     pub fn load(&self, progress: &Progress<'_>) -> Result<Dataset, DataError> {
         match self {
             Self::Digits(config) => digits::draw(config, progress),

@@ -1,37 +1,37 @@
-//! Numbers that go from a file into memory as they are read, without the file beside them.
+//! Reads numbers from a file directly into memory, without a copy of the file.
 
 use std::io::{self, Read};
 
-/// The most numbers of one array: 4 GiB of them in f64, as the solver holds them.
+/// The most numbers of one array: 4 GiB in f64, as the solver stores them.
 pub(crate) const MOST_NUMBERS: usize = 1 << 29;
 
-/// Bytes that are read at once; whole numbers of either size.
+/// Bytes per read. It is a multiple of both sizes of numbers.
 const AT_ONCE: usize = 1 << 16;
 
-/// How numbers lie in a file.
+/// The layout of numbers in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Words {
-    /// Eight bytes a number, or four.
+    /// Whether a number has eight bytes, or four.
     pub(crate) double: bool,
-    /// The largest byte first.
+    /// Whether the most significant byte comes first.
     pub(crate) big_endian: bool,
 }
 
 impl Words {
-    /// Bytes of a number.
+    /// Returns the bytes of a number.
     pub(crate) fn size(self) -> usize {
         if self.double { 8 } else { 4 }
     }
 
-    /// Reads `count` numbers, each to the place that `place` says, which takes every one below `count` once.
+    /// Reads `count` numbers. `index_of` maps the position of a number to its index; it must be a permutation.
     ///
     /// # Errors
-    /// They are more than a problem can have or memory is free for, or the source ends before them.
+    /// There are more numbers than a problem can have, there is not enough memory, or the source ends too soon.
     pub(crate) fn read(
         self,
         source: &mut impl Read,
         count: usize,
-        place: impl Fn(usize) -> usize,
+        index_of: impl Fn(usize) -> usize,
     ) -> Result<Vec<f64>, String> {
         check_count(count)?;
         let mut values: Vec<f64> = Vec::new();
@@ -45,7 +45,7 @@ impl Words {
             let words = &mut buffer[..now * self.size()];
             source.read_exact(words).map_err(|error| reason(&error))?;
             for (at, word) in words.chunks_exact(self.size()).enumerate() {
-                values[place(done + at)] = self.number(word);
+                values[index_of(done + at)] = self.number(word);
             }
             done += now;
         }
@@ -66,17 +66,19 @@ impl Words {
     }
 }
 
+/// Checks the number of numbers.
+///
 /// # Errors
-/// They are more than a problem can have.
+/// There are more numbers than a problem can have.
 pub(crate) fn check_count(count: usize) -> Result<(), String> {
     if count <= MOST_NUMBERS {
         Ok(())
     } else {
-        Err(format!("{count} numbers in one array; at most {MOST_NUMBERS} are read"))
+        Err(format!("{count} numbers in one array; at most {MOST_NUMBERS} are supported"))
     }
 }
 
-/// What to say of a file that cannot be read to its end.
+/// Returns the message for a file that cannot be read to its end.
 pub(crate) fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => {

@@ -1,19 +1,19 @@
-//! Text from outside, made fit to stand in a message.
+//! Makes text from outside safe for messages.
 
-/// Characters of a text that are shown.
+/// The most characters of a text that are shown.
 const MOST: usize = 400;
 
-/// What a file or a name says, as it may stand in a message: one line of at most 400 characters, without
-/// what a terminal obeys or hides.
+/// Returns a text from a file or a name for use in a message: one line of at most 400 characters, without characters
+/// that control a terminal or are invisible.
 pub fn plain(text: &str) -> String {
     plain_within(text, MOST)
 }
 
-/// As [`plain`], with at most `most` characters. Of a longer text the middle is left out: messages begin
-/// with what they are about, and end with the remedy.
+/// As [`plain`], with at most `most` characters. The middle of a longer text is left out, because messages begin with
+/// their subject and end with the remedy.
 pub fn plain_within(text: &str, most: usize) -> String {
     let shown = |c: char| if is_obeyed(c) { char::REPLACEMENT_CHARACTER } else { c };
-    // Bytes are no fewer than characters: nothing long is counted.
+    // There are at least as many bytes as characters, so short texts need no count.
     if text.len() <= most || text.chars().nth(most).is_none() {
         return text.chars().map(shown).collect();
     }
@@ -24,8 +24,8 @@ pub fn plain_within(text: &str, most: usize) -> String {
     head.chain(['…']).chain(tail.into_iter().rev()).map(shown).collect()
 }
 
-/// Whether a terminal does something else with a character than to show it: control characters, and those
-/// that change the direction of the text, or are not seen.
+/// Whether a terminal does not simply show a character: control characters, characters that change the direction of
+/// the text, and invisible ones.
 pub fn is_obeyed(c: char) -> bool {
     let hidden = ['\u{ad}', '\u{61c}', '\u{180e}', '\u{feff}'];
     c.is_control()

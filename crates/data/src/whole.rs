@@ -1,4 +1,4 @@
-//! Files that are written whole or not at all, and read whole or refused.
+//! Writes files completely or not at all, and reads them completely or refuses them.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -6,27 +6,26 @@ use std::path::Path;
 
 use crate::Dir;
 
-/// What names of files begin with that are not whole yet. Where a process was killed they are left behind,
-/// and mean nothing.
+/// The names of incomplete files start with this. A killed process may leave such files behind; they can be removed.
 pub const PARTIAL: &str = ".partial-";
 
-/// Writes a file beside `path`, syncs it and renames it; makes the folder where there is none. Even after a
-/// loss of power the file is there whole, or what was there before. A link at `path` is replaced, not followed;
-/// [`Dir`] follows none on the way there either.
+/// Writes a file beside `path`, syncs it and renames it. Makes the folder if there is none. After a loss of power,
+/// `path` has either the complete new file or the old one. A link at `path` is replaced, not followed. [`Dir`] follows
+/// no link on the way there either.
 ///
 /// # Errors
-/// The file system refuses; then nothing is left of the file.
+/// The file system reports an error. Then no part of the new file is left.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let (folder, name) = Dir::of_file(path)?;
     folder.write(name, bytes, true)
 }
 
-/// Opens the file `path` to read it.
+/// Opens the file `path` for reading.
 ///
 /// # Errors
-/// The file system refuses, or it is a folder, a pipe or a device ([`io::ErrorKind::InvalidInput`]).
+/// The file system reports an error, or it is a folder, a pipe or a device ([`io::ErrorKind::InvalidInput`]).
 pub(crate) fn open(path: &Path) -> io::Result<File> {
-    // Asked before it is opened: opening a pipe waits for somebody to write into it.
+    // This is checked before the file is opened, because opening a pipe waits for a writer.
     let found = fs::metadata(path)?;
     if found.is_file() {
         return File::open(path);
@@ -38,8 +37,8 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 /// Reads the file `path` of at most `limit` bytes.
 ///
 /// # Errors
-/// The file system refuses, it is a folder, a pipe or a device ([`io::ErrorKind::InvalidInput`]), or the
-/// file is larger ([`io::ErrorKind::FileTooLarge`]); no memory is taken for one that is.
+/// The file system reports an error, it is a folder, a pipe or a device ([`io::ErrorKind::InvalidInput`]), or the file
+/// is larger ([`io::ErrorKind::FileTooLarge`]). No memory is allocated for a larger file.
 pub fn read_whole(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let file = open(path)?;
     let refused = |bytes: u64| {
@@ -51,7 +50,7 @@ pub fn read_whole(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         return Err(refused(announced));
     }
     let mut bytes = Vec::new();
-    // It may grow while it is read, and some announce nothing.
+    // The file may grow while it is read, and some files report no length.
     let read = file.take(limit.saturating_add(1)).read_to_end(&mut bytes)? as u64;
     if read > limit { Err(refused(read)) } else { Ok(bytes) }
 }
@@ -82,7 +81,7 @@ mod tests {
         assert_eq!(read_whole(&path, 3).unwrap(), [1, 2, 3]);
         let error = read_whole(&path, 2).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
-        // A sparse file of a terabyte.
+        // This is a sparse file of a terabyte.
         fs::File::options().write(true).open(&path).unwrap().set_len(1 << 40).unwrap();
         assert!(read_whole(&path, 1 << 20).unwrap_err().to_string().contains("1099511627776"));
     }

@@ -1,4 +1,4 @@
-//! Whatever a file holds, reading it ends in an answer or in a reason, and takes little memory.
+//! Reading any file ends with a result or with a reason, and needs little memory.
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not there")]
 
 use std::fs;
@@ -10,10 +10,10 @@ use rayclip_data::{arrays, idx, npy};
 #[path = "../../../fuzz/memory.rs"]
 mod memory;
 
-/// Why the bytes are refused.
+/// Returns the reason why the bytes are refused.
 type Reader = fn(&[u8]) -> Result<(), String>;
 
-/// Names of the fuzz targets and what they read with.
+/// The names of the fuzz targets, and their readers.
 const READERS: [(&str, Reader); 3] =
     [("idx", read_idx), ("npy", read_npy), ("safetensors_arrays", read_tensors)];
 
@@ -38,7 +38,7 @@ fn check(array: &arrays::Array) {
     assert!(!array.values.is_empty());
 }
 
-/// The files of a fuzz target: `seeds`, or what was `found`.
+/// Returns the files of a fuzz target: its `seeds`, or the crashes that were `found`.
 fn files(kind: &str, target: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz").join(kind).join(target);
     let Ok(entries) = fs::read_dir(folder) else { return vec![] };
@@ -76,11 +76,11 @@ fn a_file_is_read_whole_and_no_truncation_of_it_is() {
 fn one_wrong_byte_anywhere_is_answered() {
     for (target, read) in READERS {
         for (_, bytes) in files("seeds", target) {
-            for place in 0..bytes.len() {
+            for index in 0..bytes.len() {
                 let mut bytes = bytes.clone();
                 for _ in 0..255 {
-                    bytes[place] = bytes[place].wrapping_add(1);
-                    // An error says something; an array is checked.
+                    bytes[index] = bytes[index].wrapping_add(1);
+                    // An error has a message; an array is checked.
                     assert!(read(&bytes).err().is_none_or(|reason| !reason.is_empty()));
                 }
             }
@@ -88,7 +88,7 @@ fn one_wrong_byte_anywhere_is_answered() {
     }
 }
 
-/// Numbers of which products, sums and casts go wrong.
+/// Numbers with which products, sums and casts overflow.
 fn extent() -> impl Strategy<Value = u64> {
     let powers = (0_u32..64).prop_map(|power| 1_u64 << power);
     prop_oneof![0_u64..4, powers, any::<u64>(), Just(u64::MAX), Just(u64::from(u32::MAX))]

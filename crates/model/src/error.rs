@@ -1,4 +1,4 @@
-//! What can go wrong with a network.
+//! Errors of networks.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,18 +8,26 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum ModelError {
     /// An extent of the network is zero.
-    #[error("network {what} is 0; expected at least 1")]
+    #[error("the number of {what} is 0; expected at least 1")]
     Zero {
-        /// Which extent.
+        /// What there is none of.
         what: String,
     },
-    /// An extent, or the network as a whole, is larger than any device can number or memory address.
+    /// An extent is larger than a device can index, or the network is larger than memory can address.
     #[error("the network is larger than memory can address: {what}; make it narrower")]
     TooLarge {
-        /// The extent, or all of them.
+        /// The extent, or the number of parameters.
         what: String,
     },
-    /// A network cannot be put into the form of its files.
+    /// The graph cannot be computed.
+    #[error("the graph is not valid: {what} {reason}")]
+    Graph {
+        /// The node, or another part of the graph.
+        what: String,
+        /// What is wrong with it, as the predicate of a sentence.
+        reason: String,
+    },
+    /// A network cannot be encoded into its files.
     #[error("the network cannot be written: {reason}")]
     Unwritten {
         /// Why.
@@ -35,7 +43,7 @@ pub enum ModelError {
         /// The system's reason.
         source: io::Error,
     },
-    /// A file does not hold the network that its description announces.
+    /// A file does not hold the network of its description.
     #[error("{}: {reason}", path.display())]
     Format {
         /// The file.

@@ -1,51 +1,56 @@
-//! One network as a file of its own, with the names and the layout of PyTorch.
+//! One network in a file of its own, with the names and the layout of PyTorch.
 //!
-//! `layers.i.weight` is `[fan_out, fan_in]` and `layers.i.bias` `[fan_out]`, both f32: the state of a
-//! `torch.nn.ModuleList` of `torch.nn.Linear`, named `layers`.
+//! `layers.i.weight` is `[fan_out, fan_in]` and `layers.i.bias` is `[fan_out]`, both f32; `i` counts the fully
+//! connected nodes. This is the state of a `torch.nn.ModuleList` of `torch.nn.Linear`, named `layers`.
 
 use std::collections::BTreeMap;
 
 use burn::tensor::Tensor;
 use safetensors::tensor::{Dtype, TensorView};
 
-use crate::{Mlp, ModelError};
+use crate::{ModelError, Population};
+
+/// Extents and values of tensors by name.
+type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
 /// The parameters of one network, on the host.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Exported(BTreeMap<String, (Vec<usize>, Vec<f32>)>);
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exported(Tensors);
 
 impl Exported {
-    /// Those of every replica; each tensor is read from the device once.
+    /// Exports the networks of all replicas. Each tensor is read from the device once.
     ///
     /// # Errors
     /// The device fails.
-    pub fn all(network: &Mlp) -> Result<Vec<Self>, ModelError> {
-        let mut all = vec![Self::default(); network.shape().replicas];
-        for (index, layer) in network.layers.iter().enumerate() {
+    pub fn all(network: &Population) -> Result<Vec<Self>, ModelError> {
+        let mut all = vec![Tensors::new(); network.replicas()];
+        for (index, linear) in network.graph().linears().iter().enumerate() {
+            let (fan_in, fan_out) = (linear.input.channels, linear.outputs);
             let name = format!("layers.{index}.weight");
-            let [_, fan_in, fan_out] = layer.weight.val().dims();
-            let values = read(layer.weight.val(), &name)?;
+            let values = read(network.parameters().of(&linear.node.weight()), &name)?;
             for (exported, values) in all.iter_mut().zip(values.chunks(fan_in * fan_out)) {
-                // A row is an input here, and an output in PyTorch.
+                // A row is an input here, but an output in PyTorch.
                 let column =
                     |output| (0..fan_in).map(move |input| values[input * fan_out + output]);
                 let transposed = (0..fan_out).flat_map(column).collect();
-                exported.0.insert(name.clone(), (vec![fan_out, fan_in], transposed));
+                exported.insert(name.clone(), (vec![fan_out, fan_in], transposed));
             }
-            let Some(bias) = &layer.bias else { continue };
+            if !linear.bias {
+                continue;
+            }
             let name = format!("layers.{index}.bias");
-            let values = read(bias.val(), &name)?;
+            let values = read(network.parameters().of(&linear.node.bias()), &name)?;
             for (exported, values) in all.iter_mut().zip(values.chunks(fan_out)) {
-                exported.0.insert(name.clone(), (vec![fan_out], values.to_vec()));
+                exported.insert(name.clone(), (vec![fan_out], values.to_vec()));
             }
         }
-        Ok(all)
+        Ok(all.into_iter().map(Self).collect())
     }
 
-    /// Bytes of a safetensors file with this metadata, the same for the same content.
+    /// Returns the bytes of a safetensors file with this metadata. The same content gives the same bytes.
     ///
     /// # Errors
-    /// The format does not take them.
+    /// The file cannot be encoded.
     pub fn encode(&self, metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, ModelError> {
         let bytes = self.0.iter().map(|(name, (extents, values))| {
             let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
@@ -65,7 +70,7 @@ impl Exported {
 
 /// Adds metadata to the header of a safetensors file.
 ///
-/// The library orders the entries of its hash map anew in every process; the bytes of a run are to repeat.
+/// The library orders its hash map differently in every process, but the files of a run must be the same each time.
 fn with_metadata(file: &[u8], metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, ModelError> {
     const LENGTH: usize = size_of::<u64>();
     let (length, rest) = file.split_at(LENGTH);
@@ -76,7 +81,7 @@ fn with_metadata(file: &[u8], metadata: &BTreeMap<String, String>) -> Result<Vec
     let metadata = serde_json::to_value(metadata).map_err(|error| unwritten(&error))?;
     entries.insert("__metadata__".to_owned(), metadata);
     let mut header = serde_json::to_vec(&entries).map_err(|error| unwritten(&error))?;
-    // The tensors begin at a multiple of eight bytes.
+    // The tensors start at a multiple of eight bytes.
     header.resize(header.len().next_multiple_of(LENGTH), b' ');
     Ok([&(header.len() as u64).to_le_bytes()[..], &header, tensors].concat())
 }
@@ -93,12 +98,11 @@ fn unwritten(error: &dyn std::error::Error) -> ModelError {
 
 #[cfg(test)]
 mod tests {
-    use burn::module::Param;
     use burn::tensor::Device;
     use safetensors::SafeTensors;
 
     use super::*;
-    use crate::Layer;
+    use crate::Graph;
 
     #[test]
     fn a_network_is_exported_with_the_layout_and_names_of_pytorch() {
@@ -108,9 +112,15 @@ mod tests {
         let second = first.map(|row| row.map(|weight| 10.0 * weight));
         let weight = Tensor::<3>::from_data([first, second], &device);
         let bias = Tensor::<3>::from_data([[[7.0, 8.0, 9.0]], [[70.0, 80.0, 90.0]]], &device);
-        let layer =
-            Layer { weight: Param::from_tensor(weight), bias: Some(Param::from_tensor(bias)) };
-        let all = Exported::all(&Mlp { layers: vec![layer] }).unwrap();
+        let network =
+            Population::from_tensors(&Graph::perceptron(2, &[], 3, true), 2, |name, _| {
+                Ok::<_, ModelError>(if name == "layer_0.bias" {
+                    bias.clone()
+                } else {
+                    weight.clone()
+                })
+            });
+        let all = Exported::all(&network.unwrap()).unwrap();
         assert_eq!(all.len(), 2);
         let metadata: BTreeMap<String, String> =
             (0..40).map(|i| (format!("key {i}"), format!("\"{i}\""))).collect();
@@ -129,7 +139,7 @@ mod tests {
         let found: BTreeMap<String, String> =
             header.metadata().clone().unwrap().into_iter().collect();
         assert_eq!(found, metadata);
-        // Hash maps that are equal are ordered differently: not the header.
+        // Equal hash maps can have different orders, but the header always has the same.
         assert!((0..20).all(|_| all[1].encode(&metadata.clone()).unwrap() == bytes));
         let length = u64::from_le_bytes(bytes[..8].try_into().unwrap());
         assert_eq!(length % 8, 0);

@@ -3,12 +3,12 @@
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-/// Xavier (Glorot) normal weights `[fan_in, fan_out]`, row-major: `N(0, 2 / (fan_in + fan_out))`. The
-/// extents are those of a valid shape, whose products fit.
+/// Draws Xavier (Glorot) normal weights `[fan_in, fan_out]`, row-major: `N(0, 2 / (fan_in + fan_out))`. The extents
+/// must be those of a valid graph, so that their product does not overflow.
 ///
 /// # References
-/// Glorot, Bengio, *Understanding the difficulty of training deep feedforward neural networks*
-/// (AISTATS 2010), eq. 12, for the variance.
+/// Glorot, Bengio, *Understanding the difficulty of training deep feedforward neural networks* (AISTATS 2010), eq.
+/// 12, for the variance.
 pub(crate) fn xavier_normal(fan_in: usize, fan_out: usize, rng: &mut impl Rng) -> Vec<f32> {
     let deviation = (2.0 / (fan_in + fan_out) as f64).sqrt();
     (0..fan_in * fan_out)

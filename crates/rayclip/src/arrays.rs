@@ -1,4 +1,4 @@
-//! The arrays of a problem: from files, and back into one.
+//! Reads the arrays of a problem from files, and writes its solution.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,15 +11,15 @@ use rayclip_data::npy::NpyFile;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
-/// The most numbers of the batch that is solved at once, as of a file.
+/// The most numbers of the solutions of all columns; the same as for a file.
 const MOST_NUMBERS: usize = 1 << 29;
 
-/// A and y from one safetensors file with tensors of these names, or from two .npy files.
+/// Reads A and y from one safetensors file with the tensors `a` and `y`, or from two .npy files.
 ///
-/// Their shapes are checked before a number is read.
+/// The shapes are checked before any number is read.
 ///
 /// # Errors
-/// A file cannot be read, lacks a tensor, or holds numbers of another type; the shapes disagree.
+/// A file cannot be read, lacks a tensor, or has numbers of another type; or the shapes disagree.
 pub(crate) fn read_problem(files: &[PathBuf]) -> anyhow::Result<(Array, Array)> {
     match files {
         [file] => {
@@ -40,11 +40,11 @@ pub(crate) fn read_problem(files: &[PathBuf]) -> anyhow::Result<(Array, Array)> 
     }
 }
 
-/// x, and ν where there is one, of a safetensors file, for a problem whose y has the shape `of_y` and whose A
-/// has `m` columns.
+/// Reads x, and ν if the file has it, from a safetensors file. They are for a problem whose y has the shape
+/// `of_y` and whose A has `m` columns.
 ///
 /// # Errors
-/// The file cannot be read or lacks x, or x or ν has another shape than a solution of the problem.
+/// The file cannot be read or lacks x, or x or ν does not have the shape of a solution of the problem.
 pub(crate) fn read_solution(
     file: &Path,
     of_y: &[usize],
@@ -55,14 +55,14 @@ pub(crate) fn read_solution(
     let n = of_y.last().copied().unwrap_or(0);
     let check = |name: &str, got: &[usize], length: usize| {
         let expected = solution_shape(of_y, length);
-        // One column may stand with or without its axis.
+        // A single column may have the axis of columns, or not.
         let of_one = |shape: &[usize]| shape == [length] || shape == [1, length];
         if got == expected || of_one(got) && of_one(&expected) {
             return Ok(());
         }
         let file = file.display();
         bail!(
-            "{name} in {file} has shape {got:?}; for this problem it has {expected:?}, a column a row"
+            "{name} in {file} has shape {got:?}; this problem needs {expected:?}, with one column per row"
         )
     };
     check("x", tensors.shape("x").map_err(named)?, m)?;
@@ -74,7 +74,7 @@ pub(crate) fn read_solution(
     Ok((x, nu))
 }
 
-/// The shape of y with vectors of another length.
+/// Returns the shape of y for vectors of another length.
 pub(crate) fn solution_shape(of_y: &[usize], length: usize) -> Vec<usize> {
     let mut shape = of_y.to_vec();
     if let Some(last) = shape.last_mut() {
@@ -83,8 +83,11 @@ pub(crate) fn solution_shape(of_y: &[usize], length: usize) -> Vec<usize> {
     shape
 }
 
+/// Checks the shapes of A and y.
+///
 /// # Errors
-/// They are no `[n, m]` and `[n]` or `[columns, n]`, or a solution would have more numbers than memory.
+/// They are not `[n, m]` and `[n]` or `[columns, n]`, or the solutions would have more than [`MOST_NUMBERS`]
+/// numbers.
 fn check_shapes(a: &[usize], y: &[usize]) -> anyhow::Result<()> {
     let &[n, m] = a else {
         bail!("a has shape {a:?}; expected [n, m]");
@@ -93,18 +96,18 @@ fn check_shapes(a: &[usize], y: &[usize]) -> anyhow::Result<()> {
         bail!("y has shape {y:?}; expected [n] or [columns, n]");
     };
     if rows_of_y != n {
-        bail!("y has shape {y:?}, a has shape {a:?}: y needs {n} numbers a column");
+        bail!("y has shape {y:?}, a has shape {a:?}: y needs {n} numbers per column");
     }
     let columns = if y.len() == 2 { y[0] } else { 1 };
     if columns.checked_mul(m).is_none_or(|all| all > MOST_NUMBERS) {
         bail!(
-            "{columns} columns of {m} coefficients are more than {MOST_NUMBERS}; solve fewer at once"
+            "{columns} columns of {m} coefficients have more than {MOST_NUMBERS} numbers; solve fewer columns"
         );
     }
     Ok(())
 }
 
-/// The problem of arrays `a` `[n, m]` and `y` `[n]` or `[columns, n]`.
+/// Makes a problem from the arrays `a` `[n, m]` and `y` `[n]` or `[columns, n]`.
 ///
 /// # Errors
 /// The shapes disagree, an entry is not finite, or λ is not positive.
@@ -114,7 +117,7 @@ pub(crate) fn problem(a: Array, y: &Array, lambda: Lambda) -> anyhow::Result<Pro
     Ok(Problem::new(Matrix::from_rows(n, m, a.values)?, &y.values, lambda)?)
 }
 
-/// Writes named arrays as safetensors, beside `path` first, so that no half file is left.
+/// Writes named arrays to a safetensors file. It writes a temporary file first, so `path` is never incomplete.
 ///
 /// # Errors
 /// The file exists already, or cannot be written.

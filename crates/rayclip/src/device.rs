@@ -1,4 +1,4 @@
-//! Which adapter or backend a run takes, and why.
+//! Chooses the adapter or backend of a run.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -7,21 +7,21 @@ use burn::tensor::wgpu::wgpu::{
     self, AdapterInfo, Backends, DeviceType, Instance, InstanceDescriptor, Limits,
 };
 use burn::tensor::{Device, DeviceKind, Tensor};
-use rayclip_trainer::config::DeviceChoice;
+use rayclip_run_folder::config::DeviceChoice;
 
 use crate::output;
 
-/// A device that was brought up.
+/// A device that is ready to use.
 pub(crate) struct Chosen {
     pub(crate) device: Device,
     /// Backend and adapter, for the record.
     pub(crate) name: String,
-    /// Why it was taken.
+    /// Why it was chosen.
     pub(crate) reason: String,
 }
 
 impl Chosen {
-    /// The choice that takes this device again, whatever else the machine has by then.
+    /// Returns the choice that gives this device again, even if the machine has other devices then.
     pub(crate) fn resolved(&self, choice: DeviceChoice) -> DeviceChoice {
         match (choice, self.name.as_str()) {
             (DeviceChoice::Auto, "flex") => DeviceChoice::Flex,
@@ -32,13 +32,13 @@ impl Chosen {
     }
 }
 
-/// An adapter as the graphics drivers report it.
+/// An adapter, as the graphics driver reports it.
 pub(crate) struct Adapter {
     pub(crate) info: AdapterInfo,
     pub(crate) limits: Limits,
 }
 
-/// What kind of adapter it is.
+/// Returns the kind of an adapter.
 pub(crate) fn kind(info: &AdapterInfo) -> &'static str {
     match info.device_type {
         DeviceType::DiscreteGpu => "discrete GPU",
@@ -54,9 +54,9 @@ fn describe(info: &AdapterInfo) -> String {
     format!("{name} ({}, {backend:?}, {driver} {driver_info})", kind(info))
 }
 
-/// All adapters, best first: discrete, integrated, virtual, other, software.
+/// Returns all adapters, best first: discrete, integrated, virtual, other, software.
 pub(crate) fn adapters() -> Vec<Adapter> {
-    // A broken driver may do anything, a panic included: then there is no adapter.
+    // A broken driver may even panic. Then there is no adapter.
     let found = quietly(|| {
         let backends = Backends::PRIMARY | Backends::GL;
         let instance = Instance::new(InstanceDescriptor {
@@ -82,15 +82,15 @@ pub(crate) fn adapters() -> Vec<Adapter> {
     adapters
 }
 
-/// Brings up the device that was asked for.
+/// Initializes the requested device.
 ///
 /// # Errors
-/// A GPU was asked for by name and there is none, or it does not work.
+/// A GPU was requested by name and there is none, or it does not work.
 pub(crate) fn choose(choice: DeviceChoice) -> anyhow::Result<Chosen> {
     let on_request = |device: Device, name: &str| Chosen {
         device,
         name: name.to_owned(),
-        reason: "as asked for".into(),
+        reason: "as requested".into(),
     };
     match choice {
         DeviceChoice::Ndarray => Ok(on_request(ndarray(), "ndarray")),
@@ -105,25 +105,25 @@ pub(crate) fn choose(choice: DeviceChoice) -> anyhow::Result<Chosen> {
     }
 }
 
-/// Says where kernels are chosen by timing: then no two processes need to take the same.
+/// Prints a message if kernels are chosen by timing, because two processes may then choose different kernels.
 ///
 /// # Errors
-/// That was to be refused.
+/// Kernels are chosen by timing, and the run must be deterministic.
 pub(crate) fn check_autotune(chosen: &Chosen, deterministic: bool) -> anyhow::Result<()> {
     let is_gpu = !["flex", "ndarray"].contains(&chosen.name.as_str());
     if !cfg!(feature = "autotune") || !is_gpu {
         return Ok(());
     }
-    let reason = "this rayclip was built with autotune: kernels are chosen by timing, and may be others in the next \
-                  process";
+    let reason = "this rayclip was built with autotune: it chooses kernels by timing, and the next process may choose \
+                  different ones";
     if deterministic {
-        bail!("--deterministic: {reason}; build it without, or take --device flex");
+        bail!("--deterministic: {reason}; build it without autotune, or use --device flex");
     }
     output::note(reason);
     Ok(())
 }
 
-/// As [`choose`], but the faster CPU backend where `auto` finds no GPU: for the solver, and for runs of
+/// As [`choose`], but `auto` takes the faster CPU backend if there is no GPU. For the solver, and for runs with
 /// many replicas.
 ///
 /// # Errors
@@ -147,7 +147,7 @@ fn ndarray() -> Device {
     Device::ndarray()
 }
 
-/// The first real GPU that works; else why there is none.
+/// Returns the first real GPU that works, or the reason why there is none.
 fn first_gpu() -> Result<Chosen, String> {
     let adapters = adapters();
     let gpus = adapters.iter().filter(|adapter| {
@@ -181,8 +181,8 @@ fn wgpu_by_name() -> anyhow::Result<Chosen> {
     let (device, name) = bring_up(adapter)
         .with_context(|| format!("--device wgpu: {} does not work", describe(&adapter.info)))?;
     let reason = match adapter.info.device_type {
-        DeviceType::Cpu => "as asked for; a software adapter: right, but slow",
-        _ => "as asked for",
+        DeviceType::Cpu => "as requested; a software adapter: correct, but slow",
+        _ => "as requested",
     };
     Ok(Chosen { device, name, reason: reason.into() })
 }
@@ -191,7 +191,7 @@ fn wgpu_by_name() -> anyhow::Result<Chosen> {
 fn cuda() -> anyhow::Result<Chosen> {
     let device = Device::cuda(0);
     check(&device).context("--device cuda does not work")?;
-    Ok(Chosen { device, name: "cuda 0".into(), reason: "as asked for".into() })
+    Ok(Chosen { device, name: "cuda 0".into(), reason: "as requested".into() })
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -202,8 +202,8 @@ fn cuda() -> anyhow::Result<Chosen> {
     )
 }
 
-/// Brings up the first adapter of this one's kind and multiplies two small matrices on it; the device
-/// and the name of what was really taken.
+/// Initializes the first adapter of the same kind and multiplies two small matrices on it. Returns the device
+/// and the name of the adapter that was really used.
 fn bring_up(adapter: &Adapter) -> anyhow::Result<(Device, String)> {
     let kind = match adapter.info.device_type {
         DeviceType::DiscreteGpu => DeviceKind::DiscreteGpu(0),
@@ -230,7 +230,7 @@ fn check(device: &Device) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs `action`; a panic in it is an error and prints nothing.
+/// Runs `action`. A panic in it becomes an error and prints nothing.
 fn quietly<T>(action: impl FnOnce() -> T) -> anyhow::Result<T> {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| ()));

@@ -1,8 +1,12 @@
-//! The command line of rayclip: arguments in, a run folder and a few lines out.
+//! The command line of rayclip.
 //!
-//! Results go to stdout, all else to stderr. Exit codes: 0 done, 1 done but a tolerance was missed, a
-//! replica diverged (or all did), or a run that is compared is not finished, 2 could not be done (with the chain of causes), 130 ended by Ctrl-C with a valid run
-//! folder.
+//! Results go to stdout, everything else to stderr. Exit codes:
+//!
+//! - 0: done.
+//! - 1: done, but a tolerance was missed, a replica diverged (or all did), a compared run is not finished, a
+//!   report has gaps, a file of a finished run is damaged, or no network meets the conditions of `pick`.
+//! - 2: it could not be done; the message has the chain of causes.
+//! - 130: ended by Ctrl-C; the run folder is valid.
 
 mod args;
 mod arrays;
@@ -26,25 +30,25 @@ use tracing_subscriber::filter::LevelFilter;
 
 use args::{Bench, BenchArgs, Command};
 
-/// Training allocates and frees the same large buffers in every step; the system's allocator gives
-/// them back to the kernel each time.
+/// Training allocates and frees the same large buffers in every step. The system's allocator would return
+/// them to the kernel each time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Without this variable (in containers, for root) a graphics library prints an error of its own when
-/// adapters are listed, though nothing is wrong.
+/// Sets a variable that some containers lack. Without it, a graphics library prints an error when adapters are
+/// listed, although nothing is wrong.
 fn quiet_graphics_libraries() {
     const RUNTIME_FOLDER: &str = "XDG_RUNTIME_DIR";
     if cfg!(target_os = "linux") && std::env::var_os(RUNTIME_FOLDER).is_none() {
         #[expect(unsafe_code, reason = "there is no other way to set a variable of the process")]
-        // SAFETY: this is the first thing the process does; there is no other thread yet.
+        // SAFETY: the process does this first; there is no other thread yet.
         unsafe {
             std::env::set_var(RUNTIME_FOLDER, std::env::temp_dir());
         }
     }
 }
 
-/// Parses the arguments of the process and does what they say.
+/// Parses the arguments of the process and runs the command.
 pub fn main() -> ExitCode {
     quiet_graphics_libraries();
     panic::install();
@@ -62,7 +66,7 @@ pub fn main() -> ExitCode {
         .with_target(false)
         .init();
     let done = catch_unwind(|| execute(cli.command.unwrap_or_default()));
-    // A panic has told of itself.
+    // The panic hook has printed a panic already.
     let code = done.unwrap_or(Ok(ExitCode::from(2))).unwrap_or_else(|error| {
         output::error(&error);
         exit_code(&error)
@@ -70,7 +74,7 @@ pub fn main() -> ExitCode {
     output::end(code)
 }
 
-/// Prints the help or the version that was asked for, or what is wrong with the arguments.
+/// Prints the help, the version, or the error of the arguments.
 fn tell(told: &clap::Error) -> ExitCode {
     let printed = told.print();
     let code = ExitCode::from(told.exit_code().try_into().unwrap_or(2));
@@ -81,7 +85,7 @@ fn tell(told: &clap::Error) -> ExitCode {
     output::end(code)
 }
 
-/// 1 where training was done and no network is left of it, else 2.
+/// Returns 1 if all networks diverged in training, otherwise 2.
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     match error.downcast_ref() {
         Some(TrainerError::AllDiverged { .. }) => ExitCode::from(1),

@@ -1,10 +1,10 @@
-//! The only places that print: results to stdout, all else to stderr.
+//! Prints everything: results to stdout, all other lines to stderr.
 //!
-//! A reader that went away (`rayclip run | head`) is no reason to lose a run: what it cannot take is
-//! dropped. A file or a disk that refuses results is: [`end`] says so.
+//! If the reader of stdout ends early (`rayclip run | head`), the run continues, and the output for it is
+//! dropped. If a file or a disk refuses results, [`end`] reports it.
 //!
-//! What files say of themselves may be in a line. Nothing that a terminal obeys is printed; an error is one
-//! line, whatever is in it.
+//! A line may contain text from files. Characters that control a terminal are replaced, and an error is always
+//! one line.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -13,33 +13,33 @@ use std::sync::Mutex;
 
 use rayclip_data::{is_obeyed, plain_within};
 
-/// Characters of one cause of an error.
+/// The most characters of one cause of an error.
 const CAUSE: usize = 1000;
 
-/// Characters of a path; Linux has no longer one.
+/// The most characters of a path; Linux has no longer ones.
 const PATH: usize = 4096;
 
-/// Why results did not get out, the first time that they did not.
+/// The first error of writing results to stdout.
 static REFUSED: Mutex<Option<io::Error>> = Mutex::new(None);
 
-/// Columns that rows and bars take where no terminal tells how wide it is.
+/// The width of rows and bars if there is no terminal.
 const COLUMNS: usize = 80;
 
-/// Columns that a line may take: those of the terminal, where there is one.
+/// Returns the columns that a line may have: those of the terminal, if there is one.
 pub(crate) fn columns() -> usize {
     size().map_or(COLUMNS, |(columns, _)| usize::from(columns).max(1))
 }
 
-/// Columns and rows of the terminal that results go to, or else messages; nothing where there is none.
+/// Returns the columns and rows of the terminal that shows results or messages; `None` if there is none.
 pub(crate) fn size() -> Option<(u16, u16)> {
     if !io::stdout().is_terminal() && !io::stderr().is_terminal() {
         return None;
     }
-    // Some terminals say that they have none.
+    // Some terminals report zero.
     ratatui::crossterm::terminal::size().ok().filter(|(columns, rows)| *columns > 0 && *rows > 0)
 }
 
-/// A sentence of results. A terminal gets it in lines that end between words.
+/// Prints a sentence of results. On a terminal, the lines break between words.
 pub(crate) fn sentence(text: &str) {
     if !io::stdout().is_terminal() {
         return result(text);
@@ -49,7 +49,7 @@ pub(crate) fn sentence(text: &str) {
     }
 }
 
-/// Lines of whole words, each of at most `room` columns where no word is longer.
+/// Splits a text into lines of whole words. A line has at most `room` columns, unless one word is longer.
 pub(crate) fn wrapped(text: &str, room: usize) -> Vec<String> {
     let mut lines: Vec<String> = vec![];
     for word in text.split_whitespace() {
@@ -64,7 +64,7 @@ pub(crate) fn wrapped(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
-/// A line of results.
+/// Prints a line of results.
 pub(crate) fn result(line: &str) {
     let mut stdout = io::stdout().lock();
     let written = writeln!(stdout, "{}", shown(line)).and_then(|()| stdout.flush());
@@ -73,7 +73,7 @@ pub(crate) fn result(line: &str) {
     }
 }
 
-/// Takes note that stdout refuses results; of a reader that went away, none is taken.
+/// Records that stdout refuses results. A reader that ended early is not recorded.
 pub(crate) fn refused(error: io::Error) {
     if error.kind() != io::ErrorKind::BrokenPipe
         && let Ok(mut first) = REFUSED.lock()
@@ -82,8 +82,7 @@ pub(crate) fn refused(error: io::Error) {
     }
 }
 
-/// The exit code of a process that would have ended with `code`: 2 where results did not get out, which
-/// is said.
+/// Returns the exit code of the process: `code`, or 2 if results could not be written. Then it prints the error.
 pub(crate) fn end(code: ExitCode) -> ExitCode {
     let refused = REFUSED.lock().ok().and_then(|mut refused| refused.take());
     let Some(reason) = refused else { return code };
@@ -91,45 +90,45 @@ pub(crate) fn end(code: ExitCode) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// A line for the person at the terminal.
+/// Prints a message to stderr.
 pub(crate) fn note(line: &str) {
     let _reader_went_away = writeln!(io::stderr(), "{}", shown(line));
 }
 
-/// An error with its causes.
+/// Prints an error with its causes.
 pub(crate) fn error(error: &anyhow::Error) {
     note(&format!("error: {}", chain(error)));
 }
 
-/// What a terminal shows as it is; lines and columns are ours.
+/// Replaces the characters that control a terminal, except for line ends and tabs.
 fn shown(line: &str) -> String {
     line.replace(|c: char| is_obeyed(c) && !['\n', '\t'].contains(&c), "\u{fffd}")
 }
 
-/// An error with its causes, in one line.
+/// Returns an error with its causes, in one line.
 pub(crate) fn chain(error: &anyhow::Error) -> String {
     let texts: Vec<String> =
         error.chain().map(|cause| plain_within(&cause.to_string(), CAUSE)).collect();
     texts.join(": ")
 }
 
-/// A path, as it may stand in a line.
+/// Returns a path as text that is safe to print in a line.
 pub(crate) fn path(path: &Path) -> String {
     plain_within(&path.display().to_string(), PATH)
 }
 
-/// What a file says, as it may stand in a line.
+/// Returns text from a file so that it is safe to print in a line.
 pub(crate) fn text(said: &str) -> String {
     plain_within(said, CAUSE)
 }
 
-/// Whether stderr takes colours: it is a terminal, and nobody has set `NO_COLOR` (<https://no-color.org>).
+/// Whether stderr shows colours: it is a terminal, and `NO_COLOR` is not set (<https://no-color.org>).
 pub(crate) fn has_colours() -> bool {
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     io::stderr().is_terminal() && !unwanted
 }
 
-/// Where the libraries' warnings go: stderr, each as one line of text.
+/// The writer of the libraries' warnings: each is one line on stderr.
 #[derive(Debug, Default)]
 pub(crate) struct Warnings {
     coloured: bool,
@@ -152,11 +151,11 @@ impl Write for Warnings {
     }
 }
 
-/// A warning with the end of its line, as stderr shows it.
+/// Returns a warning as one line for stderr, with its line end.
 fn warning(bytes: &[u8], coloured: bool) -> String {
     let text = String::from_utf8_lossy(bytes);
     let line = text.strip_suffix('\n').unwrap_or(&text);
-    // The colours are the subscriber's own, which escapes what is in the message.
+    // The escapes for colours come from the subscriber. It escapes those in the message itself.
     let is_obeyed = |c: char| is_obeyed(c) && !(coloured && c == '\u{1b}');
     line.replace(is_obeyed, "\u{fffd}") + "\n"
 }

@@ -1,6 +1,6 @@
-//! What a cycle takes, by the neurons that it trains.
+//! The time of a cycle as a function of the number of neurons.
 
-/// A constant and a part that grows with the neurons, fitted to the cycles that are done.
+/// A linear fit of the time to the number of neurons, over the finished cycles.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Pace {
     neurons: f64,
@@ -9,7 +9,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Of pairs of neurons and seconds; nothing where there are fewer than two.
+    /// Fits pairs of neurons and seconds; returns `None` for fewer than two.
     pub(crate) fn of(done: &[(f64, f64)]) -> Option<Self> {
         if done.len() < 2 {
             return None;
@@ -19,12 +19,12 @@ impl Pace {
         let seconds = done.iter().map(|(_, y)| y).sum::<f64>() / n;
         let spread: f64 = done.iter().map(|(x, _)| (x - neurons).powi(2)).sum();
         let joint: f64 = done.iter().map(|(x, y)| (x - neurons) * (y - seconds)).sum();
-        // Smaller networks are not slower, and none is free.
+        // Smaller networks are not slower, and no time is negative.
         let slope = if spread > 0.0 { (joint / spread).clamp(0.0, seconds / neurons) } else { 0.0 };
         Some(Self { neurons, seconds, slope })
     }
 
-    /// Seconds of a cycle with so many neurons.
+    /// Returns the seconds of a cycle with this many neurons.
     pub(crate) fn at(&self, neurons: f64) -> f64 {
         self.seconds + self.slope * (neurons - self.neurons)
     }

@@ -1,4 +1,4 @@
-//! What is shown of a panic: a few lines with what a report of it needs.
+//! Shows a panic as a few lines that are enough for a bug report.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::PanicHookInfo;
@@ -10,13 +10,13 @@ use rayclip_data::plain;
 
 use crate::output;
 
-/// The folder of the run that goes on.
+/// The folder of the current run.
 static FOLDER: Mutex<Option<PathBuf>> = Mutex::new(None);
 
-/// Whether a panic was shown: those of other threads that follow are not the cause.
+/// Whether a panic was shown. Later panics of other threads are not the cause, and are not shown.
 static SHOWN: AtomicBool = AtomicBool::new(false);
 
-/// Has panics shown as a short report.
+/// Installs a panic hook that prints a short report.
 pub(crate) fn install() {
     std::panic::set_hook(Box::new(|panic| {
         if !SHOWN.swap(true, Ordering::Relaxed) {
@@ -25,7 +25,7 @@ pub(crate) fn install() {
     }));
 }
 
-/// The folder that a report names from now on.
+/// Sets the run folder that a report names.
 pub(crate) fn knows_folder(folder: &Path) {
     if let Ok(mut known) = FOLDER.lock() {
         *known = Some(folder.to_path_buf());
@@ -33,29 +33,29 @@ pub(crate) fn knows_folder(folder: &Path) {
 }
 
 fn report(panic: &PanicHookInfo<'_>) -> String {
-    let reason = plain(panic.payload_as_str().unwrap_or("no reason is known"));
-    let place = panic.location().map(ToString::to_string);
+    let reason = plain(panic.payload_as_str().unwrap_or("unknown reason"));
+    let location = panic.location().map(ToString::to_string);
     let folder = FOLDER.lock().ok().and_then(|folder| folder.clone());
     let trace = Backtrace::capture();
     let trace = (trace.status() == BacktraceStatus::Captured).then(|| trace.to_string());
-    lines(&reason, place.as_deref(), folder.as_deref(), trace)
+    lines(&reason, location.as_deref(), folder.as_deref(), trace)
 }
 
 fn lines(
     reason: &str,
-    place: Option<&str>,
+    location: Option<&str>,
     folder: Option<&Path>,
     trace: Option<String>,
 ) -> String {
-    let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
+    let location = location.map(|location| format!(" ({location})")).unwrap_or_default();
     let version = env!("CARGO_PKG_VERSION");
     let mut lines = vec![
-        format!("rayclip {version} has a fault, or the driver has: {reason}{place}"),
+        format!("rayclip {version} crashed (a bug in it or in a driver): {reason}{location}"),
         format!("on {} {}", std::env::consts::OS, std::env::consts::ARCH),
     ];
     if let Some(folder) = folder {
         let folder = output::path(folder);
-        lines.push(format!("run folder: {folder}; `rayclip resume {folder}` goes on with it"));
+        lines.push(format!("run folder: {folder}; `rayclip resume {folder}` resumes the run"));
     }
     lines.push(trace.unwrap_or_else(|| {
         let page = env!("CARGO_PKG_REPOSITORY");

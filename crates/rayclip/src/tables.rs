@@ -5,7 +5,7 @@ use comfy_table::{ColumnConstraint, Table};
 
 use crate::output;
 
-/// A table with these heads.
+/// Returns a table with these column heads.
 pub(crate) fn table(heads: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
@@ -13,20 +13,19 @@ pub(crate) fn table(heads: &[&str]) -> Table {
     table
 }
 
-/// Prints a table; where it is too wide, without the `first` of these columns (counted from 0), and so on,
-/// and says which are not shown.
+/// Prints a table. If it is too wide, the columns in `first` (counted from 0) are left out one after the other,
+/// until the rest fits. A message lists the columns that are not shown.
 pub(crate) fn print(mut table: Table, first: &[usize], heads: &[&str]) {
     let hidden = fit(&mut table, first, output::columns());
     output::result(&table.to_string());
     if !hidden.is_empty() {
         let names: Vec<&str> =
             hidden.iter().filter_map(|column| heads.get(*column).copied()).collect();
-        output::note(&format!("not shown for lack of room: {}; --json has all", names.join(", ")));
+        output::note(&format!("columns that do not fit: {}; --json has them", names.join(", ")));
     }
 }
 
-/// Prints a table in parts that fit the terminal, one below the other, each with the first columns, `always` of
-/// them.
+/// Prints a table in parts that fit the terminal, one below the other. Each part has the first `always` columns.
 pub(crate) fn print_in_parts(table: &Table, always: usize) {
     for part in parts(table, always, output::columns()) {
         output::result(&part.to_string());
@@ -46,7 +45,7 @@ fn parts(table: &Table, always: usize, room: usize) -> Vec<Table> {
             }
             part
         };
-        // One at least, however narrow the terminal is.
+        // At least one, however narrow the terminal is.
         let mut to = (from + 1).min(columns);
         while to < columns && width(&up_to(to + 1)) <= room {
             to += 1;
@@ -61,7 +60,7 @@ fn width(table: &Table) -> usize {
     table.to_string().lines().map(|line| line.chars().count()).max().unwrap_or(0)
 }
 
-/// Hides columns until the table has at most `room` of the terminal's; those that are hidden.
+/// Hides columns until the table is at most `room` columns of the terminal wide; returns the hidden ones.
 fn fit(table: &mut Table, first: &[usize], room: usize) -> Vec<usize> {
     let mut hidden = vec![];
     for &column in first {

@@ -1,8 +1,8 @@
-//! Why a run cannot be reported.
+//! Errors of reports.
 
 use std::path::PathBuf;
 
-/// A run folder that cannot be read.
+/// The reason why a run cannot be reported.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReportError {
@@ -14,15 +14,18 @@ pub enum ReportError {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// A folder holds no run itself.
-    #[error("{} is not the folder of a run: there is no cycles.csv in it{}", path.display(), inside(holds))]
+    /// A file of a run cannot be read.
+    #[error(transparent)]
+    Folder(#[from] rayclip_run_folder::RunFolderError),
+    /// A folder is not the folder of a run.
+    #[error("{} is not the folder of a run: it has no cycles.csv{}", path.display(), inside(holds))]
     NotARun {
         /// The folder.
         path: PathBuf,
-        /// Folders of runs in it.
+        /// Folders of runs inside it.
         holds: Vec<String>,
     },
-    /// A file has not the columns or keys that it must have.
+    /// A file does not have the columns or keys that it must have.
     #[error("{}: {reason}", path.display())]
     Format {
         /// The file.
@@ -33,9 +36,9 @@ pub enum ReportError {
     /// No run was named.
     #[error("there is no run to compare")]
     Nothing,
-    /// Two runs have not the same data or ladder.
+    /// Two runs have different data or ladders.
     #[error(
-        "{} and {} do not compare, their {what} differ: {of_first} | {of_second}",
+        "cannot compare {} and {}: their {what} differ: {of_first} | {of_second}",
         first.display(), second.display()
     )]
     NotComparable {
@@ -43,33 +46,33 @@ pub enum ReportError {
         what: &'static str,
         /// A run folder.
         first: PathBuf,
-        /// What it has.
+        /// Its value.
         of_first: String,
         /// Another run folder.
         second: PathBuf,
-        /// What that one has.
+        /// Its value.
         of_second: String,
     },
     /// No method has this name.
-    #[error("no method is named `{name}` here; there are {known}")]
+    #[error("no method is named `{name}` here; known methods: {known}")]
     UnknownMethod {
-        /// What was asked for.
+        /// The given name.
         name: String,
-        /// What there is.
+        /// The names that exist.
         known: String,
     },
-    /// A report would be written over something else.
-    #[error("{} holds something that is no report; name another folder with --out", path.display())]
+    /// A folder contains something other than a report.
+    #[error("{} contains something other than a report; name another folder with --out", path.display())]
     OtherFolder {
         /// The folder.
         path: PathBuf,
     },
-    /// A figure cannot be drawn, or is not there to be shown.
-    #[error("cannot draw the figure {figure}: {reason}; the tables hold its points")]
+    /// A figure cannot be drawn, or does not exist.
+    #[error("cannot draw the figure {figure}: {reason}; its points are in the tables")]
     Figure {
         /// Name of its files.
         figure: &'static str,
-        /// What went wrong.
+        /// The reason.
         reason: String,
     },
     /// A file cannot be written.
@@ -82,7 +85,7 @@ pub enum ReportError {
     },
 }
 
-/// Runs that a message names.
+/// The largest number of runs that a message names.
 const NAMED: usize = 10;
 
 fn inside(holds: &[String]) -> String {
@@ -91,11 +94,11 @@ fn inside(holds: &[String]) -> String {
     } else {
         let more = if holds.len() > NAMED { ", …" } else { "" };
         let named: Vec<&str> = holds.iter().take(NAMED).map(String::as_str).collect();
-        format!("; it holds the runs {}{more}", named.join(", "))
+        format!("; it contains the runs {}{more}", named.join(", "))
     }
 }
 
-/// An error with its causes, in one line.
+/// Returns an error with its causes, in one line.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")

@@ -1,68 +1,61 @@
-//! What runs showed, read from their folders; no device is needed.
+//! Reads run folders and reports their results. Needs no device.
+//!
+//! Modules import only modules above them in this table (and `error`, which all share):
+//!
+//! | module | content |
+//! |---|---|
+//! | `read` | run folders: a run, its settings and rays |
+//! | `compare` | comparison of methods: statistics, families of differences, verdicts, sentences |
+//! | `paper` | the published values, and the paper's smoothing |
+//! | `entropy` | Gibbs entropies of the measurements and of noise, and their correlations |
+//! | `cost` | the cost of networks and of their training |
+//! | `facts` | all of this, from some folders |
+//! | `figures` | figures as data |
+//! | `tables` | tables as data, and their form in the terminal |
+//! | `page` | the page |
+//! | `out` | files: tables as CSV and Arrow, drawings as SVG and PNG, event files, the report |
 
-mod arrow;
-mod clips;
-mod comparable;
-mod comparison;
-mod comparison_table;
+mod compare;
 mod cost;
 mod entropy;
 mod error;
 mod facts;
-mod family;
-mod figure;
 mod figures;
-mod files;
-mod ladder;
-mod limits;
-mod lowess;
+mod out;
 mod page;
-mod plot;
-mod png;
-mod power;
-mod predictions;
-mod published;
-mod rays;
-mod report;
-mod run;
-mod sentences;
-mod settings;
-#[cfg(test)]
-mod simulation;
-mod statistics;
-mod summary;
-mod sweep;
-mod table;
-mod tensorboard;
-mod ties;
-mod verdict;
-mod verify;
+mod paper;
+mod read;
+mod tables;
 
-pub use arrow::arrow_of_csv;
-pub use clips::Clip;
-pub use comparison::{Comparison, Measure, Statistic};
-pub use comparison_table::{differences_table, estimates_table};
-pub use cost::CostRow;
+pub use compare::comparison::{Comparison, Statistic};
+pub use compare::measure::Measure;
+pub use compare::power::POWER;
+pub use compare::sentences::{family_sentence, sampling_sentence, verdict_sentence};
+pub use compare::statistics::{CONFIDENCE, Estimate, holm};
+pub use compare::sweep::{SweepCell, SweepResult, sweep_results};
+pub use compare::ties::{TiesRow, ties, ties_sentence};
+pub use compare::verdict::{
+    ACCURACY_SHARE, Difference, ENTROPY_SHARE, LEAST_SEEDS, MARGIN, SIGNIFICANCE, Verdict,
+};
+pub use cost::costs::CostRow;
 pub use cost::widths::WidthRow;
 pub use entropy::correlation::{CorrelationRow, Source};
 pub use entropy::tracks::{EntropyRow, Side};
 pub use error::ReportError;
-pub use facts::{Facts, Recorded};
-pub use files::{write_comparison, write_csv, write_table};
-pub use ladder::{Rung, milestones, rungs};
-pub use lowess::lowess;
-pub use power::POWER;
-pub use published::{METHODS, Series, smoothed, table_1};
-pub use rays::{LayerRays, last_rays};
-pub use report::{EVENTS, PAGE, missing, write_report};
-pub use run::{Gap, Run};
-pub use sentences::{family_sentence, sampling_sentence, verdict_sentence};
-pub use statistics::{CONFIDENCE, Estimate, holm};
-pub use summary::{Data, Energy, Progress, Summary};
-pub use sweep::{SweepCell, SweepResult, sweep_results, sweep_table, write_sweep};
-pub use table::closing_table;
-pub use tensorboard::EventFiles;
-pub use ties::{TiesRow, ties, ties_sentence};
-pub use verdict::{
-    ACCURACY_SHARE, Difference, ENTROPY_SHARE, LEAST_SEEDS, MARGIN, SIGNIFICANCE, Verdict,
-};
+pub use facts::recorded::Recorded;
+pub use facts::{Facts, missing};
+pub use out::comparison::write_comparison;
+pub use out::report::{EVENTS, PAGE, write_report};
+pub use out::sweep::write_sweep;
+pub use out::table_files::write_table;
+pub use out::tensorboard::EventFiles;
+pub use paper::lowess::lowess;
+pub use paper::published::{METHODS, Series, smoothed};
+pub use rayclip_run_folder::read::{Gap, Groups, Rung};
+pub use read::rays::{ClipRays, last_rays};
+pub use read::run::Run;
+pub use tables::closing::closing_table;
+pub use tables::comparison::{differences_table, estimates_table};
+pub use tables::sweep::sweep_table;
+pub use tables::table::{Cell, Column, Table};
+pub use tables::table_1::table_1;

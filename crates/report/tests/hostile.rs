@@ -1,4 +1,4 @@
-//! Whatever a run folder holds, a report of it ends in an answer or in a reason, and takes little memory.
+//! For any content of a run folder, a report gives a result or a reason, and needs little memory.
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not there")]
 
 use std::fs;
@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use rayclip_report::{
     EventFiles, Facts, Recorded, Run, closing_table, last_rays, missing, write_report,
 };
+use rayclip_run_folder::presets::{Layers, Setting, resolve};
 
 #[path = "../../../fuzz/memory.rs"]
 mod memory;
@@ -24,10 +25,10 @@ const NAMES: [&str; 9] = [
     "rays/cycle_00.safetensors",
 ];
 
-/// Bytes of the files of [`NAMES`].
+/// The bytes of the files in [`NAMES`].
 type Parts = Vec<Vec<u8>>;
 
-/// The files of an input of the fuzz target, cut at lines of a single `%`.
+/// Splits an input of the fuzz target into files, at lines with a single `%`.
 fn parts(input: &[u8]) -> Parts {
     let mut rest = input;
     let mut parts = vec![];
@@ -42,7 +43,7 @@ fn parts(input: &[u8]) -> Parts {
     parts
 }
 
-/// The inputs of the fuzz target: `seeds`, or what was `found`.
+/// Returns the inputs of the fuzz target: its `seeds`, or the `found` ones.
 fn inputs(kind: &str) -> Vec<Vec<u8>> {
     let folder =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz").join(kind).join("run_folder");
@@ -50,7 +51,7 @@ fn inputs(kind: &str) -> Vec<Vec<u8>> {
     entries.map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect()
 }
 
-/// A run folder that is written over and over.
+/// A run folder that is written many times.
 struct Folder(tempfile::TempDir);
 
 impl Folder {
@@ -64,16 +65,16 @@ impl Folder {
         self.0.path().join("run")
     }
 
-    /// Reads a run of these files; nothing where it is refused.
+    /// Reads a run with these files; `None` if it is refused.
     fn read(&self, parts: &[Vec<u8>]) -> Option<Facts> {
-        for (place, name) in NAMES.into_iter().enumerate() {
+        for (index, name) in NAMES.into_iter().enumerate() {
             let path = self.run().join(name);
-            match parts.get(place) {
+            match parts.get(index) {
                 Some(bytes) => fs::write(path, bytes).unwrap(),
                 None => drop(fs::remove_file(path)),
             }
         }
-        // A recorded run may lie in the same folder.
+        // A recorded run may be in the same folder.
         if let Err(error) = Recorded::read(&self.run()) {
             assert!(!error.to_string().is_empty());
         }
@@ -91,33 +92,60 @@ impl Folder {
         Some(facts)
     }
 
-    /// The same, with everything that a report writes.
+    /// Reads a run and writes everything that a report writes.
     fn report(&self, parts: &[Vec<u8>]) {
         let Some(facts) = self.read(parts) else { return };
         write_report(&facts, &self.0.path().join("report")).unwrap();
         let events = self.0.path().join("events");
         for run in &facts.runs {
-            EventFiles::new(&events).follow(run, true).unwrap();
+            EventFiles::new(&events).write_run(run).unwrap();
         }
         let mut names: Vec<_> =
             fs::read_dir(self.0.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         names.retain(|name| !["run", "report", "events"].iter().any(|own| name == own));
-        assert!(names.is_empty(), "written beside its place: {names:?}");
+        assert!(names.is_empty(), "written outside its folders: {names:?}");
     }
 }
 
+/// Returns a seed of the fuzz target.
+fn seed(name: &str) -> Parts {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds/run_folder");
+    parts(&fs::read(seeds.join(name)).unwrap())
+}
+
+/// Returns a folder as version 0.1 wrote it.
 fn whole() -> Parts {
-    let seeds = inputs("seeds");
-    parts(seeds.iter().max_by_key(|seed| seed.len()).unwrap())
+    seed("version_0_1")
+}
+
+/// Replaces the configuration by the complete one of a run.
+fn with_settings(mut parts: Parts) -> Parts {
+    let settings = ["data.source=d", "network.hidden=[4]", "training.batch_size=5"];
+    let more = ["training.batches_per_cycle=2", "compression.min_width=2"];
+    let settings = settings.iter().chain(&more);
+    let settings = settings.map(|text| Setting::parse(text).unwrap()).collect();
+    let config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
+    parts[4] = toml::to_string(&config).unwrap().into_bytes();
+    parts
+}
+
+/// Returns the same folder as it is written now.
+fn whole_now() -> Parts {
+    seed("whole")
 }
 
 #[test]
 fn a_whole_folder_has_no_gap() {
-    let facts = Folder::new().read(&whole()).unwrap();
-    let gaps: Vec<&str> = facts.gaps.iter().map(|gap| gap.reason.as_str()).collect();
-    // Of the second clip there are no rays.
-    assert!(gaps.len() == 1 && gaps[0].contains("cannot be read"), "{gaps:?}");
-    assert_eq!((facts.rays.len(), facts.widths.len()), (1, 3));
+    for (parts, flops) in [(with_settings(whole()), 1280.0), (whole_now(), 1e3)] {
+        let facts = Folder::new().read(&parts).unwrap();
+        let gaps: Vec<&str> = facts.gaps.iter().map(|gap| gap.reason.as_str()).collect();
+        // The second clip has no rays.
+        assert!(gaps.len() == 1 && gaps[0].contains("cannot be read"), "{gaps:?}");
+        assert_eq!((facts.rays.len(), facts.widths.len()), (1, 3));
+        // 10 images with 4 · 5 · 4 + 6 · 4 · 2 each; or the value in the rows.
+        assert_eq!(facts.costs[0].training_flops, Some(flops));
+        assert_eq!((facts.widths[0].macs, facts.widths[1].macs), (Some(28), Some(21)));
+    }
     let folder = Folder::new();
     folder.read(&whole());
     assert_eq!(Recorded::read(&folder.run()).unwrap().entropies.len(), 24);
@@ -135,9 +163,9 @@ fn what_a_fuzzer_found_is_reported() {
 fn every_truncation_of_every_file_is_answered() {
     let folder = Folder::new();
     let whole = whole();
-    for place in 0..whole.len() {
+    for index in 0..whole.len() {
         let mut parts = whole.clone();
-        while parts[place].pop().is_some() {
+        while parts[index].pop().is_some() {
             folder.read(&parts);
         }
     }
@@ -146,18 +174,20 @@ fn every_truncation_of_every_file_is_answered() {
 #[test]
 fn one_wrong_byte_anywhere_is_answered() {
     let folder = Folder::new();
-    let whole = whole();
-    for place in 0..whole.len() {
-        for byte in 0..whole[place].len() {
+    let (old, now) = (whole(), whole_now());
+    // What both versions have in common is damaged only once.
+    let all = (0..old.len()).map(|index| (&old, index, 1));
+    for (whole, index, step) in all.chain([(&now, 0, 3), (&now, 3, 3)]) {
+        for byte in (0..whole[index].len()).step_by(step) {
             let mut parts = whole.clone();
-            // A digit becomes another, a delimiter something else, a number in f64 a huge one.
-            parts[place][byte] ^= if byte % 2 == 0 { 0x01 } else { 0x7f };
+            // A digit becomes another, a delimiter something else, a number in f64 becomes huge.
+            parts[index][byte] ^= if byte % 2 == 0 { 0x01 } else { 0x7f };
             folder.read(&parts);
         }
     }
 }
 
-/// What a column may hold against all sense.
+/// Absurd values for a column.
 const ABSURD: [&str; 14] = [
     "18446744073709551615",
     "1152921504606846976",
@@ -178,11 +208,15 @@ const ABSURD: [&str; 14] = [
 #[test]
 fn absurd_values_in_a_table_are_reported() {
     let folder = Folder::new();
-    let whole = whole();
-    for (place, name) in
-        [(0, "cycles.csv"), (1, "timings.csv"), (5, "latency.csv"), (6, "accuracy.csv")]
-    {
-        let text = String::from_utf8(whole[place].clone()).unwrap();
+    let (old, now) = (whole(), whole_now());
+    for (whole, index, name) in [
+        (&old, 0, "cycles.csv"),
+        (&now, 0, "cycles.csv"),
+        (&old, 1, "timings.csv"),
+        (&old, 5, "latency.csv"),
+        (&old, 6, "accuracy.csv"),
+    ] {
+        let text = String::from_utf8(whole[index].clone()).unwrap();
         let columns = text.lines().next().unwrap().split(',').count();
         for column in 0..columns {
             for value in ABSURD {
@@ -198,7 +232,7 @@ fn absurd_values_in_a_table_are_reported() {
                     })
                     .collect();
                 let mut parts = whole.clone();
-                parts[place] = changed.join("\n").into_bytes();
+                parts[index] = changed.join("\n").into_bytes();
                 let facts = folder.read(&parts);
                 assert!(
                     facts.is_none_or(|facts| facts.widths.len() <= 3),
@@ -212,9 +246,9 @@ fn absurd_values_in_a_table_are_reported() {
 #[test]
 fn absurd_numbers_beside_the_table_are_reported() {
     let folder = Folder::new();
-    let whole = whole();
-    for place in [2, 3, 4] {
-        let text = String::from_utf8(whole[place].clone()).unwrap();
+    let (old, now) = (with_settings(whole()), whole_now());
+    for (whole, index) in [(&old, 2), (&old, 3), (&now, 3), (&old, 4)] {
+        let text = String::from_utf8(whole[index].clone()).unwrap();
         let numbers: Vec<usize> =
             text.match_indices(|c: char| c.is_ascii_digit()).map(|(at, _)| at).collect();
         for at in numbers {
@@ -222,7 +256,7 @@ fn absurd_numbers_beside_the_table_are_reported() {
                 ["18446744073709551615", "9223372036854775807", "-1", "1e308", "0", "[]", "[[[["]
             {
                 let mut parts = whole.clone();
-                parts[place] = format!("{}{value}{}", &text[..at], &text[at + 1..]).into_bytes();
+                parts[index] = format!("{}{value}{}", &text[..at], &text[at + 1..]).into_bytes();
                 folder.read(&parts);
             }
         }
@@ -232,13 +266,15 @@ fn absurd_numbers_beside_the_table_are_reported() {
 #[test]
 fn what_is_absurd_is_drawn_all_the_same() {
     let folder = Folder::new();
-    let whole = whole();
+    folder.report(&with_settings(whole()));
+    let whole = whole_now();
     folder.report(&whole);
     let text = String::from_utf8(whole[0].clone()).unwrap();
     for (good, bad) in [
         ("0,dtc,", "0,../../../x,"),
         (",0.5,21,", ",1e30,21,"),
-        (",3,100", ",1e30,1e30"),
+        (",2,100", ",2,1e30"),
+        (",1e3,2e3", ",1e30,1e-320"),
         ("dtc", "\u{1b}<b>"),
     ] {
         let mut parts = whole.clone();
@@ -252,13 +288,13 @@ proptest! {
 
     #[test]
     fn any_bytes_are_answered(
-        place in 0_usize..9,
+        index in 0_usize..9,
         bytes in proptest::collection::vec(any::<u8>(), 0..200),
         at in 0_usize..400,
     ) {
         let mut parts = whole();
-        let at = at.min(parts[place].len());
-        parts[place].splice(at.., bytes);
+        let at = at.min(parts[index].len());
+        parts[index].splice(at.., bytes);
         Folder::new().read(&parts);
     }
 }
@@ -272,7 +308,7 @@ fn a_large_table_of_one_cycle_after_another_is_read_in_time() {
     let row = |n: usize| format!("{n},dtc,{n},{},0,4,3,0.25,0.9,0.8,0.85,,,0.5,21,2,100", n * 7919);
     let rows: Vec<String> = std::iter::once(head).chain((0..20_000).map(row)).collect();
     parts[0] = rows.join("\n").into_bytes();
-    // A ladder of four neurons has not so many cycles.
+    // A ladder of four neurons has fewer cycles.
     let facts = folder.read(&parts[..1]).unwrap();
     assert!(facts.runs[0].cycles() <= 4, "{}", facts.runs[0].cycles());
     parts[3] = String::from_utf8(parts[3].clone())

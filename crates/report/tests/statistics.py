@@ -1,6 +1,6 @@
-"""The reference values of the statistics' tests, by SciPy, statsmodels and NumPy.
+"""Computes the reference values of the tests of statistics, with SciPy, statsmodels and NumPy.
 
-python statistics.py prints them; the tests in statistics.rs, power.rs and predictions.rs hold them.
+python statistics.py prints them; the tests in statistics.rs, power.rs and correct.rs contain them.
 """
 
 import numpy as np
@@ -23,8 +23,8 @@ for family in (1, 28, 90):
     print("interval", family, repr(low), repr(high))
 for n, significance in ((3, 0.05 / 90), (5, 0.05), (5, 0.05 / 28), (20, 0.05 / 90), (1000, 0.05)):
     critical = stats.t.ppf(1 - significance / 2, n - 1)
-    # The noncentral t by its definition: SciPy's nct is not a number far out, and statsmodels'
-    # TTestPower.solve_power agrees to three digits where it ends at all.
+    # The noncentral t by its definition: SciPy's nct is NaN far out, and statsmodels'
+    # TTestPower.solve_power agrees to three digits if it converges at all.
     chi = stats.chi(n - 1, scale=1 / np.sqrt(n - 1))
     last = 1 + 9 / np.sqrt(n - 1)
 
@@ -40,7 +40,7 @@ z = np.column_stack([np.ones(5), [5.0, 4.5, 4.0, 3.0, 2.0]])
 left = [v - z @ np.linalg.lstsq(z, v, rcond=None)[0] for v in (x, y)]
 print("partial", repr(np.corrcoef(*left)[0, 1]))
 
-# Images that networks of two methods and three seeds classify rightly, as predictions.rs makes them.
+# Images that networks of two methods and three seeds classify correctly, as in correct.rs.
 images = 1000
 i = np.arange(images)
 right = lambda method, seed: (i * (7 + method) + 13 * seed + i // 9) % 17 != seed

@@ -1,15 +1,15 @@
-//! Where tensors lie, and bringing them to the host.
+//! Where tensors are stored, and how the host reads them.
 
 use burn::tensor::{Device, Tensor};
 
 use crate::TrainerError;
 
-/// Whether tensors of the device lie in the host's memory.
+/// Returns whether the device stores tensors in the host's memory.
 pub(crate) fn is_host(device: &Device) -> bool {
     device.identity().is_none()
 }
 
-/// Values of a tensor on the host.
+/// Reads the values of a tensor to the host.
 pub(crate) fn read<const D: usize>(
     tensor: Tensor<D>,
     doing: &'static str,

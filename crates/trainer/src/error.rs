@@ -1,12 +1,10 @@
-//! What can end a run before its time.
+//! Why a run cannot start or continue.
 
-use std::io;
 use std::path::PathBuf;
 
 use cs_solver::SolverError;
 use rayclip_model::ModelError;
-
-use crate::Divergence;
+use rayclip_run_folder::{Divergence, RunFolderError};
 
 /// An error with its causes, in one line.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
@@ -14,88 +12,37 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// Why a run could not begin or go on. Every message names the key, file or replica.
+/// Why a run cannot start or continue. Every message names the key, file or replica.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainerError {
-    /// There is no preset of this name.
-    #[error("unknown preset `{name}`; the presets are {known}")]
-    UnknownPreset {
-        /// What was asked for.
-        name: String,
-        /// What there is.
-        known: String,
-    },
-    /// There is no key of this name.
-    #[error("unknown key `{key}` ({origin}); did you mean `{nearest}`?")]
-    UnknownKey {
-        /// What was set.
-        key: String,
-        /// The known key most like it.
-        nearest: String,
-        /// The file or flag.
-        origin: String,
-    },
-    /// A key has a value of the wrong type or out of range.
-    #[error("configuration key `{key}`: {reason}")]
-    Value {
-        /// The dotted key.
-        key: String,
-        /// What was expected and what was found.
-        reason: String,
-    },
-    /// A file or a flag gives a key a value of the wrong type or out of range.
-    #[error("{origin}: configuration key `{key}`: {reason}")]
-    Setting {
-        /// The dotted key.
-        key: String,
-        /// The file or flag.
-        origin: String,
-        /// What was expected and what was found.
-        reason: String,
-    },
-    /// A configuration file is not TOML.
-    #[error("{} is not valid TOML: {reason}", path.display())]
-    Syntax {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        reason: String,
-    },
-    /// The file system refused.
-    #[error("cannot {action} {}", path.display())]
-    Io {
-        /// What was tried, as a verb.
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// The run folder is there already.
+    /// The configuration is refused, or a file of the run cannot be read or written.
+    #[error(transparent)]
+    Folder(#[from] RunFolderError),
+    /// The run folder exists already.
     #[error("run folder {} exists; nothing was overwritten: name another one with --out", path.display())]
     RunFolderExists {
         /// The folder.
         path: PathBuf,
     },
-    /// Another process works in the folder.
+    /// Another process uses the folder.
     #[error(
-        "{} is at work in {}: wait for it, or end it, or name another folder with --out",
+        "{} is using {}: wait for it, stop it, or name another folder with --out",
         process.map_or("another process".to_owned(), |process| format!("process {process}")),
         path.display()
     )]
     Locked {
         /// The folder.
         path: PathBuf,
-        /// The number of the process.
+        /// The process ID.
         process: Option<u32>,
     },
-    /// A folder holds another run than the one that is to be resumed, or other files.
+    /// The folder holds a different run, or other files.
     #[error("{} holds {holds}; nothing was changed: name another folder with --out", path.display())]
     OtherRun {
         /// The folder.
         path: PathBuf,
-        /// Which run, and the keys that differ; or that there is none.
+        /// Which run and which keys differ; or that it holds no run.
         holds: String,
     },
     /// A file is where a folder should be.
@@ -104,16 +51,16 @@ pub enum TrainerError {
         /// The file.
         path: PathBuf,
     },
-    /// A folder holds the run that is wanted, with other data.
-    #[error("{} holds this run with other data; nothing was touched: name another folder with --out", path.display())]
+    /// The folder holds this run, but its data differ.
+    #[error("{} holds this run on other data; nothing was changed: name another folder with --out", path.display())]
     OtherData {
         /// The folder.
         path: PathBuf,
     },
-    /// A checkpoint is of another configuration than its folder.
+    /// A checkpoint and the folder it lies in have different configurations.
     #[error(
-        "{} is not of the configuration that config.toml says: {}; nothing was touched: put back what was edited, \
-         take the file away if it is another run's, or name another folder with --out",
+        "{} has another configuration than config.toml: {}; nothing was changed: undo the edit of config.toml, remove \
+         the checkpoint if it belongs to another run, or name another folder with --out",
         path.display(), keys.join(", ")
     )]
     OtherConfiguration {
@@ -122,9 +69,9 @@ pub enum TrainerError {
         /// The keys that differ, with both values.
         keys: Vec<String>,
     },
-    /// What says whether a run is finished cannot be read, and beginning anew would remove what it left.
+    /// The file that says whether a run is finished cannot be read, and starting again would delete its results.
     #[error(
-        "{} {reason}, and there is no checkpoint to go on from; nothing was run or removed: restore the file from a \
+        "{} {reason}, and there is no checkpoint to resume from; nothing was run or removed: restore the file from a \
          copy, or train again in another folder (--out)",
         path.display()
     )]
@@ -134,7 +81,7 @@ pub enum TrainerError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// A file of a finished run is not as it was.
+    /// A file of a finished run was changed.
     #[error(
         "{}: {reason}; the run is finished, and nothing was run or removed: restore the file from a copy, or train \
          again in another folder (--out)",
@@ -146,7 +93,7 @@ pub enum TrainerError {
         /// What is wrong with it.
         reason: String,
     },
-    /// No replica is left.
+    /// All replicas diverged.
     #[error(
         "{} diverged{}: {first}; a smaller training.learning_rate than {learning_rate:?} may help",
         if *replicas == 1 { "the network" } else { "every replica" },
@@ -157,62 +104,87 @@ pub enum TrainerError {
         replicas: usize,
         /// The first of them, and what happened to it.
         first: Divergence,
-        /// What was configured.
+        /// The learning rate of the run.
         learning_rate: f64,
     },
-    /// A rebuilt network is not the larger one without the clipped neurons.
+    /// A rebuilt network differs from the larger one with its clipped neurons silenced.
     #[error(
-        "rebuilding hidden layer {layer} in cycle {cycle} changed more than the clipped neurons: \
+        "rebuilding group {group} in cycle {cycle} changed more than the clipped neurons: \
          {reason}; nothing was trained on it. This is a fault of the device or of rayclip"
     )]
     Rebuild {
-        /// The hidden layer.
-        layer: usize,
+        /// The group of neurons.
+        group: String,
         /// The cycle.
         cycle: usize,
         /// What differs.
         reason: String,
     },
-    /// A replica diverged, and that was to end the run.
+    /// A replica diverged, and `--on-divergence stop` ends the run.
     #[error(
-        "{0}; nothing is lost: `rayclip resume` with --on-divergence freeze goes on with the others"
+        "{0}; nothing is lost: `rayclip resume` with --on-divergence freeze continues with the others"
     )]
     Diverged(Divergence),
-    /// The device does not repeat itself, and that was asked for.
+    /// A criterion cannot rank a group.
     #[error(
-        "--deterministic: {device} gives other bits for the same batch again; take --device flex, or leave it out"
+        "{method} cannot rank group {group}, because more than one weight matrix reads it: choose another method for \
+         this network"
+    )]
+    NotRanked {
+        /// The criterion.
+        method: &'static str,
+        /// The group.
+        group: String,
+    },
+    /// An invariant does not hold.
+    #[error("{reason}: this is a fault of rayclip")]
+    Fault {
+        /// The invariant that does not hold.
+        reason: &'static str,
+    },
+    /// The data set has no training image.
+    #[error(
+        "there is no training image: name another data.source, or hold fewer images out (data.validation)"
+    )]
+    NoImages,
+    /// The data set has no test image.
+    #[error("there is no image to measure the accuracy on: name another data.source")]
+    NoTestImages,
+    /// `--deterministic` was given, and the device is not deterministic.
+    #[error(
+        "--deterministic: {device} gives different bits when it repeats a batch; use --device flex, or leave the flag out"
     )]
     NotDeterministic {
         /// Backend and adapter.
         device: String,
     },
-    /// There are checkpoints, and none can be used.
+    /// The folder has checkpoints, but none can be used.
     #[error(
-        "no checkpoint can be used, and they were left alone: {}: {reason}; to begin anew, name another folder \
-         with --out",
+        "no checkpoint can be used, and none was changed: {}: {reason}; to start again, name another folder with \
+         --out",
         path.display()
     )]
     Checkpoint {
-        /// The last of them.
+        /// The newest one.
         path: PathBuf,
-        /// What keeps it from being used.
+        /// Why it cannot be used.
         reason: String,
     },
-    /// A file that the run needs cannot be made.
+    /// A file cannot be put into its format.
     #[error("cannot encode {what}: {reason}")]
     Encode {
-        /// What was to be written.
+        /// The content of the file.
         what: &'static str,
         /// Why it cannot be.
         reason: String,
     },
-    /// The backend, or rayclip, gave up.
+    /// The backend or rayclip panicked.
     #[error(
         "the device or its driver failed, or rayclip has a fault: {reason}; nothing that was saved is lost: \
-         `rayclip resume` goes on from the last checkpoint"
+         `rayclip resume` continues from the last checkpoint"
     )]
     Panic {
-        /// What it said.
+        /// The text of the panic.
         reason: String,
     },
     /// The network does not fit the device or the machine.
@@ -220,13 +192,13 @@ pub enum TrainerError {
     TooLarge {
         /// A tensor, or a network.
         what: &'static str,
-        /// What it takes.
+        /// Its size.
         bytes: usize,
-        /// Who sets the limit, as a sentence that ends with it.
+        /// Who sets the limit; the message continues with the limit.
         whose: &'static str,
         /// The limit, in bytes.
         limit: usize,
-        /// The key that makes it smaller.
+        /// The key to lower.
         key: &'static str,
     },
     /// The data set cannot be split as configured.
@@ -246,4 +218,11 @@ pub enum TrainerError {
         /// The backend's reason.
         reason: String,
     },
+}
+
+impl TrainerError {
+    /// An invariant does not hold.
+    pub(crate) fn fault(reason: &'static str) -> Self {
+        Self::Fault { reason }
+    }
 }

@@ -1,68 +1,35 @@
-//! The train-compress cycle: train, rays, solve, clip, rebuild, measure — until the network is small.
+//! Training and clipping: train, score, clip, rebuild and measure, until the networks are small.
 //!
-//! One file is one stage; `cycle.rs` is the loop that a paper would draw as an algorithm box. The
-//! network and the data stay on the device for the whole run; what comes to the host in a cycle are
-//! scores and metrics.
+//! Modules import only modules above them in this table (and `device`, `streams`, `error`, which all share):
+//!
+//! | module | content |
+//! |---|---|
+//! | `data/` | the input: images on the device, batches, the images for criteria |
+//! | `train/` | a training step, the loss, Adam, accuracies, the check whether a device repeats its bits |
+//! | `measure/` | the cost of a run: energy, the time of a classification |
+//! | `criteria/` | the criteria that rank neurons, one per file |
+//! | `compress/` | score, clip, rebuild, compensate |
+//! | `folder/` | a locked run folder, its lock, its checkpoints |
+//! | `run/` | the loop: `cycle.rs` asks a chunk for the next step, and the session records it |
+//!
+//! The networks and the data stay on the device for the whole run. The host reads what is scored, measured or
+//! written: weight sums, scores, metrics, predictions, and the networks of checkpoints and files.
 
-mod batches;
-mod calibration;
-mod checkpoint;
-mod chunk;
-mod chunk_size;
-mod clip;
-mod compensate;
-pub mod config;
+mod compress;
 mod criteria;
-mod cycle;
-mod determinism;
+mod data;
 mod device;
-mod differing;
-mod energy;
 mod error;
-mod evaluate;
-mod events;
-mod images;
-mod ladder;
-mod latency;
-mod lock;
-mod loss;
-mod measurement;
-mod method;
-mod nearest;
-mod networks;
-mod optimizer;
-mod plan;
-mod predictions;
-pub mod presets;
-mod rays;
-mod rebuild;
-mod record;
-mod replica;
+mod folder;
+mod measure;
 mod run;
-mod run_dir;
-mod score;
-mod scratch;
-mod settings;
 mod streams;
-pub mod sweep;
-mod tables;
 mod train;
-mod validate;
 
-pub use checkpoint::{Every, Schedule, check_checkpoint};
-pub use config::RunConfig;
-pub use energy::Energy;
 pub use error::TrainerError;
-pub use events::{
-    Chunks, CycleRow, DataSummary, Divergence, Event, Observer, Outcome, Progress, ReplicaSummary,
-    Summary, TimingRow,
+pub use folder::checkpoint::{Every, Schedule};
+pub use folder::{FinishedRun, FolderLock, Found, RunDir, Taken};
+pub use run::{
+    Backend, Chunks, Event, Interrupter, KeepNetworks, KeptNetwork, NETWORK_FORMAT, Observer,
+    OnDivergence, RunOptions, check_checkpoint, export_final, run,
 };
-pub use ladder::{kept_count, ladder};
-pub use latency::LatencyRow;
-pub use lock::FolderLock;
-pub use method::Method;
-pub use nearest::nearest;
-pub use networks::{KeepNetworks, KeptNetwork, NETWORK_FORMAT, export_final, network_path};
-pub use replica::Replica;
-pub use run::{Backend, Conduct, OnDivergence, run};
-pub use run_dir::{Damage, Found, RunDir};

@@ -1,4 +1,4 @@
-//! All randomness of a run: one counter-based stream for every purpose and place.
+//! All randomness of a run: one counter-based stream for every purpose and position.
 //!
 //! A stream is `ChaCha8` keyed with (seed, purpose, position). A replica is identified by its seed
 //! alone, so it draws the same numbers alone and in a batch, on any device, in any order.
@@ -10,24 +10,24 @@
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// What a stream is drawn for.
+/// The purpose of a stream.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Purpose {
     /// Initial weights; position: layer.
     Weights = 1,
     /// Order of the images; position: epoch.
     BatchOrder = 2,
-    /// Measurement matrix; position: cycle, layer.
+    /// Measurement matrix; position: cycle, group.
     Measurement = 3,
-    /// Order among equal scores; position: cycle, layer.
+    /// Order among equal scores; position: cycle, group.
     Ties = 4,
-    /// Scores of the random criterion; position: cycle, layer.
+    /// Scores of the random criterion; position: cycle, group.
     RandomScores = 5,
-    /// Images that criteria look at; position: cycle, batch.
+    /// Images for criteria that need activations; position: cycle, batch.
     Calibration = 6,
 }
 
-/// The stream of a replica for a purpose at a position.
+/// Returns the stream of a replica for a purpose and a position.
 pub(crate) fn stream(seed: u64, purpose: Purpose, position: [usize; 2]) -> ChaCha8Rng {
     let words = [seed, purpose as u64, position[0] as u64, position[1] as u64];
     let mut key = [0_u8; 32];

@@ -1,14 +1,14 @@
-//! Anderson extrapolation: the combination of the last iterates whose differences cancel best.
+//! Anderson extrapolation: combines the last iterates so that their differences cancel as far as possible.
 
 use faer::linalg::solvers::{Llt, Solve};
 use faer::{Mat, Side};
 
 use crate::vector::dot;
 
-/// Differences that are combined.
+/// The number of differences that are combined.
 const MEMORY: usize = 5;
 
-/// Added to the diagonal of the differences' Gram matrix, as a fraction of its trace.
+/// This fraction of the trace is added to the diagonal of the Gram matrix of the differences.
 const RIDGE: f64 = 1e-12;
 
 /// The last iterates, oldest first.
@@ -31,8 +31,8 @@ impl Extrapolation {
         self.iterates.push(x.to_vec());
     }
 
-    /// `Σ c_k x_k` with `c = (UᵀU)⁻¹1 / 1ᵀ(UᵀU)⁻¹1` for the differences U; `None` until there are enough, and
-    /// where they depend on each other. Nothing of what was pushed is used again.
+    /// Returns `Σ c_k x_k` with `c = (UᵀU)⁻¹1 / 1ᵀ(UᵀU)⁻¹1` for the differences U; `None` if there are too few, or if
+    /// they are linearly dependent. The iterates are not used again.
     pub(super) fn point(&mut self) -> Option<Vec<f64>> {
         if self.iterates.len() <= MEMORY {
             return None;

@@ -1,17 +1,17 @@
-//! Coordinate descent on a working set, f64 on the host: for λ not far below `λ_max`, where few columns are
+//! Coordinate descent on a working set, f64 on the host. It suits λ not far below `λ_max`, where few columns are
 //! active.
 //!
-//! Only columns that may be active are worked on: those of the present support, and those that come closest to
-//! their bound at the dual point of the residual, twice as many as the support has. One pass over them sets
-//! each coefficient to its optimum with the others held,
+//! The working set has only columns that may be active: those of the current support, and those that are closest
+//! to their bound at the dual point of the residual, twice as many as the support has. One pass over it sets each
+//! coefficient to its optimum while the others are fixed:
 //!
 //! ```text
 //! x_j ← soft(x_j + A_jᵀr / ‖A_j‖², λ / (2‖A_j‖²))        r = y − A x
 //! ```
 //!
-//! and every few passes the last iterates are extrapolated, which is kept where the objective falls. When the
-//! gap on the set is a fraction of the gap on all columns, one product with Aᵀ tells the latter, and the set is
-//! chosen anew.
+//! Every few passes the last iterates are extrapolated; the result is kept if the objective falls. When the gap on
+//! the set is a fraction of the gap on all columns, one product with Aᵀ gives the new gap on all columns, and the
+//! set is chosen again.
 //!
 //! # References
 //! Massias, Gramfort, Salmon, *Celer: a fast solver for the Lasso with dual extrapolation* (ICML 2018),
@@ -29,16 +29,16 @@ use crate::operator::{Operator, apply, apply_transposed, product_flops};
 use crate::vector::{dot, max_norm};
 use passes::Passes;
 
-/// Working sets at most.
+/// The most working sets.
 const MAX_SETS: usize = 50;
-/// Passes over all of them at most.
+/// The most passes over all of them.
 const MAX_PASSES: usize = 10_000;
-/// Columns of the first working set.
+/// The number of columns of the first working set.
 const FIRST: usize = 100;
-/// Fraction of the gap to which the problem on a working set is solved.
+/// The problem on a working set is solved to this fraction of the gap on all columns.
 const INEXACT: f64 = 0.3;
 
-/// Solves every column, each by itself.
+/// Solves every column separately.
 pub(crate) fn solve(a: &dyn Operator, columns: &[Column<'_>], tolerance: f64) -> Vec<Answer> {
     let norms = a.column_norms();
     columns.par_iter().map(|column| State::begin(a, &norms, column).run(tolerance)).collect()
@@ -77,7 +77,7 @@ impl<'a> State<'a> {
             let correlations = apply_transposed(self.a, &self.residual);
             self.flops += product_flops(self.a);
             let (dual, scale) = self.dual(max_norm(&correlations));
-            // NaN is no better than anything.
+            // NaN is never better.
             if dual > best.0 {
                 best = (dual, self.residual.iter().map(|r| scale * r).collect());
             }
@@ -86,7 +86,7 @@ impl<'a> State<'a> {
                 status = Status::NonFinite;
                 break;
             }
-            // A little more than is asked for: the certificate allows for rounding.
+            // A little more than the tolerance needs, because the certificate adds a bound of rounding.
             if gap <= 0.9 * tolerance {
                 status = Status::Converged;
                 break;
@@ -95,7 +95,7 @@ impl<'a> State<'a> {
                 break;
             }
             let set = self.working_set(&correlations, scale);
-            // Where a set brought nothing, its problem was not solved closely enough.
+            // If a set brought no progress, its problem was not solved precisely enough.
             let target = INEXACT * gap.min(last);
             last = target;
             self.work_on(&set, target);
@@ -108,14 +108,14 @@ impl<'a> State<'a> {
         dot(&self.residual, &self.residual) + self.lambda * norm
     }
 
-    /// `D` of the best feasible multiple of the residual, and that factor; `largest` is `‖Aᵀr‖∞`.
+    /// Returns `D` of the best feasible multiple of the residual, and that factor; `largest` is `‖Aᵀr‖∞`.
     fn dual(&self, largest: f64) -> (f64, f64) {
         let (product, square) = (dot(&self.residual, self.y), dot(&self.residual, &self.residual));
         let scale = feasible_scale(product, square, self.lambda, largest);
         (scale * product - 0.25 * scale * scale * square, scale)
     }
 
-    /// The support, and the columns whose bound is nearest to the feasible dual point, ascending.
+    /// Returns the support and the columns whose bound is nearest to the feasible dual point, ascending.
     fn working_set(&self, correlations: &[f64], scale: f64) -> Vec<usize> {
         let support = self.x.iter().filter(|x| **x != 0.0).count();
         let size = (2 * support).max(FIRST).min(self.x.len());
@@ -135,10 +135,10 @@ impl<'a> State<'a> {
         set
     }
 
-    /// Solves the problem on a working set until its gap is `target`, or its passes run out.
+    /// Solves the problem on a working set until its gap is `target`, or there are no passes left.
     fn work_on(&mut self, set: &[usize], target: f64) {
         let mut passes =
-            Passes::over(self.a, set, &self.x, (self.y, self.lambda), &mut self.residual);
+            Passes::over(self.a, set, &self.x, self.y, self.lambda, &mut self.residual);
         passes.until(target, MAX_PASSES - self.passes.min(MAX_PASSES));
         let (x, count, flops) = passes.finish();
         for (j, x) in set.iter().zip(x) {

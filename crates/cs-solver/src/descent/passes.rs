@@ -5,12 +5,12 @@ use crate::certificate::{feasible_scale, relative_gap};
 use crate::operator::Operator;
 use crate::vector::{add_scaled, add_scaled_inlined, dot, dot_inlined, soft_threshold, vectorised};
 
-/// Passes between two looks at the gap of the set, and between two extrapolations.
+/// Passes between two checks of the gap of the set, and between two extrapolations.
 const BLOCK: usize = 5;
-/// Looks without progress after which a set is given up.
+/// After this many checks without progress, a set is given up.
 const PATIENCE: usize = 20;
 
-/// The problem of some columns of A, the other coefficients held at zero.
+/// The problem on some columns of A. All other coefficients are zero.
 pub(super) struct Passes<'a> {
     /// The columns, one after the other, `[set, n]`.
     columns: Vec<f64>,
@@ -25,12 +25,13 @@ pub(super) struct Passes<'a> {
 }
 
 impl<'a> Passes<'a> {
-    /// The coefficients of the columns outside of `set` are zero in `x`, which has `residual`.
+    /// Starts at `x`, which has `residual`, and is zero outside of `set`.
     pub(super) fn over(
         a: &dyn Operator,
         set: &[usize],
         x: &[f64],
-        (y, lambda): (&'a [f64], f64),
+        y: &'a [f64],
+        lambda: f64,
         residual: &'a mut Vec<f64>,
     ) -> Self {
         let n = a.rows();
@@ -42,7 +43,7 @@ impl<'a> Passes<'a> {
         Self { columns, squares, x, y, lambda, residual, count: 0, flops }
     }
 
-    /// Passes until the gap on the set is `target`, or there were `most`, or they bring nothing any more.
+    /// Makes passes until the gap on the set is `target`, there were `most` passes, or there is no more progress.
     pub(super) fn until(&mut self, target: f64, most: usize) {
         let mut extrapolation = Extrapolation::new();
         let (mut least, mut stale) = (f64::INFINITY, 0);
@@ -56,7 +57,7 @@ impl<'a> Passes<'a> {
                 self.offer(&x);
             }
             let gap = self.gap();
-            // A NaN ends the loop too.
+            // A NaN also ends the loop.
             if !matches!(gap.partial_cmp(&target), Some(std::cmp::Ordering::Greater)) {
                 return;
             }
@@ -89,7 +90,7 @@ impl<'a> Passes<'a> {
         self.flops += 2.0 * (self.columns.len() + moved * n) as f64;
     }
 
-    /// Takes other coefficients where their objective is smaller.
+    /// Takes other coefficients if their objective is smaller.
     fn offer(&mut self, x: &[f64]) {
         let mut residual = self.y.to_vec();
         for (x, column) in x.iter().zip(self.columns.chunks_exact(self.y.len())) {
@@ -108,7 +109,7 @@ impl<'a> Passes<'a> {
         dot(residual, residual) + self.lambda * x.iter().map(|x| x.abs()).sum::<f64>()
     }
 
-    /// The relative gap of the problem of the set, with the dual point of the residual.
+    /// Returns the relative gap of the problem on the set, with the dual point of the residual.
     fn gap(&mut self) -> f64 {
         let n = self.y.len();
         let residual: &[f64] = self.residual;
@@ -121,7 +122,7 @@ impl<'a> Passes<'a> {
         relative_gap(self.objective(&self.x, residual), dual)
     }
 
-    /// The coefficients, the passes and the operations that they took.
+    /// Returns the coefficients, the number of passes, and their operations.
     pub(super) fn finish(self) -> (Vec<f64>, usize, f64) {
         (self.x, self.count, self.flops)
     }

@@ -1,4 +1,4 @@
-//! The loop around an iteration: blocks, judging, keeping the best, stopping.
+//! The loop around an iteration: runs blocks, evaluates the points, keeps the best, stops.
 
 use burn::tensor::{Int, Tensor, TensorData};
 
@@ -6,44 +6,44 @@ use crate::answer::{Answer, Column};
 use crate::problem::read;
 use crate::{Settings, SolverError, Status};
 
-/// Where a batch stands.
+/// The current points of a batch.
 pub(crate) struct Points {
     /// `[group, column, m]`, exactly zero off the support.
     pub(crate) x: Tensor<3>,
     /// `[group, column, n]`, of the problem that the iteration works on.
     pub(crate) nu: Tensor<3>,
-    /// Relative gap as f32 sees it, `[group, column, 1]`.
+    /// The relative gap in f32, `[group, column, 1]`.
     pub(crate) gap: Tensor<3>,
-    /// What the best point has least of, `[group, column, 1]`.
+    /// The merit, `[group, column, 1]`: the best point has the smallest.
     pub(crate) merit: Tensor<3>,
 }
 
 /// An iteration over a batch.
 pub(crate) trait Iteration {
-    /// Iterations between two looks.
+    /// Iterations between two evaluations.
     const BLOCK: usize;
-    /// Progress is a fall of the merit by this fraction.
+    /// A fall of the merit by this fraction counts as progress.
     const PROGRESS: f64;
-    /// Blocks without progress after which a column has stalled.
+    /// After this many blocks without progress, a column has stalled.
     const PATIENCE: f32;
 
-    /// Goes on for `iterations`; columns whose `open`, `[group, column, 1]`, is 0 may stand still (those
-    /// of a kernel do, in tensor operations they move along).
+    /// Runs `iterations`. Columns with 0 in `open`, `[group, column, 1]`, need not change: kernels leave them as they
+    /// are, tensor operations change them too.
     fn advance(&mut self, iterations: usize, open: Tensor<3>);
 
-    /// Whether the merit is meant for the problem itself already (no continuation is under way).
+    /// Whether the merit is that of the problem itself, and not of a stage of the continuation.
     fn is_settled(&self) -> bool;
 
-    /// Judges the present point.
+    /// Evaluates the current point.
     fn points(&self) -> Points;
 
-    /// Goes on with the columns at `places` alone; only where there is one group.
-    fn keep(&mut self, places: &Tensor<1, Int>);
+    /// Keeps only the columns at `indices`. Used only with one group.
+    fn keep(&mut self, indices: &Tensor<1, Int>);
 
-    /// Dual points of the caller's problem, `[column, n]`, from those of group `group`.
+    /// Returns the dual points of the caller's problem, `[column, n]`, from those of the group `group`.
     fn dual_points(&self, group: usize, nu: &[f64]) -> Vec<f64>;
 
-    /// Floating-point operations of what is done once for a group.
+    /// Returns the floating-point operations of the work that is done once per group.
     fn setup_flops(&self) -> f64;
 }
 
@@ -52,7 +52,7 @@ struct Best {
     points: Points,
     /// Blocks since the last progress, `[group, column, 1]`.
     stale: Tensor<3>,
-    /// Iterations at the best point, `[group, column, 1]`.
+    /// Iterations up to the best point, `[group, column, 1]`.
     reached: Tensor<3>,
     stall: Stall,
 }
@@ -65,10 +65,10 @@ struct Stall {
 }
 
 impl Best {
-    /// Nothing yet, in the shapes of `points`.
+    /// Starts without a point, in the shapes of `points`.
     fn start(points: &Points, stall: Stall) -> Self {
         let stale = points.gap.zeros_like();
-        // The largest number, not infinity: GPU compilers may assume that there is none.
+        // This is the largest number and not infinity: GPU compilers may assume that infinity does not occur.
         let nothing = stale.clone().add_scalar(f32::MAX);
         let (x, nu) = (points.x.zeros_like(), points.nu.zeros_like());
         let points = Points { x, nu, gap: nothing.clone(), merit: nothing };
@@ -77,8 +77,8 @@ impl Best {
 
     fn offer(&mut self, offered: Points, iterations: usize, settled: bool) {
         let (best, stall) = (&mut self.points, self.stall);
-        // Comparisons with NaN are false: such a point is not taken. Where a compiler thinks otherwise,
-        // the certificate does not.
+        // Comparisons with NaN are false, so such a point is not taken. If a compiler breaks this, the certificate
+        // still finds the NaN.
         let better = offered.merit.clone().lower(best.merit.clone());
         let least = best.merit.clone().mul_scalar(1.0 - stall.progress);
         let progress = offered.merit.clone().lower(least);
@@ -98,7 +98,7 @@ impl Best {
         }
     }
 
-    fn keep(&mut self, places: &Tensor<1, Int>) {
+    fn keep(&mut self, indices: &Tensor<1, Int>) {
         let best = &mut self.points;
         for tensor in [
             &mut best.x,
@@ -108,46 +108,47 @@ impl Best {
             &mut self.stale,
             &mut self.reached,
         ] {
-            *tensor = tensor.clone().select(1, places.clone());
+            *tensor = tensor.clone().select(1, indices.clone());
         }
     }
 
-    /// Columns that are not converged and still make progress, as 0 and 1.
+    /// Marks with 1 the columns that have not converged and still make progress, the others with 0.
     fn alive(&self, tolerance: f64) -> Tensor<3> {
         let open = self.points.gap.clone().greater_elem(tolerance);
         open.bool_and(self.stale.clone().lower_elem(self.stall.patience)).float()
     }
 
-    /// Their count: the one number that is read after every block.
+    /// Returns the number of these columns. It is the only number that is read after every block.
     fn count(&self, tolerance: f64) -> Result<usize, SolverError> {
         Ok(read(self.alive(tolerance).sum())?[0] as usize)
     }
 }
 
-/// What came back from the device, by column.
+/// The results that were read from the device, by column.
 struct Returned {
-    /// `[group · width]`; nothing for a column that is on the device.
+    /// `[group · width]`; `None` for a column that is still on the device.
     answers: Vec<Option<Answer>>,
-    /// Columns of the largest group.
+    /// The number of columns of the largest group.
     width: usize,
-    /// Which columns the device still works on, `[group · width]` at first.
-    places: Vec<usize>,
+    /// The columns that are still on the device, `[group · width]` at first.
+    on_device: Vec<usize>,
 }
 
 impl Returned {
-    /// Reads the columns that `wanted` names among those on the device.
+    /// Reads the columns in `wanted` from the device.
     fn take<I: Iteration>(
         &mut self,
         iteration: &I,
         best: &Best,
         wanted: &[bool],
-        (iterations, tolerance): (usize, f64),
+        iterations: usize,
+        tolerance: f64,
     ) -> Result<(), SolverError> {
         let (m, n) = (best.points.x.dims()[2], best.points.nu.dims()[2]);
         let (x, nu) = (read(best.points.x.clone())?, read(best.points.nu.clone())?);
         let gaps = read(best.points.gap.clone())?;
         let (stale, reached) = (read(best.stale.clone())?, read(best.reached.clone())?);
-        for (at, &place) in self.places.iter().enumerate().filter(|(at, _)| wanted[*at]) {
+        for (at, &column) in self.on_device.iter().enumerate().filter(|(at, _)| wanted[*at]) {
             let status = if gaps[at].is_nan() || gaps[at] >= f64::from(f32::MAX) {
                 Status::NonFinite
             } else if gaps[at] <= tolerance {
@@ -158,11 +159,11 @@ impl Returned {
                 Status::MaxIterations
             };
             let converged = status == Status::Converged;
-            self.answers[place] = Some(Answer {
+            self.answers[column] = Some(Answer {
                 x: x[at * m..(at + 1) * m].to_vec(),
-                nu: iteration.dual_points(place / self.width, &nu[at * n..(at + 1) * n]),
+                nu: iteration.dual_points(column / self.width, &nu[at * n..(at + 1) * n]),
                 iterations: if converged { reached[at] as usize } else { iterations },
-                // Two products an iteration, three for a look.
+                // Two products per iteration, three per evaluation.
                 flops: (2 * iterations + 3 * (iterations / I::BLOCK + 1)) as f64
                     * 2.0
                     * (n * m) as f64,
@@ -172,21 +173,22 @@ impl Returned {
         Ok(())
     }
 
-    /// Sends the columns home that are done, and goes on with those that are alive alone.
+    /// Reads the finished columns from the device, and continues only with the others.
     fn compact(
         &mut self,
         iteration: &mut impl Iteration,
         best: &mut Best,
-        (iterations, tolerance): (usize, f64),
+        iterations: usize,
+        tolerance: f64,
     ) -> Result<(), SolverError> {
         let alive: Vec<bool> =
             read(best.alive(tolerance))?.into_iter().map(|alive| alive != 0.0).collect();
         let done: Vec<bool> = alive.iter().map(|alive| !alive).collect();
-        self.take(iteration, best, &done, (iterations, tolerance))?;
+        self.take(iteration, best, &done, iterations, tolerance)?;
         let kept: Vec<i32> = (0..alive.len()).filter(|at| alive[*at]).map(|at| at as i32).collect();
-        self.places = kept.iter().map(|at| self.places[*at as usize]).collect();
+        self.on_device = kept.iter().map(|at| self.on_device[*at as usize]).collect();
         let device = best.stale.device();
-        let kept = Tensor::from_data(TensorData::new(kept, [self.places.len()]), &device);
+        let kept = Tensor::from_data(TensorData::new(kept, [self.on_device.len()]), &device);
         iteration.keep(&kept);
         best.keep(&kept);
         Ok(())
@@ -196,13 +198,13 @@ impl Returned {
 /// Runs an iteration until every column has converged or stalled.
 ///
 /// # Errors
-/// The device fails, or a column did not come back.
+/// The device fails, or a column has no answer.
 pub(crate) fn drive<I: Iteration>(
     mut iteration: I,
     columns: &[Vec<Column<'_>>],
     settings: &Settings,
 ) -> Result<Vec<Vec<Answer>>, SolverError> {
-    // The device's own gap is a little off; the certificate decides.
+    // The gap in f32 is not exact; the certificate decides.
     let tolerance = 0.5 * settings.tolerance;
     let first = iteration.points();
     let mut best = Best::start(&first, Stall { progress: I::PROGRESS, patience: I::PATIENCE });
@@ -210,22 +212,23 @@ pub(crate) fn drive<I: Iteration>(
     best.offer(first, iterations, false);
     let [groups, width, _] = best.points.x.dims();
     let count = groups * width;
-    let mut returned = Returned { answers: vec![None; count], width, places: (0..count).collect() };
+    let mut returned =
+        Returned { answers: vec![None; count], width, on_device: (0..count).collect() };
     while iterations < settings.max_iterations {
         let alive = best.count(tolerance)?;
         if alive == 0 {
             break;
         }
-        if groups == 1 && 2 * alive < returned.places.len() {
-            returned.compact(&mut iteration, &mut best, (iterations, tolerance))?;
+        if groups == 1 && 2 * alive < returned.on_device.len() {
+            returned.compact(&mut iteration, &mut best, iterations, tolerance)?;
         }
         let block = I::BLOCK.min(settings.max_iterations - iterations);
         iteration.advance(block, best.alive(tolerance));
         iterations += block;
         best.offer(iteration.points(), iterations, iteration.is_settled());
     }
-    let all = vec![true; returned.places.len()];
-    returned.take(&iteration, &best, &all, (iterations, tolerance))?;
+    let all = vec![true; returned.on_device.len()];
+    returned.take(&iteration, &best, &all, iterations, tolerance)?;
     let setup = iteration.setup_flops();
     let mut answers = returned.answers.into_iter().enumerate();
     columns

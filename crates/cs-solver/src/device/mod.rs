@@ -1,9 +1,8 @@
-//! The iterations that run as tensors on a Burn device, in f32, whole batches at once.
+//! The iterations that run on a Burn device, in f32, on whole batches.
 //!
-//! Between blocks of iterations the device itself judges every column, keeps the best point that each
-//! has reached, and sends back one count: how many columns are open and still make progress. When that is
-//! less than half, the others are sent home and the batch goes on without them (with one group; a
-//! batch with a matrix a group stays together).
+//! After each block of iterations, the device evaluates every column, keeps the best point of each, and returns one
+//! count: the columns that have not converged and still make progress. If that is less than half, the other columns
+//! are read back, and the batch continues without them. A batch with several groups stays together.
 
 mod drive;
 mod upload;
@@ -19,19 +18,19 @@ pub(crate) use upload::{Upload, copy};
 use crate::answer::{Answer, Column};
 use crate::{Algorithm, Matrix, Problem, Settings, SolverError, fista, halpern};
 
-/// Why an operator is not sent to a device.
+/// Why an algorithm cannot be used for an operator.
 pub(crate) const NO_ENTRIES: &str =
-    "needs a matrix whose entries are in memory; take halpern or homotopy for an operator";
+    "needs an operator that is stored as a matrix; use halpern or homotopy for other operators";
 
-/// Whether an algorithm runs on a device; only a matrix can be sent there.
+/// Whether an algorithm runs on a device. Only matrices can be sent there.
 pub(crate) fn is_used(algorithm: Algorithm, dense: bool) -> bool {
     matches!(algorithm, Algorithm::Fista | Algorithm::Halpern) && dense
 }
 
-/// The matrices of every group.
+/// Returns the matrices of all groups.
 ///
 /// # Errors
-/// An operator has no entries in memory.
+/// An operator is not stored as a matrix.
 pub(crate) fn matrices(
     problem: &Problem,
     algorithm: Algorithm,
@@ -40,8 +39,7 @@ pub(crate) fn matrices(
     matrices.collect::<Option<_>>().ok_or(SolverError::Unsuitable { algorithm, why: NO_ENTRIES })
 }
 
-/// Solves the columns of every group on the problem's device; on the faster CPU backend where it has
-/// none.
+/// Solves the columns of every group on the problem's device. If it has none, on the faster CPU backend.
 ///
 /// # Errors
 /// A buffer is too large for the device, or it fails.
@@ -66,7 +64,7 @@ pub(crate) fn solve(
     })
 }
 
-/// Bytes that the device can bind as one buffer; `None` where host memory is the limit.
+/// Returns the bytes that the device can bind as one buffer; `None` if host memory is the limit.
 fn largest_buffer(device: &Device) -> Option<usize> {
     match device.as_dispatch() {
         DispatchDevice::Cube(device) => {

@@ -1,14 +1,14 @@
-//! A batch on its way to a device: f32, groups padded to the same number of columns.
+//! Sends a batch to a device: in f32, with groups padded to the same number of columns.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::SolverError;
 use crate::answer::Column;
 
-/// The columns of every group, and where they go. Products of their extents fit: the problem was checked.
+/// The columns of every group, and their device. Products of the extents cannot overflow: the problem was checked.
 pub(crate) struct Upload<'a> {
     columns: &'a [Vec<Column<'a>>],
-    /// Columns of the largest group.
+    /// The number of columns of the largest group.
     width: usize,
     device: &'a Device,
 }
@@ -19,13 +19,13 @@ impl<'a> Upload<'a> {
         Self { columns, width, device }
     }
 
-    /// Columns of the largest group.
+    /// The number of columns of the largest group.
     pub(crate) fn width(&self) -> usize {
         self.width
     }
 
-    /// One vector of length `length` a column, `[group, column, length]`; zero where a group has fewer
-    /// columns than the largest. `fill` is given the group, the number of the column in it, and the column.
+    /// Returns one vector of length `length` per column, `[group, column, length]`; zeros if a group has fewer columns
+    /// than the largest. `fill` gets the group, the number of the column in it, and the column.
     pub(crate) fn vectors(
         &self,
         length: usize,
@@ -42,7 +42,7 @@ impl<'a> Upload<'a> {
         self.tensor(values, [self.columns.len(), self.width, length])
     }
 
-    /// One number a column, `[group, column, 1]`; 1 where a group has fewer columns.
+    /// Returns one number per column, `[group, column, 1]`; 1 if a group has fewer columns.
     pub(crate) fn numbers(&self, number: impl Fn(usize, usize, &Column<'_>) -> f64) -> Tensor<3> {
         let mut values = vec![1.0; self.columns.len() * self.width];
         for (group, columns) in self.columns.iter().enumerate() {
@@ -53,7 +53,7 @@ impl<'a> Upload<'a> {
         self.tensor(values, [self.columns.len(), self.width, 1])
     }
 
-    /// One matrix a group and its transpose, `[group, n, m]` and `[group, m, n]`.
+    /// Returns one matrix per group and its transpose, `[group, n, m]` and `[group, m, n]`.
     pub(crate) fn matrices(&self, entries: &[f64], n: usize, m: usize) -> [Tensor<3>; 2] {
         let groups = self.columns.len();
         let plain: Vec<f32> = entries.iter().map(|value| *value as f32).collect();
@@ -64,13 +64,15 @@ impl<'a> Upload<'a> {
         [self.tensor(plain, [groups, n, m]), self.tensor(transposed, [groups, m, n])]
     }
 
+    /// Checks the sizes of the buffers.
+    ///
     /// # Errors
     /// A tensor of this batch is larger than the device can bind.
     pub(crate) fn check_buffers(&self, n: usize, m: usize) -> Result<(), SolverError> {
         let Some(limit) = super::largest_buffer(self.device) else { return Ok(()) };
         let groups = self.columns.len();
         let bytes = |count: usize| count * size_of::<f32>();
-        // A kernel takes two vectors of either kind, and two numbers, as one buffer.
+        // A kernel needs two vectors of either kind, and two numbers, in one buffer.
         for (what, bytes) in [
             ("the matrix", bytes(groups * n * m)),
             ("the Gram matrix", bytes(groups * n.min(m) * n.min(m))),

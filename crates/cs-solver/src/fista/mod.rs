@@ -1,16 +1,16 @@
-//! FISTA: a gradient step, a soft threshold and momentum; on any device, the whole batch at once.
+//! FISTA: a gradient step, a soft threshold and momentum; on any device, for the whole batch together.
 //!
 //! ```text
 //! x⁺ = soft(v − ∇f(v)/L, λ_t/L)      ∇f(v) = 2 Aᵀ(A v − y)
 //! t⁺ = (1 + √(1 + 4t²)) / 2          v⁺ = x⁺ + (t − 1)/t⁺ · (x⁺ − x)
 //! ```
 //!
-//! Each column restarts its momentum by itself (`t = 1` when the step turns against the momentum),
-//! and its weight `λ_t` falls by halves from its own `λ_max` to λ, each stage starting from the last.
+//! Each column restarts its momentum separately (`t = 1` when the step turns against the momentum). Its weight `λ_t`
+//! is halved in stages from its own `λ_max` to λ; each stage starts from the previous one.
 //!
-//! It is the general method, best where `λ/λ_max` is 1e-2 or more. In f32 the gap that the device can
-//! compute floors at 1e-4…2e-3 for problems with small `λ/λ_max`, though the coefficients are better
-//! than that; such a column stalls and is finished by the polish.
+//! It is the general method, and best if `λ/λ_max` is at least 1e-2. For problems with small `λ/λ_max`, the gap that
+//! the device computes in f32 does not fall below 1e-4…2e-3, although the coefficients are better. Such a column
+//! stalls, and the polish solves it.
 //!
 //! # References
 //! Beck, Teboulle, *A fast iterative shrinkage-thresholding algorithm for linear inverse problems*
@@ -22,7 +22,7 @@ mod tensors;
 
 pub(crate) use tensors::Batch;
 
-/// Iterations between two looks at the gap, and of one stage of the continuation.
+/// Iterations between two evaluations of the gap, and of one stage of the continuation.
 const BLOCK: usize = 100;
-/// Stages of the continuation at most.
+/// The most stages of the continuation.
 const MAX_STAGES: i32 = 20;

@@ -9,7 +9,7 @@ use crate::kernels::{Shape, fista_block};
 use crate::tensor::{max_abs, relative_gap, row_product, soft_threshold, sum_of_products};
 use crate::{Algorithm, Matrix, Problem, SolverError};
 
-/// A batch of columns, all groups.
+/// A batch: the columns of all groups.
 pub(crate) struct Batch {
     /// `[group, n, m]`.
     a: Tensor<3>,
@@ -22,7 +22,7 @@ pub(crate) struct Batch {
     /// `[group, column, 1]`.
     lambda: Tensor<3>,
     lambda_max: Tensor<3>,
-    /// Stages of the continuation that are left; the weight is `2^stage · λ`, `λ_max` at most.
+    /// Stages of the continuation that are left. The weight is `2^stage · λ`, but at most `λ_max`.
     stage: i32,
     /// `[group, column, m]`.
     x: Tensor<3>,
@@ -30,7 +30,7 @@ pub(crate) struct Batch {
     v: Tensor<3>,
     /// `[group, column, 1]`.
     t: Tensor<3>,
-    /// Where the kernel does the iterations.
+    /// The kernel, if it runs the iterations.
     kernel: Option<Shape>,
 }
 
@@ -38,7 +38,7 @@ impl Batch {
     /// Uploads the batch.
     ///
     /// # Errors
-    /// An operator is no matrix, or a buffer is too large for the device.
+    /// An operator is not a matrix, or a buffer is too large for the device.
     pub(crate) fn start(
         problem: &Problem,
         columns: &[Vec<Column<'_>>],
@@ -86,7 +86,7 @@ impl Batch {
         self.kernel = None;
     }
 
-    /// The same as [`Self::iterate`] many times, in few launches.
+    /// Does the same as many calls of [`Self::iterate`], in few launches.
     fn launch(&mut self, shape: Shape, iterations: usize, threshold: Tensor<3>, open: Tensor<3>) {
         let m = self.x.dims()[2];
         let step = self.step.clone().expand(threshold.dims());
@@ -125,7 +125,7 @@ impl Batch {
 
 impl Iteration for Batch {
     const BLOCK: usize = BLOCK;
-    // Of the objective, which is near its optimum long before the gap is small.
+    // This is for the objective, which is near its optimum long before the gap is small.
     const PROGRESS: f64 = 1e-6;
     const PATIENCE: f32 = 10.0;
 
@@ -154,7 +154,7 @@ impl Iteration for Batch {
         Points { x: self.x.clone(), nu: residual * scale, gap, merit: primal }
     }
 
-    fn keep(&mut self, places: &Tensor<1, Int>) {
+    fn keep(&mut self, indices: &Tensor<1, Int>) {
         for tensor in [
             &mut self.y,
             &mut self.lambda,
@@ -163,7 +163,7 @@ impl Iteration for Batch {
             &mut self.v,
             &mut self.t,
         ] {
-            *tensor = tensor.clone().select(1, places.clone());
+            *tensor = tensor.clone().select(1, indices.clone());
         }
     }
 
@@ -178,12 +178,13 @@ impl Iteration for Batch {
     }
 }
 
-/// Squarings of a Gram matrix, the trace of which bounds its norm.
+/// Squarings of a Gram matrix. The trace of the result bounds its norm.
 const SQUARINGS: i32 = 6;
 
-/// An upper bound of `L = 2 ‖A‖²` for every group, `[group, 1, 1]`, within `n^(1/64)` of it.
+/// Returns an upper bound of `L = 2 ‖A‖²` for every group, `[group, 1, 1]`. It is at most `n^(1/64)` times too large.
 ///
-/// The trace of the 64th power of the Gram matrix, by squaring six times, scaled to 1 each time.
+/// It comes from the trace of the 64th power of the Gram matrix, which is squared six times and scaled to trace 1
+/// each time.
 fn lipschitz_bound(a: &Tensor<3>) -> Tensor<3> {
     let [_, n, m] = a.dims();
     let transposed = a.clone().swap_dims(1, 2);

@@ -1,4 +1,4 @@
-//! The iteration in f64 on the host, for operators without entries in memory.
+//! The iteration in f64 on the host, for operators that are not stored as a matrix.
 
 use rayon::prelude::*;
 
@@ -10,7 +10,7 @@ use crate::operator::{Operator, apply, apply_transposed, product_flops};
 use crate::vector::{dot, max_norm, soft_threshold};
 use crate::{Settings, SolverError, Status};
 
-/// Solves every column, each by itself.
+/// Solves every column separately.
 pub(crate) fn solve(
     a: &dyn Operator,
     columns: &[Column<'_>],
@@ -35,7 +35,7 @@ struct State<'a> {
     anchor: Vec<f64>,
     /// Iterations since the anchor was set.
     since: usize,
-    /// ‖f‖ then.
+    /// ‖f‖ at that time.
     size_at_anchor: f64,
 }
 
@@ -102,7 +102,7 @@ impl<'a> State<'a> {
             || (vec![f64::NAN; self.w.len()], vec![0.0; self.y.len()]),
             |(_, points)| (points.z, points.t.iter().map(|t| self.rho * t).collect()),
         );
-        // Two products and two rotations an iteration; a third product where the gap is looked at; the start.
+        // Two products and two rotations per iteration, a third product per evaluation of the gap, and the start.
         let (product, rotation) = (product_flops(self.a), self.spectrum.rotation_flops());
         let looks = (iterations / BLOCK + 1) as f64;
         let steps = iterations as f64 + 2.0;
@@ -127,14 +127,14 @@ impl<'a> State<'a> {
         Points { z, t, correction }
     }
 
-    /// One step of w, and a restart where it is due.
+    /// Does one step of w, and a restart if it is due.
     fn step(&mut self, points: &Points, iterations: usize) {
         // f = x − z = (v + Aᵀt) − z = z − w + Aᵀt
         let f: Vec<f64> = (points.z.iter().zip(&self.w).zip(&points.correction))
             .map(|((z, w), correction)| z - w + correction)
             .collect();
         let size = dot(&f, &f).sqrt();
-        // Any ‖f‖ is small beside the first value here, so the first iteration sets the anchor.
+        // Any ‖f‖ is small compared with the first value here, so the first iteration sets the anchor.
         let ratio = size / self.size_at_anchor;
         let long = self.since as f64 > LONG * iterations as f64;
         if ratio <= SUFFICIENT || long && ratio <= NECESSARY {
@@ -149,7 +149,7 @@ impl<'a> State<'a> {
         self.since += 1;
     }
 
-    /// Relative gap of z with `ν = ρ t` made feasible.
+    /// Returns the relative gap of z with `ν = ρ t` made feasible.
     fn gap(&self, points: &Points) -> f64 {
         let fitted = apply(self.a, &points.z);
         let square: f64 = fitted.iter().zip(self.y).map(|(fit, y)| (y - fit) * (y - fit)).sum();

@@ -1,4 +1,4 @@
-//! The eigenvalues of `A Aᵀ`, which make its regularised inverse cheap for every ρ.
+//! The eigenvalues of `A Aᵀ`. They make its regularised inverse cheap for every ρ.
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
@@ -6,7 +6,7 @@ use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
 use crate::operator::Operator;
 use crate::{Matrix, SolverError};
 
-/// Operations of an eigenvalue decomposition with vectors, as a multiple of n³ (Golub, Van Loan, *Matrix
+/// The operations of an eigenvalue decomposition with vectors, as a multiple of n³ (Golub, Van Loan, *Matrix
 /// computations* (2013), §8.3).
 const EIGEN_FLOPS: f64 = 9.0;
 
@@ -19,6 +19,8 @@ pub(super) struct Spectrum {
 }
 
 impl Spectrum {
+    /// Decomposes `A Aᵀ`.
+    ///
     /// # Errors
     /// The decomposition does not converge.
     pub(super) fn of(a: &dyn Operator) -> Result<Self, SolverError> {
@@ -40,24 +42,24 @@ impl Spectrum {
         Ok(Self { values, vectors: Some(eigen.U().to_owned()) })
     }
 
-    /// Floating-point operations of the decomposition: `A Aᵀ` by way of n products, and its eigenvalues.
+    /// Returns the floating-point operations of the decomposition: n products for `A Aᵀ`, and the eigenvalues.
     pub(super) fn flops(&self, columns: usize) -> f64 {
         let (n, m) = (self.values.len() as f64, columns as f64);
         if self.vectors.is_none() { 0.0 } else { 2.0 * n * n * m + EIGEN_FLOPS * n * n * n }
     }
 
-    /// Of a vector that is rotated, there or back.
+    /// Returns the operations of one rotation of a vector, by V or Vᵀ.
     pub(super) fn rotation_flops(&self) -> f64 {
         let n = self.values.len() as f64;
         if self.vectors.is_none() { 0.0 } else { 2.0 * n * n }
     }
 
-    /// `Vᵀ v` for every `v` of a batch `[batch, n]`.
+    /// Returns `Vᵀ v` for every `v` of a batch `[batch, n]`.
     pub(super) fn rotate(&self, v: &[f64]) -> Vec<f64> {
         self.vectors.as_ref().map_or_else(|| v.to_vec(), |vectors| product(vectors.transpose(), v))
     }
 
-    /// `Vᵀ A`, row after row.
+    /// Returns `Vᵀ A`, row after row.
     pub(super) fn rotate_rows(&self, a: &Matrix) -> Vec<f64> {
         let Some(vectors) = &self.vectors else { return a.entries().to_vec() };
         let (n, m) = (a.rows(), a.columns());
@@ -73,12 +75,12 @@ impl Spectrum {
         rows
     }
 
-    /// `V v` for every `v` of a batch `[batch, n]`.
+    /// Returns `V v` for every `v` of a batch `[batch, n]`.
     pub(super) fn rotate_back(&self, v: &[f64]) -> Vec<f64> {
         self.vectors.as_ref().map_or_else(|| v.to_vec(), |vectors| product(vectors.as_ref(), v))
     }
 
-    /// `Vᵀ (A Aᵀ)⁺ y`, given `Vᵀ y`.
+    /// Returns `Vᵀ (A Aᵀ)⁺ y`, given `Vᵀ y`.
     pub(super) fn pseudo_inverse(&self, rotated: &[f64]) -> Vec<f64> {
         let largest = self.values.iter().fold(0.0, |max: f64, value| max.max(*value));
         let cut = largest * f64::EPSILON * self.values.len() as f64;
@@ -87,7 +89,7 @@ impl Spectrum {
     }
 }
 
-/// `factor · vectors`, one vector after the other.
+/// Returns `factor · vectors`, one vector after the other.
 fn product(factor: MatRef<'_, f64>, vectors: &[f64]) -> Vec<f64> {
     let n = factor.nrows();
     let batch = vectors.len() / n;

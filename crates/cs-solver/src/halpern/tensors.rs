@@ -11,7 +11,7 @@ use crate::operator::{Operator, apply_transposed};
 use crate::tensor::{max_abs, relative_gap, row_product, soft_threshold, sum_of_products};
 use crate::{Algorithm, Problem, SolverError};
 
-/// A batch of columns, all groups.
+/// A batch: the columns of all groups.
 pub(crate) struct Batch {
     spectra: Vec<Spectrum>,
     /// `VᵀA`, `[group, n, m]`.
@@ -22,7 +22,7 @@ pub(crate) struct Batch {
     y: Tensor<3>,
     /// `(ρ/2 + Λ)⁻¹`, `[group, column, n]`.
     inverse: Tensor<3>,
-    /// `[group, column, 1]`, as all that follows but w and the anchor.
+    /// `[group, column, 1]`, as all fields below except for w and the anchor.
     lambda: Tensor<3>,
     rho: Tensor<3>,
     /// `[group, column, m]`.
@@ -30,14 +30,14 @@ pub(crate) struct Batch {
     anchor: Tensor<3>,
     /// Iterations since the anchor was set.
     since: Tensor<3>,
-    /// ‖f‖² then.
+    /// ‖f‖² at that time.
     square_at_anchor: Tensor<3>,
     iterations: usize,
-    /// Where the kernel does the iterations.
+    /// The kernel, if it runs the iterations.
     kernel: Option<Shape>,
 }
 
-/// What the columns of a group start from.
+/// The starting points of the columns of a group.
 struct Prepared {
     /// `Vᵀy`, `[column, n]`.
     rotated: Vec<f64>,
@@ -70,10 +70,10 @@ struct Step {
 }
 
 impl Batch {
-    /// Factors every operator, on the host, and uploads the rotated problems.
+    /// Factors every operator on the host, and uploads the rotated problems.
     ///
     /// # Errors
-    /// An operator is no matrix, a buffer is too large for the device, or a factorisation fails.
+    /// An operator is not a matrix, a buffer is too large for the device, or a factorisation fails.
     pub(crate) fn start(
         problem: &Problem,
         columns: &[Vec<Column<'_>>],
@@ -137,7 +137,7 @@ impl Batch {
         self.kernel = None;
     }
 
-    /// The same as [`Self::iterate`] many times, in few launches.
+    /// Does the same as many calls of [`Self::iterate`], in few launches.
     fn launch(&mut self, shape: Shape, iterations: usize, open: Tensor<3>) {
         let m = self.w.dims()[2];
         let measured = Tensor::cat(vec![self.y.clone(), self.inverse.clone()], 2);
@@ -177,7 +177,7 @@ impl Batch {
         let Step { z, correction, .. } = self.step();
         let f = z - self.w.clone() + correction;
         let square = sum_of_products(f.clone(), f.clone());
-        // Any ‖f‖ is small beside the first value here, so the first iteration sets the anchor.
+        // Any ‖f‖ is small compared with the first value here, so the first iteration sets the anchor.
         let ratio = square.clone() / self.square_at_anchor.clone();
         let sufficient = ratio.clone().lower_equal_elem(SUFFICIENT * SUFFICIENT);
         let long = self.since.clone().greater_elem(LONG * self.iterations as f64);
@@ -197,7 +197,7 @@ impl Batch {
 
 impl Iteration for Batch {
     const BLOCK: usize = BLOCK;
-    // Of the gap, which stands still between two restarts.
+    // This is for the gap, which does not change much between two restarts.
     const PROGRESS: f64 = 2e-2;
     const PATIENCE: f32 = 40.0;
 
@@ -225,7 +225,7 @@ impl Iteration for Batch {
         Points { x: z, nu, merit: gap.clone(), gap }
     }
 
-    fn keep(&mut self, places: &Tensor<1, Int>) {
+    fn keep(&mut self, indices: &Tensor<1, Int>) {
         for tensor in [
             &mut self.y,
             &mut self.inverse,
@@ -236,7 +236,7 @@ impl Iteration for Batch {
             &mut self.since,
             &mut self.square_at_anchor,
         ] {
-            *tensor = tensor.clone().select(1, places.clone());
+            *tensor = tensor.clone().select(1, indices.clone());
         }
     }
 
@@ -244,7 +244,7 @@ impl Iteration for Batch {
         self.spectra[group].rotate_back(nu)
     }
 
-    /// Of the decomposition, and of the rotation of A.
+    /// Returns the operations of the decomposition and of the rotation of A.
     fn setup_flops(&self) -> f64 {
         let [_, _, m] = self.a.dims();
         let of_one = |spectrum: &Spectrum| spectrum.flops(m) + m as f64 * spectrum.rotation_flops();

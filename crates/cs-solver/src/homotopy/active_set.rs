@@ -1,9 +1,8 @@
 //! The active columns of a path, with their QR factors.
 //!
-//! `A_E = Q R` is updated as columns come (Gram–Schmidt, twice where needed, so that Q stays
-//! orthonormal to rounding) and go (Givens rotations). Working with R instead of `A_Eᵀ A_E` keeps the
-//! error at `cond(A_E) · ε` rather than its square: near the end of a path the active columns are
-//! ill-conditioned.
+//! `A_E = Q R` is updated when a column enters (Gram–Schmidt, twice if needed, so that Q stays orthonormal up to
+//! rounding) and when a column leaves (Givens rotations). R gives an error of `cond(A_E) · ε`; with `A_Eᵀ A_E` it
+//! would have the square of the condition. Near the end of a path the active columns are ill-conditioned.
 //!
 //! # References
 //! Daniel, Gragg, Kaufman, Stewart, *Reorthogonalization and stable algorithms for updating the
@@ -14,15 +13,14 @@ use faer::{Accum, ColMut, ColRef, MatRef, Par};
 
 use crate::vector::{add_scaled, add_scaled_inlined, dot, dot_inlined, vectorised};
 
-/// A column whose part outside the span of the active ones is smaller than this fraction of it
-/// counts as dependent.
+/// A column depends on the active ones if its part outside of their span is smaller than this fraction of it.
 const DEPENDENT: f64 = 1e-10;
 
-/// The first pass of Gram–Schmidt is enough where this fraction of the column's length is left.
+/// The first pass of Gram–Schmidt is enough if this fraction of the column's length is left.
 const ENOUGH_LEFT: f64 = 0.7;
 
-/// A vector `v` over the active columns, kept as `g = R⁻ᵀ v` and as `Q g`, the vector in their span
-/// with `A_Eᵀ Q g = v`.
+/// A vector `v` over the active columns, stored with `g = R⁻ᵀ v` and `Q g`, the vector in their span with
+/// `A_Eᵀ Q g = v`.
 #[derive(Debug)]
 struct Spanned {
     /// `v`.
@@ -66,7 +64,7 @@ impl Factors {
         MatRef::from_column_major_slice(&self.q, self.rows, self.r.len())
     }
 
-    /// `R⁻ᵀ v`.
+    /// Returns `R⁻ᵀ v`.
     fn solve_transposed(&self, v: &[f64]) -> Vec<f64> {
         let mut solution: Vec<f64> = Vec::with_capacity(v.len());
         vectorised(
@@ -80,7 +78,7 @@ impl Factors {
         solution
     }
 
-    /// `R⁻¹ v`.
+    /// Returns `R⁻¹ v`.
     fn solve(&self, v: &[f64]) -> Vec<f64> {
         let mut solution = v.to_vec();
         vectorised(
@@ -96,13 +94,13 @@ impl Factors {
         solution
     }
 
-    /// `Q v`.
+    /// Returns `Q v`.
     fn combine(&self, v: &[f64], sum: &mut [f64]) {
         let (v, sum) = (ColRef::from_slice(v), ColMut::from_slice_mut(sum));
         matmul(sum.as_mat_mut(), Accum::Replace, self.q(), v.as_mat(), 1.0, Par::Seq);
     }
 
-    /// Takes the span of Q out of `column`; what was taken out is added to `coefficients`.
+    /// Removes the span of Q from `column`, and adds the removed part to `coefficients`.
     fn project_out(&self, column: &mut [f64], coefficients: &mut [f64]) {
         let mut parts = vec![0.0; coefficients.len()];
         let mut parts = ColMut::from_slice_mut(&mut parts);
@@ -130,9 +128,9 @@ impl Factors {
     }
 }
 
-/// The active columns, in the order of their coming, with signs.
+/// The active columns with their signs, in the order in which they entered.
 ///
-/// Where the weight of column `j` is `λ + τ d_j`, the coefficients and the residual are linear in τ:
+/// If the weight of column `j` is `λ + τ d_j`, the coefficients and the residual are linear in τ:
 ///
 /// ```text
 /// x_E = R⁻¹ (Qᵀ y − ½ R⁻ᵀ (s∘(λ + τ d)))        y − A x = (I − Q Qᵀ) y + ½ Q R⁻ᵀ (s∘(λ + τ d))
@@ -150,7 +148,7 @@ pub(super) struct ActiveSet {
     signs: Spanned,
     /// `s ∘ d`.
     slopes: Spanned,
-    /// Floating-point operations so far of what changes the set.
+    /// Floating-point operations of all changes of the set so far.
     flops: f64,
 }
 
@@ -172,7 +170,7 @@ impl ActiveSet {
         self.flops
     }
 
-    /// Of a product with Q or its transpose, and of a solution with R.
+    /// Returns the operations of a product with Q or its transpose, and of a solution with R.
     pub(super) fn step_flops(&self) -> [f64; 2] {
         let (n, k) = (self.factors.rows as f64, self.len() as f64);
         [2.0 * n * k, k * k]
@@ -186,7 +184,7 @@ impl ActiveSet {
         &self.signs.values
     }
 
-    /// Takes column `id` in, with content `column`; `false` if it depends on the active ones.
+    /// Adds the column `id` with the content `column`. Returns `false` if it depends on the active ones.
     pub(super) fn push(&mut self, id: usize, sign: f64, slope: f64, column: &[f64]) -> bool {
         let mut direction = column.to_vec();
         let mut above = vec![0.0; self.len()];
@@ -222,14 +220,14 @@ impl ActiveSet {
         true
     }
 
-    /// Takes out the column at `position`.
+    /// Removes the column at `position`.
     pub(super) fn remove(&mut self, position: usize) {
         self.ids.remove(position);
         self.signs.values.remove(position);
         self.slopes.values.remove(position);
         let Factors { rows, q, r } = &mut self.factors;
         r.remove(position);
-        // The columns behind it have one entry too many: rotate it away, pair of rows by pair.
+        // The columns after it have one entry too many. Rotations of pairs of rows remove it.
         for row in position..r.len() {
             let (a, b) = (r[row][row], r[row][row + 1]);
             let length = a.hypot(b);
@@ -260,7 +258,7 @@ impl ActiveSet {
         self.flops += 2.0 * (product + solution);
     }
 
-    /// Change of the coefficients as τ grows by one.
+    /// Returns the change of the coefficients as τ grows by one.
     pub(super) fn direction(&self) -> Vec<f64> {
         let mut direction = self.factors.solve(&self.slopes.in_q);
         for value in &mut direction {
@@ -269,19 +267,19 @@ impl ActiveSet {
         direction
     }
 
-    /// The vector `u` with `A_Eᵀ u = s∘d`, twice the change of the residual as τ grows by one.
+    /// Returns the vector `u` with `A_Eᵀ u = s∘d`: twice the change of the residual as τ grows by one.
     pub(super) fn equiangular(&self) -> &[f64] {
         &self.slopes.vector
     }
 
-    /// The combination of the active columns that comes closest to `content`, `R⁻¹ Qᵀ a`.
+    /// Returns the combination of the active columns that is closest to `content`, `R⁻¹ Qᵀ a`.
     pub(super) fn combination(&self, content: &[f64]) -> Vec<f64> {
         let mut projections = vec![0.0; self.len()];
         self.factors.project_out(&mut content.to_vec(), &mut projections);
         self.factors.solve(&projections)
     }
 
-    /// Coefficients at τ = 0.
+    /// Returns the coefficients at τ = 0.
     pub(super) fn coefficients(&self, lambda: f64) -> Vec<f64> {
         let right: Vec<f64> = self
             .projections
@@ -292,11 +290,11 @@ impl ActiveSet {
         self.factors.solve(&right)
     }
 
-    /// The dual point at τ = 0, `2 (y − A x)`.
+    /// Returns the dual point at τ = 0, `2 (y − A x)`.
     ///
-    /// What is left of y has the rounding of all that was taken out of it, about `2⁻⁵³‖y‖`, in the span of
-    /// the active columns too; at a small λ that is more than ν has there. So it is taken out again, twice:
-    /// the first pass leaves rounding of its own.
+    /// The rest of y has a rounding error of about `2⁻⁵³‖y‖`, also in the span of the active columns. If λ is small,
+    /// that is more than ν has there. So the span is removed again, twice, because the first pass leaves rounding
+    /// errors too.
     pub(super) fn dual_point(&self, lambda: f64) -> Vec<f64> {
         let mut outside = self.outside.clone();
         if !self.ids.is_empty() {

@@ -1,20 +1,16 @@
-//! Where the correlations of the columns next meet their bounds: the widest loop of a path.
+//! Finds where the correlations of the columns next meet their bounds. This is the largest loop of a path.
 
-#![expect(
-    clippy::inline_always,
-    reason = "what is not inlined is not compiled for the vector unit"
-)]
+#![expect(clippy::inline_always, reason = "only inlined code is compiled for the vector unit")]
 
 use crate::vector::vectorised;
 
-/// Columns that are worked on at once.
+/// Columns that are processed together.
 const LANES: usize = 8;
 
-/// The τ at which a correlation meets its bound `sign · (bound + τ slope)`; −∞ if it never does as τ
-/// falls. The correlation changes by `rate` as τ grows by one.
+/// Returns the τ at which a correlation meets its bound `sign · (bound + τ slope)`; −∞ if it never does as τ falls. The
+/// correlation changes by `rate` as τ grows by one.
 ///
-/// A column that depends on the active ones moves along with its bound: what is left of its approach is
-/// rounding, less than `least`.
+/// A column that depends on the active ones moves with its bound. Its approach is only rounding, less than `least`.
 #[inline(always)]
 pub(super) fn meeting(
     correlation: f64,
@@ -37,12 +33,12 @@ pub(super) struct Columns<'a> {
     pub(super) slopes: &'a [f64],
     /// Infinite for a column that may not enter.
     pub(super) bounds: &'a [f64],
-    /// What an approach must exceed.
+    /// An approach must be larger than this.
     pub(super) least: f64,
 }
 
 impl Columns<'_> {
-    /// The column that meets a bound at the largest τ, and that τ; the first where there are several.
+    /// Returns the column that meets a bound at the largest τ, and that τ; the first one if there are several.
     pub(super) fn first_meeting(&self, tau: f64) -> Option<(usize, f64)> {
         vectorised(
             #[inline(always)]
@@ -87,7 +83,7 @@ impl Columns<'_> {
     }
 }
 
-/// The larger of two numbers; one instruction, as there is no NaN to look after.
+/// Returns the larger of two numbers. It is one instruction, because it does not handle NaN.
 #[inline(always)]
 fn larger(a: f64, b: f64) -> f64 {
     if a > b { a } else { b }
@@ -101,9 +97,9 @@ mod tests {
     fn the_first_to_meet_is_found_wherever_it_is() {
         for count in [1, 7, 8, 9, 31, 64] {
             let (rates, slopes, bounds) = (vec![0.0; count], vec![1.0; count], vec![0.5; count]);
-            for (place, sign) in (0..count).flat_map(|place| [(place, 1.0), (place, -1.0)]) {
+            for (index, sign) in (0..count).flat_map(|index| [(index, 1.0), (index, -1.0)]) {
                 let mut correlations = vec![0.1; count];
-                correlations[place] = sign * 2.0;
+                correlations[index] = sign * 2.0;
                 let columns = Columns {
                     correlations: &correlations,
                     rates: &rates,
@@ -111,7 +107,7 @@ mod tests {
                     bounds: &bounds,
                     least: 0.0,
                 };
-                assert_eq!(columns.first_meeting(3.0), Some((place, 1.5)), "{count}");
+                assert_eq!(columns.first_meeting(3.0), Some((index, 1.5)), "{count}");
             }
         }
     }

@@ -1,11 +1,11 @@
-//! Homotopy (LARS-lasso): follows the solution from a weight where it is known down to λ.
+//! Homotopy (LARS-lasso): starts at a weight with a known solution, and follows the solution down to λ.
 //!
-//! The solution is piecewise linear in the weight. On a piece the active set E and the signs s are
-//! fixed; the piece ends where an inactive column's correlation reaches its bound and it enters, or
-//! an active coefficient reaches zero and it leaves. From `λ_max`, where the solution is zero, there
-//! are about 1.2–1.5 · n pieces; from a support that is nearly right, a few.
+//! The solution is piecewise linear in the weight. On a piece the active set E and the signs s are fixed. The piece
+//! ends where the correlation of an inactive column reaches its bound, and the column enters; or where an active
+//! coefficient reaches zero, and its column leaves. From `λ_max`, where the solution is zero, there are about
+//! 1.2–1.5 · n pieces; from a support that is nearly right, there are a few.
 //!
-//! The columns of a batch go in step, so that the one product with `Aᵀ` a piece is a matrix product.
+//! The columns of a batch proceed in lockstep, so that the one product with `Aᵀ` per piece is a matrix product.
 //!
 //! # References
 //! Osborne, Presnell, Turlach, *A new approach to variable selection in least squares problems* (IMA
@@ -23,11 +23,11 @@ use crate::answer::{Answer, Column};
 use crate::operator::Operator;
 use path::Path;
 
-/// Columns that go in step.
+/// The number of columns that proceed in lockstep.
 const IN_STEP: usize = 8;
 
-/// Multiplications of a product with `Aᵀ` from which on threads share it, instead of each thread
-/// having columns of its own.
+/// If a product with `Aᵀ` has at least this many multiplications, threads share it. Otherwise each thread has its own
+/// columns.
 const SHARED_FROM: usize = 1 << 20;
 
 /// Solves every column exactly, up to rounding.
@@ -106,7 +106,7 @@ mod tests {
             let a = Matrix::from_rows(n, m, &entries[..n * m]).unwrap();
             let y = &entries[n * m..n * m + n];
             let lambda = 10_f64.powf(exponent);
-            // about half of the entries, with whatever signs
+            // about half of the entries, with any signs
             let x: Vec<f64> = start[..m].iter().map(|x: &f64| if x.abs() < 0.5 { 0.0 } else { *x }).collect();
             for start in [None, Some(Start { x: x.clone(), nu: vec![0.0; n] })] {
                 let column = Column { y, lambda, units: Units::default(), start };

@@ -7,10 +7,10 @@ use crate::operator::{Operator, apply_transposed, product_flops};
 use crate::status::Status;
 use crate::vector::{add_scaled, max_norm};
 
-/// Pieces of the path, as a multiple of the smaller extent of A, after which a path is given up.
+/// A path is given up after this many pieces, as a multiple of the smaller extent of A.
 const MAX_PIECES: usize = 40;
 
-/// Approaches below this fraction of the largest slope are rounding.
+/// An approach below this fraction of the largest slope is only rounding.
 const ROUNDING: f64 = 1e-11;
 
 /// What ends a piece of the path.
@@ -20,16 +20,16 @@ enum Event {
     Leave { position: usize },
 }
 
-/// Where a path begins.
+/// Where a path starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
-    /// `d = 1`: all bounds fall together.
+    /// At zero, with `d = 1`: all bounds fall together.
     Zero,
-    /// Bounds fall only where the support violated them.
+    /// At a support: only the bounds that it violated fall.
     Support,
 }
 
-/// A path on which the weight of column `j` is `λ + τ d_j`, and τ falls to 0.
+/// A path. The weight of column `j` is `λ + τ d_j`, and τ falls to 0.
 pub(super) struct Path<'a> {
     a: &'a dyn Operator,
     origin: Origin,
@@ -37,22 +37,32 @@ pub(super) struct Path<'a> {
     tau: f64,
     /// `d`, `[m]`.
     slopes: Vec<f64>,
-    /// Approaches below this are rounding.
+    /// An approach below this is only rounding.
     least_approach: f64,
     active: ActiveSet,
     /// Coefficients of the active columns at τ.
     coefficients: Vec<f64>,
     /// `2 Aᵀ (y − A x)` at τ, `[m]`.
     correlations: Vec<f64>,
-    /// λ, or infinite for columns that may not enter: the active ones, those that depend on them, and
-    /// for one piece the one that left last.
+    /// λ, or infinite for columns that may not enter: the active ones, those that depend on them, and for one piece the
+    /// column that left last.
     bounds: Vec<f64>,
-    /// The column that left last, with its sign: it touches that bound and would enter at once.
+    /// The column that left last, with its sign. It touches that bound and would enter again immediately.
     just_left: Option<(usize, f64)>,
     pieces: usize,
-    /// Floating-point operations, but for those of the active set.
+    /// Floating-point operations, without those of the active set.
     flops: f64,
     status: Option<Status>,
+}
+
+/// The first point of a path.
+struct Beginning {
+    origin: Origin,
+    lambda: f64,
+    tau: f64,
+    slopes: Vec<f64>,
+    active: ActiveSet,
+    correlations: Vec<f64>,
 }
 
 impl<'a> Path<'a> {
@@ -64,19 +74,29 @@ impl<'a> Path<'a> {
         }
     }
 
-    /// From `λ_max`, where the solution is zero: `d = 1`, `τ = λ_max − λ`.
+    /// Starts at `λ_max`, where the solution is zero: `d = 1`, `τ = λ_max − λ`.
     fn from_zero(a: &'a dyn Operator, column: &Column<'_>) -> Self {
         let active = ActiveSet::new(column.y);
         let correlations = apply_transposed(a, &active.dual_point(column.lambda));
         let tau = max_norm(&correlations) - column.lambda;
         let slopes = vec![1.0; a.columns()];
-        Self::new(a, Origin::Zero, column.lambda, (tau, slopes), (active, correlations))
+        Self::new(
+            a,
+            Beginning {
+                origin: Origin::Zero,
+                lambda: column.lambda,
+                tau,
+                slopes,
+                active,
+                correlations,
+            },
+        )
     }
 
-    /// From a support that is nearly right.
+    /// Starts at a support that is nearly right.
     ///
-    /// Columns whose sign does not hold are dropped; then the weights of those that violate their
-    /// bound are raised until none does, and the raise is taken back as τ goes from 1 to 0.
+    /// Columns with a wrong sign are dropped. Then the weights of the columns that violate their bounds are raised
+    /// until none does. The raise is removed as τ goes from 1 to 0.
     fn from_support(a: &'a dyn Operator, column: &Column<'_>, start: &[f64]) -> Self {
         let lambda = column.lambda;
         let mut support: Vec<usize> = (0..start.len()).filter(|j| start[*j] != 0.0).collect();
@@ -99,23 +119,21 @@ impl<'a> Path<'a> {
             wrong.iter().rev().for_each(|position| active.remove(*position));
         }
         let correlations = apply_transposed(a, &active.dual_point(lambda));
-        // The raises differ a little beyond need, lest all bounds be touched at the same τ.
+        // The raises are slightly different, so that the bounds are not all touched at the same τ.
         let spread = |j: usize| 1.0 + 0.1 * (j as f64 * 0.618_033_988_749_895).fract();
         let slopes = correlations
             .iter()
             .enumerate()
             .map(|(j, correlation)| (correlation.abs() - lambda).max(0.0) * spread(j))
             .collect();
-        Self::new(a, Origin::Support, lambda, (1.0, slopes), (active, correlations))
+        Self::new(
+            a,
+            Beginning { origin: Origin::Support, lambda, tau: 1.0, slopes, active, correlations },
+        )
     }
 
-    fn new(
-        a: &'a dyn Operator,
-        origin: Origin,
-        lambda: f64,
-        (tau, slopes): (f64, Vec<f64>),
-        (active, correlations): (ActiveSet, Vec<f64>),
-    ) -> Self {
+    fn new(a: &'a dyn Operator, beginning: Beginning) -> Self {
+        let Beginning { origin, lambda, tau, slopes, active, correlations } = beginning;
         let mut bounds = vec![lambda; a.columns()];
         active.ids.iter().for_each(|id| bounds[*id] = f64::INFINITY);
         let coefficients = active.coefficients(lambda);
@@ -136,7 +154,7 @@ impl<'a> Path<'a> {
             flops: product_flops(a),
             status: (tau <= 0.0).then_some(Status::Converged),
         };
-        // With no slope among the active columns nothing moves, so the rates are zero.
+        // Without a slope among the active columns, nothing moves, and the rates are zero.
         if path.is_live() {
             path.step(&rates);
         }
@@ -147,18 +165,18 @@ impl<'a> Path<'a> {
         self.status.is_none()
     }
 
-    /// The vector whose products with the columns of A are the rates of the correlations.
+    /// Returns the vector whose products with the columns of A are the rates of the correlations.
     pub(super) fn equiangular(&self) -> &[f64] {
         self.active.equiangular()
     }
 
-    /// Goes to the end of a piece, given the change of the correlations as τ grows by one, `[m]`.
+    /// Moves to the end of a piece, given the change of the correlations as τ grows by one, `[m]`.
     pub(super) fn step(&mut self, rates: &[f64]) {
         let direction = self.active.direction();
         self.flops += self.active.step_flops()[1];
         let leave = self.first_to_leave(&direction);
         let enter = self.first_to_enter(rates);
-        // Rounding may put an event a little above the present τ: it happens now.
+        // Rounding may put an event slightly above the current τ. Then it happens now.
         let next = match (leave, enter) {
             (Some(leave), Some(enter)) if enter.0 > leave.0 => Some(enter),
             (Some(leave), _) => Some(leave),
@@ -186,21 +204,21 @@ impl<'a> Path<'a> {
         add_scaled(&mut self.coefficients, change, direction);
     }
 
-    /// Largest τ at which an active coefficient reaches zero.
+    /// Returns the largest τ at which an active coefficient reaches zero.
     fn first_to_leave(&self, direction: &[f64]) -> Option<(f64, Event)> {
         let ends = direction.iter().zip(&self.coefficients).zip(self.active.signs()).enumerate();
         ends.filter(|(_, ((rate, _), sign))| *sign * *rate > 0.0)
             .map(|(position, ((rate, coefficient), sign))| {
-                // A coefficient that rounding put on the wrong side is at zero now.
+                // A coefficient that rounding put on the wrong side of zero is at zero now.
                 let left = (sign * coefficient).max(0.0);
                 (self.tau - left / rate.abs(), Event::Leave { position })
             })
             .max_by(|a, b| a.0.total_cmp(&b.0))
     }
 
-    /// Largest τ at which the correlation of an inactive column reaches its bound.
+    /// Returns the largest τ at which the correlation of an inactive column reaches its bound.
     fn first_to_enter(&self, rates: &[f64]) -> Option<(f64, Event)> {
-        // With as many active columns as rows the residual shrinks as the bounds do.
+        // With as many active columns as rows, the residual shrinks like the bounds.
         if self.origin == Origin::Zero && self.active.len() >= self.a.rows() {
             return None;
         }
@@ -240,8 +258,8 @@ impl<'a> Path<'a> {
         self.a.select(&[id], &mut content);
         let mut value = 0.0;
         if !self.active.push(id, sign, self.slopes[id], &content) {
-            // The column depends on the active ones. Where all bounds fall together, its correlation
-            // follows theirs and it need not enter.
+            // The column depends on the active ones. If all bounds fall together, its correlation follows
+            // theirs, and it need not enter.
             self.bounds[id] = f64::INFINITY;
             let Some((position, step)) = self.exchange(sign, &content) else { return };
             self.leave(position);
@@ -255,8 +273,8 @@ impl<'a> Path<'a> {
         self.coefficients.push(value);
     }
 
-    /// Moves along the combination of active columns that equals the entering one, which changes no
-    /// residual, until an active coefficient is zero: its position, and how far it was.
+    /// Moves along the combination of active columns that equals the entering one, until an active coefficient is zero.
+    /// The residual does not change. Returns the position of the coefficient, and the distance.
     fn exchange(&mut self, sign: f64, content: &[f64]) -> Option<(usize, f64)> {
         if self.origin == Origin::Zero {
             return None;
@@ -289,7 +307,7 @@ impl<'a> Path<'a> {
         self.just_left = Some((left, sign));
     }
 
-    /// The solution at the end of the path.
+    /// Returns the solution at the end of the path.
     pub(super) fn finish(self) -> Answer {
         let mut x = vec![0.0; self.a.columns()];
         for (&id, value) in self.active.ids.iter().zip(self.active.coefficients(self.lambda)) {

@@ -5,12 +5,12 @@ use burn_cubecl::cubecl::prelude::*;
 
 use super::steps::{UNITS, column_product, is_closed, row_products, soft_threshold, workgroup_sum};
 
-/// Runs `iterations` for the columns that are open.
+/// Runs `iterations` for the open columns.
 ///
 /// # Shapes
 /// `a`: `[group, n, m]`, `a_transposed`: `[group, m, n]`, `y`: `[group, column, n]`,
-/// `parameters`: `[group, column, 3]`, step, threshold and whether the column is open;
-/// `state` and `next`: `[group, column, 2m + 1]`, x, v and t of a column one after the other.
+/// `parameters`: `[group, column, 3]`, the step, the threshold and whether the column is open;
+/// `state` and `next`: `[group, column, 2m + 1]`, x, v and t of a column, one after the other.
 #[cube(launch)]
 pub(crate) fn fista_kernel(
     a: &Tensor<f32>,

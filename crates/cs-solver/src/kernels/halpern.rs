@@ -5,13 +5,13 @@ use burn_cubecl::cubecl::prelude::*;
 
 use super::steps::{UNITS, column_product, is_closed, row_products, soft_threshold, workgroup_sum};
 
-/// Runs `iterations` for the columns that are open; `done` have been run before.
+/// Runs `iterations` for the open columns; `done` is the number of earlier iterations.
 ///
 /// # Shapes
 /// `a`: `[group, n, m]`, `a_transposed`: `[group, m, n]`, `measured`: `[group, column, 2n]`, y and the
 /// inverse; `parameters`: `[group, column, 2]`, the threshold and whether the column is open;
-/// `state` and `next`: `[group, column, 2m + 2]`: w, the anchor, iterations since it was set and ‖f‖²
-/// then, one after the other. `sufficient` and `necessary` are fractions of ‖f‖².
+/// `state` and `next`: `[group, column, 2m + 2]`, w, the anchor, the iterations since it was set and ‖f‖² at that
+/// time, one after the other. `sufficient` and `necessary` are fractions of ‖f‖².
 #[cube(launch)]
 pub(crate) fn halpern_kernel(
     a: &Tensor<f32>,
@@ -74,7 +74,7 @@ pub(crate) fn halpern_kernel(
         let mut square = 0.0f32;
         let mut j = UNIT_POS as usize;
         while j < m {
-            // f = z − w + Aᵀt, in the place of v
+            // f = z − w + Aᵀt, stored in the place of v
             let z = soft_threshold(w[j], threshold);
             let f = z - w[j] + column_product(a, offset, &t, j, n, m);
             v[j] = f;

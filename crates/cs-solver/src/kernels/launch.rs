@@ -1,4 +1,4 @@
-//! From tensors to kernels: which shapes fit, and the launches.
+//! Launches the kernels on tensors, if the shapes suit them.
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, DispatchDevice, backend_extension};
@@ -13,29 +13,29 @@ use super::fista::fista_kernel;
 use super::halpern::halpern_kernel;
 use super::steps::UNITS;
 
-/// Trips of a loop, nested ones counted together, after which some drivers give a kernel up.
+/// Some drivers abort a kernel after this many trips of its loops, nested ones counted together.
 const TRIPS_AT_MOST: usize = 60_000;
-/// Multiplications of an iteration of the batch from which on matrix products are faster than a
-/// workgroup a column: a launch then costs less than the iteration itself.
+/// If an iteration of the batch has at least this many multiplications, matrix products are faster than one workgroup
+/// per column, because a launch costs less than the iteration.
 const PRODUCTS_FROM: usize = 70_000_000;
 
-// Extents and iterations of a launch are 32-bit: what suits a kernel has fewer multiplications.
+// Extents and iterations of a launch are 32-bit. A batch that suits a kernel has fewer multiplications.
 const _: () = assert!(PRODUCTS_FROM <= u32::MAX as usize);
 const _: () = assert!(TRIPS_AT_MOST <= u32::MAX as usize);
 
-/// What a kernel is compiled and launched for; no extent exceeds `PRODUCTS_FROM`.
+/// The shape for which a kernel is compiled and launched. No extent exceeds `PRODUCTS_FROM`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shape {
     n: usize,
     m: usize,
-    /// Columns of all groups.
+    /// The number of columns of all groups.
     columns: usize,
-    /// Vectors of length m in workgroup memory.
+    /// The number of vectors of length m in workgroup memory.
     vectors: usize,
 }
 
 impl Shape {
-    /// The shape, where `device` runs kernels and they suit it.
+    /// Returns the shape, if `device` can run kernels and they suit it.
     pub(crate) fn suiting(
         device: &Device,
         [groups, width, n, m]: [usize; 4],
@@ -54,7 +54,7 @@ impl Shape {
         fits.then_some(shape)
     }
 
-    /// Extents rounded up, so that one compiled kernel serves many.
+    /// Returns the extents rounded up, so that one compiled kernel serves many shapes.
     fn at_most(self) -> (usize, usize) {
         (self.n.next_power_of_two(), self.m.next_power_of_two())
     }
@@ -64,7 +64,7 @@ impl Shape {
         (self.vectors * coefficients + rows + rows.max(UNITS) + 16) * size_of::<f32>()
     }
 
-    /// Trips of one iteration, from above.
+    /// Returns an upper bound of the loop trips of one iteration.
     fn trips(self) -> usize {
         let shares = (UNITS / self.n).max(1);
         let rows = (self.n * shares).div_ceil(UNITS) * (self.m.div_ceil(shares) + 1);
@@ -72,7 +72,7 @@ impl Shape {
         rows + columns + self.n.div_ceil(UNITS) * (shares + 2) + 40
     }
 
-    /// Iterations of one launch, of those that are left.
+    /// Returns the number of iterations of the next launch, given those that are left.
     pub(crate) fn iterations(self, left: usize) -> usize {
         left.min(TRIPS_AT_MOST / self.trips()).max(1)
     }
@@ -105,7 +105,7 @@ pub(crate) trait BlockOps: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// `[group, column, 2m + 1]` after some iterations of FISTA; see [`fista_kernel`] for the shapes.
+/// Returns the state, `[group, column, 2m + 1]`, after some iterations of FISTA; see [`fista_kernel`] for the shapes.
 pub(crate) fn fista_block(
     [a, a_transposed, y, parameters, state]: [Tensor<3>; 5],
     iterations: usize,
@@ -120,13 +120,13 @@ pub(crate) fn fista_block(
     ))
 }
 
-/// `[group, column, 2m + 2]` after some iterations; see [`halpern_kernel`] for the shapes.
+/// Returns the state, `[group, column, 2m + 2]`, after some iterations; see [`halpern_kernel`] for the shapes.
 pub(crate) fn halpern_block(
     [a, a_transposed, measured, parameters, state]: [Tensor<3>; 5],
     done: usize,
     iterations: usize,
 ) -> Tensor<3> {
-    // Of more iterations than a kernel counts, those that are done weigh no more.
+    // Beyond the largest number that a kernel can count, more earlier iterations make no difference.
     let done = done.min(u32::MAX as usize - iterations);
     Tensor::from_dispatch(<Dispatch as BlockOps>::halpern_block(
         a.into_dispatch(),
@@ -139,7 +139,7 @@ pub(crate) fn halpern_block(
     ))
 }
 
-/// The extents of a launch, from its tensors.
+/// Returns the extents of a launch, from its tensors.
 struct Launch {
     n: usize,
     m: usize,

@@ -1,9 +1,9 @@
-//! The iterations as GPU kernels: a workgroup a column, many iterations a launch.
+//! The iterations as GPU kernels: one workgroup per column, many iterations per launch.
 //!
-//! One source runs on every CubeCL runtime (Vulkan, Metal and DX12 through wgpu, CUDA). A column's
-//! state lies in workgroup memory from the first iteration of a launch to the last; only A is read
-//! again and again, from the card's caches. It is the shape for small and middling batches, where a
-//! launch costs more than an iteration; large ones go as matrix products in tensor operations.
+//! One source runs on every CubeCL runtime (Vulkan, Metal and DX12 through wgpu, CUDA). The state of a column is in
+//! workgroup memory for a whole launch; only A is read in every iteration, from the caches of the card. Kernels suit
+//! small and medium batches, where a launch costs more than an iteration. Large batches use matrix products in
+//! tensor operations.
 
 mod fista;
 mod halpern;
@@ -21,13 +21,13 @@ mod tests {
     use crate::device::Iteration;
     use crate::{Lambda, Matrix, Problem, fista, gaussian, halpern};
 
-    /// The software adapter, where there is one.
+    /// Returns the software adapter, if there is one.
     fn adapter() -> Option<Device> {
         let options = Device::wgpu_options().device_kind(DeviceKind::Cpu);
         options.init_with_setup().ok().map(|(device, _)| device)
     }
 
-    /// Largest difference of the coefficients, relative to the largest of them.
+    /// Returns the largest difference of the coefficients, relative to the largest of them.
     fn difference(a: Tensor<3>, b: Tensor<3>) -> f64 {
         let read = |tensor: Tensor<3>| crate::problem::read(tensor).unwrap();
         let (a, b) = (read(a), read(b));
@@ -75,7 +75,7 @@ mod tests {
             let halpern = difference(kernel.points().x, plain.points().x);
             assert!(halpern < 1e-3, "halpern, {what}: {halpern:e}");
 
-            // A closed column stands still.
+            // A closed column does not change.
             let before = kernel.points().x;
             kernel.advance(5, open().zeros_like());
             assert_eq!(difference(kernel.points().x, before), 0.0, "{what}");

@@ -1,22 +1,22 @@
-//! What the kernels share: the two products with A, and the sum over a workgroup.
+//! The steps that the kernels share: the two products with A, and the sum over a workgroup.
 //!
-//! All of it is for one column, whose vectors lie in workgroup memory. Every function ends with the
-//! workgroup in step.
+//! All of them are for one column, whose vectors are in workgroup memory. Every function ends with the units of the
+//! workgroup synchronised.
 
 use burn_cubecl::cubecl;
 use burn_cubecl::cubecl::prelude::*;
 
-/// Units of a workgroup.
+/// The number of units of a workgroup.
 pub(super) const UNITS: usize = 256;
-/// Units that add up the partial sums of the others, [`FAN`] each.
+/// The number of units that add the partial sums of the others, [`FAN`] each.
 const ADDERS: usize = 16;
-/// Partial sums an adder takes.
+/// The number of partial sums per adder.
 const FAN: usize = UNITS / ADDERS;
 
-/// `product[i] = Σ_j aᵀ[j, i] v[j]` for `i < n`, with aᵀ `[m, n]` from `offset` on.
+/// Computes `product[i] = Σ_j aᵀ[j, i] v[j]` for `i < n`, with aᵀ `[m, n]` from `offset` on.
 ///
-/// Units go side by side over rows, and share the columns where there are fewer rows than units.
-/// `partial` holds as many values as there are units, or n.
+/// Each unit has its own rows. If there are fewer rows than units, units share the columns of a row. `partial` has as
+/// many values as there are units, or n.
 #[cube]
 pub(super) fn row_products(
     a_transposed: &Tensor<f32>,
@@ -58,7 +58,7 @@ pub(super) fn row_products(
     sync_cube();
 }
 
-/// `Σ_i a[i, j] v[i]` for one `j`, with a `[n, m]` from `offset` on.
+/// Returns `Σ_i a[i, j] v[i]` for one `j`, with a `[n, m]` from `offset` on.
 #[cube]
 pub(super) fn column_product(
     a: &Tensor<f32>,
@@ -77,9 +77,9 @@ pub(super) fn column_product(
     sum
 }
 
-/// The sum of `value` over all units of the workgroup, known to each.
+/// Returns the sum of `value` over all units of the workgroup, to each of them.
 ///
-/// `partial` holds as many values as there are units, `adders` sixteen.
+/// `partial` has as many values as there are units, `adders` has sixteen.
 #[cube]
 pub(super) fn workgroup_sum(
     value: f32,
@@ -108,8 +108,7 @@ pub(super) fn workgroup_sum(
     sum
 }
 
-/// Whether the column stands still. The same for all units, and known to be so: what is skipped holds
-/// barriers.
+/// Whether the column is closed. All units must get the same answer, because the skipped code has barriers.
 #[cube]
 pub(super) fn is_closed(open: f32) -> bool {
     let mut flag = Shared::<[f32]>::new_slice(1usize);
@@ -120,7 +119,7 @@ pub(super) fn is_closed(open: f32) -> bool {
     workgroup_uniform_load(&flag[0]) == 0.0f32
 }
 
-/// `sign(v) · max(|v| − threshold, 0)`.
+/// Returns `sign(v) · max(|v| − threshold, 0)`.
 #[cube]
 pub(super) fn soft_threshold(value: f32, threshold: f32) -> f32 {
     value - clamp(value, -threshold, threshold)

@@ -10,10 +10,10 @@ use super::Operator;
 use crate::SolverError;
 use crate::vector::{times_power_of_two, vectorised};
 
-/// Multiplications of a product from which on it is shared among the threads.
+/// If a product has at least this many multiplications, threads share it.
 const PARALLEL_FROM: usize = 1 << 20;
 
-/// Entries of a product that one task computes, of a single vector.
+/// For a single vector, one task computes this many entries of the product.
 const PART: usize = 128;
 
 /// A dense f64 matrix, row after row.
@@ -27,11 +27,11 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// A matrix from its rows, one after the other.
+    /// Makes a matrix from its rows, one after the other.
     ///
     /// # Errors
-    /// An extent is zero, `rows × columns` is more than memory can address or another length than that
-    /// of `entries`, or an entry is not finite.
+    /// An extent is zero, `rows × columns` is larger than memory can address or differs from the length of `entries`,
+    /// or an entry is not finite.
     pub fn from_rows(
         rows: usize,
         columns: usize,
@@ -47,19 +47,19 @@ impl Matrix {
         Ok(Self { rows, columns, column_norms: column_norms(&entries, columns), entries })
     }
 
-    /// The same divided by `2^exponent`.
+    /// Returns the matrix divided by `2^exponent`.
     pub(super) fn divided(&self, exponent: i32) -> Self {
         let entries = self.entries.iter().map(|entry| times_power_of_two(*entry, -exponent));
         let entries: Vec<f64> = entries.collect();
         Self { column_norms: column_norms(&entries, self.columns), entries, ..*self }
     }
 
-    /// All entries, `[n, m]`.
+    /// Returns all entries, `[n, m]`.
     pub fn entries(&self) -> &[f64] {
         &self.entries
     }
 
-    /// `Aᵀ v` as if computed in twice the precision and rounded.
+    /// Returns `Aᵀ v` as if it were computed in twice the precision and then rounded.
     ///
     /// # References
     /// Ogita, Rump, Oishi, *Accurate sum and dot product* (SIAM J. Scientific Computing 26, 2005),
@@ -119,8 +119,8 @@ impl Operator for Matrix {
     }
 }
 
-/// `sum += a · b`, and to `error` what rounding took from product and sum.
-#[expect(clippy::inline_always, reason = "what is not inlined is not compiled for the vector unit")]
+/// Computes `sum += a · b`, and adds the rounding errors of product and sum to `error`.
+#[expect(clippy::inline_always, reason = "only inlined code is compiled for the vector unit")]
 #[inline(always)]
 fn add_product(sum: &mut f64, error: &mut f64, a: f64, b: f64) {
     let product = a * b;
@@ -142,15 +142,15 @@ fn column_norms(entries: &[f64], columns: usize) -> Vec<f64> {
     squares.iter().map(|square: &f64| square.sqrt()).collect()
 }
 
-/// `product = factor · vectors`, both batches one vector after the other.
+/// Computes `product = factor · vectors`. Both batches have one vector after the other.
 fn multiply(factor: MatRef<'_, f64>, vectors: &[f64], product: &mut [f64]) {
     let (rows, columns) = factor.shape();
     let batch = vectors.len() / columns;
     assert_eq!((vectors.len(), product.len()), (batch * columns, batch * rows), "whole vectors");
     let large = (rows * columns).saturating_mul(batch) >= PARALLEL_FROM;
     if batch == 1 && large {
-        // One vector by the same parts everywhere: faer would split the sums over the threads, and the
-        // last digits would tell where and on how many of them it was multiplied.
+        // A single vector is multiplied in the same parts on every machine. faer would split the sums over the
+        // threads, and the last digits would depend on their number.
         let vector = MatRef::from_column_major_slice(vectors, columns, 1);
         product.par_chunks_mut(PART).enumerate().for_each(|(part, product)| {
             let (begin, count) = (part * PART, product.len());
@@ -160,7 +160,7 @@ fn multiply(factor: MatRef<'_, f64>, vectors: &[f64], product: &mut [f64]) {
         });
         return;
     }
-    // Within a thread of the pool the other threads have work of their own.
+    // Within a thread of the pool, the other threads have their own work.
     let alone = rayon::current_thread_index().is_none();
     let parallelism = if alone && large { Par::rayon(0) } else { Par::Seq };
     matmul(
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn twice_the_precision_survives_cancellation() {
-        // 1e16 + 1 − 1e16, and 1/3 · 3 − 1 with what rounding took from the third.
+        // 1e16 + 1 − 1e16, and 1/3 · 3 − 1 with the rounding error of the third.
         let a = Matrix::from_rows(3, 2, [1e16, 1.0 / 3.0, 1.0, 1.0, -1e16, 0.0]).unwrap();
         assert_eq!(a.apply_transposed_twofold(&[1.0, 1.0, 1.0])[0], 1.0);
         let off = a.apply_transposed_twofold(&[3.0, -1.0, 0.0])[1];

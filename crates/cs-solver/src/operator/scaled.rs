@@ -1,4 +1,4 @@
-//! An operator in units in which its entries are about 1.
+//! Scales an operator so that its entries are about 1.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::{Matrix, Operator, Rounding, divide, formed_norms};
 use crate::vector::{dot, exponent_of, max_norm, times_power_of_two};
 
-/// Exponents of the largest entry up to which a matrix is left as it is: products of a few of its entries
-/// are numbers, in f32 too.
+/// A matrix is not scaled if the exponent of its largest entry is at most this large: products of a few of its entries
+/// do not overflow, even in f32.
 const LEFT_ALONE: i32 = 16;
 
-/// The operator divided by a power of two, and the exponent of that. A matrix is copied only where its
-/// entries need it. Of an operator without entries, some right-hand sides `y`, `[column, n]`, tell the size.
+/// Returns the operator divided by a power of two, and its exponent. A matrix is copied only if it must be scaled. The
+/// scale of an operator that is not a matrix comes from some right-hand sides `y`, `[column, n]`.
 pub(crate) fn in_units(a: Arc<dyn Operator>, y: &[f64]) -> (Arc<dyn Operator>, i32) {
     let Some(matrix) = a.as_matrix() else {
         let exponent = probed(a.as_ref(), y);
@@ -23,7 +23,7 @@ pub(crate) fn in_units(a: Arc<dyn Operator>, y: &[f64]) -> (Arc<dyn Operator>, i
     }
 }
 
-/// The exponent of the largest correlation with a right-hand side, over its length.
+/// Returns the exponent of the largest correlation with a right-hand side, divided by its length.
 fn probed(a: &dyn Operator, y: &[f64]) -> i32 {
     let mut correlations = vec![0.0; y.len() / a.rows() * a.columns()];
     a.apply_transposed(y, &mut correlations);
@@ -38,7 +38,7 @@ fn probed(a: &dyn Operator, y: &[f64]) -> i32 {
     }
 }
 
-/// An operator without entries in memory, divided by a power of two.
+/// An operator that is not stored as a matrix, divided by a power of two.
 #[derive(Debug)]
 struct Scaled {
     a: Arc<dyn Operator>,
@@ -50,7 +50,7 @@ impl Scaled {
     fn new(a: Arc<dyn Operator>, exponent: i32) -> Self {
         let column_norms = match exponent {
             0 => a.column_norms().into_owned(),
-            // Undivided, their squares may be no numbers.
+            // Without the division, their squares may overflow.
             _ => formed_norms(a.as_ref(), exponent),
         };
         Self { a, exponent, column_norms }

@@ -1,4 +1,4 @@
-//! A measurement that needs no memory: a few rows of a cosine transform with random signs.
+//! A measurement matrix that is not stored: some rows of a cosine transform with random signs.
 
 use std::borrow::Cow;
 use std::f64::consts::{PI, SQRT_2};
@@ -22,9 +22,9 @@ use crate::SolverError;
 /// matrices* (IEEE Trans. Signal Processing 60, 2012).
 #[derive(Clone)]
 pub struct SubsampledDct {
-    /// Rows taken, ascending.
+    /// The rows that were drawn, ascending.
     taken: Vec<usize>,
-    /// `±1`, one a column.
+    /// `±1`, one per column.
     signs: Vec<f64>,
     transform: Arc<dyn TransformType2And3<f64>>,
 }
@@ -33,10 +33,10 @@ impl SubsampledDct {
     /// Draws the rows and the signs.
     ///
     /// # Errors
-    /// `columns < 2`, its square is more than memory can address, or `rows` is not in `1..=columns`.
+    /// `columns < 2`, its square is larger than memory can address, or `rows` is not in `1..=columns`.
     pub fn draw(rows: usize, columns: usize, rng: &mut impl Rng) -> Result<Self, SolverError> {
         SolverError::check_at_least("columns of a subsampled DCT", 2, columns)?;
-        // The angle of an entry is a product of a row's and a column's number.
+        // The angle of an entry is the product of a row number and a column number.
         SolverError::check_product("a whole DCT", &[columns, columns])?;
         if !(1..=columns).contains(&rows) {
             let expected = format!("1 to {columns}, its columns");
@@ -52,7 +52,7 @@ impl SubsampledDct {
         Ok(Self { taken, signs, transform: DctPlanner::new().plan_dct2(columns) })
     }
 
-    /// `√m · √(2/m)`, the weight of every row but the first, which has `1/√2` of it.
+    /// Returns `√m · √(2/m)`, the weight of every row except for the first, which has `1/√2` of it.
     fn weight(row: usize) -> f64 {
         if row == 0 { 1.0 } else { SQRT_2 }
     }
@@ -101,7 +101,7 @@ impl Operator for SubsampledDct {
         let m = self.columns() as f64;
         for (&id, column) in ids.iter().zip(entries.chunks_exact_mut(self.rows())) {
             for (entry, &row) in column.iter_mut().zip(&self.taken) {
-                // Whole turns are taken out in integers, where nothing is lost.
+                // Whole turns are removed in integer arithmetic, which is exact.
                 let quarters = (2 * id + 1) * row % (4 * self.columns());
                 let angle = 0.5 * PI * quarters as f64 / m;
                 *entry = self.signs[id] * Self::weight(row) * angle.cos();
@@ -118,9 +118,9 @@ impl Operator for SubsampledDct {
         Cow::Owned(vec![(2.0 * self.rows() as f64).sqrt(); self.columns()])
     }
 
-    /// A fast transform is off by `10 log₂ m` roundings of the length of what it transforms (Higham 2002,
-    /// theorem 24.2, with the factor for twiddles), here four times as many for lengths that are no
-    /// power of two; lengths are those of √m · F, beside columns of √(2n).
+    /// The error of a fast transform is `10 log₂ m` roundings of the length of its input (Higham 2002, theorem 24.2,
+    /// with the factor for twiddles). Here it is four times as many, because lengths need not be powers of two. The
+    /// lengths are those of √m · F, compared with columns of √(2n).
     fn rounding(&self, _: usize) -> Rounding {
         let (n, m) = (self.rows() as f64, self.columns() as f64);
         let both = 40.0 * (m.log2() + 2.0) * (m / (2.0 * n)).sqrt().max(1.0);

@@ -1,4 +1,4 @@
-//! The stroke descriptions, from `assets/digits.toml`.
+//! The strokes of the digits, from `assets/digits.toml`.
 
 use serde::Deserialize;
 
@@ -31,7 +31,7 @@ pub(super) struct Glyphs {
 }
 
 impl Glyphs {
-    /// The glyphs that are compiled in.
+    /// Returns the built-in glyphs.
     pub(super) fn built_in() -> Result<Self, DataError> {
         let file: File =
             toml::from_str(ASSET).map_err(|error| DataError::Strokes(error.to_string()))?;
@@ -50,7 +50,7 @@ impl Glyphs {
         }
     }
 
-    /// All ways of writing `digit`; at least one.
+    /// Returns all ways of writing `digit`; there is at least one.
     pub(super) fn ways_to_write(&self, digit: usize) -> &[Vec<Stroke>] {
         &self.ways[digit]
     }

@@ -1,9 +1,9 @@
 //! The built-in digits: ten classes of 28×28 images, drawn at run time from strokes.
 //!
-//! Every image takes a way of writing its digit from `assets/digits.toml`, moves the control points
-//! a little, bends the plane (a smooth random displacement), applies an affine map (scale, shear,
-//! rotation, shift), draws the strokes with a pen of random width, and adds noise. Image `i` depends
-//! on the seed and `i` alone, so the set is the same on any number of threads.
+//! For every image, one way of writing its digit is drawn from `assets/digits.toml`. Its control points move a little,
+//! the plane is bent (a smooth random displacement) and mapped (scale, shear, rotation, shift). The strokes are drawn
+//! with a pen of random width, and noise is added. Image `i` depends only on the seed and on `i`, so the set is the
+//! same for any number of threads.
 //!
 //! # References
 //! Simard, Steinkraus, Platt, *Best practices for convolutional neural networks applied to visual
@@ -24,10 +24,9 @@ use glyphs::Glyphs;
 use raster::{PIXELS, SIDE};
 
 const CLASSES: usize = 10;
-/// Number of the first test image: those of the training set come before it. No split has more images,
-/// so that its bytes can be counted.
+/// The number of the first test image; smaller numbers are training images. It is also the most images of a split.
 const TEST_FROM: u64 = 1 << 32;
-/// Images that one thread draws between two reports of progress.
+/// The number of images that one thread draws between two reports of progress.
 const CHUNK: usize = 500;
 
 /// How many digits are drawn, and from which seed.
@@ -50,7 +49,7 @@ impl Default for DigitsConfig {
 /// Draws the digits.
 ///
 /// # Errors
-/// The strokes cannot be read, or a split would be empty or of more than 2³² images.
+/// The strokes cannot be read, or a split would be empty or have more than 2³² images.
 pub fn draw(config: &DigitsConfig, progress: &Progress<'_>) -> Result<Dataset, DataError> {
     let glyphs = Glyphs::built_in()?;
     let (train, test) = (config.train as u64, config.test as u64);

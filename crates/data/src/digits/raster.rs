@@ -1,11 +1,11 @@
-//! Polylines to bytes: a round pen with a soft edge, ink and noise.
+//! Draws polylines into bytes, with a round pen that has a soft edge, ink and noise.
 
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::glyphs::Point;
 
-/// Extent of an image in both directions.
+/// The extent of an image in both directions.
 pub(super) const SIDE: usize = 28;
 pub(super) const PIXELS: usize = SIDE * SIDE;
 /// Width of the pen's soft edge in pixels.
@@ -24,7 +24,7 @@ pub(super) fn draw(curves: &[Vec<Point>], rng: &mut impl Rng, image: &mut [u8]) 
     }
 }
 
-/// Squared distance of every pixel's centre to the nearest curve; exact up to `reach`.
+/// Returns the squared distance of every pixel's centre to the nearest curve; exact up to `reach`.
 fn squared_distances(curves: &[Vec<Point>], reach: f32) -> [f32; PIXELS] {
     let mut nearest = [f32::INFINITY; PIXELS];
     let pixels_within = |a: f32, b: f32| {
@@ -45,7 +45,7 @@ fn squared_distances(curves: &[Vec<Point>], reach: f32) -> [f32; PIXELS] {
     nearest
 }
 
-/// Squared distance from `point` to the segment from `start` to `end`.
+/// Returns the squared distance from `point` to the segment from `start` to `end`.
 fn squared_distance(point: Point, start: Point, end: Point) -> f32 {
     let along = [end[0] - start[0], end[1] - start[1]];
     let from = [point[0] - start[0], point[1] - start[1]];

@@ -1,4 +1,4 @@
-//! From the control points of a glyph to deformed curves on the pixel grid.
+//! Turns the control points of a glyph into deformed curves on the pixel grid.
 
 use std::f32::consts::TAU;
 
@@ -10,16 +10,16 @@ use super::raster::SIDE;
 
 /// Spread of the control points, in units of the glyph's height.
 const JITTER: f32 = 0.03;
-/// Pieces that a spline segment is cut into.
+/// The number of pieces of a spline segment.
 const PIECES: u8 = 6;
-/// Waves that add up to the elastic displacement, and their largest amplitude.
+/// The number of waves of the elastic displacement, and their largest amplitude.
 const WAVES: usize = 3;
 const AMPLITUDE: f32 = 0.045;
 /// Height of an undeformed glyph in pixels.
 const HEIGHT: f32 = 19.0;
 const WIDTH: f32 = 15.0;
 
-/// The strokes as polylines in pixel coordinates, bent and mapped at random.
+/// Returns the strokes as polylines in pixel coordinates, bent and mapped at random.
 pub(super) fn deformed(strokes: &[Stroke], rng: &mut impl Rng) -> Vec<Vec<Point>> {
     let bend = Elastic::random(rng);
     let map = Affine::random(rng);
@@ -97,7 +97,7 @@ impl Affine {
     }
 }
 
-/// A uniform Catmull-Rom spline through the points, as a polyline.
+/// Returns a uniform Catmull-Rom spline through the points, as a polyline.
 fn spline(points: &[Point]) -> Vec<Point> {
     let last = points.len() - 1;
     let mut curve = vec![points[0]];

@@ -1,5 +1,5 @@
-//! Systems without `openat`: every name is looked at before it is used. Links that are there are found; one that
-//! somebody puts in the way in between is not.
+//! Systems without `openat`: every name is checked before it is used. This finds existing links, but not a link that
+//! somebody inserts in the meantime.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 use super::Kind;
 
-/// A folder that was there, and no link.
+/// A folder that existed, and was not a link.
 #[derive(Debug)]
 pub(super) struct Handle(PathBuf);
 
 impl Handle {
-    /// The folder that somebody named.
+    /// Opens the folder that the user named.
     pub(super) fn root(path: &Path) -> io::Result<Self> {
         if fs::metadata(path)?.is_dir() {
             return Ok(Self(path.to_path_buf()));
@@ -40,19 +40,19 @@ impl Handle {
         match self.kind(name) {
             Ok(Kind::File) => {}
             Ok(_) => {
-                return Err(io::Error::new(ErrorKind::InvalidInput, "it is no file: remove it"));
+                return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a file: remove it"));
             }
             Err(error) if error.kind() == ErrorKind::NotFound && to_write => {
                 return self.create_new(name);
             }
             Err(error) => return Err(error),
         }
-        // Windows syncs what can be written to.
+        // Windows syncs only files that are open for writing.
         File::options().read(true).write(to_write || cfg!(windows)).open(self.0.join(name))
     }
 
-    /// Not known here without unsafe code; the lock looks at what is in the file too.
-    #[expect(clippy::unnecessary_wraps, reason = "it is asked of the system where it can be")]
+    /// Cannot be known here without unsafe code. The lock also checks the content of the file.
+    #[expect(clippy::unnecessary_wraps, reason = "the Unix version asks the system")]
     pub(super) fn has_other_names(_file: &File) -> io::Result<bool> {
         Ok(false)
     }

@@ -1,7 +1,7 @@
-//! A folder that is written into by the names of its files, and in which no link is ever followed.
+//! Folders in which files are written and removed, and no link is ever followed.
 //!
-//! A run folder may come from anybody. A link in it (`checkpoints` → somebody's home) would lead what is written,
-//! or removed, to files outside of it.
+//! A run folder may come from anybody. Through a link in it (`checkpoints` → somebody's home), rayclip would write or
+//! remove files outside of it.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::whole::PARTIAL;
 
-// The other one is compiled, and tested, everywhere.
+// This one is compiled for tests on every system.
 #[cfg(any(not(unix), test))]
 mod looked_at;
 #[cfg(unix)]
@@ -22,28 +22,29 @@ use looked_at::Handle;
 #[cfg(unix)]
 use opened::Handle;
 
-/// What a name in a folder stands for.
+/// What a name in a folder is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A file.
     File,
     /// A folder.
     Folder,
-    /// A link, to whatever.
+    /// A link to anything.
     Link,
-    /// A pipe, a device or the like.
+    /// A pipe, a device or similar.
     Other,
 }
 
-/// A folder, there or not. Its `root` is what somebody named, and may be reached through links; nothing below is.
+/// A folder, which may not exist. Its `root` was named by the user, and may be reached through links. Below the root,
+/// no link is followed.
 ///
-/// On Unix every step opens the next folder relative to the one before (`openat` with `O_NOFOLLOW`), so that
-/// nobody can put a link in the way meanwhile; elsewhere every step is looked at first.
+/// On Unix every step opens the next folder relative to the previous one (`openat` with `O_NOFOLLOW`), so that nobody
+/// can insert a link in the meantime. On other systems every step is checked first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dir {
     root: PathBuf,
     inner: PathBuf,
-    /// Both together.
+    /// `root` and `inner` together.
     path: PathBuf,
 }
 
@@ -66,32 +67,32 @@ impl From<&Self> for Dir {
 }
 
 impl Dir {
-    /// The folder of a file that somebody named, and the file's own name.
+    /// Returns the folder of a file that the user named, and the name of the file.
     ///
     /// # Errors
-    /// It names no file.
+    /// The path names no file.
     pub fn of_file(path: &Path) -> io::Result<(Self, &OsStr)> {
-        let no_name = || io::Error::new(ErrorKind::InvalidInput, "it names no file");
+        let no_name = || io::Error::new(ErrorKind::InvalidInput, "the path names no file");
         let name = path.file_name().ok_or_else(no_name)?;
         Ok((Self::from(path.parent().unwrap_or(Path::new(""))), name))
     }
 
-    /// The folder `name` in it.
+    /// Returns the folder `name` in this one.
     #[must_use]
     pub fn join(&self, name: impl AsRef<Path>) -> Self {
         let name = name.as_ref();
         Self { root: self.root.clone(), inner: self.inner.join(name), path: self.path.join(name) }
     }
 
-    /// Where it is.
+    /// Returns its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Makes it, which must not be there; its parents where there are none.
+    /// Makes the folder, which must not exist, and its missing parents.
     ///
     /// # Errors
-    /// It is there ([`ErrorKind::AlreadyExists`]), a link is in the way, or the file system refuses.
+    /// It exists ([`ErrorKind::AlreadyExists`]), a link is in the way, or the file system reports an error.
     pub fn create(&self) -> io::Result<()> {
         if self.inner.as_os_str().is_empty() {
             if let Some(parent) = self.root.parent() {
@@ -99,30 +100,30 @@ impl Dir {
             }
             return fs::create_dir(&self.root);
         }
-        let (parent, name) = self.place(Path::new(""), true)?;
+        let (parent, name) = self.locate(Path::new(""), true)?;
         parent.make_folder(&name)
     }
 
-    /// Makes it, and its parents, where there are none.
+    /// Makes the folder and its parents, if they do not exist.
     ///
     /// # Errors
-    /// A link is in the way, or the file system refuses.
+    /// A link is in the way, or the file system reports an error.
     pub fn make(&self) -> io::Result<()> {
         self.open(&self.inner, true).map(drop)
     }
 
-    /// Writes the file `name` beside its place and renames it; makes its folder where there is none. With `sync` it
-    /// is there whole, or what was there before, even after a loss of power; without, which takes milliseconds
-    /// less, after [`Dir::sync`].
+    /// Writes the file `name` under a temporary name and renames it. Makes its folder if there is none. With `sync`,
+    /// the name has the complete new file or the old one, even after a loss of power. Without `sync`, this is so only
+    /// after [`Dir::sync`], but the call takes milliseconds less.
     ///
     /// # Errors
-    /// A link is in the way, or the file system refuses; then nothing is left of the file.
+    /// A link is in the way, or the file system reports an error. Then no part of the new file is left.
     pub fn write(&self, name: impl AsRef<Path>, bytes: &[u8], sync: bool) -> io::Result<()> {
-        let (folder, name) = self.place(name.as_ref(), true)?;
+        let (folder, name) = self.locate(name.as_ref(), true)?;
         let (partial, mut file) = partial(&folder)?;
         let written = file.write_all(bytes);
         let written = written.and_then(|()| if sync { file.sync_all() } else { Ok(()) });
-        // Windows renames no file that is open.
+        // Windows cannot rename an open file.
         drop(file);
         let written = written.and_then(|()| folder.rename(&partial, &name));
         if written.is_err() {
@@ -131,79 +132,80 @@ impl Dir {
         written
     }
 
-    /// Makes a file outlast a loss of power.
+    /// Syncs a file, so that it survives a loss of power.
     ///
     /// # Errors
-    /// It is a link, or the file system refuses.
+    /// It is a link, or the file system reports an error.
     pub fn sync(&self, name: impl AsRef<Path>) -> io::Result<()> {
-        let (folder, file) = self.place(name.as_ref(), false)?;
+        let (folder, file) = self.locate(name.as_ref(), false)?;
         self.no_link(&folder, &file, folder.open_file(&file, false))?.sync_all()
     }
 
-    /// The file `name`, empty and open to be written to; one that was there is gone, and not written over.
+    /// Makes an empty file `name` and opens it for writing. An older file is removed first, not overwritten in place.
     ///
     /// # Errors
-    /// A link is in the way, or the file system refuses.
+    /// A link is in the way, or the file system reports an error.
     pub fn create_anew(&self, name: impl AsRef<Path>) -> io::Result<File> {
-        let (folder, name) = self.place(name.as_ref(), true)?;
+        let (folder, name) = self.locate(name.as_ref(), true)?;
         match folder.remove_file(&name) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
             _ => folder.create_new(&name),
         }
     }
 
-    /// The file `name`, open to be read and written as it is; made where there is none.
+    /// Opens the file `name` for reading and writing, with its content. Makes it if there is none.
     ///
     /// # Errors
-    /// It is a link, another name of a file elsewhere, or no file; or the file system refuses.
+    /// It is a link, a hard link, or not a file; or the file system reports an error.
     pub fn open_or_create(&self, name: impl AsRef<Path>) -> io::Result<File> {
-        let (folder, name) = self.place(name.as_ref(), false)?;
+        let (folder, name) = self.locate(name.as_ref(), false)?;
         let file = self.no_link(&folder, &name, folder.open_file(&name, true))?;
         if !file.metadata()?.is_file() {
-            return Err(io::Error::new(ErrorKind::InvalidInput, "it is no file: remove it"));
+            return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a file: remove it"));
         }
         if Handle::has_other_names(&file)? {
-            let reason = "it is a hard link to a file that may lie elsewhere, which is not written to: remove it";
+            let reason =
+                "it is a hard link, and the file may also be in another folder: remove the link";
             return Err(io::Error::new(ErrorKind::InvalidInput, reason));
         }
         Ok(file)
     }
 
-    /// Removes a file, if there is one; of a link the link alone.
+    /// Removes a file, if there is one. Of a link, only the link is removed.
     ///
     /// # Errors
-    /// A link is in the way, or the file system refuses.
+    /// A link is in the way, or the file system reports an error.
     pub fn remove(&self, name: impl AsRef<Path>) -> io::Result<()> {
         let removed =
-            self.place(name.as_ref(), false).and_then(|(dir, name)| dir.remove_file(&name));
+            self.locate(name.as_ref(), false).and_then(|(dir, name)| dir.remove_file(&name));
         absent_is(removed, ())
     }
 
-    /// Removes a folder with all that is in it, if there is one.
+    /// Removes a folder and its content, if there is one.
     ///
     /// # Errors
-    /// It is a link or no folder, or the file system refuses.
+    /// It is a link or not a folder, or the file system reports an error.
     pub fn remove_all(&self, name: impl AsRef<Path>) -> io::Result<()> {
         let remove = || {
             let inner = self.open(&self.inner.join(name.as_ref()), false)?;
             empty(&inner)?;
             drop(inner);
-            let (folder, name) = self.place(name.as_ref(), false)?;
+            let (folder, name) = self.locate(name.as_ref(), false)?;
             folder.remove_folder(&name)
         };
         absent_is(remove(), ())
     }
 
-    /// What is in it, ascending; nothing where it is not there.
+    /// Returns the entries of the folder, ascending; none if it does not exist.
     ///
     /// # Errors
-    /// A link is in the way, or the file system refuses.
+    /// A link is in the way, or the file system reports an error.
     pub fn entries(&self) -> io::Result<Vec<(OsString, Kind)>> {
         let read = || {
             let folder = self.open(&self.inner, false)?;
             let mut names = folder.names()?;
             names.sort();
-            // What is gone since is not there.
+            // An entry may have been removed in the meantime.
             let kind =
                 |name: OsString| absent_is(folder.kind(&name).map(|kind| Some((name, kind))), None);
             let entries = names.into_iter().map(kind);
@@ -212,19 +214,19 @@ impl Dir {
         absent_is(read(), vec![])
     }
 
-    /// What `name` in it stands for; nothing where it is not there.
+    /// Returns what `name` is; `None` if it does not exist.
     ///
     /// # Errors
-    /// A link is in the way, or the file system refuses.
+    /// A link is in the way, or the file system reports an error.
     pub fn kind(&self, name: impl AsRef<Path>) -> io::Result<Option<Kind>> {
-        let kind = self.place(name.as_ref(), false).and_then(|(folder, name)| folder.kind(&name));
+        let kind = self.locate(name.as_ref(), false).and_then(|(folder, name)| folder.kind(&name));
         absent_is(kind.map(Some), None)
     }
 
-    /// Refuses names in it that stand for links.
+    /// Refuses names that are links.
     ///
     /// # Errors
-    /// One does, a link is in the way, or the file system refuses.
+    /// One is a link, a link is in the way, or the file system reports an error.
     pub fn refuse_links(&self, names: &[&str]) -> io::Result<()> {
         for name in names {
             if self.kind(name)? == Some(Kind::Link) {
@@ -234,15 +236,15 @@ impl Dir {
         Ok(())
     }
 
-    /// Removes what a process that was killed had begun to write, here and in folders so many levels below.
+    /// Removes the incomplete files of a killed process, in this folder and in folders up to this many levels below.
     ///
     /// # Errors
-    /// A link is in the way, or the file system refuses.
+    /// A link is in the way, or the file system reports an error.
     pub fn remove_partial(&self, levels: usize) -> io::Result<()> {
         for (name, kind) in self.entries()? {
             match kind {
                 Kind::Folder if levels > 0 => self.join(&name).remove_partial(levels - 1)?,
-                // Nobody of us leaves a folder.
+                // rayclip leaves no incomplete folders.
                 Kind::Folder => {}
                 _ if is_partial(&name) => self.remove(&name)?,
                 _ => {}
@@ -251,10 +253,10 @@ impl Dir {
         Ok(())
     }
 
-    /// Opens the folder of a file, and the file's own name.
-    fn place(&self, name: &Path, make: bool) -> io::Result<(Handle, OsString)> {
+    /// Opens the folder of a file, and returns it with the name of the file.
+    fn locate(&self, name: &Path, make: bool) -> io::Result<(Handle, OsString)> {
         let whole = self.inner.join(name);
-        let no_name = || io::Error::new(ErrorKind::InvalidInput, "it names no file");
+        let no_name = || io::Error::new(ErrorKind::InvalidInput, "the path names no file");
         let name = whole.file_name().ok_or_else(no_name)?.to_owned();
         let parent = whole.parent().unwrap_or(Path::new(""));
         Ok((self.open(parent, make)?, name))
@@ -289,33 +291,33 @@ impl Dir {
         Ok(folder)
     }
 
-    /// What was opened; the error says so where it is a link.
+    /// Returns what was opened. If it is a link, the error says so.
     fn no_link<T>(&self, folder: &Handle, name: &OsStr, opened: io::Result<T>) -> io::Result<T> {
         let is_link = || matches!(folder.kind(name), Ok(Kind::Link));
         opened.map_err(|error| if is_link() { link(&self.path.join(name)) } else { error })
     }
 }
 
-/// Whether a file of this name is not whole yet.
+/// Whether a file with this name is incomplete.
 pub fn is_partial(name: &OsStr) -> bool {
     name.to_string_lossy().starts_with(PARTIAL)
 }
 
-/// A new file in a folder that is not whole yet, with its name.
+/// Makes a new incomplete file in a folder, and returns it with its name.
 fn partial(folder: &Handle) -> io::Result<(OsString, File)> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     loop {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = OsString::from(format!("{PARTIAL}{}-{count}", std::process::id()));
         match folder.create_new(&name) {
-            // Left behind by a process that had the same number.
+            // It was left behind by a process with the same number.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             made => return Ok((name, made?)),
         }
     }
 }
 
-/// Removes all that is in a folder; of links the links alone.
+/// Removes the content of a folder. Of links, only the links are removed.
 fn empty(folder: &Handle) -> io::Result<()> {
     for name in folder.names()? {
         if folder.kind(&name)? == Kind::Folder {
@@ -338,7 +340,7 @@ fn absent_is<T>(result: io::Result<T>, absent: T) -> io::Result<T> {
 fn link(path: &Path) -> io::Error {
     let path = path.display();
     let reason = format!(
-        "{path} is a link, and nothing is written through links: remove it, or name another folder"
+        "{path} is a link, and rayclip does not write through links: remove it, or name another folder"
     );
     io::Error::new(ErrorKind::InvalidInput, reason)
 }

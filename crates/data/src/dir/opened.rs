@@ -1,4 +1,4 @@
-//! Unix: every folder is opened relative to the one before, and links are refused by the kernel.
+//! Unix: every folder is opened relative to the previous one, and the kernel refuses links.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -16,15 +16,15 @@ use super::Kind;
 #[derive(Debug)]
 pub(super) struct Handle(OwnedFd);
 
-/// What is opened, and how: never a link, and a pipe without waiting for somebody at its other end.
+/// The flags of every open: do not follow a link, and do not wait for the other end of a pipe.
 const OPEN: OFlags = OFlags::CLOEXEC.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK);
 
-/// The permissions of any new file and folder, less what the process masks.
+/// The permissions of new files and folders, before the mask of the process.
 const FILE: Mode = Mode::from_raw_mode(0o666);
 const FOLDER: Mode = Mode::from_raw_mode(0o777);
 
 impl Handle {
-    /// The folder that somebody named.
+    /// Opens the folder that the user named.
     pub(super) fn root(path: &Path) -> io::Result<Self> {
         let flags = OFlags::CLOEXEC | OFlags::DIRECTORY | OFlags::RDONLY;
         Ok(Self(rustix::fs::openat(CWD, path, flags, Mode::empty())?))

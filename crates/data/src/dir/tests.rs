@@ -21,7 +21,7 @@ fn files_are_written_read_and_removed_by_their_names() {
     let inner = dir.join("a");
     let entries = inner.entries().unwrap();
     assert_eq!(entries, [("b".into(), Kind::Folder), ("d".into(), Kind::File)]);
-    // A folder is never written over, and nothing is left of what was begun.
+    // A folder is never overwritten, and no incomplete file is left.
     assert!(inner.write("b", b"file", true).is_err());
     assert_eq!(inner.entries().unwrap().len(), 2);
     inner.remove("d").unwrap();
@@ -111,11 +111,11 @@ fn a_file_that_has_another_name_elsewhere_is_not_written_to() {
     dir.create_anew("events").unwrap().write_all(b"mine").unwrap();
     assert_eq!(fs::read(at("victim")).unwrap(), b"victim");
     assert!(std::process::Command::new("mkfifo").arg(at("run/pipe")).status().unwrap().success());
-    assert!(text(&dir.open_or_create("pipe").unwrap_err()).contains("no file"));
+    assert!(text(&dir.open_or_create("pipe").unwrap_err()).contains("not a file"));
     drop(dir.open_or_create("new").unwrap());
 }
 
-/// What systems without `openat` do, here.
+/// Tests here what systems without `openat` do.
 #[cfg(unix)]
 #[test]
 fn what_is_looked_at_first_is_no_link_either() {

@@ -1,13 +1,13 @@
-//! The arguments of commands that run many cells: `sweep` and `reproduce`.
+//! The arguments of commands that do many runs: `sweep` and `reproduce`.
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
-use rayclip_trainer::config::DeviceChoice;
+use rayclip_run_folder::config::DeviceChoice;
 
 use super::{
-    ConductArgs, ConfigArgs, METHODS, MarginArgs, Seeds, ShowArgs, at_least_one, device_choice,
+    ConfigArgs, METHODS, MarginArgs, RunOptionArgs, Seeds, ShowArgs, at_least_one, device_choice,
 };
 
 #[derive(Debug, Args)]
@@ -15,10 +15,10 @@ pub(crate) struct SweepArgs {
     /// A configuration file with a section [grid] that gives keys lists of values
     #[arg(value_name = "GRID")]
     pub(crate) grid: PathBuf,
-    /// Choose among networks of at most so many hidden neurons [default: the last of each cell]
+    /// Choose among networks with at most this many hidden neurons [default: the last of each cell]
     #[arg(long, value_name = "NEURONS", value_parser = at_least_one)]
     pub(crate) at: Option<usize>,
-    /// What neurons are ranked by, in every cell
+    /// Methods of every cell
     #[arg(long, value_name = "NAMES", value_delimiter = ',', overrides_with = "methods", value_parser = METHODS, hide_possible_values = true)]
     pub(crate) methods: Vec<String>,
     /// Seeds of every cell, for example 0..3
@@ -27,8 +27,8 @@ pub(crate) struct SweepArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
     #[command(flatten)]
-    pub(crate) conduct: ConductArgs,
-    /// Sweep folder, to make or to go on with [default: runs/ and the name of GRID]
+    pub(crate) options: RunOptionArgs,
+    /// Sweep folder; if it holds this sweep unfinished, the sweep resumes [default: runs/ and the name of GRID]
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
@@ -55,8 +55,8 @@ pub(crate) struct ReproduceArgs {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) settings: Vec<String>,
     #[command(flatten)]
-    pub(crate) conduct: ConductArgs,
-    /// Folder, to make or to go on with
+    pub(crate) options: RunOptionArgs,
+    /// Folder of the runs; the unfinished ones in it resume
     #[arg(long, value_name = "DIR", default_value = "runs/reproduce", help_heading = "Output")]
     pub(crate) out: PathBuf,
 }

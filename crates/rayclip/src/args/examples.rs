@@ -1,4 +1,4 @@
-//! Examples under the help of every command; a test parses each.
+//! The examples at the end of the help of each command. A test parses them.
 
 pub(crate) const RAYCLIP: &str = "\
 Examples:
@@ -72,7 +72,7 @@ Examples:
   rayclip run --device wgpu";
 
 pub(crate) const COMPLETIONS: &str = "\
-Examples (where a shell looks for completions differs from system to system):
+Examples (the folder of the completions depends on the system):
   rayclip completions bash > ~/.local/share/bash-completion/completions/rayclip
   rayclip completions zsh > ~/.zfunc/_rayclip
   rayclip completions fish > ~/.config/fish/completions/rayclip.fish

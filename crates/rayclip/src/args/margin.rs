@@ -1,11 +1,11 @@
-//! What verdicts count as equal.
+//! The margin: smaller differences count as equal.
 
 use clap::Args;
 use rayclip_report::MARGIN;
 
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct MarginArgs {
-    /// Accuracies that differ by less count as equal
+    /// Smaller differences of accuracies count as equal
     #[arg(long, value_name = "ACCURACY", default_value_t = MARGIN, value_parser = margin, allow_negative_numbers = true)]
     pub(crate) margin: f64,
 }

@@ -1,4 +1,4 @@
-//! The arguments as they are typed.
+//! The arguments of the command line.
 
 mod cells;
 mod examples;
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
-use rayclip_trainer::{Conduct, KeepNetworks};
+use rayclip_trainer::{KeepNetworks, RunOptions};
 
 pub(crate) use cells::{ReproduceArgs, SweepArgs};
 pub(crate) use margin::MarginArgs;
@@ -39,42 +39,42 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Train a network, clipping its hidden layers after every cycle, until they are small
+    /// Train networks with one method and clip them until they are small
     #[command(after_help = examples::RUN)]
     Run(Box<RunArgs>),
-    /// Train with several methods and seeds at once, and say what can be told apart
+    /// Train methods × seeds in one run and say which differences were found; or compare finished runs
     #[command(after_help = examples::COMPARE)]
     Compare(Box<CompareArgs>),
-    /// Run every combination of a grid of settings; finished ones are kept, failed ones tried again
+    /// Run every combination of a grid of settings; skip finished ones and retry failed ones
     #[command(after_help = examples::SWEEP)]
     Sweep(Box<SweepArgs>),
-    /// Run the paper's three methods with the three presets beside what was published
+    /// Run the paper's three methods with the three presets and show them beside its Table I
     #[command(after_help = examples::REPRODUCE)]
     Reproduce(Box<ReproduceArgs>),
-    /// Make a page of runs: figures, verdicts, entropy, costs and settings, and every number as CSV
+    /// Write a page about runs: figures, verdicts, entropies, costs, settings, and every number as CSV
     #[command(after_help = examples::REPORT)]
     Report(ReportArgs),
-    /// Write one network of a run: the smallest that is accurate enough, or the largest of a size
+    /// Write one network of a run: the smallest that is accurate enough, or the largest that fits
     #[command(after_help = examples::PICK)]
     Pick(PickArgs),
-    /// Show a run in the terminal, while it goes on or after
+    /// Show a run in the terminal, during the run or after it
     #[command(after_help = examples::WATCH)]
     Watch(WatchArgs),
-    /// Go on with a run that was interrupted, killed or failed, from its last checkpoint
+    /// Resume a run that was interrupted, was killed or failed, from its last checkpoint
     #[command(after_help = examples::RESUME)]
     Resume(ResumeArgs),
-    /// Check on this machine that a run that is killed and resumed gives the same files, byte for byte
+    /// Check on this machine that a killed and resumed run gives the same files, byte for byte
     #[command(after_help = examples::VERIFY_RESUME)]
     VerifyResume(Box<VerifyResumeArgs>),
     /// Solve min ‖A x − y‖² + λ‖x‖₁ for matrices from files, with a certificate for every column
     #[command(after_help = examples::SOLVE)]
     Solve(Box<SolveArgs>),
-    /// Measure how fast this machine is
+    /// Measure how fast rayclip is on this machine
     Bench(BenchArgs),
     /// List the adapters and backends that `--device` can take
     #[command(after_help = examples::DEVICES)]
     Devices(DevicesArgs),
-    /// Print a script that makes a shell complete commands, flags and names
+    /// Print a script that lets a shell complete commands, flags and names
     #[command(after_help = examples::COMPLETIONS)]
     Completions(CompletionsArgs),
     /// Print the manual page of rayclip or of one of its commands
@@ -90,20 +90,20 @@ impl Default for Command {
 
 #[derive(Debug, Default, Args)]
 pub(crate) struct RunArgs {
-    /// What neurons are ranked by: dtc, magnitude, l1, l2, random, taylor, activation, data-lasso; or
-    /// scratch
+    /// Criterion that ranks the neurons: dtc, magnitude, l1, l2, random, taylor, activation, data-lasso; or
+    /// scratch (fresh networks)
     #[arg(long, value_name = "NAME", value_parser = METHODS, hide_possible_values = true)]
     pub(crate) method: Option<String>,
     /// Seed of the first replica
     #[arg(long, value_name = "SEED", value_parser = seed, allow_negative_numbers = true)]
     pub(crate) seed: Option<u64>,
-    /// Networks, with the seeds SEED, SEED+1, …
+    /// Number of networks; they have the seeds SEED, SEED+1, …
     #[arg(long, value_name = "COUNT", value_parser = at_least_one, allow_negative_numbers = true)]
     pub(crate) replicas: Option<usize>,
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
     #[command(flatten)]
-    pub(crate) conduct: ConductArgs,
+    pub(crate) options: RunOptionArgs,
     #[command(flatten)]
     pub(crate) out: OutArgs,
 }
@@ -113,14 +113,14 @@ pub(crate) struct CompareArgs {
     /// Folders of finished runs to compare, instead of running
     #[arg(value_name = "RUN", conflicts_with_all = ["methods", "seeds", "config_args", "conduct_args", "safety_args", "out", "fresh", "tensorboard", "quiet"])]
     pub(crate) runs: Vec<PathBuf>,
-    /// What neurons are ranked by, each method with the same seeds; dtc has variants such as
-    /// dtc-coefficient or dtc-l2 [default: dtc,magnitude,random]
+    /// Methods to compare, each with the same seeds; dtc has variants such as dtc-coefficient or dtc-l2
+    /// [default: dtc,magnitude,random]
     #[arg(long, value_name = "NAMES", value_delimiter = ',', overrides_with = "methods", value_parser = METHODS, hide_possible_values = true)]
     pub(crate) methods: Vec<String>,
     /// Seeds of every method, for example 0..20 (0 to 19) [default: 0..5]
     #[arg(long, value_name = "RANGE", value_parser = Seeds::from_str, allow_negative_numbers = true)]
     pub(crate) seeds: Option<Seeds>,
-    /// The method that the others are compared with [default: the first]
+    /// The method with which the others are compared [default: the first]
     #[arg(long, value_name = "NAME")]
     pub(crate) baseline: Option<String>,
     #[command(flatten)]
@@ -128,17 +128,17 @@ pub(crate) struct CompareArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
     #[command(flatten)]
-    pub(crate) conduct: ConductArgs,
+    pub(crate) options: RunOptionArgs,
     #[command(flatten)]
     pub(crate) out: OutArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// Run folders, finished or not; those that do not compare with the first are left out, and named
+    /// Run folders, finished or not; those that cannot be compared with the first are left out, and named
     #[arg(value_name = "RUN", required_unless_present = "recorded")]
     pub(crate) runs: Vec<PathBuf>,
-    /// The method that the others are compared with [default: the first]
+    /// The method with which the others are compared [default: the first]
     #[arg(long, value_name = "NAME")]
     pub(crate) baseline: Option<String>,
     #[command(flatten)]
@@ -146,26 +146,26 @@ pub(crate) struct ReportArgs {
     /// The author's recorded run: a folder with accuracy.csv and measurements.safetensors
     #[arg(long, value_name = "DIR")]
     pub(crate) recorded: Option<PathBuf>,
-    /// Write TensorBoard event files too, into tensorboard/ beside the page
+    /// Also write TensorBoard event files into tensorboard/ beside the page
     #[arg(long)]
     pub(crate) tensorboard: bool,
-    /// Folder to write to; a report in it is made anew [default: report/ in the run folder, or, of
-    /// several runs, here]
+    /// Folder of the report; a report in it is overwritten [default: report/ in the run folder, or report/ here
+    /// for several runs]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct WatchArgs {
-    /// The run's folder; nothing but it is read
+    /// The run folder; `watch` reads nothing else
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
-    /// Print one picture and end, as where stdout is no terminal
+    /// Print one picture and end; also the default if stdout is not a terminal
     #[arg(long)]
     pub(crate) once: bool,
 }
 
-/// What a configuration is put together from.
+/// The flags that make up a configuration.
 #[derive(Debug, Default, Args)]
 #[group(id = "config_args", multiple = true)]
 #[command(next_help_heading = "Configuration")]
@@ -182,29 +182,29 @@ pub(crate) struct ConfigArgs {
     /// Fraction of the neurons that a clip keeps [default: 0.9]
     #[arg(long, value_name = "FRACTION")]
     pub(crate) keep: Option<f64>,
-    /// Clip a layer until it has at most so many neurons [default: 10]
+    /// Clip a layer until it has at most this many neurons [default: 10]
     #[arg(long, value_name = "NEURONS")]
     pub(crate) min_width: Option<usize>,
-    /// Stop clipping a network once its accuracy on held-out images has reached this and falls below it; needs
-    /// --validation
+    /// Stop clipping a network when its accuracy on held-out images has reached this value and then falls below
+    /// it; needs --validation
     #[arg(long, value_name = "ACCURACY")]
     pub(crate) until_accuracy: Option<f64>,
-    /// Adam's moments across a clip: carry those of kept neurons, or reset
+    /// At a clip, carry Adam's moments of the kept neurons, or reset them
     #[arg(long, value_name = "NAME", value_parser = MOMENTS, hide_possible_values = true)]
     pub(crate) moments: Option<String>,
-    /// Refit the weights that leave a clipped layer by least squares
+    /// Refit the weights that leave a clipped layer, by least squares
     #[arg(long)]
     pub(crate) compensate: bool,
-    /// Give all seeds the same measurement matrices
+    /// Use the same measurement matrices for all seeds
     #[arg(long)]
     pub(crate) shared_measurements: bool,
-    /// Fraction of the training images to hold out, to choose settings by
+    /// Fraction of the training images to hold out for choices, such as that of settings
     #[arg(long, value_name = "FRACTION", value_parser = fraction, allow_negative_numbers = true)]
     pub(crate) validation: Option<f64>,
     /// auto, wgpu, ndarray, flex or cuda
     #[arg(long, value_name = "NAME", value_parser = DEVICES, hide_possible_values = true)]
     pub(crate) device: Option<String>,
-    /// Configuration file over the preset, for example the config.toml of a run folder
+    /// Configuration file that overrides the preset, for example the config.toml of a run folder
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
     /// Set any key of the configuration, for example `training.batch_size=256` (repeatable)
@@ -212,33 +212,33 @@ pub(crate) struct ConfigArgs {
     pub(crate) settings: Vec<String>,
 }
 
-/// How a run is conducted: nothing that its result depends on.
+/// How a run is conducted. The results on a CPU do not depend on it.
 #[derive(Debug, Default, Args)]
 #[group(id = "conduct_args", multiple = true)]
 #[command(next_help_heading = "Execution")]
-pub(crate) struct ConductArgs {
-    /// Networks that train at once, at most [default: as many as memory takes, on a CPU six]
+pub(crate) struct RunOptionArgs {
+    /// Train at most this many networks in parallel [default: as many as memory allows; on a CPU, at most six]
     #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
     pub(crate) at_once: Option<usize>,
-    /// Networks that are kept in networks/: all, halvings (of the width, and the last) or last [default: all where
-    /// they take less than 1 GiB, else halvings; of sweep and reproduce, halvings]
+    /// Networks to keep in networks/: all, halvings (of the width, and the last) or last [default: all if they
+    /// take less than 1 GiB, otherwise halvings; always halvings for sweep and reproduce]
     #[arg(long, value_name = "WHICH", value_parser = KeepNetworks::from_str)]
     pub(crate) keep_networks: Option<KeepNetworks>,
     #[command(flatten)]
     pub(crate) safety: SafetyArgs,
 }
 
-/// Where a run goes, and how it is shown.
+/// Where a run is written to, and how it is shown.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutArgs {
-    /// Run folder, to make or to go on with [default: one in runs/]
+    /// Run folder; if it holds this run unfinished, the run resumes [default: one in runs/]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Make a new folder in runs/, even where one there holds this run unfinished
+    /// Make a new folder in runs/, even if one there holds this run unfinished
     #[arg(long, conflicts_with = "out")]
     pub(crate) fresh: bool,
-    /// Write TensorBoard event files too, into tensorboard/ in the run folder
+    /// Also write TensorBoard event files into tensorboard/ in the run folder
     #[arg(long)]
     pub(crate) tensorboard: bool,
     #[command(flatten)]
@@ -249,23 +249,23 @@ pub(crate) struct OutArgs {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct ShowArgs {
-    /// Print nothing but the path of the run folder
+    /// Print only the path of the run folder
     #[arg(long, short, conflicts_with = "json")]
     pub(crate) quiet: bool,
-    /// Print one JSON object a line on stdout
+    /// Print one JSON object per line on stdout
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-impl ConductArgs {
-    pub(crate) fn conduct(&self) -> Conduct {
-        Conduct { keep_networks: self.keep_networks, ..self.safety.conduct(self.at_once) }
+impl RunOptionArgs {
+    pub(crate) fn options(&self) -> RunOptions {
+        RunOptions { keep_networks: self.keep_networks, ..self.safety.options(self.at_once) }
     }
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct DevicesArgs {
-    /// Print one JSON object a line on stdout
+    /// Print one JSON object per line on stdout
     #[arg(long)]
     pub(crate) json: bool,
 }

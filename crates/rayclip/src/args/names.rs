@@ -1,4 +1,4 @@
-//! Values that are names: which there are, and which was meant.
+//! Arguments that are one of several names.
 
 use std::ffi::OsStr;
 use std::sync::LazyLock;
@@ -6,33 +6,33 @@ use std::sync::LazyLock;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Error};
-use rayclip_trainer::{Method, nearest, presets};
+use rayclip_run_folder::{Method, nearest, presets};
 
-/// A value that must be one of some names. Shells complete them; a wrong one is refused with all of them and
-/// the one that is most alike.
+/// The parser of an argument that must be one of several names. Shells complete the names. The error for any
+/// other value lists them all and suggests the most similar one.
 #[derive(Clone, Copy)]
 pub(crate) struct OneOf(fn() -> Vec<&'static str>);
 
-/// What neurons are ranked by.
+/// The methods.
 pub(crate) const METHODS: OneOf = OneOf(|| {
     static NAMES: LazyLock<Vec<String>> =
         LazyLock::new(|| Method::all().map(|method| method.to_string()).collect());
     NAMES.iter().map(String::as_str).collect()
 });
 
-/// Defaults to start from.
+/// The presets.
 pub(crate) const PRESETS: OneOf = OneOf(|| presets::names().collect());
 
-/// Backends.
+/// The backends.
 pub(crate) const DEVICES: OneOf = OneOf(|| vec!["auto", "wgpu", "ndarray", "flex", "cuda"]);
 
-/// Adam's moments across a clip.
+/// What happens to Adam's moments at a clip.
 pub(crate) const MOMENTS: OneOf = OneOf(|| vec!["carry", "reset"]);
 
-/// What a replica does that diverges.
+/// What happens when a replica diverges.
 pub(crate) const ON_DIVERGENCE: OneOf = OneOf(|| vec!["freeze", "stop"]);
 
-/// Algorithms of the solver.
+/// The algorithms of the solver.
 pub(crate) const ALGORITHMS: OneOf =
     OneOf(|| vec!["auto", "homotopy", "descent", "ssnal", "halpern", "fista"]);
 

@@ -1,18 +1,18 @@
-//! From the words of the command line to arguments, or to a message that helps.
+//! Parses the command line, and improves the messages of clap.
 
 use std::ffi::OsString;
 
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, Error, Parser};
-use rayclip_trainer::{nearest, presets};
+use rayclip_run_folder::{nearest, presets};
 
 use super::Cli;
 
-/// The arguments of the process.
+/// Parses the arguments of the process.
 ///
 /// # Errors
-/// They are wrong, or help or the version is asked for: the text that is printed then.
+/// They are wrong, or they ask for help or for the version. The error has the text to print.
 pub(crate) fn try_parse() -> Result<Cli, Error> {
     try_parse_from(&std::env::args_os().collect::<Vec<OsString>>())
 }
@@ -24,7 +24,7 @@ fn try_parse_from(words: &[OsString]) -> Result<Cli, Error> {
     })
 }
 
-/// The command that the words name.
+/// Returns the command that the words name.
 fn command_of(words: &[OsString]) -> Command {
     let mut command = Cli::command();
     command.build();
@@ -35,8 +35,8 @@ fn command_of(words: &[OsString]) -> Command {
     command
 }
 
-/// In place of the tip of clap, which finds `--preset` like `--epochs`: a key of the configuration of that
-/// name, or else a flag that is alike.
+/// Replaces the tip of clap, which finds `--preset` similar to `--epochs`. The new tip is the key of the
+/// configuration with that name, otherwise a similar flag.
 fn with_right_tip(mut error: Error, mut command: Command) -> Error {
     let Some(ContextValue::String(unknown)) = error.remove(ContextKind::InvalidArg) else {
         return error;
@@ -45,7 +45,7 @@ fn with_right_tip(mut error: Error, mut command: Command) -> Error {
     let asked = unknown.trim_start_matches('-');
     let flags: Vec<&str> = command.get_arguments().filter_map(clap::Arg::get_long).collect();
     error.remove(ContextKind::SuggestedArg);
-    // Its usage shows the flag of the tip.
+    // The usage of clap shows the flag of its own tip.
     error.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
     let of_key = if flags.contains(&"set") { key_tip(asked) } else { None };
     if let Some(tip) = of_key {
@@ -59,10 +59,10 @@ fn with_right_tip(mut error: Error, mut command: Command) -> Error {
     error
 }
 
-/// How to set a key of the configuration that has no flag of its own.
+/// Says how to set a key of the configuration that has no flag of its own.
 fn key_tip(asked: &str) -> Option<String> {
     if matches!(asked, "epochs" | "epoch" | "steps" | "iterations") {
-        let tip = "training is counted in batches between two clips: use \
+        let tip = "the length of training is the number of batches between two clips: use \
                    '--set training.batches_per_cycle=COUNT'";
         return Some(tip.into());
     }

@@ -4,31 +4,31 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// What a network must be like, and which run it is of.
+/// Options of `rayclip pick`.
 #[derive(Debug, Args)]
 pub(crate) struct PickArgs {
-    /// The run's folder
+    /// The run folder
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
-    /// Pick the smallest network with at least this accuracy, on the held-out images where the run has any
+    /// Pick the smallest network with at least this accuracy (on the held-out images, if the run has any)
     #[arg(long, value_name = "ACCURACY", value_parser = fraction)]
     pub(crate) accuracy: Option<f64>,
-    /// Pick the smallest network that has lost at most this much of the accuracy before the first clip
+    /// Pick the smallest network that is at most this much less accurate than its replica before the first clip
     #[arg(long, value_name = "ACCURACY", value_parser = fraction)]
     pub(crate) max_drop: Option<f64>,
-    /// At most so many hidden neurons; alone, the largest such network
+    /// At most this many hidden neurons; without an accuracy, pick the largest network that fits
     #[arg(long, value_name = "NEURONS", value_parser = super::at_least_one)]
     pub(crate) neurons: Option<usize>,
-    /// At most so many weights and biases; alone, the largest such network
+    /// At most this many weights and biases; without an accuracy, pick the largest network that fits
     #[arg(long, value_name = "COUNT", value_parser = super::at_least_one)]
     pub(crate) parameters: Option<usize>,
-    /// Among the networks of this method alone
+    /// Only networks of this method
     #[arg(long, value_name = "NAME", value_parser = super::METHODS, hide_possible_values = true)]
     pub(crate) method: Option<String>,
-    /// Among the networks of this seed alone
+    /// Only networks of this seed
     #[arg(long, value_name = "SEED", value_parser = super::seed, allow_negative_numbers = true)]
     pub(crate) seed: Option<u64>,
-    /// File to write [default: one here that is named by method, seed and neurons]
+    /// File to write [default: `METHOD_seed_SEED_NEURONS.safetensors` here]
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) out: Option<PathBuf>,
     /// Print one JSON object on stdout

@@ -1,38 +1,38 @@
-//! What keeps a run from being lost, and the arguments of `resume` and `verify-resume`.
+//! The flags of checkpoints and failures, and the arguments of `resume` and `verify-resume`.
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
 use clap::builder::TypedValueParser;
-use rayclip_trainer::{Conduct, Every, OnDivergence, Schedule};
+use rayclip_trainer::{Every, OnDivergence, RunOptions, Schedule};
 
 use super::{ConfigArgs, METHODS, ON_DIVERGENCE, ShowArgs, at_least_one, seed};
 
-/// What keeps a run from being lost.
+/// The flags of checkpoints and failures.
 #[derive(Debug, Default, Args)]
 #[group(id = "safety_args", multiple = true)]
 #[command(next_help_heading = "Execution")]
 pub(crate) struct SafetyArgs {
-    /// Take checkpoints within a cycle too, such as 200 (batches) or 5m (minutes); they always are at both
-    /// ends of a clip [default: 5m]
+    /// Take checkpoints within a cycle too, after this many batches (200) or minutes (5m); a checkpoint is
+    /// always taken before and after each clip [default: 5m]
     #[arg(long, value_name = "BATCHES|MINUTES", value_parser = Every::from_str)]
     pub(crate) checkpoint_every: Option<Every>,
-    /// Checkpoints that are kept, the last ones [default: 3]
+    /// Keep this many checkpoints, the latest ones [default: 3]
     #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
     pub(crate) keep_checkpoints: Option<usize>,
-    /// What a replica does whose loss or weights are not finite any more: freeze (the others go on) or stop
-    /// (it ends the run) [default: freeze]
+    /// If the loss, the weights or the scores of a replica are not finite: freeze it (the others continue) or
+    /// stop the run [default: freeze]
     #[arg(long, value_name = "NAME", value_parser = ON_DIVERGENCE.map(|name| on_divergence(&name)), hide_possible_values = true)]
     pub(crate) on_divergence: Option<OnDivergence>,
-    /// Refuse a GPU that gives other bits for the same batch again (on the CPU all backends repeat themselves)
+    /// Refuse a GPU that gives different bits for the same batch (the CPU backends never do)
     #[arg(long)]
     pub(crate) deterministic: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ResumeArgs {
-    /// The run's folder
+    /// The run folder
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
     #[command(flatten)]
@@ -43,24 +43,24 @@ pub(crate) struct ResumeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyResumeArgs {
-    /// Times that the run is killed, at random moments
+    /// How often the run is killed, at random moments
     #[arg(long, value_name = "COUNT", default_value = "20", value_parser = at_least_one)]
     pub(crate) kills: usize,
-    /// Seed of the moments
+    /// Seed of the random moments
     #[arg(long = "seed", value_name = "SEED", default_value = "0", value_parser = seed, allow_negative_numbers = true)]
     pub(crate) seed_of_moments: u64,
-    /// What neurons are ranked by [default: dtc,scratch]
+    /// Methods of the run [default: dtc,scratch]
     #[arg(long, value_name = "NAMES", value_delimiter = ',', overrides_with = "methods", value_parser = METHODS, hide_possible_values = true)]
     pub(crate) methods: Vec<String>,
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
-    /// Folder to make for the runs, which are kept [default: a temporary one]
+    /// Keep all runs in this folder, which must not exist [default: a temporary folder]
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub(crate) out: Option<PathBuf>,
 }
 
 impl SafetyArgs {
-    pub(crate) fn conduct(&self, at_once: Option<usize>) -> Conduct {
+    pub(crate) fn options(&self, at_once: Option<usize>) -> RunOptions {
         let Schedule { every, keep } = Schedule::default();
         let checkpoints = Schedule {
             every: self.checkpoint_every.unwrap_or(every),
@@ -68,11 +68,11 @@ impl SafetyArgs {
         };
         let on_divergence = self.on_divergence.unwrap_or_default();
         let deterministic = self.deterministic;
-        Conduct { at_once, checkpoints, on_divergence, deterministic, keep_networks: None }
+        RunOptions { at_once, checkpoints, on_divergence, deterministic, ..RunOptions::default() }
     }
 }
 
-/// Of a name that is known to be one.
+/// Converts a name that the parser has checked.
 fn on_divergence(name: &str) -> OnDivergence {
     if name == "stop" { OnDivergence::Stop } else { OnDivergence::Freeze }
 }

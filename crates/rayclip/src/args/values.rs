@@ -1,9 +1,9 @@
-//! Values of arguments that several commands take.
+//! Parsers of arguments that several commands have.
 
 use std::str::FromStr;
 
 use clap::builder::TypedValueParser;
-use rayclip_trainer::config::DeviceChoice;
+use rayclip_run_folder::config::DeviceChoice;
 
 use super::DEVICES;
 
@@ -42,15 +42,15 @@ impl FromStr for Seeds {
         };
         match usize::try_from(end.saturating_sub(first)) {
             Ok(count @ 1..=100_000) => Ok(Self { first, count }),
-            Ok(0) => {
-                Err(format!("the range {text} holds no seed; the seed {first} alone is {first}"))
-            }
+            Ok(0) => Err(format!(
+                "the range {text} holds no seed; for the seed {first} alone, write {first}"
+            )),
             _ => Err("the range holds more than 100000 seeds".into()),
         }
     }
 }
 
-/// One seed.
+/// Parses one seed.
 pub(crate) fn seed(text: &str) -> Result<u64, String> {
     const MOST: u64 = i64::MAX as u64;
     if let Ok(seed @ 0..=MOST) = text.parse() {
@@ -61,7 +61,7 @@ pub(crate) fn seed(text: &str) -> Result<u64, String> {
     Err(format!("expected a whole number from 0 to {MOST}{nearest}"))
 }
 
-/// Neurons of one hidden layer.
+/// Parses the number of neurons of one hidden layer.
 pub(crate) fn width(text: &str) -> Result<usize, String> {
     text.trim().parse().map_err(|_| {
         let expected = "expected numbers of neurons separated by commas, such as 512,256";
@@ -79,7 +79,7 @@ pub(crate) fn width(text: &str) -> Result<usize, String> {
     })
 }
 
-/// A part of a whole, not all of it.
+/// Parses a fraction: at least 0 and below 1.
 pub(crate) fn fraction(text: &str) -> Result<f64, String> {
     let percent = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
     match (text.parse(), percent) {
@@ -99,7 +99,7 @@ pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
-/// The parser of `--device`.
+/// Returns the parser of `--device`.
 pub(crate) fn device_choice() -> impl TypedValueParser<Value = DeviceChoice> {
     DEVICES.try_map(|name| device(&name))
 }

@@ -1,4 +1,4 @@
-//! `rayclip bench solver`: problems a second over a grid of sizes.
+//! `rayclip bench solver`: problems per second for several sizes.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::args::{BenchSolverArgs, OperatorKind, Size};
 use crate::{arrays, device, output, tables};
 
-/// The table's columns, and those that are left out first where there is no room.
+/// The columns of the table, and those that are left out first if it does not fit.
 const HEADS: [&str; 7] = [
     "m × n × columns",
     "algorithm",
@@ -25,18 +25,18 @@ const HEADS: [&str; 7] = [
 ];
 const DISPENSABLE: [usize; 4] = [6, 4, 3, 1];
 
-/// Extent of the square matrices whose product gives the arithmetic rate.
+/// The extent of the square matrices whose product measures the arithmetic rate.
 const SQUARE: usize = 1024;
-/// Seed of the problems.
+/// The seed of the problems.
 const SEED: u64 = 1;
 
-/// What was measured of one algorithm on one size.
+/// The measurements of one algorithm on one size.
 struct Measured {
     size: Size,
     solutions: Solutions,
     /// Median over the repeats.
     seconds: f64,
-    /// Time that the products with A alone would take; only a matrix has such.
+    /// The time of the products with A alone, if A is a matrix.
     floor_seconds: Option<f64>,
 }
 
@@ -71,14 +71,14 @@ pub(crate) fn bench(args: &BenchSolverArgs) -> anyhow::Result<()> {
     if let Some(table) = table {
         tables::print(table, &DISPENSABLE, &HEADS);
         output::result(
-            "Iterations are the median of the columns, those of the polish included. The floor is the \
+            "Iterations are the median over the columns and include those of the polish. The floor is the \
              time of the products with A alone, at the rate above.",
         );
     }
     Ok(())
 }
 
-/// The problems to time, each made or read when its turn comes.
+/// Returns the problems to time. Each is made or read only when it is needed.
 fn problems(args: &BenchSolverArgs) -> Box<dyn Iterator<Item = anyhow::Result<Problem>> + '_> {
     if args.problems.is_empty() {
         Box::new(args.sizes.iter().map(|Size { m, n, columns }| {
@@ -99,7 +99,7 @@ fn problems(args: &BenchSolverArgs) -> Box<dyn Iterator<Item = anyhow::Result<Pr
     }
 }
 
-/// Times every algorithm that was asked for, in turn.
+/// Times every requested algorithm, in turn.
 fn compare(
     problem: &Problem,
     args: &BenchSolverArgs,
@@ -113,7 +113,7 @@ fn compare(
     let mut runs: Vec<Vec<(f64, Solutions)>> = algorithms.iter().map(|_| vec![]).collect();
     for _ in 0..args.repeats {
         for (algorithm, runs) in algorithms.iter().zip(&mut runs) {
-            // The algorithms side by side, none helped by the polish.
+            // In a comparison, the polish must not help an algorithm.
             let settings = Settings {
                 algorithm: *algorithm,
                 tolerance: args.solver.tolerance,
@@ -123,7 +123,7 @@ fn compare(
             let start = Instant::now();
             match problem.solve(&settings) {
                 Ok(solutions) => runs.push((start.elapsed().as_secs_f64(), solutions)),
-                // Beside others, an algorithm that cannot do it has no row.
+                // In a comparison, an algorithm that cannot be used has no row.
                 Err(SolverError::Unsuitable { .. } | SolverError::Tolerance { .. })
                     if args.compare => {}
                 Err(error) => return Err(error.into()),
@@ -193,17 +193,17 @@ impl Measured {
     }
 }
 
-/// Three significant digits.
+/// Rounds to three significant digits.
 fn significant(value: f64) -> f64 {
     let scale = 10_f64.powi(2 - value.abs().max(f64::MIN_POSITIVE).log10().floor() as i32);
     (value * scale).round() / scale
 }
 
-/// Floating-point operations a second of large matrix products.
+/// Floating-point operations per second of large matrix products.
 struct Rates {
-    /// f64.
+    /// In f64 on the host.
     host: f64,
-    /// f32.
+    /// In f32 on the device.
     device: f64,
 }
 
@@ -223,20 +223,20 @@ impl Rates {
             let sum = a.clone().matmul(a.clone()).sum().try_into_vec_as::<f32>();
             let sum = sum.map_err(|error| anyhow!("multiplying matrices: {error}"))?;
             let right = (SQUARE * SQUARE * SQUARE) as f32;
-            ensure!(sum == [right], "the device multiplies wrongly: {sum:?} is not {right}");
+            ensure!(sum == [right], "the device computes wrong products: {sum:?} is not {right}");
             Ok(())
         })?;
         Ok(Self { host: operations / host, device: operations / device })
     }
 
-    /// Time of the products with A that the iterations of all columns need at least; none where they do not
-    /// take whole products.
+    /// Returns the time of the products with A that the iterations of all columns need at least; `None` if the
+    /// algorithm does not use full products.
     fn floor_seconds(&self, solutions: &Solutions, size: Size) -> Option<f64> {
         let (products, rate) = match solutions.algorithm() {
             Algorithm::Homotopy => (1.0, self.host),
-            // Its passes go over a working set.
+            // Its passes use only the columns of a working set.
             Algorithm::Descent => return None,
-            // One of each kind a trial point, one a line search.
+            // Two products per trial point (with A and with Aᵀ), and one per line search.
             Algorithm::Ssnal => (3.0, self.host),
             _ => (2.0, self.device),
         };

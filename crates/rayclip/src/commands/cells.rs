@@ -1,15 +1,16 @@
-//! Runs side by side in one folder, each done once: what `sweep` and `reproduce` are made of.
+//! Several runs in one folder, each done once; for `sweep` and `reproduce`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context;
 use rayclip_data::{Dataset, Dir, Source};
-use rayclip_trainer::config::DeviceChoice;
-use rayclip_trainer::presets::Setting;
+use rayclip_run_folder::config::DeviceChoice;
+use rayclip_run_folder::presets::Setting;
+use rayclip_run_folder::write::Damage;
+use rayclip_run_folder::{Outcome, RunConfig};
 use rayclip_trainer::{
-    Backend, Conduct, Damage, FolderLock, Found, KeepNetworks, Outcome, RunConfig, RunDir,
-    TrainerError,
+    Backend, FinishedRun, FolderLock, Found, KeepNetworks, RunDir, RunOptions, Taken, TrainerError,
 };
 use toml::Value;
 
@@ -17,46 +18,47 @@ use super::configure::flag;
 use super::folders::{check_data, check_out};
 use super::train::tell_restored;
 use crate::device::{self, Chosen};
-use crate::interrupt::Interrupt;
 use crate::progress::{Mode, Progress};
-use crate::{output, panic};
+use crate::{interrupt, output, panic};
 
-/// Where cells compute, and what they were given so far.
+/// The device of the cells, and the data that were loaded so far.
 pub(crate) struct Cells {
     chosen: Chosen,
-    conduct: Conduct,
-    interrupt: Interrupt,
+    options: RunOptions,
     mode: Mode,
-    /// With their digests, by source.
+    /// The data and their digests, by source.
     datasets: BTreeMap<String, (Dataset, String)>,
 }
 
 /// How a cell ended.
 pub(crate) enum End {
-    /// It ran to its end.
+    /// It finished.
     Done,
-    /// The person at the terminal ended it.
+    /// The user ended it.
     Interrupted,
-    /// It could not be run; the message.
+    /// It failed, with this message.
     Failed(String),
 }
 
 impl Cells {
-    /// Brings the device up.
-    pub(crate) fn new(choice: DeviceChoice, conduct: Conduct, mode: Mode) -> anyhow::Result<Self> {
+    /// Initializes the device.
+    pub(crate) fn new(
+        choice: DeviceChoice,
+        mut options: RunOptions,
+        mode: Mode,
+    ) -> anyhow::Result<Self> {
         let chosen = device::choose_fast(choice)?;
-        device::check_autotune(&chosen, conduct.deterministic)?;
+        device::check_autotune(&chosen, options.deterministic)?;
         if mode != Mode::Quiet {
             output::note(&format!("device: {} — {}", chosen.name, chosen.reason));
         }
-        let interrupt = Interrupt::listen()?;
-        // Many runs lie side by side.
-        let keep_networks = conduct.keep_networks.or(Some(KeepNetworks::Halvings));
-        let conduct = Conduct { keep_networks, ..conduct };
-        Ok(Self { chosen, conduct, interrupt, mode, datasets: BTreeMap::new() })
+        // There are many runs, so each keeps fewer networks by default.
+        options.keep_networks.get_or_insert(KeepNetworks::Halvings);
+        options.interrupter = interrupt::listen()?;
+        Ok(Self { chosen, options, mode, datasets: BTreeMap::new() })
     }
 
-    /// The setting that makes a cell's configuration say where it runs.
+    /// Returns the setting that records the device in the configuration of a cell.
     ///
     /// # Errors
     /// The device has no name.
@@ -64,59 +66,50 @@ impl Cells {
         Ok(flag("device", "device", Value::try_from(self.chosen.resolved(choice))?))
     }
 
-    /// Whether `folder` holds `config`, run to its end.
+    /// Whether `folder` has the finished run of `config`.
     ///
     /// # Errors
-    /// It holds another run, or this one with other data, or a file of it is damaged.
+    /// It has another run, or this one with other data, or a file of it is damaged.
     pub(crate) fn is_finished(&mut self, config: &RunConfig, folder: &Dir) -> anyhow::Result<bool> {
         let path = folder.path();
-        if RunDir::find(path, config)? != Found::Finished {
+        if Found::of(path, config)? != Found::Finished {
             return Ok(false);
         }
-        match self.load(config) {
-            Ok((_, digest)) if RunDir::data_digest(path).as_ref() != Some(digest) => {
-                Err(TrainerError::OtherData { path: path.to_path_buf() }.into())
-            }
-            Ok(_) => {
-                let run = RunDir::open(folder, config)?;
-                tell_restored(&run);
-                if let Some(Damage { path, reason }) = run.damaged().into_iter().next() {
-                    return Err(TrainerError::Damaged { path, reason }.into());
-                }
-                run.tidy()?;
+        // The run itself will report the error of the data.
+        let Ok((_, digest)) = self.load(config) else { return Ok(false) };
+        match RunDir::take(folder, config)? {
+            Taken::Open(_) => Ok(false),
+            Taken::Finished(run) => {
+                run.check_data(digest)?;
+                whole(&run)?;
                 Ok(true)
             }
-            // Running it will say what is wrong with the data.
-            Err(_) => Ok(false),
         }
     }
 
-    /// Runs `config` into `folder`, or goes on with it there.
+    /// Runs `config` in `folder`, or resumes it there.
     ///
     /// # Errors
-    /// The folder holds another run, or another process works in it.
+    /// The folder has another run, or another process works in it.
     pub(crate) fn run(&mut self, config: &RunConfig, folder: &Dir) -> anyhow::Result<End> {
-        if self.interrupt.asked() {
+        if self.options.interrupter.is_interrupted() {
             return Ok(End::Interrupted);
         }
         let dataset = match self.load(config) {
             Ok((dataset, _)) => dataset.clone(),
             Err(error) => return Ok(End::Failed(output::chain(&error))),
         };
-        let folder = if folder.path().exists() {
-            RunDir::open(folder, config)?
-        } else {
-            RunDir::create(folder, config)?
+        let folder = match RunDir::take(folder, config)? {
+            Taken::Open(folder) => folder,
+            // Another process has finished it in the meantime.
+            Taken::Finished(_) => return Ok(End::Done),
         };
-        if folder.found() == Found::Finished {
-            // Another process did, since this one looked.
-            return Ok(End::Done);
-        }
         panic::knows_folder(folder.path());
         let mut progress = self.progress(config);
         let Chosen { device, name, .. } = &self.chosen;
-        let (backend, conduct) = (Backend { device, name }, self.conduct);
-        match rayclip_trainer::run(config, dataset, backend, conduct, &folder, &mut progress) {
+        let backend = Backend { device, name };
+        match rayclip_trainer::run(config, dataset, backend, &self.options, &folder, &mut progress)
+        {
             Ok(summary) => {
                 progress.finish(&summary, folder.path());
                 Ok(match summary.outcome {
@@ -128,7 +121,7 @@ impl Cells {
         }
     }
 
-    /// The data of a cell and their digest, read once a source.
+    /// Returns the data of a cell and their digest. Each source is read once.
     fn load(&mut self, config: &RunConfig) -> anyhow::Result<&(Dataset, String)> {
         let name = &config.data.source;
         if !self.datasets.contains_key(name) {
@@ -143,15 +136,23 @@ impl Cells {
 
     fn progress(&self, config: &RunConfig) -> Progress {
         let mode = if self.mode == Mode::Lines { Mode::Bars } else { Mode::Quiet };
-        Progress::new(mode, self.interrupt.clone(), config.clone()).on(&self.chosen.name)
+        Progress::new(mode, config.clone()).on(&self.chosen.name)
     }
 }
 
-/// Makes a folder, where there is none, and takes it for this process: another that is at work in it would
-/// lose what it writes.
+/// Refuses a finished run with a damaged file.
+fn whole(run: &FinishedRun) -> anyhow::Result<()> {
+    tell_restored(run);
+    match run.damaged().into_iter().next() {
+        Some(Damage { path, reason }) => Err(TrainerError::Damaged { path, reason }.into()),
+        None => Ok(run.tidy()?),
+    }
+}
+
+/// Makes a folder if there is none, and locks it: two processes in it would overwrite each other's files.
 ///
 /// # Errors
-/// Another process has it, or it cannot be made.
+/// Another process has the lock, or the folder cannot be made.
 pub(crate) fn lock(folder: &Path) -> anyhow::Result<FolderLock> {
     check_out(folder)?;
     std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;

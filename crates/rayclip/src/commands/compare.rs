@@ -1,4 +1,4 @@
-//! `rayclip compare`: several methods with the same seeds at once, or finished runs, with statistics.
+//! `rayclip compare`: runs several methods with the same seeds, or reads finished runs, and prints statistics.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,24 +8,25 @@ use rayclip_report::{
     Comparison, Gap, Measure, Run, differences_table, estimates_table, family_sentence,
     sampling_sentence, table_1, ties, ties_sentence, verdict_sentence, write_comparison,
 };
+use rayclip_run_folder::Outcome;
 use serde::Serialize;
 use serde_json::json;
 
 use super::configure::{methods, resolve, seeds};
 use super::folders::{check_distinct, check_run, damaged};
-use super::train::{Trained, closing_line, train};
+use super::train::{TrainArgs, Trained, closing_line, train};
 use crate::args::{CompareArgs, Seeds};
-use crate::progress::{Mode, merge};
+use crate::progress::{Mode, merged};
 use crate::tables::print_in_parts;
 use crate::{device, output};
 
 /// The methods of the paper.
 pub(crate) const METHODS: [&str; 3] = ["dtc", "magnitude", "random"];
 
-/// Five seeds: what the README's tables have.
+/// The default seeds.
 const SEEDS: Seeds = Seeds { first: 0, count: 5 };
 
-/// Runs or reads what is to be compared, and prints what can be told apart.
+/// Runs or reads what is compared, and prints which differences were found.
 pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     let mode = args.out.show.mode();
     if !args.runs.is_empty() {
@@ -56,12 +57,16 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
         );
     }
     let what = format!("compare-{}", config.preset);
-    let trained = train(config, device::choose_fast, args.conduct.conduct(), (&args.out, &what))?;
+    let trained = train(
+        config,
+        device::choose_fast,
+        TrainArgs { options: args.options.options(), out: &args.out, stem: &what },
+    )?;
     close(&trained, args.baseline.as_deref(), args.margin.margin, mode)?;
     Ok(trained.exit_code())
 }
 
-/// Writes and prints what can be told apart in a run of several methods.
+/// Writes and prints which differences were found in a run of several methods.
 pub(crate) fn close(
     trained: &Trained,
     baseline: Option<&str>,
@@ -70,7 +75,7 @@ pub(crate) fn close(
 ) -> anyhow::Result<()> {
     let folder = &trained.folder;
     let run = Run::read(folder)?;
-    if run.clips.is_empty() {
+    if run.rows.is_empty() {
         output::note("there was no clip: there is nothing to compare");
     } else {
         let (comparison, _) = gather(std::slice::from_ref(&run), margin)?;
@@ -78,7 +83,9 @@ pub(crate) fn close(
         let baseline = baseline.and_then(|name| {
             let known = comparison.method(name).ok();
             if known.is_none() {
-                output::note(&format!("--baseline {name} has no clip; the first method is taken"));
+                output::note(&format!(
+                    "--baseline {name} has no clip; the first method is used instead"
+                ));
             }
             known
         });
@@ -89,7 +96,7 @@ pub(crate) fn close(
     Ok(())
 }
 
-/// The runs in the folders.
+/// Reads the runs in the folders.
 fn read(folders: &[PathBuf]) -> anyhow::Result<Vec<Run>> {
     folders.iter().try_for_each(|run| check_run(run))?;
     check_distinct(folders)?;
@@ -99,14 +106,14 @@ fn read(folders: &[PathBuf]) -> anyhow::Result<Vec<Run>> {
     folders.iter().map(read).collect()
 }
 
-/// Whether a run is finished, with every replica.
+/// Whether a run and all its replicas are finished.
 fn is_whole(run: &Run) -> bool {
-    let ended = run.summary.as_ref().is_some_and(|summary| summary.outcome == "finished");
+    let ended = run.summary.as_ref().is_some_and(|summary| summary.outcome == Outcome::Finished);
     ended && run.missing.is_empty()
 }
 
-/// Runs side by side, with what their predictions tell, and how many files of them are missing or wrong; each is
-/// named.
+/// Compares runs, with their predictions. Prints each prediction file that is missing or damaged, and returns their
+/// number.
 fn gather(runs: &[Run], margin: f64) -> anyhow::Result<(Comparison, usize)> {
     let mut comparison = Comparison::of(runs)?.with_margin(margin);
     let gaps = comparison.read_predictions(runs);
@@ -124,8 +131,8 @@ fn show_ties(runs: &[Run], mode: Mode) {
     }
 }
 
-/// Prints the tables, or their rows as JSON; differences from `baseline`, or from the first method (in
-/// JSON, from every one).
+/// Prints the tables, or their rows as JSON. The differences are from `baseline`; without one, from the first method
+/// (in JSON, from every method).
 pub(crate) fn show(comparison: &Comparison, baseline: Option<usize>, mode: Mode) {
     match mode {
         Mode::Bars | Mode::Quiet => {}
@@ -165,10 +172,10 @@ fn show_tables(comparison: &Comparison, baseline: usize) {
         };
         output::result("");
         output::sentence(&format!("test accuracy on {data} {when}, {seeds}"));
-        print_in_parts(&estimates_table(comparison, measure), 2);
+        print_in_parts(&estimates_table(comparison, measure).to_terminal(), 2);
         if let Some(sentence) = verdict_sentence(comparison, measure, baseline) {
             output::result(&format!("differences, paired by seed, {when}"));
-            print_in_parts(&differences_table(comparison, measure, baseline), 1);
+            print_in_parts(&differences_table(comparison, measure, baseline).to_terminal(), 1);
             output::sentence(&sentence);
         }
         if let Some(sentence) = sampling_sentence(comparison, measure, baseline) {
@@ -182,17 +189,15 @@ fn show_tables(comparison: &Comparison, baseline: usize) {
     if let Some(table) = table_1(comparison, None) {
         output::result("");
         output::sentence(
-            "Table I of the paper (MNIST, its author's settings), smoothed right after the clip: published \
+            "Table I of the paper (MNIST, its author's settings), right after the clip, smoothed: published \
              | here, with the settings of this run",
         );
-        print_in_parts(&table, 1);
+        print_in_parts(&table.to_terminal(), 1);
     }
 }
 
 fn json_lines(event: &str, rows: &[impl Serialize]) {
     for row in rows {
-        let mut value = json!({ "event": event });
-        merge(&mut value, json!(row));
-        output::result(&value.to_string());
+        output::result(&merged(json!({ "event": event }), json!(row)).to_string());
     }
 }

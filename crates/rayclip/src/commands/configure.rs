@@ -1,33 +1,33 @@
-//! From flags to a configuration.
+//! Makes a configuration from flags.
 
-use rayclip_trainer::RunConfig;
-use rayclip_trainer::presets::{self, Layers, Setting};
+use rayclip_run_folder::RunConfig;
+use rayclip_run_folder::presets::{self, Layers, Setting};
 use toml::Value;
 
 use super::folders::check_config;
 use crate::args::{ConfigArgs, Seeds};
 
-/// One flag that sets a key.
+/// Returns the setting of a flag that sets a key.
 pub(crate) fn flag(name: &str, key: &str, value: impl Into<Value>) -> Setting {
     Setting { key: key.to_owned(), value: value.into(), origin: format!("--{name}") }
 }
 
-/// The flag `--methods`.
+/// Returns the setting of the flag `--methods`.
 pub(crate) fn methods(names: &[String]) -> Setting {
     let names = names.iter().map(|name| Value::String(name.trim().to_owned())).collect();
     flag("methods", "compression.methods", Value::Array(names))
 }
 
-/// The flag `--seeds`.
+/// Returns the settings of the flag `--seeds`.
 pub(crate) fn seeds(Seeds { first, count }: Seeds) -> [Setting; 2] {
     [flag("seeds", "seed", first as i64), flag("seeds", "replicas", count as i64)]
 }
 
-/// The configuration that the arguments and the `more` settings of a command ask for, over the command's
-/// `defaults`.
+/// Returns the configuration from the arguments and the settings `more` of a command. They override the
+/// command's `defaults`.
 ///
 /// # Errors
-/// As [`presets::resolve`], or a `--set` is not of the form key=value.
+/// As [`presets::resolve`], or a `--set` does not have the form key=value.
 pub(crate) fn resolve(
     args: &ConfigArgs,
     defaults: Vec<Setting>,
@@ -43,17 +43,17 @@ pub(crate) fn resolve(
     Ok(presets::resolve(&layers)?)
 }
 
-/// The `--set` arguments.
+/// Parses the `--set` arguments.
 ///
 /// # Errors
-/// One is not of the form key=value.
+/// One does not have the form key=value.
 pub(crate) fn parse_settings(texts: &[String]) -> anyhow::Result<Vec<Setting>> {
     let parse =
         |text: &String| Setting::parse(text).map_err(|reason| anyhow::anyhow!("--set: {reason}"));
     texts.iter().map(parse).collect()
 }
 
-/// The keys that the arguments set, `--set` before the flags with names of their own.
+/// Returns the settings from the arguments: `--set` first, then the other flags.
 pub(crate) fn settings(args: &ConfigArgs, more: Vec<Setting>) -> anyhow::Result<Vec<Setting>> {
     let mut settings = parse_settings(&args.settings)?;
     let text = |name: &str, key: &str, value: &Option<String>| {

@@ -1,15 +1,15 @@
-//! `rayclip devices`: every adapter, and the CPU backends.
+//! `rayclip devices`: lists all adapters and the CPU backends.
 
 use serde_json::json;
 
 use crate::args::DevicesArgs;
 use crate::{device, output, tables};
 
-/// The CPU backends, which are always there.
+/// The CPU backends, which every machine has.
 const CPU_BACKENDS: [(&str, &str); 2] =
-    [("ndarray", "what --device auto takes where there is no GPU"), ("flex", "the faster one")];
+    [("ndarray", "--device auto without a GPU (`run`)"), ("flex", "the faster CPU backend")];
 
-/// The table's columns, and those that are left out first where there is no room.
+/// The columns of the table, and those that are left out first if it does not fit.
 const HEADS: [&str; 8] =
     ["--device", "name", "kind", "API", "driver", "buffer", "binding", "workgroup"];
 const DISPENSABLE: [usize; 6] = [7, 6, 5, 4, 3, 2];
@@ -62,7 +62,7 @@ pub(crate) fn devices(args: &DevicesArgs) {
     if adapters.is_empty() {
         output::note(
             "no graphics adapter was found; on Debian without a GPU, the package \
-             mesa-vulkan-drivers brings a software one",
+             mesa-vulkan-drivers has a software adapter",
         );
     }
 }

@@ -1,18 +1,18 @@
-//! Files and folders that a command was given: what is wrong with them, and which were meant.
+//! Checks the files and folders that a command is given, and suggests similar ones.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use rayclip_data::{MANIFEST, Manifest};
-use rayclip_trainer::nearest;
+use rayclip_run_folder::nearest;
 
-/// Run folders that are named where none is like the one that was asked for.
+/// The most run folders that a message lists if none has a similar name.
 const NAMED: usize = 3;
 
-/// Refuses a path that is no folder. Whether the folder holds a run, its readers say.
+/// Refuses a path that is not a folder. Whether the folder is that of a run is checked when it is read.
 ///
 /// # Errors
-/// It is a file, or not there.
+/// It is a file, or does not exist.
 pub(crate) fn check_run(path: &Path) -> anyhow::Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -45,7 +45,7 @@ fn is_run(folder: &Path) -> bool {
     folder.join("config.toml").is_file() && folder.join("cycles.csv").is_file()
 }
 
-/// Run folders beside `path`, in the working folder and in `runs/`.
+/// Returns the run folders beside `path`, in the working folder and in `runs/`.
 fn runs_near(path: &Path) -> Vec<PathBuf> {
     let beside = path.parent().unwrap_or(Path::new(""));
     let mut runs: Vec<PathBuf> = [beside, Path::new(""), Path::new("runs")]
@@ -62,7 +62,8 @@ fn runs_near(path: &Path) -> Vec<PathBuf> {
     runs
 }
 
-/// Files of a finished run that are not as it left them, each with what is wrong; none are known without a manifest.
+/// Returns the files of a finished run that do not match its manifest, each with the reason; nothing without a
+/// manifest.
 pub(crate) fn damaged(folder: &Path) -> Vec<String> {
     let text = |name: &str, problem: &str| format!("{}: {problem}", folder.join(name).display());
     match Manifest::read(folder) {
@@ -78,22 +79,22 @@ pub(crate) fn damaged(folder: &Path) -> Vec<String> {
 /// Refuses a run that is named twice.
 ///
 /// # Errors
-/// Two of the paths are one folder.
+/// Two of the paths are the same folder.
 pub(crate) fn check_distinct(paths: &[PathBuf]) -> anyhow::Result<()> {
     let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
     for (place, path) in paths.iter().enumerate() {
         if let Some(same) = paths[..place].iter().find(|other| real(other) == real(path)) {
             let (same, path) = (same.display(), path.display());
-            bail!("{same} and {path} are one run: name each run once");
+            bail!("{same} and {path} are the same run: name each run once");
         }
     }
     Ok(())
 }
 
-/// Refuses a file where a command wants to make or fill a folder.
+/// Refuses a file as the output folder of a command.
 ///
 /// # Errors
-/// The path, or what it lies in, is a file.
+/// The path, or one of its parents, is a file.
 pub(crate) fn check_out(path: &Path) -> anyhow::Result<()> {
     match path.ancestors().find(|ancestor| ancestor.is_file()) {
         Some(file) => {
@@ -114,13 +115,13 @@ pub(crate) fn check_config(path: &Path) -> anyhow::Result<()> {
     let inside = path.join("config.toml");
     let meant = inside.is_file().then(|| format!("; did you mean {}?", inside.display()));
     let (shown, meant) = (path.display(), meant.unwrap_or_default());
-    bail!("--config {shown}: it is a folder, and a file is needed{meant}")
+    bail!("--config {shown}: it is a folder; name a file{meant}")
 }
 
 /// Refuses a name that is neither a data set nor a folder.
 ///
 /// # Errors
-/// It is a file, or there is nothing of that name.
+/// It is a file, or nothing has that name.
 pub(crate) fn check_data(name: &str) -> anyhow::Result<()> {
     const KNOWN: [&str; 2] = ["digits", "mnist"];
     const ALLOWED: &str =
@@ -175,7 +176,7 @@ mod tests {
         assert!(check_distinct(&[a.clone(), b.clone()]).is_ok());
         let again = folder.path().join("b/../a");
         let twice = message(check_distinct(&[a, b, again]));
-        assert!(twice.contains("are one run"), "{twice}");
+        assert!(twice.contains("are the same run"), "{twice}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `rayclip report`: a page of what runs showed.
+//! `rayclip report`: writes a page about runs.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,12 +10,12 @@ use super::folders::{check_out, check_run};
 use crate::args::ReportArgs;
 use crate::output;
 
-/// Where the report of several runs goes, and of one within its folder.
+/// The folder of a report: in the run folder for one run, here for several runs.
 pub(crate) const FOLDER: &str = "report";
 
-/// Writes the report, and names what is missing in it.
+/// Writes the report, and prints what is missing in it.
 pub(crate) fn report(args: &ReportArgs) -> anyhow::Result<ExitCode> {
-    // Of several, one that is not there is a gap of the page.
+    // With several runs, a missing one is a gap of the page.
     if let [run] = args.runs.as_slice() {
         check_run(run)?;
     }
@@ -27,9 +27,9 @@ pub(crate) fn report(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     if args.tensorboard {
         let alone = facts.runs.len() == 1;
         for (place, run) in facts.runs.iter().enumerate() {
-            // Runs of several folders may have one name.
+            // Runs in different folders may have the same name.
             let name = if alone { String::new() } else { format!("{place}-{}", name(run)) };
-            EventFiles::new(out.join(EVENTS).join(name)).follow(run, true)?;
+            EventFiles::new(out.join(EVENTS).join(name)).write_run(run)?;
         }
     }
     let missing = missing(&facts);
@@ -47,7 +47,7 @@ fn default_folder(runs: &[PathBuf]) -> Dir {
     }
 }
 
-/// The last part of a run's path.
+/// Returns the last part of a run's path.
 fn name(run: &Run) -> String {
     run.folder.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned())
 }

@@ -1,4 +1,4 @@
-//! `rayclip reproduce`: the paper's methods with every preset, beside what was published.
+//! `rayclip reproduce`: runs the paper's methods with every preset, and shows them beside its Table I.
 
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use rayclip_report::{
     Facts, Measure, PAGE, Recorded, estimates_table, missing, table_1, verdict_sentence,
     write_comparison, write_report,
 };
-use rayclip_trainer::presets::{self, Layers};
+use rayclip_run_folder::presets::{self, Layers};
 use toml::Value;
 
 use super::cells::{Cells, End, lock};
@@ -20,9 +20,9 @@ use crate::progress::Mode;
 use crate::tables::print_in_parts;
 use crate::{interrupt, output};
 
-/// Runs what is not there yet, and prints published, recorded and own accuracies side by side.
+/// Does the runs that are missing, and prints published, recorded and own accuracies side by side.
 pub(crate) fn reproduce(args: &ReproduceArgs) -> anyhow::Result<ExitCode> {
-    // Read before anything is run: a wrong folder is told at once.
+    // This is read first, so that a wrong folder is reported before any run.
     args.recorded.as_deref().map(Recorded::read).transpose()?;
     let mut settings = parse_settings(&args.settings)?;
     let own = ["compression.methods", "data.source", "device", "seed", "replicas"];
@@ -32,7 +32,7 @@ pub(crate) fn reproduce(args: &ReproduceArgs) -> anyhow::Result<ExitCode> {
             setting.key
         );
     }
-    let mut runner = Cells::new(args.device, args.conduct.conduct(), Mode::Lines)?;
+    let mut runner = Cells::new(args.device, args.options.options(), Mode::Lines)?;
     let _lock = lock(&args.out)?;
     settings.extend([
         methods(&METHODS.map(str::to_owned)),
@@ -41,7 +41,7 @@ pub(crate) fn reproduce(args: &ReproduceArgs) -> anyhow::Result<ExitCode> {
     ]);
     settings.extend(seeds(args.seeds));
     let mut whole = true;
-    // The author's code first: it is what was published.
+    // The preset of the author's code comes first: it belongs to the published results.
     let mut names: Vec<&str> = presets::names().collect();
     names.reverse();
     for name in names {
@@ -61,7 +61,7 @@ pub(crate) fn reproduce(args: &ReproduceArgs) -> anyhow::Result<ExitCode> {
     Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-/// Prints what a preset's run showed, and writes its report; whether every replica got to its end.
+/// Prints the results of a preset's run, and writes its report. Returns whether every replica finished.
 fn show(preset: &str, folder: &Dir, args: &ReproduceArgs) -> anyhow::Result<bool> {
     let runs = [folder.path().to_path_buf()];
     let facts = Facts::gather(&runs, Some("dtc"), args.recorded.as_deref())?
@@ -73,7 +73,7 @@ fn show(preset: &str, folder: &Dir, args: &ReproduceArgs) -> anyhow::Result<bool
     write_comparison(comparison, folder.path())?;
     let columns = match &facts.recorded {
         Some(_) => "published | recorded | here",
-        None => "published | here (--recorded DIR sets the author's recorded run beside them)",
+        None => "published | here (--recorded DIR also shows the author's recorded run)",
     };
     let series = facts.recorded.as_ref().map(|recorded| recorded.accuracies.smoothed());
     if let Some(table) = table_1(comparison, series.as_ref()) {
@@ -82,13 +82,13 @@ fn show(preset: &str, folder: &Dir, args: &ReproduceArgs) -> anyhow::Result<bool
              interval over the {} seeds",
             comparison.seeds()
         ));
-        print_in_parts(&table, 1);
+        print_in_parts(&table.to_terminal(), 1);
     } else {
         output::result(&format!(
-            "\npreset {preset}, right after the clip, mean ± half the 95 % interval; the images are not MNIST, \
-             or the ladder is not the paper's: nothing published stands beside it"
+            "\npreset {preset}, right after the clip, mean ± half the 95 % interval; without published values, as \
+             the images are not MNIST or the ladder is not the paper's"
         ));
-        print_in_parts(&estimates_table(comparison, Measure::AccuracyAfterClip), 2);
+        print_in_parts(&estimates_table(comparison, Measure::AccuracyAfterClip).to_terminal(), 2);
     }
     for (measure, when) in [
         (Measure::AccuracyAfterTraining, "after the training that follows"),

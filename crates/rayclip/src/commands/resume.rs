@@ -1,4 +1,4 @@
-//! `rayclip resume`: a run goes on from its last checkpoint.
+//! `rayclip resume`: resumes a run from its last checkpoint.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -6,17 +6,18 @@ use std::process::ExitCode;
 use anyhow::Context;
 use rayclip_data::Source;
 use rayclip_report::MARGIN;
-use rayclip_trainer::config::DeviceChoice;
-use rayclip_trainer::presets::{self, Layers};
-use rayclip_trainer::{RunConfig, RunDir};
+use rayclip_run_folder::RunConfig;
+use rayclip_run_folder::config::DeviceChoice;
+use rayclip_run_folder::presets::{self, Layers};
+use rayclip_trainer::RunDir;
 
 use super::folders::check_run;
-use super::train::train_on;
+use super::train::{TrainArgs, train_on};
 use super::{compare, run};
 use crate::args::{OutArgs, ResumeArgs, ShowArgs};
 use crate::{device, output};
 
-/// Goes on with a run, and prints how it went.
+/// Resumes a run, and prints its results.
 pub(crate) fn resume(args: &ResumeArgs) -> anyhow::Result<ExitCode> {
     let folder = &args.run;
     check_run(folder)?;
@@ -39,10 +40,11 @@ pub(crate) fn resume(args: &ResumeArgs) -> anyhow::Result<ExitCode> {
     let mode = show.mode();
     let out = OutArgs { out: Some(folder.clone()), show, ..OutArgs::default() };
     let several = config.compression.methods.len() > 1;
-    // A run is resumed where it was begun; only one of an older rayclip may say `auto`.
+    // `config.toml` names the device that the run was started on. Only an older rayclip may have written `auto`.
     let choose = |choice: DeviceChoice| device::choose(choice);
-    let (source, conduct) = (images(folder, &config)?, args.safety.conduct(None));
-    let trained = train_on(&source, config, choose, conduct, (&out, "resume"))?;
+    let (source, options) = (images(folder, &config)?, args.safety.options(None));
+    let trained =
+        train_on(&source, config, choose, TrainArgs { options, out: &out, stem: "resume" })?;
     if several {
         compare::close(&trained, None, MARGIN, mode)?;
     } else {
@@ -51,11 +53,11 @@ pub(crate) fn resume(args: &ResumeArgs) -> anyhow::Result<ExitCode> {
     Ok(trained.exit_code())
 }
 
-/// Where the images of the run in `folder` are: where it found them, else where its configuration says, from
-/// here.
+/// Returns the source of the images of the run in `folder`: the folder in which the run found them, otherwise the
+/// one that its configuration names.
 ///
 /// # Errors
-/// There is no folder at either place.
+/// Neither folder exists.
 fn images(folder: &Path, config: &RunConfig) -> anyhow::Result<Source> {
     let source = Source::from_name(&config.data.source);
     let (Source::Folder(given), Some(found)) = (&source, RunDir::data_folder(folder)) else {
@@ -63,7 +65,7 @@ fn images(folder: &Path, config: &RunConfig) -> anyhow::Result<Source> {
     };
     anyhow::ensure!(
         found.is_dir() || given.is_dir(),
-        "the images of {} are not in {} any more: put them back, or set data.source in its config.toml to the \
+        "the images of {} are no longer in {}: put them back, or set data.source in its config.toml to the \
          folder that has them",
         folder.display(),
         found.display()

@@ -1,4 +1,4 @@
-//! `rayclip completions` and `rayclip man`: what shells and `man` read.
+//! `rayclip completions` and `rayclip man`.
 
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use clap::CommandFactory;
 use crate::args::{Cli, CompletionsArgs, ManArgs, Shell};
 use crate::output;
 
-/// Prints a script for a shell.
+/// Prints the completion script for a shell.
 pub(crate) fn completions(args: &CompletionsArgs) -> ExitCode {
     let shell = match args.shell {
         Shell::Bash => clap_complete::Shell::Bash,
@@ -22,10 +22,10 @@ pub(crate) fn completions(args: &CompletionsArgs) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// What the pages are of.
+/// The program and version that the pages name.
 const SOURCE: &str = concat!("rayclip ", env!("CARGO_PKG_VERSION"));
 
-/// Prints a page for `man`.
+/// Prints a manual page.
 pub(crate) fn man(args: &ManArgs) -> anyhow::Result<ExitCode> {
     let mut command = Cli::command();
     command.build();

@@ -1,4 +1,4 @@
-//! `rayclip solve`: matrices from files, certified solutions to a file and a table.
+//! `rayclip solve`: reads a problem from files, and writes certified solutions to a file and a table.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,18 +12,18 @@ use crate::args::SolveArgs;
 use crate::arrays::{self, Array};
 use crate::{device, output, tables};
 
-/// Columns that the table shows; of more, those with the largest gaps.
+/// The most columns that the table shows: those with the largest gaps.
 const ROWS: usize = 40;
 
-/// The table's columns, and those that are left out first where there is no room.
+/// The columns of the table, and those that are left out first if it does not fit.
 const HEADS: [&str; 8] =
     ["column", "lambda", "objective", "gap", "KKT", "iterations", "support", "status"];
 const DISPENSABLE: [usize; 4] = [4, 1, 5, 6];
 
-/// Exit code when a column missed its tolerance.
+/// The exit code if a column missed its tolerance.
 const MISSED: u8 = 1;
 
-/// Solves the problem of the files and says how well; or says how good another's solution is.
+/// Solves the problem in the files and certifies the solution, or certifies a given one.
 pub(crate) fn solve(args: &SolveArgs) -> anyhow::Result<ExitCode> {
     let out = args.out.clone().unwrap_or_else(|| own_file(&args.files));
     if args.check.is_none() && out.exists() {
@@ -69,8 +69,8 @@ fn settings(args: &SolveArgs) -> Settings {
     }
 }
 
-/// Where the solution of a problem goes unless told otherwise: `p.solution.safetensors` in this folder, after
-/// the last of its files, so that solutions of two problems do not meet.
+/// Returns the default file of a solution: `p.solution.safetensors` in the working folder, named after the last
+/// file of the problem, so that each problem has its own.
 fn own_file(files: &[PathBuf]) -> PathBuf {
     let stem = files.last().and_then(|file| file.file_stem()).unwrap_or_default();
     let mut name = stem.to_owned();
@@ -78,7 +78,7 @@ fn own_file(files: &[PathBuf]) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Certifies x of a file; with the dual point ν of the file, where it has one.
+/// Certifies the x in a file, with the dual point ν if the file has it.
 fn check(problem: &Problem, file: &Path, y: &Array, tolerance: f64) -> anyhow::Result<Solutions> {
     let (x, nu) = arrays::read_solution(file, &y.shape, problem.coefficients())?;
     let certified = match &nu {
@@ -88,8 +88,8 @@ fn check(problem: &Problem, file: &Path, y: &Array, tolerance: f64) -> anyhow::R
     certified.with_context(|| file.display().to_string())
 }
 
-/// Writes x and ν in the shape of y: `[columns, m]` and `[columns, n]`, or without columns; in f64 whatever
-/// the problem came in, for what is written is what was certified.
+/// Writes x and ν in the shape of y: `[columns, m]` and `[columns, n]`, or without columns. They are in f64 for any
+/// type of the problem, so that the file has exactly what was certified.
 fn write(out: &Path, problem: &Problem, solutions: &Solutions, y: &Array) -> anyhow::Result<()> {
     let stack = |part: fn(&Solution) -> &[f64], length: usize| {
         let values = solutions.columns().iter().flat_map(part).copied().collect();

@@ -1,22 +1,22 @@
-//! What `run`, `compare` and `resume` share: data, device, folder, training.
+//! The steps that `run`, `compare` and `resume` share: data, device, folder, training.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use rayclip_data::{Source, plain};
-use rayclip_report::{EVENTS, Run};
-use rayclip_trainer::config::DeviceChoice;
-use rayclip_trainer::{Backend, Conduct, Damage, Found, Outcome, RunConfig, RunDir, TrainerError};
+use rayclip_data::{Dataset, Source, plain};
+use rayclip_report::Run;
+use rayclip_run_folder::config::DeviceChoice;
+use rayclip_run_folder::write::Damage;
+use rayclip_run_folder::{Outcome, RunConfig, paths};
+use rayclip_trainer::{Backend, FinishedRun, Found, RunDir, RunOptions, Taken, TrainerError};
 
 use super::folders::check_data;
 use crate::args::{OutArgs, ShowArgs};
 use crate::device::{self, Chosen};
-use crate::interrupt::{self, Interrupt};
-use crate::output;
-use crate::panic;
 use crate::progress::{Mode, Progress};
+use crate::{interrupt, output, panic};
 
-/// Where runs go that are not given a folder.
+/// The folder of runs without `--out`.
 const RUNS: &str = "runs";
 
 impl ShowArgs {
@@ -37,127 +37,129 @@ pub(crate) struct Trained {
     incomplete: bool,
 }
 
-/// Trains what `config` asks for into `out`, or into a folder named by the data and `what`; or goes on
-/// with that run, where the folder holds it unfinished.
+/// The arguments of a run besides its configuration.
+pub(crate) struct TrainArgs<'a> {
+    pub(crate) options: RunOptions,
+    pub(crate) out: &'a OutArgs,
+    /// The part of the folder's name after the data, if no folder is given.
+    pub(crate) stem: &'a str,
+}
+
+/// Trains as `config` says, into a folder. If the folder has this run unfinished, the run is resumed.
 pub(crate) fn train(
     config: RunConfig,
     choose: impl Fn(DeviceChoice) -> anyhow::Result<Chosen>,
-    conduct: Conduct,
-    out: (&OutArgs, &str),
+    args: TrainArgs<'_>,
 ) -> anyhow::Result<Trained> {
     check_data(&config.data.source)?;
     let source = Source::from_name(&config.data.source);
-    train_on(&source, config, choose, conduct, out)
+    train_on(&source, config, choose, args)
 }
 
-/// As [`train`], on images from `source`, wherever the configuration says that they are.
+/// As [`train`], on images from `source` instead of those that the configuration names.
 pub(crate) fn train_on(
     source: &Source,
     mut config: RunConfig,
     choose: impl Fn(DeviceChoice) -> anyhow::Result<Chosen>,
-    conduct: Conduct,
-    (out, what): (&OutArgs, &str),
+    TrainArgs { options, out, stem }: TrainArgs<'_>,
 ) -> anyhow::Result<Trained> {
     let mode = out.show.mode();
-    let progress = Progress::new(mode, Interrupt::listen()?, config.clone());
+    let options = RunOptions { interrupter: interrupt::listen()?, ..options };
+    let progress = Progress::new(mode, config.clone());
     let dataset = progress.while_loading(|report| source.load(report))?;
-    // What is done is shown on any machine, whatever it was done on.
+    // A finished run is shown on any machine, even without the device that it ran on.
     if let Some(path) = &out.out
-        && matches!(RunDir::find(path, &config), Ok(Found::Finished))
+        && matches!(Found::of(path, &config), Ok(Found::Finished))
+        && let Taken::Finished(run) = RunDir::take(path, &config)?
     {
-        let folder = RunDir::open(path, &config)?;
-        if folder.found() == Found::Finished {
-            return finished(&folder, &dataset.digest(), mode);
-        }
+        return finished(&run, &dataset.digest(), mode);
     }
     let chosen = choose(config.device)?;
-    device::check_autotune(&chosen, conduct.deterministic)?;
+    device::check_autotune(&chosen, options.deterministic)?;
     let progress = progress.on(&chosen.name);
-    // What the folder holds repeats the run on the same backend.
+    // The `config.toml` of the folder names the backend, so that it repeats the run on the same one.
     config.device = chosen.resolved(config.device);
-    let config = &config;
     if mode != Mode::Quiet {
         output::note(&format!("device: {} — {}", chosen.name, chosen.reason));
-        output::note(&format!(
-            "data: {}, {} + {} images of {:?}, {} classes",
-            plain(&dataset.name),
-            dataset.train.len(),
-            dataset.test.len(),
-            dataset.image_shape,
-            dataset.classes
-        ));
+        note_data(&dataset);
     }
-    let folder = match &out.out {
+    let taken = match &out.out {
         None => {
-            let stem = format!("{}-{what}", dataset.name);
-            RunDir::numbered(Path::new(RUNS), &stem, config, out.fresh)?
+            let stem = format!("{}-{stem}", dataset.name);
+            Taken::Open(RunDir::numbered(Path::new(RUNS), &stem, &config, out.fresh)?)
         }
-        Some(path) if !path.exists() => RunDir::create(path, config)?,
-        Some(path) => {
-            let folder = RunDir::open(path, config)?;
-            if folder.found() == Found::Finished {
-                return finished(&folder, &dataset.digest(), mode);
-            }
-            folder
-        }
+        Some(path) => RunDir::take(path, &config)?,
+    };
+    let folder = match taken {
+        Taken::Finished(run) => return finished(&run, &dataset.digest(), mode),
+        Taken::Open(folder) => folder,
     };
     panic::knows_folder(folder.path());
-    let events = out.tensorboard || folder.path().join(EVENTS).exists();
+    let events = out.tensorboard || folder.path().join(paths::EVENTS).exists();
     let mut progress = if events { progress.with_events(folder.path()) } else { progress };
     let backend = Backend { device: &chosen.device, name: &chosen.name };
-    let summary = rayclip_trainer::run(config, dataset, backend, conduct, &folder, &mut progress)?;
+    let summary =
+        rayclip_trainer::run(&config, dataset, backend, &options, &folder, &mut progress)?;
     progress.finish(&summary, folder.path());
     let incomplete = summary.replicas.iter().any(|replica| replica.outcome == Outcome::Diverged);
     let folder = folder.path().to_path_buf();
     if summary.outcome == Outcome::Interrupted && mode == Mode::Lines {
-        output::note(&format!("`rayclip resume {}` goes on with it", output::path(&folder)));
+        output::note(&format!("`rayclip resume {}` resumes it", output::path(&folder)));
     }
     Ok(Trained { folder, outcome: summary.outcome, incomplete })
 }
 
-/// Of a run that is at its end nothing is run again, whatever became of its files.
+fn note_data(dataset: &Dataset) {
+    output::note(&format!(
+        "data: {}, {} + {} images of {:?}, {} classes",
+        plain(&dataset.name),
+        dataset.train.len(),
+        dataset.test.len(),
+        dataset.image_shape,
+        dataset.classes
+    ));
+}
+
+/// Shows a finished run. Nothing is run again, even if files are damaged.
 ///
 /// # Errors
-/// It was made with other data than those of the `digest`, or a file without which nothing can be shown is damaged.
-fn finished(folder: &RunDir, digest: &str, mode: Mode) -> anyhow::Result<Trained> {
-    tell_restored(folder);
-    let path = folder.path();
-    let damaged = folder.damaged();
+/// The run used other data than those with the `digest`, or a file is damaged without which nothing can be shown.
+fn finished(finished: &FinishedRun, digest: &str, mode: Mode) -> anyhow::Result<Trained> {
+    tell_restored(finished);
+    let path = finished.path();
+    let damaged = finished.damaged();
     let run = match (Run::read(path), damaged.first()) {
         (Ok(run), _) => run,
-        // Better known by what became of it than by what cannot be read in it.
+        // The damage says more than the error of reading the file.
         (Err(_), Some(Damage { path, reason })) => {
             let (path, reason) = (path.clone(), reason.clone());
             return Err(TrainerError::Damaged { path, reason }.into());
         }
         (Err(error), None) => return Err(error.into()),
     };
-    if RunDir::data_digest(path).as_deref() != Some(digest) {
-        return Err(TrainerError::OtherData { path: path.to_path_buf() }.into());
-    }
+    finished.check_data(digest)?;
     for Damage { path, reason } in &damaged {
         output::note(&format!("damaged: {}: {reason}; restore it from a copy", path.display()));
     }
     if damaged.is_empty() {
-        folder.tidy()?;
+        finished.tidy()?;
     }
     if mode != Mode::Quiet {
-        output::note(&format!("{} holds this run, finished: nothing was run", output::path(path)));
+        output::note(&format!("{} has this run, finished: nothing was run", output::path(path)));
     }
     let incomplete = !run.missing.is_empty() || !damaged.is_empty();
     Ok(Trained { folder: path.to_path_buf(), outcome: Outcome::Finished, incomplete })
 }
 
-/// Says which files were damaged and are whole again.
-pub(crate) fn tell_restored(folder: &RunDir) {
-    for name in folder.restored() {
-        let path = output::path(&folder.path().join(name));
-        output::note(&format!("restored: {path} was damaged or missing"));
+/// Prints which damaged files were restored.
+pub(crate) fn tell_restored(run: &FinishedRun) {
+    for path in run.restored() {
+        output::note(&format!("restored: {} was damaged or missing", output::path(&path)));
     }
 }
 
 impl Trained {
-    /// 0 when all is done, 1 when a replica diverged or a file is damaged, 130 when it was interrupted.
+    /// Returns 0 if the run is finished, 1 if a replica diverged or a file is damaged, 130 if it was interrupted.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self.outcome {
             Outcome::Interrupted => ExitCode::from(interrupt::EXIT_CODE),
@@ -167,7 +169,7 @@ impl Trained {
     }
 }
 
-/// The last line of a run.
+/// Prints the last line of a run.
 pub(crate) fn closing_line(run: &Run, folder: &Path, mode: Mode) {
     let folder = output::path(folder);
     match (mode, &run.progress) {

@@ -1,5 +1,5 @@
-//! `rayclip verify-resume`: a run is killed at random moments and resumed until it is done, and must leave
-//! the files of one that never ended.
+//! `rayclip verify-resume`: kills a run at random moments and resumes it until it is finished. It must leave the
+//! same files as an uninterrupted run.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,8 +11,8 @@ use anyhow::{Context, ensure};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayclip_data::{MANIFEST, Manifest, is_partial, sha256_of};
-use rayclip_trainer::RunConfig;
-use rayclip_trainer::presets::Setting;
+use rayclip_run_folder::RunConfig;
+use rayclip_run_folder::presets::Setting;
 use serde::Deserialize;
 
 use super::configure::{methods, resolve};
@@ -20,10 +20,10 @@ use super::folders::check_out;
 use crate::args::VerifyResumeArgs;
 use crate::{device, output};
 
-/// Files that tell of time or of a process, and the one that has their SHA-256: different in every repetition.
+/// Files that record times or a process, and the file with their SHA-256. They differ between repetitions.
 const TIMED: [&str; 5] = ["timings.csv", "progress.json", "latency.csv", MANIFEST, ".lock"];
 
-/// A small run with all stages: clips of two layers in two chunks, and networks from scratch.
+/// A small run with all stages: clips of two groups in two chunks, and networks from scratch.
 const METHODS: [&str; 2] = ["dtc", "scratch"];
 const SMALL: [&str; 5] = [
     "network.hidden=[24, 16]",
@@ -34,10 +34,10 @@ const SMALL: [&str; 5] = [
 ];
 const FLAGS: [&str; 6] = ["--at-once", "2", "--checkpoint-every", "5", "--keep-checkpoints", "2"];
 
-/// The folder is looked at so often, to kill in the middle of a write.
+/// How often the folder is checked for a write in progress.
 const LOOK: Duration = Duration::from_micros(200);
 
-/// Runs once in peace, then with kills, and compares.
+/// Runs once without interruption, then with kills, and compares.
 pub(crate) fn verify_resume(args: &VerifyResumeArgs) -> anyhow::Result<ExitCode> {
     let small = SMALL.map(Setting::parse).into_iter().collect::<Result<Vec<_>, _>>();
     let mut defaults = small.map_err(anyhow::Error::msg)?;
@@ -47,7 +47,7 @@ pub(crate) fn verify_resume(args: &VerifyResumeArgs) -> anyhow::Result<ExitCode>
     let chosen = device::choose_fast(config.device)?;
     config.device = chosen.resolved(config.device);
     output::note(&format!("device: {} — {}", chosen.name, chosen.reason));
-    // The runs have the device to themselves.
+    // The runs need the device for themselves.
     drop(chosen);
 
     let temporary = tempfile::tempdir().context("making a temporary folder")?;
@@ -65,8 +65,8 @@ pub(crate) fn verify_resume(args: &VerifyResumeArgs) -> anyhow::Result<ExitCode>
     match trial.verify(args.kills)? {
         None => {
             output::result(&format!(
-                "the same by SHA-256: {} files of a run in peace and of {} runs that were killed {} times between them ({}), \
-                 but for {}",
+                "the same SHA-256: {} files of an uninterrupted run and of {} runs that were killed {} times in \
+                 total ({}); not compared: {}",
                 trial.files,
                 trial.runs,
                 args.kills,
@@ -82,17 +82,17 @@ pub(crate) fn verify_resume(args: &VerifyResumeArgs) -> anyhow::Result<ExitCode>
     }
 }
 
-/// A run that is begun again and again.
+/// A run that is started several times.
 struct Trial {
     folder: PathBuf,
     config: PathBuf,
     moments: ChaCha8Rng,
-    /// What the run in peace took, and how often something was being written when it was looked at.
+    /// Seconds of the uninterrupted run, and the number of writes that were seen in it.
     seconds: f64,
     writes: usize,
-    /// Kills by what the run was doing.
+    /// The number of kills for each stage of the run.
     killed: BTreeMap<&'static str, usize>,
-    /// Runs that were killed and got to their end, and files of each.
+    /// Runs that were killed and then finished, and the files of each.
     runs: usize,
     files: usize,
 }
@@ -100,7 +100,7 @@ struct Trial {
 /// When a process is killed.
 enum Moment {
     After(Duration),
-    /// When something is being written for the so-manieth time.
+    /// At the write with this number.
     Write(usize),
     Never,
 }
@@ -122,7 +122,7 @@ impl Trial {
         })
     }
 
-    /// The first difference of a run that was killed from one that was not.
+    /// Returns the first difference between a killed run and the uninterrupted one.
     fn verify(&mut self, kills: usize) -> anyhow::Result<Option<String>> {
         let peace = self.folder.join("uninterrupted");
         let began = Instant::now();
@@ -154,7 +154,7 @@ impl Trial {
         Ok(None)
     }
 
-    /// Half of the moments are drawn over the time, half over the writes.
+    /// Draws a moment: half of them are times, half are writes.
     fn moment(&mut self, left: usize) -> Moment {
         match left {
             0 => Moment::Never,
@@ -166,8 +166,8 @@ impl Trial {
         }
     }
 
-    /// Starts the run, or goes on with it, until the moment has come; the exit status where it ended before,
-    /// and how often something was being written.
+    /// Starts or resumes the run, and kills it at the moment. Returns its exit status if it ended before, and the
+    /// number of writes.
     fn start(&self, run: &Path, moment: &Moment) -> anyhow::Result<(Option<ExitStatus>, usize)> {
         let mut command = Command::new(std::env::current_exe().context("finding rayclip itself")?);
         command.args(["run", "--quiet", "--config"]).arg(&self.config).arg("--out").arg(run);
@@ -199,7 +199,7 @@ impl Trial {
         }
     }
 
-    /// Says what a run that was killed was at.
+    /// Prints what a killed run was doing.
     fn tell(&mut self, run: &Path, number: usize, of: usize) {
         #[derive(Deserialize)]
         struct Progress {
@@ -213,7 +213,7 @@ impl Trial {
             _ if is_writing(run) => ("writing", String::new()),
             Some(Progress { cycle, batches_done, batches }) if batches_done > 0 => (
                 "training or clipping",
-                format!(", last heard of in cycle {cycle} after batch {batches_done} of {batches}"),
+                format!(", last seen in cycle {cycle} after batch {batches_done} of {batches}"),
             ),
             _ => ("starting", String::new()),
         };
@@ -227,7 +227,7 @@ impl Trial {
     }
 }
 
-/// Whether a file of the run is half there.
+/// Whether a file of the run is being written.
 fn is_writing(run: &Path) -> bool {
     fn any_in(folder: &Path, levels: usize) -> bool {
         folder.read_dir().into_iter().flatten().flatten().any(|entry| {
@@ -240,7 +240,7 @@ fn is_writing(run: &Path) -> bool {
     any_in(run, 2)
 }
 
-/// SHA-256 of the files of a run that a repetition must have too, whatever folder of it they are in.
+/// Returns the SHA-256 of all files of a run that a repetition must have too, in all its folders.
 fn files_of(run: &Path) -> anyhow::Result<BTreeMap<PathBuf, String>> {
     let mut files = BTreeMap::new();
     let mut folders = vec![run.to_path_buf()];
@@ -258,11 +258,11 @@ fn files_of(run: &Path) -> anyhow::Result<BTreeMap<PathBuf, String>> {
             }
         }
     }
-    ensure!(!files.is_empty(), "{} holds no file", run.display());
+    ensure!(!files.is_empty(), "{} has no file", run.display());
     Ok(files)
 }
 
-/// Which file of a finished run is not as its manifest says, in words.
+/// Describes the first file of a finished run that does not match its manifest.
 fn manifest_problem(run: &Path) -> anyhow::Result<Option<String>> {
     let shown = run.display();
     let manifest = Manifest::read(run).with_context(|| format!("{shown}: {MANIFEST}"))?;
@@ -273,7 +273,7 @@ fn manifest_problem(run: &Path) -> anyhow::Result<Option<String>> {
     Ok(manifest.names().find_map(problem))
 }
 
-/// Where two runs differ, in words.
+/// Describes the first difference between two runs.
 fn first_difference(one: &Path, other: &Path) -> anyhow::Result<Option<String>> {
     let (ones, others) = (files_of(one)?, files_of(other)?);
     for name in ones.keys().chain(others.keys()) {
@@ -282,14 +282,14 @@ fn first_difference(one: &Path, other: &Path) -> anyhow::Result<Option<String>> 
             (Some(_), Some(_)) => return place_of_difference(one, other, name).map(Some),
             (here, _) => {
                 let has = if here.is_some() { one } else { other };
-                return Ok(Some(format!("{} is in {} alone", name.display(), has.display())));
+                return Ok(Some(format!("{} is only in {}", name.display(), has.display())));
             }
         }
     }
     Ok(None)
 }
 
-/// From where on two files differ that have one name in two runs, in words.
+/// Describes where two files with the same name in two runs start to differ.
 fn place_of_difference(one: &Path, other: &Path, name: &Path) -> anyhow::Result<String> {
     let read = |run: &Path| fs::read(run.join(name)).with_context(|| name.display().to_string());
     let (here, there) = (read(one)?, read(other)?);
@@ -318,7 +318,7 @@ mod tests {
         let difference = first_difference(&one, &other).unwrap().unwrap();
         assert!(difference.starts_with("cycles.csv from byte 2 (line 2)"), "{difference}");
         fs::write(other.join("cycles.csv"), "a\n1\n").unwrap();
-        // In a folder that this rayclip knows nothing of, too.
+        // A difference in an unknown folder is found too.
         for (run, content) in [(&one, "1"), (&other, "2")] {
             fs::create_dir_all(run.join("new/folder")).unwrap();
             fs::write(run.join("new/folder/file"), content).unwrap();
@@ -329,7 +329,7 @@ mod tests {
         fs::remove_dir_all(one.join("new")).unwrap();
         fs::remove_file(other.join("kept/cycle_00.json")).unwrap();
         let difference = first_difference(&one, &other).unwrap().unwrap();
-        assert!(difference.contains("cycle_00.json is in") && difference.contains("one alone"));
+        assert!(difference.contains("cycle_00.json is only in") && difference.ends_with("one"));
     }
 
     #[test]

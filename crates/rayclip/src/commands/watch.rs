@@ -1,4 +1,4 @@
-//! `rayclip watch`: a run in the terminal, while it goes on or after.
+//! `rayclip watch`: shows a run in the terminal, during the run or after it.
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -15,25 +15,25 @@ use crate::args::WatchArgs;
 use crate::live::{Live, draw};
 use crate::output;
 
-/// The folder is read this often.
+/// How often the folder is read.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// A picture for a pipe or a file is so large.
+/// The size of a picture for a pipe or a file.
 const SIZE: (u16, u16) = (80, 24);
 
-/// Shows the run until a key ends it; once, where nobody watches.
+/// Shows the run until a key closes the view. Without a terminal, prints one picture.
 pub(crate) fn watch(args: &WatchArgs) -> anyhow::Result<ExitCode> {
     check_run(&args.run)?;
     let live = Live::read(&args.run)?;
     if args.once || !std::io::stdout().is_terminal() {
-        // Below it, the terminal has room for the prompt.
+        // The terminal needs one more line for the prompt.
         let (width, height) = output::size()
             .filter(|_| std::io::stdout().is_terminal())
             .map_or(SIZE, |(columns, rows)| (columns, rows.saturating_sub(1).max(1)));
-        output::result(&picture(&live, (width, height))?);
+        output::result(&picture(&live, width, height)?);
         return Ok(ExitCode::SUCCESS);
     }
-    let mut terminal = ratatui::try_init().context("the terminal cannot be drawn on")?;
+    let mut terminal = ratatui::try_init().context("cannot draw on the terminal")?;
     let shown = show(&mut terminal, live, &args.run);
     ratatui::restore();
     shown.map(|()| ExitCode::SUCCESS)
@@ -52,8 +52,8 @@ fn show(
         {
             return Ok(());
         }
-        live = Live::read(folder)
-            .with_context(|| format!("{} is not there any more", folder.display()))?;
+        live =
+            Live::read(folder).with_context(|| format!("{} no longer exists", folder.display()))?;
     }
 }
 
@@ -62,8 +62,8 @@ fn ends(key: KeyEvent) -> bool {
     interrupt || matches!(key.code, KeyCode::Char('q') | KeyCode::Esc)
 }
 
-/// The frame as text.
-fn picture(live: &Live, (width, height): (u16, u16)) -> anyhow::Result<String> {
+/// Returns the frame as text.
+fn picture(live: &Live, width: u16, height: u16) -> anyhow::Result<String> {
     let mut terminal = Terminal::new(TestBackend::new(width, height))?;
     terminal.draw(|frame| draw(live, frame, false))?;
     let buffer = terminal.backend().buffer();

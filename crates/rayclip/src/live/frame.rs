@@ -1,4 +1,4 @@
-//! The picture of a run in the terminal.
+//! Draws a run in the terminal.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use super::figures::{Ladder, draw_accuracy, draw_ladder, draw_loss, draw_rays};
 const COLOURS: [Color; 6] =
     [Color::Blue, Color::Yellow, Color::Green, Color::Magenta, Color::Cyan, Color::Red];
 
-/// With less than this there is room for one figure.
+/// Columns and rows: a smaller terminal has room for one figure only.
 const LEAST: (u16, u16) = (70, 18);
 
-/// Draws the run; `is_watched` where a key ends it.
+/// Draws the run; `is_watched` says whether a key closes the view.
 pub(crate) fn draw(live: &Live, frame: &mut Frame<'_>, is_watched: bool) {
     let (width, height) = (frame.area().width, frame.area().height);
     if width < LEAST.0 || height < LEAST.1 {
@@ -44,7 +44,7 @@ pub(crate) fn draw(live: &Live, frame: &mut Frame<'_>, is_watched: bool) {
     frame.render_widget(footer(live, width, is_watched), foot);
 }
 
-/// As much as fits into a corner of the screen.
+/// Draws as much as fits into a small terminal.
 fn draw_small(live: &Live, frame: &mut Frame<'_>, is_watched: bool) {
     let width = frame.area().width;
     let [head, bar, accuracy, ladder, foot] = Layout::vertical([
@@ -62,7 +62,7 @@ fn draw_small(live: &Live, frame: &mut Frame<'_>, is_watched: bool) {
     frame.render_widget(footer(live, width, is_watched), foot);
 }
 
-/// The first of the texts that has room, else the last one.
+/// Returns the first text that fits, or the last one.
 pub(super) fn fitting(texts: impl IntoIterator<Item = String>, room: u16) -> String {
     let mut last = String::new();
     for text in texts {
@@ -74,7 +74,7 @@ pub(super) fn fitting(texts: impl IntoIterator<Item = String>, room: u16) -> Str
     last
 }
 
-/// The end of a path, where it is too long.
+/// Returns the path, or only its end if it is too long.
 fn end_of(path: &str, room: usize) -> String {
     let length = path.chars().count();
     if length <= room {
@@ -83,7 +83,7 @@ fn end_of(path: &str, room: usize) -> String {
     format!("…{}", path.chars().skip(length + 1 - room.max(1)).collect::<String>())
 }
 
-/// Columns below which the header is short.
+/// A terminal with fewer columns has a short header.
 const NARROW: u16 = 60;
 
 fn header(live: &Live, width: u16) -> Paragraph<'_> {
@@ -93,17 +93,17 @@ fn header(live: &Live, width: u16) -> Paragraph<'_> {
             format!("silent {:#}: killed?", HumanDuration(silence))
         }
         (Some(_), Some(silence)) => {
-            format!("not heard of for {}: was it killed?", HumanDuration(silence))
+            format!("no progress for {}: was it killed?", HumanDuration(silence))
         }
         (Some(summary), None) => match &summary.error {
             Some(error) => format!("{}: {error}", summary.outcome),
-            None => summary.outcome.clone(),
+            None => summary.outcome.to_string(),
         },
     };
     let device = live.run.summary.as_ref().map_or("", |summary| summary.device.as_str());
     let mut second = vec![];
-    for (place, method) in live.run.methods().into_iter().enumerate() {
-        second.push(Span::styled(format!("━ {method}  "), colour(place)));
+    for (index, method) in live.run.methods().into_iter().enumerate() {
+        second.push(Span::styled(format!("━ {method}  "), colour(index)));
     }
     second.push(Span::raw(format!("{} on {device}", live.run.data.name)));
     let room = usize::from(width).saturating_sub(state.chars().count() + 2).max(12);
@@ -114,13 +114,13 @@ fn header(live: &Live, width: u16) -> Paragraph<'_> {
     ])
 }
 
-pub(super) fn colour(place: usize) -> Style {
-    Style::new().fg(COLOURS[place % COLOURS.len()])
+pub(super) fn colour(method: usize) -> Style {
+    Style::new().fg(COLOURS[method % COLOURS.len()])
 }
 
 fn gauge(live: &Live, width: u16) -> Gauge<'static> {
     let Some(progress) = &live.run.progress else {
-        return Gauge::default().label("no progress.json to read");
+        return Gauge::default().label("progress.json cannot be read");
     };
     let ratio = progress.batches_done as f64 / progress.batches.max(1) as f64;
     let so_far = HumanDuration(Duration::from_secs(progress.seconds.max(0.0) as u64));
@@ -165,8 +165,8 @@ mod tests {
 
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
+    use rayclip_run_folder::presets::{Layers, Setting, resolve};
     use rayclip_trainer::RunDir;
-    use rayclip_trainer::presets::{Layers, Setting, resolve};
 
     use super::*;
 
@@ -179,6 +179,7 @@ mod tests {
         let header = fs::read_to_string(folder.join("cycles.csv")).unwrap();
         let value = |name: &str| match name {
             "method" => "magnitude",
+            "group" => "layer_0",
             "width_before" => "512",
             "width_after" => "460",
             name if name.starts_with("solver") => "",
@@ -205,7 +206,7 @@ mod tests {
         Live::read(&folder).unwrap()
     }
 
-    fn picture(live: &Live, (width, height): (u16, u16), is_watched: bool) -> String {
+    fn picture(live: &Live, width: u16, height: u16, is_watched: bool) -> String {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
         terminal.draw(|frame| draw(live, frame, is_watched)).unwrap();
         let cells = terminal.backend().buffer().content.chunks(usize::from(width).max(1));
@@ -219,7 +220,7 @@ mod tests {
     fn a_small_terminal_shows_what_matters() {
         let parent = tempfile::tempdir().unwrap();
         let live = live(parent.path());
-        let picture = picture(&live, (40, 12), true);
+        let picture = picture(&live, 40, 12, true);
         for part in [
             "longer-than-a-line  running",
             "━ magnitude  synthetic digits on flex",
@@ -236,14 +237,14 @@ mod tests {
     fn a_large_one_says_what_the_neurons_are_and_a_picture_names_no_key() {
         let parent = tempfile::tempdir().unwrap();
         let live = live(parent.path());
-        let watched = picture(&live, (80, 24), true);
+        let watched = picture(&live, 80, 24, true);
         let ladder = "neurons: 512 at first, 460 now, 9 at the end";
         let title = "accuracy: • after clip 0.9123 ━ trained 0.9123";
-        for part in [ladder, title, "a method without", "q closes this view; the run continues"] {
+        for part in [ladder, title, "only dtc has them", "q closes this view; the run continues"] {
             assert!(watched.contains(part), "no `{part}` in\n{watched}");
         }
-        assert!(!picture(&live, (80, 24), false).contains("closes"));
-        let wide = picture(&live, (200, 50), true);
+        assert!(!picture(&live, 80, 24, false).contains("closes"));
+        let wide = picture(&live, 200, 50, true);
         assert!(wide.contains("hidden neurons: 512 at first, 460 now, 9 at the end"), "{wide}");
     }
 
@@ -253,7 +254,7 @@ mod tests {
         let live = live(parent.path());
         for width in (1..=120).step_by(7) {
             for height in 1..=30 {
-                picture(&live, (width, height), true);
+                picture(&live, width, height, true);
             }
         }
     }

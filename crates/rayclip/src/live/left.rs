@@ -1,4 +1,4 @@
-//! How long a run will still take.
+//! Estimates the time that is left of a run.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,55 +7,64 @@ use super::Live;
 use crate::pace::Pace;
 
 impl Live {
-    /// An estimate of the time that is left: what a cycle takes is a constant and a part that grows with the
-    /// hidden neurons, both fitted to the cycles that are done.
+    /// Returns an estimate of the time that is left. The time of a cycle is a linear function of the hidden neurons,
+    /// which is fitted to the finished cycles.
     pub(super) fn left(&self) -> Option<Duration> {
         let progress = self.run.progress.as_ref()?;
         if self.is_over() || progress.batches_done == 0 {
             return None;
         }
         let neurons = |widths: &Vec<usize>| widths.iter().sum::<usize>() as f64;
-        let first = neurons(&self.run.widths_before);
+        let first = self.run.groups.neurons() as f64;
         let widths: Vec<f64> =
             std::iter::once(first).chain(self.ladder.iter().map(neurons)).collect();
         let pace = Pace::of(&self.cycle_seconds());
         let costs = pace.map(|pace| widths.iter().map(|width| pace.at(*width)).collect::<Vec<_>>());
-        let (done, all) = (progress.batches_done as f64, progress.batches as f64);
+        let batches = Batches { done: progress.batches_done as f64, all: progress.batches as f64 };
         let seconds = match costs {
-            Some(costs) => remaining(&costs, self.batches_per_cycle()? as f64, (done, all)),
-            None => progress.seconds * (all - done) / done,
+            Some(costs) => batches.seconds_left(&costs, self.batches_per_cycle()? as f64),
+            None => progress.seconds * (batches.all - batches.done) / batches.done,
         };
         Duration::try_from_secs_f64(seconds).ok()
     }
 
-    fn batches_per_cycle(&self) -> Option<i64> {
-        self.run.setting("training", "batches_per_cycle")?.as_integer()
+    fn batches_per_cycle(&self) -> Option<usize> {
+        Some(self.run.settings.as_ref()?.training.batches_per_cycle)
     }
 
-    /// Hidden neurons before the clip and seconds of the cycles that are done, one of each.
+    /// Returns, for each finished cycle, the hidden neurons before its clip and its seconds.
     fn cycle_seconds(&self) -> Vec<(f64, f64)> {
-        let mut cycles: BTreeMap<usize, (BTreeMap<usize, usize>, f64)> = BTreeMap::new();
-        // `scratch` counts from the beginning in every row.
-        for clip in self.run.clips.iter().filter(|clip| !clip.is_scratch()) {
-            if let (Some(train), Some(compress)) = (clip.train_seconds, clip.compress_seconds) {
-                let cycle = cycles.entry(clip.cycle).or_default();
-                cycle.0.insert(clip.layer, clip.width_before);
-                cycle.1 = train + compress;
+        let mut cycles: BTreeMap<usize, (BTreeMap<&str, usize>, f64)> = BTreeMap::new();
+        // Every row of `scratch` counts from the start of training.
+        for row in self.run.rows.iter().filter(|row| !row.is_scratch()) {
+            if let Some(timing) = self.run.timing(row) {
+                let cycle = cycles.entry(row.cycle).or_default();
+                cycle.0.insert(&row.group, row.width_before);
+                cycle.1 = timing.train_seconds + timing.compress_seconds;
             }
         }
-        let neurons = |widths: BTreeMap<usize, usize>| widths.into_values().sum::<usize>() as f64;
+        let neurons = |widths: BTreeMap<&str, usize>| widths.into_values().sum::<usize>() as f64;
         cycles.into_values().map(|(widths, seconds)| (neurons(widths), seconds)).collect()
     }
 }
 
-/// Seconds of the batches that are left of `all`; chunks are taken to be alike.
-fn remaining(costs: &[f64], a_cycle: f64, (done, all): (f64, f64)) -> f64 {
-    let chunk = costs.len() as f64 * a_cycle;
-    let total: f64 = costs.iter().sum();
-    let within = (done % chunk) / a_cycle;
-    let spent = |(cycle, cost): (usize, &f64)| cost * (within - cycle as f64).clamp(0.0, 1.0);
-    let spent: f64 = costs.iter().enumerate().map(spent).sum();
-    (total * (all / chunk - (done / chunk).floor()) - spent).max(0.0)
+/// Batches of a run.
+struct Batches {
+    done: f64,
+    all: f64,
+}
+
+impl Batches {
+    /// Returns the seconds of the batches that are left, as if all chunks took the same time. `costs` are the
+    /// seconds of each cycle of a chunk.
+    fn seconds_left(&self, costs: &[f64], batches_per_cycle: f64) -> f64 {
+        let chunk = costs.len() as f64 * batches_per_cycle;
+        let total: f64 = costs.iter().sum();
+        let within = (self.done % chunk) / batches_per_cycle;
+        let spent = |(cycle, cost): (usize, &f64)| cost * (within - cycle as f64).clamp(0.0, 1.0);
+        let spent: f64 = costs.iter().enumerate().map(spent).sum();
+        (total * (self.all / chunk - (self.done / chunk).floor()) - spent).max(0.0)
+    }
 }
 
 #[cfg(test)]
@@ -65,10 +74,9 @@ mod tests {
     #[test]
     fn what_is_left_is_the_rest_of_the_chunk_and_the_chunks_that_follow() {
         let costs = [12.0, 7.0, 4.0];
-        // Ten batches a cycle, two chunks.
-        assert_eq!(remaining(&costs, 10.0, (15.0, 60.0)), 3.5 + 4.0 + 23.0);
-        assert_eq!(remaining(&costs, 10.0, (30.0, 60.0)), 23.0);
-        assert_eq!(remaining(&costs, 10.0, (60.0, 60.0)), 0.0);
+        // Ten batches per cycle, two chunks.
+        let left = |done| Batches { done, all: 60.0 }.seconds_left(&costs, 10.0);
+        assert_eq!([15.0, 30.0, 60.0].map(left), [3.5 + 4.0 + 23.0, 23.0, 0.0]);
     }
 
     #[test]

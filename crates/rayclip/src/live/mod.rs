@@ -1,4 +1,4 @@
-//! A run as it goes on, from its folder alone.
+//! The current state of a run, read from its folder.
 
 mod figures;
 mod frame;
@@ -8,49 +8,46 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rayclip_report::{Clip, Estimate, Gap, LayerRays, Run, last_rays};
-use rayclip_trainer::presets::{self, Layers};
+use rayclip_report::{ClipRays, Estimate, Gap, Run, last_rays};
+use rayclip_run_folder::{CycleRow, Outcome, ladder};
 
 pub(crate) use frame::draw;
 
-/// A run that says `running` and was not heard of for so long was killed, most likely: the progress is
-/// written every second while batches are trained on, but an evaluation on a slow device takes its time.
+/// A run that says `running` but has written nothing for this long was probably killed. During training, the
+/// progress is written every second; an evaluation on a slow device can take longer.
 const SILENT: Duration = Duration::from_secs(15);
 
-/// What is shown of a run.
+/// The state of a run that is shown.
 pub(crate) struct Live {
     folder: PathBuf,
     run: Run,
-    /// Neurons of every hidden layer after each clip, to the end; empty where the configuration is none.
+    /// Neurons of every group after each clip of the whole run; empty if the configuration cannot be read.
     ladder: Vec<Vec<usize>>,
     /// The rays of the last clip.
-    rays: Vec<LayerRays>,
+    rays: Vec<ClipRays>,
     gaps: Vec<Gap>,
     now: SystemTime,
 }
 
 impl Live {
-    /// Reads the folder as it is now.
+    /// Reads the current state from the folder.
     ///
     /// # Errors
-    /// It is not that of a run.
+    /// It is not a run folder.
     pub(crate) fn read(folder: &Path) -> anyhow::Result<Self> {
         let (run, mut gaps) = Run::read_what_is_there(folder)?;
-        let file = folder.join("config.toml");
-        let layers = Layers { file: Some(&file), ..Layers::default() };
-        let config = presets::resolve(&layers).ok();
-        let ladder = config.map(|config| rayclip_trainer::ladder(&config)).unwrap_or_default();
+        let ladder = run.settings.as_ref().map(ladder).unwrap_or_default();
         let rays = last_rays(&run, &mut gaps);
         let (folder, now) = (folder.to_path_buf(), SystemTime::now());
         Ok(Self { folder, run, ladder, rays, gaps, now })
     }
 
-    /// Whether nothing more will come.
+    /// Whether the run has ended.
     pub(crate) fn is_over(&self) -> bool {
-        self.run.summary.as_ref().is_some_and(|summary| summary.outcome != "running")
+        self.run.summary.as_ref().is_some_and(|summary| summary.outcome != Outcome::Running)
     }
 
-    /// How long the run has not been heard of, where that is long.
+    /// Returns the time since the last progress, if it is long.
     fn silence(&self) -> Option<Duration> {
         let updated = self.run.progress.as_ref()?.updated;
         let updated = SystemTime::UNIX_EPOCH + Duration::try_from_secs_f64(updated).ok()?;
@@ -58,11 +55,11 @@ impl Live {
         (!self.is_over() && silence > SILENT).then_some(silence)
     }
 
-    /// Means of a value over the replicas of a method, by cycle.
-    fn curve(&self, method: &str, value: impl Fn(&Clip) -> Option<f64>) -> Vec<(f64, f64)> {
+    /// Returns the mean of a value over the replicas of a method, for each cycle.
+    fn curve(&self, method: &str, value: impl Fn(&CycleRow) -> Option<f64>) -> Vec<(f64, f64)> {
         let mut cycles: BTreeMap<usize, BTreeMap<usize, f64>> = BTreeMap::new();
-        for clip in self.run.clips.iter().filter(|clip| clip.method == method) {
-            // The layers of a replica agree.
+        for clip in self.run.rows.iter().filter(|clip| clip.method == method) {
+            // The rows of all groups of a replica have the same value.
             cycles.entry(clip.cycle).or_default().extend(value(clip).map(|v| (clip.replica, v)));
         }
         let mean = |values: BTreeMap<usize, f64>| {

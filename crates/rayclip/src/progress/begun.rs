@@ -1,4 +1,4 @@
-//! A run that has begun: how far it is, and how long it will take.
+//! A run that has started: how far it is, and how long it will take.
 
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,10 @@ use serde_json::json;
 use super::estimate::{Estimate, Seconds};
 use super::rows::{self, Rows};
 
-/// A run that takes less is over before an estimate is read.
+/// Seconds: the estimate of a shorter run is not printed.
 const WORTH_SAYING: f64 = 10.0;
 
-/// A run that has begun.
+/// A run that has started.
 pub(super) struct Begun {
     pub(super) clips: usize,
     pub(super) batches: usize,
@@ -20,23 +20,27 @@ pub(super) struct Begun {
     pub(super) rows: Rows,
     pub(super) estimate: Estimate,
     pub(super) since: Instant,
-    /// Whether the time that the run will take was told.
+    /// Whether the estimated time was printed.
     pub(super) is_told: bool,
-    /// When the bar, and when a line, last said how far it is.
+    /// When the bar was last updated, and when the last line was printed.
     pub(super) refreshed: Instant,
     pub(super) pulsed: Instant,
-    /// The chunk whose rows are shown: whether it is of `scratch`, and its number.
+    /// The current chunk: whether it is one of `scratch`, and its number.
     pub(super) chunk: Option<(bool, usize)>,
 }
 
 impl Begun {
-    /// The time of the whole run, and what it was estimated by; nothing where it is short.
+    /// Returns whether a chunk is not the current one.
+    pub(super) fn is_new(&self, number: usize, rung: Option<usize>) -> bool {
+        self.chunk != Some((rung.is_some(), number))
+    }
+
+    /// Returns a line with the estimated time of the whole run; `None` for a short run.
     pub(super) fn time_of_all(&self, left: Seconds, now: Instant) -> Option<String> {
         let so_far = now.duration_since(self.since).as_secs_f64();
         let all = Seconds { low: left.low + so_far, high: left.high + so_far };
-        (all.high >= WORTH_SAYING).then(|| {
-            format!("estimated time: {}, by what the first {} took", range(all), human(so_far))
-        })
+        (all.high >= WORTH_SAYING)
+            .then(|| format!("estimated time: {}, from the first {}", range(all), human(so_far)))
     }
 
     pub(super) fn pulse(&self, cycle: usize, widths: &[usize], now: Instant) -> serde_json::Value {
@@ -65,7 +69,7 @@ fn human(seconds: f64) -> String {
     format!("{:#}", HumanDuration(Duration::try_from_secs_f64(seconds).unwrap_or_default()))
 }
 
-/// `2m to 4m`, or `about 3m` where both are the same.
+/// Formats a range: `2m to 4m`, or `about 3m` if both ends are equal.
 fn range(Seconds { low, high }: Seconds) -> String {
     let (low, high) = (human(low), human(high));
     if low == high { format!("about {high}") } else { format!("{low} to {high}") }

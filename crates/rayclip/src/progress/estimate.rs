@@ -1,32 +1,33 @@
-//! How long a run will take, from what its first batches took.
+//! Estimates how long a run will take, from the time of its first batches.
 
 use std::time::{Duration, Instant};
 
-use rayclip_trainer::{Chunks, RunConfig};
+use rayclip_run_folder::RunConfig;
+use rayclip_trainer::Chunks;
 
 use crate::pace::Pace;
 
-/// Before the first cycle is done, so many batches and so much time make an estimate.
+/// Before the first cycle is finished, an estimate needs this many batches and this much time.
 const LEAST_BATCHES: usize = 3;
 const LEAST_TIME: Duration = Duration::from_secs(3);
 
-/// What is left of a run, and what it takes.
+/// The rest of a run, and an estimate of its time.
 #[derive(Debug)]
 pub(super) struct Estimate {
-    /// Hidden neurons of a network that is clipped, in every cycle.
+    /// Hidden neurons of a clipped network in each cycle.
     ladder: Vec<f64>,
     chunks: Chunks,
     batches_per_cycle: usize,
-    /// Batches that are done.
+    /// Finished batches.
     done: usize,
-    /// Hidden neurons, and seconds that a cycle took for each network of a chunk.
+    /// Hidden neurons of a finished cycle, and its seconds per network of the chunk.
     cycles: Vec<(f64, f64)>,
     now: Option<Open>,
-    /// Whether a batch is done when it is told; a GPU only queues it.
+    /// Whether a reported batch is finished. A GPU may only have queued it.
     is_host: bool,
 }
 
-/// The cycle that goes on.
+/// The current cycle.
 #[derive(Debug, Clone, Copy)]
 struct Open {
     cycle: usize,
@@ -36,14 +37,14 @@ struct Open {
     batches: usize,
 }
 
-/// Seconds, at least and at most.
+/// A range of seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Seconds {
     pub(super) low: f64,
     pub(super) high: f64,
 }
 
-/// Cycles of some networks at one width.
+/// Cycles of a chunk of networks at one width.
 struct Leg {
     cycles: usize,
     neurons: f64,
@@ -53,7 +54,7 @@ struct Leg {
 impl Estimate {
     pub(super) fn new(config: &RunConfig, chunks: &Chunks, is_host: bool) -> Self {
         let neurons = |widths: &Vec<usize>| widths.iter().sum::<usize>() as f64;
-        let rest = rayclip_trainer::ladder(config);
+        let rest = rayclip_run_folder::ladder(config);
         Self {
             ladder: std::iter::once(&config.network.hidden).chain(&rest).map(neurons).collect(),
             chunks: chunks.clone(),
@@ -80,7 +81,7 @@ impl Estimate {
         clipped.chain(scratch)
     }
 
-    /// A chunk begins: what came before it is done, even where no batches told of it.
+    /// Starts a chunk. All batches before it count as finished, even if they were not reported.
     pub(super) fn chunk(
         &mut self,
         number: usize,
@@ -103,24 +104,24 @@ impl Estimate {
         self.now = Some(Open { cycle: usize::MAX, neurons: 0.0, networks, since: at, batches: 0 });
     }
 
-    /// So many batches were done before.
+    /// Sets the number of batches that were finished before the run was resumed.
     pub(super) fn resumed(&mut self, done: usize) {
         self.done = done;
     }
 
-    /// Batches that are done.
+    /// Returns the number of finished batches.
     pub(super) fn done(&self) -> usize {
         self.done
     }
 
-    /// A batch is done; whether it was the first of a cycle, so that the one before is done as a whole.
+    /// Counts a finished batch. Returns whether it starts a new cycle, so that the cycle before it is finished.
     pub(super) fn batch(&mut self, cycle: usize, widths: &[usize], at: Instant) -> bool {
         self.done += 1;
         let Some(mut now) = self.now else { return false };
         let is_first = now.cycle == usize::MAX;
         let is_next = !is_first && now.cycle != cycle;
         if is_next {
-            // From its beginning, or after its first batch, to the first batch of this one.
+            // From the start of the cycle before, or from its first batch, to the first batch of this one.
             let seconds = at.duration_since(now.since).as_secs_f64() / (now.batches + 1) as f64;
             let seconds = seconds * self.batches_per_cycle as f64 / now.networks;
             self.cycles.push((now.neurons, seconds));
@@ -134,15 +135,15 @@ impl Estimate {
         is_next
     }
 
-    /// Batches and seconds of the cycle that goes on, where they make an estimate.
+    /// Returns the batches and seconds of the current cycle, if they are enough for an estimate.
     pub(super) fn first_batches(&self, at: Instant) -> Option<(usize, f64)> {
         let now = self.now.filter(|now| now.batches >= LEAST_BATCHES && self.is_host)?;
         let time = at.duration_since(now.since);
         (time >= LEAST_TIME).then_some((now.batches, time.as_secs_f64()))
     }
 
-    /// What is left. With one cycle, or a part of it, it lies between what it were if smaller networks took
-    /// less in proportion, and if they took as long.
+    /// Returns the time that is left. After one cycle or less, it is a range: the time of a cycle may be proportional
+    /// to the neurons, or constant.
     pub(super) fn left(&self, at: Instant) -> Option<Seconds> {
         let pace = Pace::of(&self.cycles);
         let of_now = || {
@@ -167,7 +168,7 @@ impl Estimate {
         }
     }
 
-    /// Seconds of the batches that are left, by the seconds that a cycle takes for each network.
+    /// Returns the seconds of the batches that are left, from the seconds of a cycle per network.
     fn cost(&self, a_cycle: impl Fn(f64) -> f64) -> f64 {
         let mut skip = self.done as f64 / self.batches_per_cycle.max(1) as f64;
         let mut seconds = 0.0;
@@ -184,9 +185,10 @@ impl Estimate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rayclip_trainer::presets::{Layers, Setting, resolve};
+    use rayclip_run_folder::presets::{Layers, Setting, resolve};
 
-    /// A run of 2 chunks of 2 networks down 20, 18, 16, and a chunk of scratch at 16; ten batches a cycle.
+    /// A run with two chunks of two networks at 20, 18 and 16 neurons, and a chunk of scratch at 16; ten batches
+    /// per cycle.
     fn estimate() -> (Estimate, usize) {
         let settings = ["network.hidden=[20]", "compression.min_width=16", "replicas=4"];
         let more = ["training.batches_per_cycle=10", "compression.methods=['l1', 'scratch']"];
@@ -206,7 +208,7 @@ mod tests {
         let at = |seconds: f64| began + Duration::from_secs_f64(seconds);
         estimate.chunk(0, None, 2, began);
         assert_eq!(estimate.left(at(9.0)), None);
-        // Two networks, one second a batch at 20 neurons.
+        // Two networks, one second per batch at 20 neurons.
         for batch in 1..=batches {
             assert!(!estimate.batch(0, &[20], at(batch as f64)));
         }
@@ -217,7 +219,7 @@ mod tests {
         let in_proportion: f64 = cycles.iter().map(|n| n / 20.0 * 10.0).sum();
         assert!((left.low - in_proportion).abs() < 1e-9, "{left:?}");
         assert!((left.high - 110.0).abs() < 1e-9, "{left:?}");
-        // At 18 neurons as long as at 20: the width does not matter.
+        // 18 neurons take as long as 20: the width does not matter.
         for batch in 1..=batches {
             assert_eq!(estimate.batch(1, &[18], at(10.0 + batch as f64)), batch == 1);
         }

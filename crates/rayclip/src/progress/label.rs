@@ -1,42 +1,52 @@
-//! What a chunk of a run is called, and the run itself.
+//! The lines that describe a chunk of a run, and the whole run.
 
 use std::collections::BTreeSet;
 
-use rayclip_trainer::{Chunks, Replica, RunConfig};
+use rayclip_run_folder::{Replica, RunConfig};
+use rayclip_trainer::Chunks;
 
-/// A line over the rows of a chunk: its seeds and methods; of `scratch`, why it has so few rows.
-pub(super) fn chunk(
-    (number, rung): (usize, Option<usize>),
-    replicas: &[Replica],
-    (config, chunks, clips): (&RunConfig, &Chunks, usize),
-    room: usize,
-) -> String {
-    let of = if rung.is_some() { chunks.scratch.len() } else { chunks.clipped.len() };
-    let which = if of > 1 { format!("chunk {} of {of}: ", number + 1) } else { String::new() };
-    let seeds = seeds(replicas, config);
-    if rung.is_some() {
-        let rows = chunks.scratch_clips.len();
-        let line = format!("scratch: {which}{seeds}; rows at {rows} of the {clips} clips only");
-        let long = format!("{line} (compression.scratch_at)");
-        let short = format!("scratch: rows at {rows} of {clips} clips only");
-        let texts = [long, line].into_iter().find(|text| text.chars().count() <= room);
-        return texts.unwrap_or(short);
-    }
-    let methods: BTreeSet<String> = replicas.iter().map(|r| r.method.to_string()).collect();
-    let in_order = config.compression.methods.iter().map(ToString::to_string);
-    let methods: Vec<String> = in_order.filter(|method| methods.contains(method)).collect();
-    let named = match methods.as_slice() {
-        [one] => format!("method {one}"),
-        several => format!("methods {}", several.join(", ")),
-    };
-    let line = format!("{which}{seeds}, {named}");
-    if line.chars().count() <= room {
-        return line;
-    }
-    format!("{which}{seeds}, {} methods", methods.len())
+/// Describes a chunk in the line above its rows.
+pub(super) struct ChunkLabel<'a> {
+    pub(super) number: usize,
+    pub(super) is_scratch: bool,
+    pub(super) replicas: &'a [Replica],
+    pub(super) config: &'a RunConfig,
+    pub(super) chunks: &'a Chunks,
+    /// Clips of the run.
+    pub(super) clips: usize,
 }
 
-/// `seeds 0–1 of 4`, where the run has 4.
+impl ChunkLabel<'_> {
+    /// Returns the seeds and methods of the chunk; for `scratch`, why it has few rows.
+    pub(super) fn text(&self, room: usize) -> String {
+        let Self { number, is_scratch, replicas, config, chunks, clips } = self;
+        let of = if *is_scratch { chunks.scratch.len() } else { chunks.clipped.len() };
+        let which = if of > 1 { format!("chunk {} of {of}: ", number + 1) } else { String::new() };
+        let seeds = seeds(replicas, config);
+        if *is_scratch {
+            let rows = chunks.scratch_clips.len();
+            let line = format!("scratch: {which}{seeds}; rows at {rows} of the {clips} clips only");
+            let long = format!("{line} (compression.scratch_at)");
+            let short = format!("scratch: rows at {rows} of {clips} clips only");
+            let texts = [long, line].into_iter().find(|text| text.chars().count() <= room);
+            return texts.unwrap_or(short);
+        }
+        let methods: BTreeSet<String> = replicas.iter().map(|r| r.method.to_string()).collect();
+        let in_order = config.compression.methods.iter().map(ToString::to_string);
+        let methods: Vec<String> = in_order.filter(|method| methods.contains(method)).collect();
+        let named = match methods.as_slice() {
+            [one] => format!("method {one}"),
+            several => format!("methods {}", several.join(", ")),
+        };
+        let line = format!("{which}{seeds}, {named}");
+        if line.chars().count() <= room {
+            return line;
+        }
+        format!("{which}{seeds}, {} methods", methods.len())
+    }
+}
+
+/// Returns the seeds of some replicas, such as `seeds 0–1 of 4` in a run with four seeds.
 fn seeds(replicas: &[Replica], config: &RunConfig) -> String {
     let seeds: BTreeSet<u64> = replicas.iter().map(|replica| replica.seed).collect();
     let named = match (seeds.first(), seeds.last()) {
@@ -47,9 +57,9 @@ fn seeds(replicas: &[Replica], config: &RunConfig) -> String {
     if seeds.len() == config.replicas { named } else { format!("{named} of {}", config.replicas) }
 }
 
-/// The whole of a run in one line.
+/// Returns one line that describes the whole run.
 pub(super) fn whole(config: &RunConfig, chunks: &Chunks, clips: usize, batches: usize) -> String {
-    let last = rayclip_trainer::ladder(config).pop().unwrap_or_default();
+    let last = rayclip_run_folder::ladder(config).pop().unwrap_or_default();
     let neurons = |widths: &[usize]| widths.iter().sum::<usize>();
     let count = |count: usize, what: &str| {
         let plural = if count == 1 { "" } else { "s" };
@@ -76,7 +86,7 @@ pub(super) fn whole(config: &RunConfig, chunks: &Chunks, clips: usize, batches: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rayclip_trainer::presets::{Layers, Setting, resolve};
+    use rayclip_run_folder::presets::{Layers, Setting, resolve};
 
     fn config(settings: &[&str]) -> RunConfig {
         let settings = settings.iter().map(|text| Setting::parse(text).unwrap()).collect();
@@ -90,23 +100,20 @@ mod tests {
             Chunks { clipped: vec![4, 4], scratch: vec![4], scratch_clips: vec![0, 6, 33] };
         let replicas = config.all_replicas();
         let first = [replicas[0], replicas[1], replicas[4], replicas[5]];
-        let about = (&config, &chunks, 34);
-        assert_eq!(
-            chunk((0, None), &first, about, 80),
-            "chunk 1 of 2: seeds 0–1 of 4, methods dtc, l2"
-        );
-        assert_eq!(chunk((0, None), &first, about, 40), "chunk 1 of 2: seeds 0–1 of 4, 2 methods");
-        assert_eq!(
-            chunk((1, None), &replicas[3..4], about, 80),
-            "chunk 2 of 2: seed 3 of 4, method dtc"
-        );
-        let scratch = chunk((0, Some(1)), &replicas[8..], about, 80);
-        assert_eq!(
-            scratch,
-            "scratch: seeds 0–3; rows at 3 of the 34 clips only (compression.scratch_at)"
-        );
-        let narrow = chunk((0, Some(1)), &replicas[8..], about, 40);
-        assert_eq!(narrow, "scratch: rows at 3 of 34 clips only");
+        let chunk = |number, is_scratch, replicas: &[Replica], room| {
+            let clips = 34;
+            let (config, chunks) = (&config, &chunks);
+            ChunkLabel { number, is_scratch, replicas, config, chunks, clips }.text(room)
+        };
+        let long = "chunk 1 of 2: seeds 0–1 of 4, methods dtc, l2";
+        assert_eq!(chunk(0, false, &first, 80), long);
+        assert_eq!(chunk(0, false, &first, 40), "chunk 1 of 2: seeds 0–1 of 4, 2 methods");
+        let one = "chunk 2 of 2: seed 3 of 4, method dtc";
+        assert_eq!(chunk(1, false, &replicas[3..4], 80), one);
+        let scratch = "scratch: seeds 0–3; rows at 3 of the 34 clips only (compression.scratch_at)";
+        assert_eq!(chunk(0, true, &replicas[8..], 80), scratch);
+        let narrow = "scratch: rows at 3 of 34 clips only";
+        assert_eq!(chunk(0, true, &replicas[8..], 40), narrow);
         assert_eq!(
             whole(&config, &chunks, 34, 17_000),
             "whole: 3 methods × 4 seeds in 2 chunks and 1 of scratch, 512 → 9 neurons in 34 clips, 17000 batches"

@@ -1,70 +1,66 @@
-//! How a run is shown: bars and lines for people, JSON lines for scripts, or nothing.
+//! Shows the progress of a run: bars and lines for people, JSON lines for scripts, or nothing.
 
 mod begun;
 mod estimate;
+mod event_files;
+mod json;
 mod label;
+mod notes;
 mod rows;
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use rayclip_data::{Dir, plain};
-use rayclip_report::{EVENTS, EventFiles, Run};
-use rayclip_trainer::{Chunks, Divergence, Event, Observer, Replica, RunConfig, Summary};
-use serde_json::json;
+use rayclip_report::ReportError;
+use rayclip_run_folder::{CycleRow, Replica, RunConfig, Summary, TimingRow};
+use rayclip_trainer::{Chunks, Event, Observer};
 
-use crate::interrupt::Interrupt;
 use crate::output;
 use begun::{Begun, span};
 use estimate::Estimate;
+use event_files::RunEvents;
+pub(crate) use json::merged;
+use label::ChunkLabel;
 use rows::Rows;
 
-/// Where nobody sees the bars, a line says so often how far the run is.
+/// If stderr is not a terminal, a line this often says how far the run is.
 const PULSE: Duration = Duration::from_secs(30);
 
-/// What the training bar says is brought up to date so often.
+/// How often the text of the training bar is updated.
 const REFRESH: Duration = Duration::from_millis(500);
 
 /// How much a run prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Bars on stderr (where it is a terminal), one line a cycle on stdout.
+    /// Bars on stderr (if it is a terminal), one line per cycle on stdout.
     Lines,
-    /// One JSON object an event on stdout.
+    /// One JSON object per event on stdout.
     Json,
-    /// The bars alone.
+    /// Only the bars.
     Bars,
-    /// Nothing but what went wrong, on stderr.
+    /// Only errors, on stderr.
     Quiet,
 }
 
-/// Shows a run.
+/// Shows the progress of a run.
 pub(crate) struct Progress {
     mode: Mode,
-    interrupt: Interrupt,
     bars: MultiProgress,
     training: ProgressBar,
     solving: ProgressBar,
     config: RunConfig,
     is_host: bool,
     begun: Option<Begun>,
-    events: Option<Events>,
-}
-
-/// TensorBoard's view of a run.
-struct Events {
-    run: PathBuf,
-    files: EventFiles,
+    events: Option<RunEvents>,
 }
 
 impl Progress {
-    pub(crate) fn new(mode: Mode, interrupt: Interrupt, config: RunConfig) -> Self {
+    pub(crate) fn new(mode: Mode, config: RunConfig) -> Self {
         let bars = MultiProgress::new();
         Self {
             mode,
-            interrupt,
             bars,
             training: ProgressBar::hidden(),
             solving: ProgressBar::hidden(),
@@ -75,34 +71,33 @@ impl Progress {
         }
     }
 
-    /// On the device of this name; a batch that a GPU is given is not done yet.
+    /// Sets the device. On a GPU, a reported batch may not be finished.
     pub(crate) fn on(self, device: &str) -> Self {
         Self { is_host: ["flex", "ndarray"].contains(&device), ..self }
     }
 
-    /// Writes TensorBoard event files into a folder of the run folder `run`.
+    /// Also writes TensorBoard event files into the run folder `run`.
     pub(crate) fn with_events(self, run: &Path) -> Self {
-        let (files, run) = (EventFiles::new(Dir::from(run).join(EVENTS)), run.to_path_buf());
-        Self { events: Some(Events { run, files }), ..self }
+        Self { events: Some(RunEvents::new(run)), ..self }
     }
 
-    /// Brings the event files up to date; a run does not end because they cannot be written.
-    fn follow(&mut self, over: bool) {
-        let Some(Events { run, files }) = &mut self.events else { return };
-        let followed = Run::read(run).and_then(|run| files.follow(&run, over));
-        if let Err(error) = followed {
-            let text = format!("no more event files: {}", output::chain(&error.into()));
-            self.bars.suspend(|| output::note(&text));
+    /// Writes into the event files. If they cannot be written, the run continues without them.
+    fn write_events(&mut self, write: impl FnOnce(&mut RunEvents) -> Result<(), ReportError>) {
+        let Some(events) = &mut self.events else { return };
+        if let Err(error) = write(events) {
+            let text =
+                format!("event files are no longer written: {}", output::chain(&error.into()));
+            self.note(&text);
             self.events = None;
         }
     }
 
-    /// A bar of `unit`s; hidden unless lines are shown and stderr is a terminal.
+    /// Returns a bar that counts in `unit`; hidden unless the mode has bars and stderr is a terminal.
     fn bar(&self, name: &'static str, total: u64, unit: &str) -> ProgressBar {
         if !matches!(self.mode, Mode::Lines | Mode::Bars) {
             return ProgressBar::hidden();
         }
-        // What is wide takes what is left, and is cut there.
+        // `wide_msg` takes the rest of the line, and is cut at its end.
         let bar = match output::columns() {
             70.. => "{bar:20} ",
             50.. => "{bar:10} ",
@@ -117,7 +112,7 @@ impl Progress {
         bar
     }
 
-    /// Runs `load` with a bar for the data that tells how far it is.
+    /// Runs `load` with a bar that shows how much of the data is loaded.
     pub(crate) fn while_loading<T>(&self, load: impl FnOnce(&(dyn Fn(u64, u64) + Sync)) -> T) -> T {
         let bar = self.bar("data", 1, "read");
         let loaded = load(&|done, total| {
@@ -128,37 +123,27 @@ impl Progress {
         loaded
     }
 
-    /// A line on stdout that does not tear the bars.
+    /// Prints a line on stdout without damage to the bars.
     fn line(&self, line: &str) {
         self.bars.suspend(|| output::result(line));
     }
 
-    /// A line for the person at the terminal that does not tear the bars.
+    /// Prints a message on stderr without damage to the bars.
     fn note(&self, line: &str) {
         self.bars.suspend(|| output::note(line));
     }
 
-    fn started(&mut self, (clips, batches): (usize, usize), widths: &[usize], chunks: &Chunks) {
+    fn started(&mut self, clips: usize, batches: usize, widths: &[usize], chunks: &Chunks) {
         let methods = self.config.compression.methods.iter().map(ToString::to_string);
         let rows = Rows::new(&methods.collect::<Vec<_>>(), widths, output::columns());
         self.training = self.bar("training", batches as u64, "batches");
         let now = Instant::now();
-        match self.mode {
-            Mode::Lines => {
-                let whole = label::whole(&self.config, chunks, clips, batches);
-                for line in output::wrapped(&whole, output::columns()) {
-                    self.note(&line);
-                }
-                rows.heading().iter().for_each(|line| self.line(line));
+        if self.mode == Mode::Lines {
+            let whole = label::whole(&self.config, chunks, clips, batches);
+            for line in output::wrapped(&whole, output::columns()) {
+                self.note(&line);
             }
-            Mode::Json => {
-                let event = json!({
-                    "event": "started", "clips": clips, "batches": batches, "widths": widths,
-                    "chunks": chunks.clipped.len(), "scratch_chunks": chunks.scratch.len(),
-                });
-                self.line(&event.to_string());
-            }
-            Mode::Bars | Mode::Quiet => {}
+            rows.heading().iter().for_each(|line| self.line(line));
         }
         self.begun = Some(Begun {
             clips,
@@ -174,30 +159,25 @@ impl Progress {
         });
     }
 
-    fn chunk(&mut self, (number, rung): (usize, Option<usize>), replicas: &[Replica]) {
+    fn chunk(&mut self, number: usize, rung: Option<usize>, replicas: &[Replica]) {
         let Some(begun) = &mut self.begun else { return };
         begun.estimate.chunk(number, rung, replicas.len(), Instant::now());
         self.training.set_position(begun.estimate.done() as u64);
-        let chunk = Some((rung.is_some(), number));
-        if begun.chunk == chunk {
-            return;
-        }
-        begun.chunk = chunk;
         let is_only = begun.chunks.clipped.len() + begun.chunks.scratch.len() == 1;
-        let about = (&self.config, &begun.chunks, begun.clips);
-        let label = label::chunk((number, rung), replicas, about, output::columns());
-        match self.mode {
-            Mode::Lines if !is_only || rung.is_some() => self.line(&label),
-            Mode::Json => {
-                let methods: Vec<String> = replicas.iter().map(|r| r.method.to_string()).collect();
-                let seeds: Vec<u64> = replicas.iter().map(|r| r.seed).collect();
-                let event = json!({
-                    "event": "chunk", "number": number, "scratch": rung.is_some(),
-                    "methods": methods, "seeds": seeds,
-                });
-                self.line(&event.to_string());
-            }
-            _ => {}
+        let is_told = self.mode != Mode::Lines || (is_only && rung.is_none());
+        let is_new = begun.is_new(number, rung);
+        begun.chunk = Some((rung.is_some(), number));
+        if is_new && !is_told {
+            let label = ChunkLabel {
+                number,
+                is_scratch: rung.is_some(),
+                replicas,
+                config: &self.config,
+                chunks: &begun.chunks,
+                clips: begun.clips,
+            };
+            let text = label.text(output::columns());
+            self.line(&text);
         }
     }
 
@@ -220,7 +200,7 @@ impl Progress {
             let left = begun.estimate.left(now);
             let left = left.map(|left| format!(", {}", span(left))).unwrap_or_default();
             let (clips, widths) = (begun.clips, rows::shown_widths(widths));
-            // What does not fit is cut off: the widths, before the time that is left.
+            // The end is cut off if it does not fit: the widths go before the time that is left.
             self.training.set_message(format!("{left}, cycle {cycle}/{clips}, {widths} neurons"));
         }
         if now.duration_since(begun.pulsed) >= PULSE {
@@ -237,179 +217,67 @@ impl Progress {
         }
     }
 
-    fn resumed(&self, batches_done: usize, was: Option<&str>) {
-        if self.mode == Mode::Json {
-            let event = json!({ "event": "resumed", "batches_done": batches_done, "was": was });
-            self.line(&event.to_string());
-        }
-        if self.mode != Mode::Quiet {
-            let text = format!("resumed: {batches_done} batches are done already");
-            self.bars.suspend(|| output::note(&text));
-        }
-        if let Some(was) = was {
-            let text = format!(
-                "they were done on {was}: from here on, results are not those of a run that never ended, to \
-                 the bit"
-            );
-            self.bars.suspend(|| output::note(&text));
+    fn resumed(&mut self, batches_done: usize) {
+        self.training.set_position(batches_done as u64);
+        if let Some(begun) = &mut self.begun {
+            begun.estimate.resumed(batches_done);
         }
     }
 
-    fn stopped(&self, method: &str, seed: u64, cycle: usize, validation: f64) {
-        if self.mode == Mode::Json {
-            let what = json!({ "method": method, "seed": seed, "cycle": cycle });
-            let mut event = json!({ "event": "stopped", "validation_after_training": validation });
-            merge(&mut event, what);
-            self.line(&event.to_string());
+    fn scoring(&mut self, done: usize, total: usize) {
+        if done == 0 {
+            self.solving = self.bar("solving", total as u64, "groups");
         }
-        if self.mode != Mode::Quiet {
-            let text = format!(
-                "stopped: {method}, seed {seed}, is below compression.until_accuracy after clip {cycle}: \
-                 {validation:.4} on the held-out images"
-            );
-            self.bars.suspend(|| output::note(&text));
+        self.solving.set_position(done as u64);
+        if done == total {
+            self.solving.finish_and_clear();
         }
+    }
+
+    fn cycle(&mut self, rows: &[CycleRow], timings: &[TimingRow], widths: &[usize]) {
+        self.write_events(|events| events.cycle(rows, timings));
+        let Some(begun) = self.begun.as_ref().filter(|_| self.mode == Mode::Lines) else { return };
+        self.line(&begun.rows.row(rows, timings, widths));
+        if let Some(text) = rows::missed(rows).filter(|_| !begun.rows.show_solver()) {
+            self.note(&text);
+        }
+    }
+
+    /// Returns whether an event has its lines already: `scratch` starts a chunk again for each of its rungs.
+    fn is_repeated(&self, event: &Event<'_>) -> bool {
+        let Event::Chunk { number, rung, .. } = event else { return false };
+        self.begun.as_ref().is_none_or(|begun| !begun.is_new(*number, *rung))
     }
 
     pub(crate) fn finish(&mut self, summary: &Summary, folder: &Path) {
-        self.follow(true);
+        self.write_events(RunEvents::finish);
         self.training.finish_and_clear();
         if self.mode == Mode::Json {
-            let mut value = json!({ "event": "finished", "folder": folder });
-            merge(&mut value, json!(summary));
-            merge(&mut value, json!({ "progress": summary.progress }));
-            self.line(&value.to_string());
+            self.line(&json::finished(summary, folder).to_string());
         }
     }
 }
 
 impl Observer for Progress {
     fn notify(&mut self, event: &Event<'_>) {
-        if let Event::Cycle { .. } = event {
-            self.follow(false);
+        if self.mode == Mode::Json && !self.is_repeated(event) {
+            for line in json::lines(event) {
+                self.line(&line.to_string());
+            }
+        }
+        for text in notes::notes(event, self.mode) {
+            self.note(&text);
         }
         match event {
             Event::Started { clips, batches, widths, chunks } => {
-                self.started((*clips, *batches), widths, chunks);
+                self.started(*clips, *batches, widths, chunks);
             }
-            Event::Chunk { number, rung, replicas } => self.chunk((*number, *rung), replicas),
-            Event::Chunked { replicas, at_once, reason }
-                if !matches!(self.mode, Mode::Bars | Mode::Quiet) =>
-            {
-                let text = format!("{replicas} replicas, {at_once} at once: {reason}");
-                self.bars.suspend(|| output::note(&text));
-            }
-            Event::CheckpointSkipped { path, reason } => {
-                let (path, reason) = (output::path(path), plain(reason));
-                let text = format!("skipped: checkpoint {path}: {reason}");
-                self.bars.suspend(|| output::note(&text));
-            }
-            Event::NotDeterministic => {
-                let text = "the device gives other bits for the same batch again: a run that is resumed is not, \
-                            to the bit, one that never ended";
-                self.bars.suspend(|| output::note(text));
-            }
-            Event::Resumed { batches_done, was } => {
-                self.training.set_position(*batches_done as u64);
-                if let Some(begun) = &mut self.begun {
-                    begun.estimate.resumed(*batches_done);
-                }
-                self.resumed(*batches_done, *was);
-            }
-            Event::Batch { cycle, widths } => {
-                self.batch(*cycle, widths);
-            }
-            Event::Diverged { divergence, left, replicas } => {
-                if self.mode == Mode::Json {
-                    let mut value = json!({ "event": "diverged" });
-                    merge(&mut value, json!(divergence));
-                    self.line(&value.to_string());
-                }
-                if let Some(text) = frozen(divergence, *left, *replicas) {
-                    self.bars.suspend(|| output::note(&text));
-                }
-            }
-            Event::FewerNetworks { bytes } => {
-                let text = format!(
-                    "the networks of all rungs would take {:.1} GiB: those at the halvings of the width are kept, \
-                     and the last; --keep-networks all keeps all",
-                    *bytes as f64 / (1_u64 << 30) as f64
-                );
-                self.bars.suspend(|| output::note(&text));
-            }
-            Event::Stopped { method, seed, cycle, validation } => {
-                self.stopped(method, *seed, *cycle, *validation);
-            }
-            Event::Scoring { done, total } => {
-                if *done == 0 {
-                    self.solving = self.bar("solving", *total as u64, "layers");
-                }
-                self.solving.set_position(*done as u64);
-                if done == total {
-                    self.solving.finish_and_clear();
-                }
-            }
-            Event::Cycle { rows, timings, widths } if self.mode == Mode::Lines => {
-                let Some(begun) = &self.begun else { return };
-                self.line(&begun.rows.row(rows, timings, widths));
-                if let Some(text) = rows::missed(rows).filter(|_| !begun.rows.show_solver()) {
-                    self.note(&text);
-                }
-            }
-            Event::Cycle { rows, timings, .. } if self.mode == Mode::Json => {
-                for row in *rows {
-                    let mut value = json!({ "event": "cycle" });
-                    let timing = timings.iter().find(|timing| timing.replica == row.replica);
-                    merge(&mut value, json!(timing));
-                    merge(&mut value, json!(row));
-                    self.line(&value.to_string());
-                }
-            }
+            Event::Chunk { number, rung, replicas } => self.chunk(*number, *rung, replicas),
+            Event::Resumed { batches_done, .. } => self.resumed(*batches_done),
+            Event::Batch { cycle, widths } => self.batch(*cycle, widths),
+            Event::Scoring { done, total } => self.scoring(*done, *total),
+            Event::Cycle { rows, timings, widths } => self.cycle(rows, timings, widths),
             _ => {}
         }
-    }
-
-    fn interrupted(&self) -> bool {
-        self.interrupt.asked()
-    }
-}
-
-/// What is said of a replica that is frozen; nothing of the only one, whose error ends the run.
-fn frozen(divergence: &Divergence, left: usize, replicas: usize) -> Option<String> {
-    let others = match left {
-        0 if replicas == 1 => return None,
-        0 => "no replica is left".to_owned(),
-        1 => "the other one goes on".to_owned(),
-        _ => format!("the other {left} go on"),
-    };
-    Some(format!("frozen: {divergence}; {others}"))
-}
-
-/// Adds the fields of one object to another.
-pub(crate) fn merge(into: &mut serde_json::Value, from: serde_json::Value) {
-    if let (Some(into), serde_json::Value::Object(from)) = (into.as_object_mut(), from) {
-        into.extend(from);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_goes_on_is_said_only_where_somebody_does() {
-        let divergence = Divergence {
-            replica: 0,
-            method: "dtc".into(),
-            seed: 3,
-            cycle: 1,
-            reason: "the training loss is NaN".into(),
-        };
-        let said = |left, replicas| frozen(&divergence, left, replicas).unwrap_or_default();
-        assert_eq!(said(0, 1), "");
-        assert!(said(0, 2).ends_with("; no replica is left"));
-        assert!(said(1, 2).ends_with("; the other one goes on"));
-        assert!(said(4, 5).starts_with("frozen: replica 0 (dtc, seed 3) in cycle 1: "));
-        assert!(said(4, 5).ends_with("; the other 4 go on"));
     }
 }

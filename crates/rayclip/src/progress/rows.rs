@@ -1,22 +1,22 @@
-//! One row a clip, no wider than the terminal: what does not fit is left out, never wrapped.
+//! One row per clip. It fits the terminal: columns that do not fit are left out, and no row is wrapped.
 
 use std::collections::BTreeSet;
 
-use cs_solver::Status;
-use rayclip_trainer::{CycleRow, TimingRow};
+use rayclip_run_folder::config::SolverStatus;
+use rayclip_run_folder::{CycleRow, TimingRow};
 
 use crate::output;
 
-/// Between two columns.
+/// Spaces between two columns.
 const GAP: usize = 2;
 
 /// Width of an accuracy.
 const ACCURACY: usize = 6;
 
-/// Width of the widths of all layers, at most; of longer ones, the number of neurons is shown.
+/// The most characters for the widths of all groups. If they are longer, the number of neurons is shown instead.
 const WIDTHS: usize = 14;
 
-/// What stands in a column.
+/// The content of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum What {
     Cycle,
@@ -32,7 +32,7 @@ enum What {
 }
 
 impl What {
-    /// Columns with a larger number are left out first.
+    /// Returns the rank of a column: columns with a larger rank are left out first.
     fn dispensable(self) -> usize {
         match self {
             Self::Cycle | Self::Neurons | Self::Trained | Self::Method(_) => 0,
@@ -57,13 +57,13 @@ fn column(what: What, head: &str, least: usize) -> Column {
     Column { what, head: head.to_owned(), width: least.max(head.chars().count()) }
 }
 
-/// The rows of a run: of one method with accuracies before and after training, of several with a column a
-/// method.
+/// The layout of the rows of a run. With one method, they have the accuracies right after the clip and after
+/// training. With several methods, they have one column per method.
 #[derive(Debug)]
 pub(super) struct Rows {
     columns: Vec<Column>,
     methods: Vec<String>,
-    /// Whether the heads of methods are numbers, because their names do not fit.
+    /// Whether methods are shown as numbers because their names do not fit.
     numbered: bool,
     /// Hidden neurons before the first clip.
     neurons: usize,
@@ -71,7 +71,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// For networks that begin with `widths`, on a terminal with `room` columns.
+    /// Makes the layout for networks that start with `widths`, on a terminal with `room` columns.
     pub(super) fn new(methods: &[String], widths: &[usize], room: usize) -> Self {
         let neurons = column(What::Neurons, "neurons", shown_widths(widths).chars().count());
         let mut columns = vec![
@@ -90,10 +90,10 @@ impl Rows {
             ]);
         } else {
             let of_method =
-                |(place, name): (usize, &String)| column(What::Method(place), name, ACCURACY + 1);
+                |(index, name): (usize, &String)| column(What::Method(index), name, ACCURACY + 1);
             columns.extend(methods.iter().enumerate().map(of_method));
         }
-        // The order on the screen is that of the kinds.
+        // The order of `What` is the order on the screen.
         columns.sort_by_key(|column| column.what);
         let mut rows = Self {
             columns,
@@ -110,13 +110,13 @@ impl Rows {
         self.columns.iter().map(|column| column.width + GAP).sum::<usize>().saturating_sub(GAP)
     }
 
-    /// Leaves columns out until the rest fits; numbers methods whose names do not.
+    /// Leaves columns out until the rest fits; then replaces the names of methods by numbers.
     fn fit(&mut self) {
         while self.width() > self.room {
             let ranks = self.columns.iter().map(|column| column.what.dispensable()).enumerate();
             match ranks.max_by_key(|(_, rank)| *rank) {
-                Some((place, 1..)) => {
-                    self.columns.remove(place);
+                Some((index, 1..)) => {
+                    self.columns.remove(index);
                 }
                 _ if !self.numbered && self.methods.len() > 1 => self.number(),
                 _ if self.columns.len() > 3 => {
@@ -130,8 +130,8 @@ impl Rows {
     fn number(&mut self) {
         self.numbered = true;
         for column in &mut self.columns {
-            if let What::Method(place) = column.what {
-                column.head = (place + 1).to_string();
+            if let What::Method(index) = column.what {
+                column.head = (index + 1).to_string();
                 column.width = ACCURACY;
             }
         }
@@ -142,22 +142,22 @@ impl Rows {
         self.columns.iter().any(|column| column.what == What::Solver)
     }
 
-    /// The lines over the rows.
+    /// Returns the lines above the rows.
     pub(super) fn heading(&self) -> Vec<String> {
         let what = match self.methods.len() {
-            1 => "accuracy on the test images: after clip, and trained on after it",
+            1 => "accuracy on the test images: after the clip, and after training (trained)",
             _ => {
-                "accuracy on the test images when trained on after the clip, mean over the seeds of a chunk"
+                "accuracy on the test images after the training that follows the clip; mean over the seeds of a chunk"
             }
         };
         let mut lines = output::wrapped(what, self.room);
         if self.numbered {
-            let name = |(place, name): (usize, &String)| format!("{} {name}", place + 1);
+            let name = |(index, name): (usize, &String)| format!("{} {name}", index + 1);
             let names: Vec<String> = self.methods.iter().enumerate().map(name).collect();
             lines.extend(output::wrapped(&format!("columns: {}", names.join(", ")), self.room));
             let shown = self.columns.iter().filter(|c| matches!(c.what, What::Method(_))).count();
             if shown < self.methods.len() {
-                let text = format!("columns from {} on do not fit: cycles.csv has them", shown + 1);
+                let text = format!("columns from {} on do not fit; cycles.csv has them", shown + 1);
                 lines.extend(output::wrapped(&text, self.room));
             }
         }
@@ -165,7 +165,7 @@ impl Rows {
         lines
     }
 
-    /// One line for all rows of a cycle: widths of all layers, means over the replicas.
+    /// Returns one line for all rows of a cycle: the widths of all groups, and means over the replicas.
     pub(super) fn row(&self, rows: &[CycleRow], timings: &[TimingRow], widths: &[usize]) -> String {
         let Some(first) = rows.first() else { return String::new() };
         let timing = timings.first().cloned().unwrap_or_default();
@@ -176,8 +176,8 @@ impl Rows {
             What::Sparsity => format!("{sparsity:.4}"),
             What::AfterClip => mean(rows.iter().map(|row| Some(row.accuracy_after_clip))),
             What::Trained => mean(rows.iter().map(|row| row.accuracy_after_training)),
-            What::Method(place) => {
-                let of_method = rows.iter().filter(|row| row.method == self.methods[place]);
+            What::Method(index) => {
+                let of_method = rows.iter().filter(|row| row.method == self.methods[index]);
                 let known = of_method.filter(|row| row.accuracy_after_training.is_some());
                 mean(known.map(|row| row.accuracy_after_training))
             }
@@ -197,11 +197,11 @@ impl Rows {
     }
 }
 
-/// What the solver missed in a clip.
+/// Returns the message about tolerances that the solver missed in a clip.
 pub(super) fn missed(rows: &[CycleRow]) -> Option<String> {
     let missed = rows.iter().filter_map(|row| row.solver_status);
     let missed: BTreeSet<String> = missed
-        .filter(|status| *status != Status::Converged)
+        .filter(|status| *status != SolverStatus::Converged)
         .map(|status| status.to_string())
         .collect();
     let reasons: Vec<String> = missed.into_iter().collect();
@@ -220,7 +220,7 @@ fn solver(rows: &[CycleRow]) -> String {
     format!("{}, {iterations} iterations, {}", rows[0].solver, statuses.join(" or "))
 }
 
-/// The mean, where all values are known and there is one; a dash where one is not known.
+/// Returns the mean; a dash if a value is unknown, and nothing if there is no value.
 fn mean(values: impl Iterator<Item = Option<f64>>) -> String {
     let values: Option<Vec<f64>> = values.collect();
     match values.as_deref() {
@@ -230,7 +230,7 @@ fn mean(values: impl Iterator<Item = Option<f64>>) -> String {
     }
 }
 
-/// Widths of all layers, or where they are many, the neurons of all together.
+/// Returns the widths of all groups, or the sum of their neurons if there are many groups.
 pub(super) fn shown_widths(widths: &[usize]) -> String {
     let texts: Vec<String> = widths.iter().map(ToString::to_string).collect();
     let joined = texts.join("×");
@@ -253,7 +253,7 @@ mod tests {
             accuracy_after_training: Some(accuracy),
             solver: "homotopy".into(),
             solver_iterations: Some(12),
-            solver_status: Some(Status::Converged),
+            solver_status: Some(SolverStatus::Converged),
             ..CycleRow::default()
         }
     }
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn no_row_is_wider_than_the_terminal() {
         let all: Vec<String> =
-            rayclip_trainer::Method::all().map(|method| method.to_string()).collect();
+            rayclip_run_folder::Method::all().map(|method| method.to_string()).collect();
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
         for room in [40, 60, 80, 100, 200] {
             for count in 1..=all.len() {
@@ -314,7 +314,7 @@ mod tests {
     fn a_solver_that_missed_its_tolerance_is_told_even_without_a_column() {
         let mut rows = [row("dtc", 0.9), row("dtc", 0.9)];
         assert_eq!(missed(&rows), None);
-        rows[1].solver_status = Some(Status::MaxIterations);
+        rows[1].solver_status = Some(SolverStatus::MaxIterations);
         let text = missed(&rows).unwrap();
         assert!(text.contains("cycle 33") && text.contains("missed"), "{text}");
     }

@@ -1,17 +1,16 @@
-//! Whether measurement entropy goes with accuracy, and whether noise of the same size does as well.
+//! Correlates the entropy of measurements with accuracy, and the entropy of noise of the same size too.
 //!
-//! Every correlation is over the cycles of one seed in which the measured vector has an entropy; its estimate
-//! is over the seeds, by Fisher's z.
+//! Every correlation uses the cycles of one seed in which the measured vector has an entropy. Its estimate is over
+//! the seeds, by Fisher's z.
 //!
-//! Accuracy falls down the ladder, and so does n, the number of measurements, which bounds every entropy of them
-//! by log₂ n. The partial correlation given log₂ n is what is left of r when the part of both that goes linearly
-//! with log₂ n is taken away:
+//! While the accuracy falls, n falls too. n is the number of measurements, and log₂ n bounds their entropy. The
+//! partial correlation given log₂ n is what is left of r when the linear effect of log₂ n on both is removed:
 //!
 //! ```text
 //! r_ga·n = (r_ga − r_gn r_an) / √((1 − r_gn²)(1 − r_an²))
 //! ```
 //!
-//! with the entropy g, the accuracy a and log₂ n in the place of n.
+//! for the entropy g and the accuracy a; the index n stands for log₂ n.
 //!
 //! # References
 //! Fisher, *On the "probable error" of a coefficient of correlation deduced from a small sample* (Metron 1,
@@ -19,41 +18,43 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::comparison::{Comparison, Measure};
+use crate::compare::comparison::Comparison;
+use crate::compare::measure::Measure;
+use crate::compare::statistics::{Estimate, partial, pearson};
+use crate::entropy::gibbs::WIDTHS;
+use crate::entropy::noise::Noise;
 use crate::entropy::tracks::{Entropies, EntropyRow, Side, Track, draws};
-use crate::entropy::{Noise, WIDTHS};
-use crate::published::smooth;
-use crate::statistics::{Estimate, partial, pearson};
+use crate::paper::published::smooth;
 
-/// A difference of correlations below this is rounding.
+/// A smaller difference of correlations is rounding.
 const LEAST_EXCESS: f64 = 1e-6;
 
-/// What stands for the vector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+/// The values that are correlated with the accuracy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// The entropy of the measurements.
     Measured,
-    /// log₂ n, the most that n entries can have.
+    /// log₂ n, the largest entropy of n entries.
     #[serde(rename = "log2_n")]
     Log2N,
-    /// log₂ of the entries inside the range, the most that these can have.
+    /// log₂ of the number of entries inside the range, their largest entropy.
     #[serde(rename = "log2_inside")]
     Log2Inside,
-    /// The entropy of uniform noise of n entries, a mean over draws.
+    /// The mean entropy of uniform noise with n entries, over draws.
     Uniform,
-    /// That of Gaussian noise of the same root mean square.
+    /// The mean entropy of Gaussian noise with n entries and the same root mean square, over draws.
     Gaussian,
 }
 
 impl Source {
-    /// All of them.
+    /// All sources.
     pub const ALL: [Self; 5] =
         [Self::Measured, Self::Log2N, Self::Log2Inside, Self::Uniform, Self::Gaussian];
 
-    /// In words.
+    /// Returns the source in words.
     pub fn text(self) -> &'static str {
         match self {
             Self::Measured => "measured",
@@ -69,19 +70,19 @@ impl Source {
 pub(crate) struct Accuracies {
     /// The method.
     pub(crate) method: String,
-    /// Whether they are smoothed as the paper smooths.
+    /// Whether they are smoothed as in the paper.
     pub(crate) smoothed: bool,
-    /// By seed and cycle.
+    /// Accuracies by seed and cycle.
     pub(crate) by_seed: BTreeMap<u64, BTreeMap<usize, f64>>,
 }
 
 impl Accuracies {
-    /// Those of all methods of a comparison, raw and smoothed.
+    /// Returns those of all methods of a comparison, raw and smoothed.
     pub(crate) fn of(comparison: &Comparison) -> Vec<Self> {
-        let of_method = |(place, method): (usize, &String)| {
+        let of_method = |(index, method): (usize, &String)| {
             let mut by_seed: BTreeMap<u64, BTreeMap<usize, f64>> = BTreeMap::new();
             for cycle in comparison.rungs.keys() {
-                let values = comparison.values(Measure::AccuracyAfterClip, *cycle, place);
+                let values = comparison.values(Measure::AccuracyAfterClip, *cycle, index);
                 for (seed, accuracy) in values {
                     by_seed.entry(seed).or_default().insert(*cycle, accuracy);
                 }
@@ -92,7 +93,7 @@ impl Accuracies {
         comparison.methods.iter().enumerate().flat_map(of_method).collect()
     }
 
-    /// Raw accuracies, and the same smoothed over `sparsity`.
+    /// Returns raw accuracies, and the same smoothed over `sparsity`.
     pub(crate) fn raw_and_smoothed(
         method: &str,
         raw: BTreeMap<u64, BTreeMap<usize, f64>>,
@@ -112,52 +113,64 @@ impl Accuracies {
     }
 }
 
-/// A line of `correlations.csv`: Pearson's r over the cycles, its estimate over the seeds.
-#[derive(Debug, Clone, Serialize)]
+/// A line of `correlations.csv`: Pearson's r over the cycles, estimated over the seeds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CorrelationRow {
     /// The method that measured.
     pub method: String,
-    /// The hidden layer.
-    pub layer: usize,
-    /// Which vector.
+    /// The group.
+    pub group: String,
+    /// The measured vector.
     pub side: Side,
     /// Width of a bin.
     pub bin_width: f64,
-    /// The method whose accuracy right after the clip it is with.
+    /// The method whose accuracy right after the clip is correlated.
     pub accuracy_of: String,
-    /// Whether that is smoothed as the paper smooths.
+    /// Whether this accuracy is smoothed as in the paper.
     pub smoothed: bool,
-    /// What stands for the vector.
+    /// The values that are correlated with the accuracy.
     pub source: Source,
-    /// Cycles that have both, in the seed (and draw) that has fewest.
+    /// Number of cycles that have both, in the seed (and draw) with the fewest.
     pub cycles: usize,
-    /// Seeds.
+    /// Number of seeds.
     pub seeds: usize,
-    /// r over the seeds (of noise, of the mean over draws).
+    /// r over the seeds; for noise, of the means over the draws.
     pub r: f64,
-    /// Ends of its 95 % interval over the seeds; none of one seed.
+    /// Ends of its 95 % interval over the seeds; `None` for one seed.
     pub low: Option<f64>,
     /// See `low`.
     pub high: Option<f64>,
-    /// Partial r given log₂ n, over the seeds likewise; none of log₂ n itself, and where a seed has none.
+    /// Partial r given log₂ n, over the seeds; `None` for log₂ n itself, and if a seed has none.
     pub partial: Option<f64>,
     /// Ends of its 95 % interval over the seeds.
     pub partial_low: Option<f64>,
     /// See `partial_low`.
     pub partial_high: Option<f64>,
-    /// Of noise: standard deviation over the draws, a mean over the seeds.
+    /// For noise: standard deviation over the draws, as a mean over the seeds.
     pub draw_deviation: Option<f64>,
-    /// Mean of measured r minus this r, over the same cycles, paired by seed and draw.
+    /// Mean of the measured r minus this r, over the same cycles, paired by seed and draw.
     pub excess: Option<f64>,
     /// Ends of its 95 % interval.
     pub excess_low: Option<f64>,
     /// See `excess_low`.
     pub excess_high: Option<f64>,
-    /// p-value of the paired t-test that it is 0.
+    /// p-value of the paired t-test that `excess` is 0.
     pub p: Option<f64>,
 }
 
-/// The entropies of all tracks, and their correlations with the accuracies.
+impl CorrelationRow {
+    /// Returns whether another row has the same vector and accuracy.
+    pub(crate) fn is_of_same_vector(&self, other: &Self) -> bool {
+        self.side == other.side
+            && self.bin_width.to_bits() == other.bin_width.to_bits()
+            && self.smoothed == other.smoothed
+            && self.method == other.method
+            && self.group == other.group
+            && self.accuracy_of == other.accuracy_of
+    }
+}
+
+/// Returns the entropies of all tracks, and their correlations with the accuracies.
 pub(crate) fn entropies_and_correlations(
     tracks: &[Track<'_>],
     accuracies: &[Accuracies],
@@ -165,15 +178,22 @@ pub(crate) fn entropies_and_correlations(
     let mut rows = vec![];
     let mut pool: BTreeMap<Key, BTreeMap<Source, Vec<One>>> = BTreeMap::new();
     for track in tracks {
-        for (place, side) in Side::BOTH.into_iter().enumerate() {
-            let drawn = draws(track, place);
+        for (index, side) in Side::BOTH.into_iter().enumerate() {
+            let drawn = draws(track, index);
             for width in WIDTHS {
-                let (entropies, own) = Entropies::of(track, (place, side), &drawn, width);
+                let (entropies, own) = Entropies::of(track, index, side, &drawn, width);
                 rows.extend(own);
                 for accuracies in accuracies {
                     let Some(accuracy) = accuracies.by_seed.get(&track.seed) else { continue };
-                    let vector = (track.method.to_owned(), track.layer, side, width.to_bits());
-                    let key = (vector, accuracies.method.clone(), accuracies.smoothed);
+                    let key = Key {
+                        method: track.method.to_owned(),
+                        position: track.position,
+                        group: track.group.to_owned(),
+                        side,
+                        bin_width: width.to_bits(),
+                        accuracy_of: accuracies.method.clone(),
+                        smoothed: accuracies.smoothed,
+                    };
                     let sources = pool.entry(key).or_default();
                     for (source, one) in of_seed(&entropies, accuracy) {
                         sources.entry(source).or_default().push(one);
@@ -189,22 +209,32 @@ pub(crate) fn entropies_and_correlations(
     (rows, pool.into_iter().flat_map(of_key).collect())
 }
 
-/// Vector, the method of the accuracies, and whether they are smoothed.
-type Key = ((String, usize, Side, u64), String, bool);
+/// A vector, and the accuracies that it is correlated with. Vectors are sorted by the index of their group.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    method: String,
+    position: usize,
+    group: String,
+    side: Side,
+    /// Bits of the bin width. The bits of positive numbers sort like the numbers.
+    bin_width: u64,
+    accuracy_of: String,
+    smoothed: bool,
+}
 
 /// A correlation of one seed.
 #[derive(Clone, Copy)]
 struct One {
     r: f64,
-    /// Given log₂ n.
+    /// Partial correlation given log₂ n.
     partial: Option<f64>,
     cycles: usize,
     draw_deviation: Option<f64>,
-    /// By how much the measured one is above it.
+    /// The measured correlation minus this one.
     excess: f64,
 }
 
-/// The correlations of one seed with all sources that vary.
+/// Returns the correlations of one seed with all sources that vary.
 fn of_seed(entropies: &Entropies, accuracy: &BTreeMap<usize, f64>) -> Vec<(Source, One)> {
     let with = |bits: &BTreeMap<usize, f64>| pair(entropies, bits, accuracy);
     let noise = |kind| {
@@ -213,7 +243,7 @@ fn of_seed(entropies: &Entropies, accuracy: &BTreeMap<usize, f64>) -> Vec<(Sourc
         let excess = Estimate::of(&all.iter().map(|one| one.excess).collect::<Vec<_>>())?;
         let cycles = all.iter().map(|one| one.cycles).min().unwrap_or(0);
         let partial: Option<Vec<f64>> = all.iter().map(|one| one.partial).collect();
-        let partial = Estimate::of(&partial.unwrap_or_default()).map(|partial| partial.mean);
+        let partial = partial.and_then(|all| Estimate::of(&all)).map(|partial| partial.mean);
         let (draw_deviation, excess) = (r.deviation, excess.mean);
         Some(One { r: r.mean, partial, cycles, draw_deviation, excess })
     };
@@ -227,7 +257,8 @@ fn of_seed(entropies: &Entropies, accuracy: &BTreeMap<usize, f64>) -> Vec<(Sourc
     all.into_iter().filter_map(|(source, one)| Some((source, one?))).collect()
 }
 
-/// The correlation of `bits` with the accuracy, and of the measured ones over the same cycles.
+/// Returns the correlation of `bits` with the accuracy, compared with that of the measured entropies over the same
+/// cycles.
 fn pair(
     entropies: &Entropies,
     bits: &BTreeMap<usize, f64>,
@@ -238,7 +269,7 @@ fn pair(
         Some([*measured, *bits.get(cycle)?, *accuracy.get(cycle)?, log2_n])
     };
     let rows: Vec<[f64; 4]> = entropies.measured.iter().filter_map(all).collect();
-    let column = |place: usize| rows.iter().map(|row| row[place]).collect::<Vec<f64>>();
+    let column = |index: usize| rows.iter().map(|row| row[index]).collect::<Vec<f64>>();
     let [measured, bits, accuracy, log2_n] = [0, 1, 2, 3].map(column);
     let r = pearson(&bits, &accuracy)?;
     let excess = pearson(&measured, &accuracy)? - r;
@@ -246,23 +277,23 @@ fn pair(
     Some(One { r, partial, cycles: rows.len(), draw_deviation: None, excess })
 }
 
-/// A row of a source; nothing where it has no seed.
+/// Returns the row of a source; `None` if it has no seed.
 fn row(key: &Key, source: Source, all: &[One]) -> Option<CorrelationRow> {
-    let ((method, layer, side, bits), accuracy_of, smoothed) = key.clone();
-    // r = ±1 has no z.
+    let Key { method, group, side, bin_width, accuracy_of, smoothed, .. } = key.clone();
+    // r = ±1 has no finite z.
     let z = |r: f64| r.clamp(-1.0 + 1e-12, 1.0 - 1e-12).atanh();
     let of_z = Estimate::of(&all.iter().map(|one| z(one.r)).collect::<Vec<_>>())?;
     let partials: Option<Vec<f64>> = all.iter().map(|one| one.partial.map(z)).collect();
-    let partial = Estimate::of(&partials.unwrap_or_default());
+    let partial = partials.and_then(|all| Estimate::of(&all));
     let excess = Estimate::of(&all.iter().map(|one| one.excess).collect::<Vec<_>>())?;
     let excess = excess.no_finer_than(LEAST_EXCESS);
     let excess = (source != Source::Measured).then_some(excess);
     let deviations: Vec<f64> = all.iter().filter_map(|one| one.draw_deviation).collect();
     Some(CorrelationRow {
         method,
-        layer,
+        group,
         side,
-        bin_width: f64::from_bits(bits),
+        bin_width: f64::from_bits(bin_width),
         accuracy_of,
         smoothed,
         source,
@@ -303,11 +334,11 @@ mod tests {
         let null = curve(&[5.0, 4.0, 3.0, 2.0, 99.0]);
         let log2_n = curve(&[5.0, 4.5, 4.0, 3.0, 1.0]);
         let one = pair(&entropies(measured, log2_n.clone()), &null, &accuracy).unwrap();
-        // numpy: corrcoef([5, 4, 3, 2], [.9, .8, .85, .5])[0, 1] and that of [4, 3, 3.5, 2]
+        // numpy: corrcoef([5, 4, 3, 2], [.9, .8, .85, .5])[0, 1], and the same for [4, 3, 3.5, 2]
         assert_eq!(one.cycles, 4);
         assert!((one.r - 0.8261843893231646).abs() < 1e-12, "{}", one.r);
         assert!((one.r + one.excess - 0.9639588112890256).abs() < 1e-12, "{}", one.excess);
-        // Over the same cycles; of log₂ n given itself there is none.
+        // Over the same cycles. log₂ n has no partial correlation given itself.
         let given = partial(&[5.0, 4.0, 3.0, 2.0], &[0.9, 0.8, 0.85, 0.5], &[5.0, 4.5, 4.0, 3.0]);
         assert_eq!(one.partial, given);
         let measured = curve(&[4.0, 3.0, 3.5, 2.0, 7.0]);
@@ -319,12 +350,20 @@ mod tests {
     fn intervals_of_a_correlation_are_correlations() {
         let one =
             |r, excess| One { r, partial: Some(r / 2.0), cycles: 9, draw_deviation: None, excess };
-        let key = (("dtc".to_owned(), 0, Side::Next, 0.2_f64.to_bits()), "dtc".to_owned(), true);
+        let key = Key {
+            method: "dtc".into(),
+            position: 0,
+            group: "layer_0".into(),
+            side: Side::Next,
+            bin_width: 0.2_f64.to_bits(),
+            accuracy_of: "dtc".into(),
+            smoothed: true,
+        };
         let row = |source, all: &[One]| row(&key, source, all).unwrap();
         let wide = row(Source::Uniform, &[one(0.9, 1e-15), one(-0.2, 2e-15)]);
         let (low, high) = (wide.low.unwrap(), wide.high.unwrap());
         assert!(-1.0 < low && low < wide.r && wide.r < high && high < 1.0, "{low} {high}");
-        // What rounding makes of two equal correlations is no finding.
+        // The rounding of two equal correlations is not a finding.
         assert!(wide.p.unwrap() > 0.5, "{:?}", wide.p);
         let above = row(Source::Gaussian, &[one(0.5, 0.1), one(0.5, 0.11), one(0.5, 0.12)]);
         assert!((above.excess.unwrap() - 0.11).abs() < 1e-12 && above.excess_low.unwrap() > 0.0);
@@ -336,7 +375,7 @@ mod tests {
         assert!(
             -1.0 < low && low < wide.partial.unwrap() && wide.partial.unwrap() < high && high < 1.0
         );
-        // A seed without one leaves the row without: a mean over others would be of other seeds.
+        // If a seed is missing, there is no estimate: it would be over other seeds.
         let lacking = [one(0.9, 0.0), One { partial: None, ..one(0.8, 0.0) }];
         assert_eq!(row(Source::Gaussian, &lacking).partial, None);
     }

@@ -1,28 +1,29 @@
-//! Entropies of everything that `dtc` measured, and of noise in its place.
+//! Entropies of everything that `dtc` measured, and of noise instead.
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::Estimate;
-use crate::entropy::{DRAWS, Noise, gibbs, noise};
-use crate::rays::LayerRays;
+use crate::compare::statistics::Estimate;
+use crate::entropy::gibbs::gibbs;
+use crate::entropy::noise::{DRAWS, Noise, noise};
+use crate::read::rays::ClipRays;
 
-/// Which weight sums were measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+/// The weight sums that were measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
-    /// The incoming ones, `y_previous`.
+    /// The incoming weight sums, `y_previous`.
     Previous,
-    /// The outgoing ones, `y_next`.
+    /// The outgoing weight sums, `y_next`.
     Next,
 }
 
 impl Side {
-    /// Both, in the order of the files.
+    /// Both sides, in the order of the files.
     pub const BOTH: [Self; 2] = [Self::Previous, Self::Next];
 
-    /// As the paper writes the vector.
+    /// Returns the vector's name as the paper writes it.
     pub fn symbol(self) -> &'static str {
         match self {
             Self::Previous => "y_prev",
@@ -32,62 +33,65 @@ impl Side {
 }
 
 /// A line of `entropy.csv`: one vector of one cycle at one bin width.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EntropyRow {
     /// The method that measured.
     pub method: String,
     /// Its seed.
     pub seed: u64,
-    /// The hidden layer.
-    pub layer: usize,
+    /// The group.
+    pub group: String,
     /// The cycle.
     pub cycle: usize,
-    /// Fraction of the layer's first width that is gone after its clip.
+    /// Fraction of the group's first neurons that are gone after the clip.
     pub sparsity: f64,
-    /// Which vector.
+    /// The measured vector.
     pub side: Side,
     /// Width of a bin.
     pub bin_width: f64,
-    /// Entries of the vector.
+    /// Number of entries of the vector.
     pub n: usize,
-    /// Those inside the range of the histogram.
+    /// Number of entries inside the range of the histogram.
     pub inside: usize,
-    /// Its entropy in bits; none where no entry is inside.
+    /// Its entropy in bits; `None` if no entry is inside.
     pub bits: Option<f64>,
-    /// log₂ n, the most that n entries can have.
+    /// log₂ n, the largest entropy of n entries.
     pub log2_n: f64,
-    /// log₂ of those inside, the most that these can have; none where no entry is inside.
+    /// log₂ of the number of entries inside, their largest entropy; `None` if no entry is inside.
     pub log2_inside: Option<f64>,
     /// Mean entropy of uniform noise over the draws.
     pub uniform: Option<f64>,
     /// Its standard deviation over the draws.
     pub uniform_deviation: Option<f64>,
-    /// Likewise of Gaussian noise.
+    /// Mean entropy of Gaussian noise over the draws.
     pub gaussian: Option<f64>,
     /// Its standard deviation over the draws.
     pub gaussian_deviation: Option<f64>,
 }
 
-/// Vectors of one layer of one seed down the ladder.
+/// Vectors of one group of one seed, for all clips.
 pub(crate) struct Track<'a> {
     /// The method that measured.
     pub(crate) method: &'a str,
     /// Its seed.
     pub(crate) seed: u64,
-    /// The hidden layer.
-    pub(crate) layer: usize,
-    /// By cycle: sparsity, both vectors.
+    /// The group.
+    pub(crate) group: &'a str,
+    /// Its index among the groups of the network.
+    pub(crate) position: usize,
+    /// By cycle: sparsity, and both vectors.
     pub(crate) vectors: BTreeMap<usize, (f64, &'a [Vec<f64>; 2])>,
 }
 
-/// The tracks of some rays.
-pub(crate) fn tracks(rays: &[LayerRays]) -> Vec<Track<'_>> {
+/// Returns the tracks of some rays.
+pub(crate) fn tracks(rays: &[ClipRays]) -> Vec<Track<'_>> {
     let mut tracks: BTreeMap<(&str, usize, u64), Track<'_>> = BTreeMap::new();
-    for LayerRays { method, seed, layer, cycle, sparsity, y, .. } in rays {
-        let track = tracks.entry((method, *layer, *seed)).or_insert_with(|| Track {
+    for ClipRays { method, seed, group, position, cycle, sparsity, y, .. } in rays {
+        let track = tracks.entry((method, *position, *seed)).or_insert_with(|| Track {
             method,
             seed: *seed,
-            layer: *layer,
+            group,
+            position: *position,
             vectors: BTreeMap::new(),
         });
         track.vectors.insert(*cycle, (*sparsity, y));
@@ -95,33 +99,34 @@ pub(crate) fn tracks(rays: &[LayerRays]) -> Vec<Track<'_>> {
     tracks.into_values().collect()
 }
 
-/// Noise by cycle and kind, in the place of one vector of a track.
+/// Noise instead of one vector of a track, by cycle and kind.
 pub(crate) type Drawn = BTreeMap<(usize, Noise), Vec<Vec<f64>>>;
 
-/// Draws noise in the place of one vector of a track. Vectors of one seed, layer, cycle and side have the
-/// same draws, whatever method measured them.
+/// Draws noise instead of one vector of a track. Vectors of the same seed, group, cycle and side have the same
+/// draws, no matter which method measured them.
 pub(crate) fn draws(track: &Track<'_>, side: usize) -> Drawn {
     let of_cycle = |(&cycle, (_, y)): (&usize, &(f64, &[Vec<f64>; 2]))| {
-        let stream = ((track.layer << 20) + cycle) as u64 * 2 + side as u64;
+        let stream = ((track.position << 20) + cycle) as u64 * 2 + side as u64;
         Noise::ALL.map(|kind| ((cycle, kind), noise(&y[side], kind, track.seed, stream)))
     };
     track.vectors.iter().flat_map(of_cycle).collect()
 }
 
-/// Entropies of one vector of a track at one bin width, by cycle; a cycle without one is left out.
+/// Entropies of one vector of a track at one bin width, by cycle. A cycle without an entropy is left out.
 pub(crate) struct Entropies {
     pub(crate) measured: BTreeMap<usize, f64>,
     pub(crate) log2_n: BTreeMap<usize, f64>,
     pub(crate) log2_inside: BTreeMap<usize, f64>,
-    /// Of both kinds in their order, by draw.
+    /// Of both kinds of noise in their order, `[kind][draw]`.
     pub(crate) noise: [Vec<BTreeMap<usize, f64>>; 2],
 }
 
 impl Entropies {
-    /// The entropies, with a row a cycle.
+    /// Computes the entropies, and one row per cycle.
     pub(crate) fn of(
         track: &Track<'_>,
-        (place, side): (usize, Side),
+        index: usize,
+        side: Side,
         drawn: &Drawn,
         bin_width: f64,
     ) -> (Self, Vec<EntropyRow>) {
@@ -133,7 +138,7 @@ impl Entropies {
         };
         let mut rows = vec![];
         for (&cycle, (sparsity, y)) in &track.vectors {
-            let y = &y[place];
+            let y = &y[index];
             let log2 = |count: usize| (count as f64).log2();
             let entropy = gibbs(y, bin_width);
             let log2_inside = entropy.bits.map(|_| log2(entropy.inside));
@@ -145,7 +150,7 @@ impl Entropies {
             rows.push(EntropyRow {
                 method: track.method.to_owned(),
                 seed: track.seed,
-                layer: track.layer,
+                group: track.group.to_owned(),
                 cycle,
                 sparsity: *sparsity,
                 side,
@@ -164,7 +169,7 @@ impl Entropies {
         (found, rows)
     }
 
-    /// Adds the entropies of draws in a cycle; their estimate over the draws that have one.
+    /// Adds the entropies of draws in a cycle. Returns their estimate over the draws that have an entropy.
     fn add_noise(
         &mut self,
         kind: Noise,

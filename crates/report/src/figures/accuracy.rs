@@ -1,25 +1,28 @@
-//! Accuracy over the size: Figures 1 and 2 of the paper, and what retraining makes of them.
+//! Accuracy against size: Figures 1 and 2 of the paper, and the accuracy after training.
 
-use crate::clips::SCRATCH;
-use crate::comparison::{Comparison, Measure};
+use rayclip_run_folder::METHOD_SCRATCH;
+use rayclip_run_folder::read::Rung;
+
+use crate::compare::comparison::Comparison;
+use crate::compare::measure::Measure;
+use crate::compare::verdict::Difference;
 use crate::facts::Facts;
-use crate::figure::{Axis, Curve, Figure, Panel, Point, Style};
-use crate::figures::{FRACTION_LEFT, NEURONS};
-use crate::published::{METHODS, Series, smoothed};
-use crate::verdict::Difference;
+use crate::figures::figure::{Axis, Curve, Figure, Panel, Point, Style};
+use crate::figures::size::{FRACTION_LEFT, NEURONS};
+use crate::paper::published::{METHODS, Series, smoothed};
 
 const ACCURACY: &str = "test accuracy";
 const AFTER_CLIP: &str = "Test accuracy right after the clip";
 
-/// A close-up of fewer clips shows nothing more.
+/// A close-up of fewer clips would show nothing more.
 const FEW: usize = 4;
 
-/// Figure 1 of the paper.
+/// Draws Figure 1 of the paper.
 pub(super) fn after_clip(facts: &Facts) -> Figure {
     raw_and_smoothed(facts, "accuracy", AFTER_CLIP)
 }
 
-/// Figure 2 of the paper: the small networks.
+/// Draws Figure 2 of the paper: the small networks.
 pub(super) fn closeup(facts: &Facts) -> Figure {
     let mut figure = raw_and_smoothed(facts, "accuracy_closeup", AFTER_CLIP);
     let title = format!("{AFTER_CLIP}: a close-up of the smallest networks");
@@ -42,14 +45,15 @@ pub(super) fn closeup(facts: &Facts) -> Figure {
     Figure { title, ..figure }
 }
 
-/// The largest network of the close-up, by its place on the axis: the first with a fifth of the neurons or
-/// fewer, as in the paper; half-way down a ladder that has few clips there; nothing where it has few at all.
+/// Returns the size of the largest network in the close-up. It is the first with at most a fifth of the neurons, as
+/// in the paper. If the ladder has few clips there, it is the one in the middle of the ladder. Returns `None` if
+/// the ladder has few clips in all.
 fn largest_of_closeup(mut sizes: Vec<f64>, first: f64) -> Option<f64> {
     sizes.sort_unstable_by(|a, b| b.total_cmp(a));
     sizes.dedup();
     let fifth = sizes.iter().position(|size| *size <= 0.2 * first + 1e-9).unwrap_or(sizes.len());
-    let place = if sizes.len() - fifth >= FEW { fifth } else { sizes.len() / 2 };
-    (sizes.len() - place >= FEW).then(|| sizes[place])
+    let first = if sizes.len() - fifth >= FEW { fifth } else { sizes.len() / 2 };
+    (sizes.len() - first >= FEW).then(|| sizes[first])
 }
 
 fn raw_and_smoothed(facts: &Facts, name: &'static str, title: &str) -> Figure {
@@ -78,9 +82,9 @@ fn raw_and_smoothed(facts: &Facts, name: &'static str, title: &str) -> Figure {
         None => (table, "Table I"),
     });
     if let Some((series, whose)) = published {
-        for (place, method) in METHODS.iter().enumerate() {
+        for (index, method) in METHODS.iter().enumerate() {
             let Ok(colour) = comparison.method(method) else { continue };
-            let points = series.curve(place).map(|(s, y)| Point::bare(left(comparison, s), y));
+            let points = series.curve(index).map(|(s, y)| Point::bare(left(comparison, s), y));
             let name = comparison.methods[colour].clone();
             curves.push(Curve::new(name, colour, Style::Dashed, points.collect()).in_role(whose));
         }
@@ -88,14 +92,14 @@ fn raw_and_smoothed(facts: &Facts, name: &'static str, title: &str) -> Figure {
     let (x, y) = (Axis::size(NEURONS), Axis::fraction(ACCURACY));
     Figure {
         caption: format!(
-            "Dots: means over the seeds, {} at most. Lines: the same smoothed seed by seed as in the paper \
-             (LOWESS over 0.3 of the clips, three robust passes), of the seeds that have every clip; the band \
-             is the 95 % interval of their mean (Student).{}{}",
+            "Dots: means over at most {} seeds. Lines: means of the seeds that have every clip, each smoothed as \
+             in the paper (LOWESS over 0.3 of the clips, three robust passes). The band is the 95 % interval of \
+             their mean (Student).{}{}",
             comparison.seeds(),
             if comparison.seeds() < 2 { " One seed has no interval." } else { "" },
             if has_scratch(comparison) {
-                " scratch had its width all along, the others were clipped just now: the fair comparison is \
-                 after the training that follows."
+                " scratch always had its width, the others were just clipped: the fair comparison is after the \
+                 training that follows."
             } else {
                 ""
             }
@@ -105,7 +109,7 @@ fn raw_and_smoothed(facts: &Facts, name: &'static str, title: &str) -> Figure {
     }
 }
 
-/// The author's recorded run, where no other is given.
+/// Draws the author's recorded run, if no other run is given.
 fn recorded_alone(facts: &Facts, name: &'static str, title: &str) -> Figure {
     let Some(recorded) = facts.recorded.as_ref().filter(|_| facts.runs.is_empty()) else {
         return gap(name, title);
@@ -120,12 +124,12 @@ fn recorded_alone(facts: &Facts, name: &'static str, title: &str) -> Figure {
     });
     let (x, y) = (Axis::size(FRACTION_LEFT), Axis::fraction(ACCURACY));
     let panel = Panel { title: String::new(), x, y, curves: curves.collect() };
-    let caption = "The author's recorded run: one seed a method, as it is (dots) and smoothed as in the \
-                   paper (lines).";
+    let caption = "The author's recorded run: one seed per method, raw (dots) and smoothed as in the paper \
+                   (lines).";
     Figure { panels: vec![panel], ..Figure::left_out(name, title, caption) }
 }
 
-/// What is left after the training that follows the clip.
+/// Draws the accuracy after the training that follows the clip.
 pub(super) fn after_training(facts: &Facts) -> Figure {
     let (name, title) =
         ("accuracy_after_training", "Test accuracy after the training that follows");
@@ -145,14 +149,18 @@ pub(super) fn after_training(facts: &Facts) -> Figure {
             } else {
                 "Means over the seeds with their 95 % interval, not smoothed"
             },
-            if has_scratch(comparison) { " scratch is a fresh one, trained as long." } else { "" }
+            if has_scratch(comparison) {
+                " scratch is a fresh one, trained equally long."
+            } else {
+                ""
+            }
         ),
         panels: vec![Panel { title: String::new(), x, y, curves }],
         ..Figure::left_out(name, title, "")
     }
 }
 
-/// Every method minus the baseline.
+/// Draws every method minus the baseline.
 pub(super) fn differences(facts: &Facts) -> Figure {
     let (name, title) = ("differences", "Differences from the baseline, paired by seed");
     let Some(comparison) = &facts.comparison else { return gap(name, title) };
@@ -179,15 +187,14 @@ pub(super) fn differences(facts: &Facts) -> Figure {
         Panel {
             title: when.into(),
             x: Axis::size(NEURONS),
-            y: Axis::new("difference of accuracy"),
+            y: Axis::new("difference in accuracy"),
             curves: comparison.compared(measure, facts.baseline).into_iter().map(curve).collect(),
         }
     });
     Figure {
         title: format!("Differences from {}, paired by seed", comparison.methods[facts.baseline]),
-        caption: "Means over the seeds, with intervals of which all hold at once with 96 %: one that does not \
-                  hold 0 shows a difference, as the verdicts below say. Bars at one width are moved apart a \
-                  little."
+        caption: "Means over the seeds, with intervals that hold jointly with 96 %. An interval that excludes 0 \
+                  shows a difference, like the verdicts below. Bars at one width are moved apart a little."
             .into(),
         panels: panels.filter(|panel| !panel.curves.is_empty()).collect(),
         ..Figure::left_out(name, title, "")
@@ -195,22 +202,22 @@ pub(super) fn differences(facts: &Facts) -> Figure {
 }
 
 fn has_scratch(comparison: &Comparison) -> bool {
-    comparison.methods.iter().any(|method| method.starts_with(SCRATCH))
+    comparison.methods.iter().any(|method| method.starts_with(METHOD_SCRATCH))
 }
 
-/// Whether a method trains at some rungs only, as `scratch` does: a line would make up what lies between.
+/// Returns whether a method trains only at some rungs, as `scratch` does. A line would suggest values between them.
 fn is_sparse(comparison: &Comparison, method: usize) -> bool {
     2 * raw(comparison, Measure::AccuracyAfterClip, method).len() < comparison.rungs.len()
 }
 
-/// Hidden neurons that are left at a sparsity.
+/// Returns the hidden neurons that are left at a sparsity.
 fn left(comparison: &Comparison, sparsity: f64) -> f64 {
     (comparison.neurons_before as f64 * (1.0 - sparsity)).round()
 }
 
-/// Means of a measure by hidden neurons.
+/// Returns the means of a measure by hidden neurons.
 fn raw(comparison: &Comparison, measure: Measure, method: usize) -> Vec<Point> {
-    let point = |rung: &crate::Rung| {
+    let point = |rung: &Rung| {
         let neurons = rung.neurons() as f64;
         Some(Point::of(neurons, comparison.estimate(measure, rung.cycle, method)?))
     };
@@ -225,14 +232,16 @@ fn gap(name: &'static str, title: &str) -> Figure {
 mod tests {
     use super::*;
     use crate::Run;
-    use crate::table::tests::{clip, run_of};
+    use crate::read::sample::{clip, run_of};
 
-    /// A run down `widths`, with an accuracy that falls.
+    /// Returns a run through `widths`, with a falling accuracy.
     fn run(widths: &[usize]) -> Run {
         let clips = widths.windows(2).enumerate();
         let clips =
             clips.map(|(cycle, pair)| clip(0, cycle, pair[0], pair[1], 0.9 - 0.01 * cycle as f64));
-        Run { widths_before: vec![widths[0]], ..run_of(clips.collect()) }
+        let mut run = run_of(clips.collect());
+        run.groups.widths = vec![widths[0]];
+        run
     }
 
     fn facts(widths: &[usize]) -> Facts {
@@ -250,7 +259,7 @@ mod tests {
         assert!(figure.title.ends_with("of 102 neurons and fewer"), "{}", figure.title);
         let sizes = figure.panels[0].curves.iter().flat_map(|curve| &curve.points);
         assert!(sizes.clone().count() > 20 && sizes.clone().all(|point| point.x <= 102.0));
-        // A ladder that never comes to a fifth of its neurons has a close-up of its lower half.
+        // If a ladder never reaches a fifth of its neurons, the close-up shows its lower half.
         let short = closeup(&facts(&[24, 21, 18, 16, 14, 12, 10, 9, 8]));
         assert!(short.title.ends_with("of 12 neurons and fewer"), "{}", short.title);
         let few = closeup(&facts(&[24, 21, 18]));

@@ -1,25 +1,26 @@
-//! What training and using the networks takes.
+//! The cost of training and using the networks.
 
-use crate::clips::SCRATCH;
-use crate::cost::CostRow;
+use rayclip_run_folder::METHOD_SCRATCH;
+
+use crate::cost::costs::CostRow;
 use crate::cost::widths::WidthRow;
 use crate::facts::Facts;
-use crate::figure::{Axis, Curve, Figure, Panel, Point, Style};
-use crate::figures::NEURONS;
-use crate::plot::GREY;
+use crate::figures::figure::{Axis, Curve, Figure, GREY, Panel, Point, Style};
+use crate::figures::size::NEURONS;
 
-/// Training operations down the ladder, and the time of a classification.
+/// Draws training operations at every rung, and the time of a classification.
 pub(super) fn figure(facts: &Facts) -> Figure {
-    let (name, title) = ("cost", "What training and using the networks takes");
+    let (name, title) = ("cost", "Cost of training and using the networks");
     let panels: Vec<Panel> = training(facts).into_iter().chain(latency(facts)).collect();
     if panels.is_empty() {
         let no_clip = "There is no clip to show.";
-        let no_extents = "The folder does not tell the images, or how they are trained on.";
+        let no_extents =
+            "The folder does not say how many images there are, or how they are trained on.";
         let reason = if facts.comparison.is_none() { no_clip } else { no_extents };
         return Figure::gap(name, title, reason);
     }
-    let caption = "Operations of the matrix products of training until right after the clip, against the \
-                   full width trained on as many batches. Time of a classification: the median of the \
+    let caption = "Operations of the matrix products in training, up to right after the clip, beside those of \
+                   the full width on as many batches. Time of a classification: the median of the \
                    timings at the end of the (first) run, on its device.";
     Figure { panels, ..Figure::left_out(name, title, caption) }
 }
@@ -32,15 +33,15 @@ fn training(facts: &Facts) -> Option<Panel> {
         of_method.filter_map(|row| Some(Point::bare(row.neurons as f64, value(row)?))).collect()
     };
     let (scratch, clipped): (Vec<&str>, Vec<&str>) =
-        methods.into_iter().partition(|method| method.starts_with(SCRATCH));
-    // Methods that clip down one ladder on the same batches take the same: they are one curve.
+        methods.into_iter().partition(|method| method.starts_with(METHOD_SCRATCH));
+    // Methods that clip along one ladder on the same batches have equal costs, so they share one curve.
     let mut groups: Vec<(Vec<&str>, Vec<Point>, Vec<Point>)> = vec![];
     for method in clipped.into_iter().chain(scratch) {
         let spent = points(method, |row| row.training_flops);
         let full = points(method, |row| row.full_width_flops);
-        let is_sparse = method.starts_with(SCRATCH);
+        let is_sparse = method.starts_with(METHOD_SCRATCH);
         let same = |(known, other, _): &&mut (Vec<&str>, Vec<Point>, Vec<Point>)| {
-            *other == spent && known[0].starts_with(SCRATCH) == is_sparse
+            *other == spent && known[0].starts_with(METHOD_SCRATCH) == is_sparse
         };
         match groups.iter_mut().find(same) {
             Some((known, ..)) => known.push(method),
@@ -50,8 +51,8 @@ fn training(facts: &Facts) -> Option<Panel> {
     groups.retain(|(_, spent, _)| !spent.is_empty());
     let mut curves: Vec<Curve> = vec![];
     for (methods, spent, full) in groups {
-        let is_sparse = methods[0].starts_with(SCRATCH);
-        // Every ledger is held against the full width on its own batches.
+        let is_sparse = methods[0].starts_with(METHOD_SCRATCH);
+        // Every method is compared with the full width on its own batches.
         if !is_sparse || curves.is_empty() {
             let style = Style::Dashed;
             let name = format!("full width, as long as {}", methods[0]);
@@ -72,7 +73,7 @@ fn training(facts: &Facts) -> Option<Panel> {
 fn latency(facts: &Facts) -> Option<Panel> {
     let rows = || facts.widths.iter();
     let times = rows().flat_map(|row| [row.latency_ms, row.batch_latency_ms]).flatten();
-    // A network that takes no thousandth of a second is told in smaller units.
+    // If any time is below a tenth of a millisecond, the unit is microseconds.
     let is_short = times.filter(|time| *time > 0.0).any(|time| time < 0.1);
     let (unit, factor) = if is_short { ("microseconds", 1e3) } else { ("milliseconds", 1.0) };
     let points = |value: fn(&WidthRow) -> Option<f64>| -> Vec<Point> {

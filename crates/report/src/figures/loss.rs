@@ -2,25 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use crate::Estimate;
+use crate::compare::statistics::Estimate;
 use crate::facts::Facts;
-use crate::figure::{Axis, Curve, Figure, Panel, Point, Style};
+use crate::figures::figure::{Axis, Curve, Figure, Panel, Point, Style};
 
-/// Mean loss over the batches of every cycle.
+/// Draws the mean loss over the batches of every cycle.
 pub(super) fn figure(facts: &Facts) -> Figure {
     let (name, title) = ("loss", "Training loss");
-    // By method and cycle; the layers of a replica agree on it.
+    // By method and cycle; the groups of a replica have the same loss.
     let mut all: BTreeMap<String, BTreeMap<usize, BTreeMap<u64, f64>>> = BTreeMap::new();
     for (run, labels) in facts.labelled() {
-        for clip in &run.clips {
-            if let Some(loss) = clip.train_loss {
-                let cycles = all.entry(labels(&clip.method)).or_default();
-                cycles.entry(clip.cycle).or_default().insert(clip.seed, loss);
+        for row in &run.rows {
+            if let Some(loss) = row.train_loss {
+                let cycles = all.entry(labels(&row.method)).or_default();
+                cycles.entry(row.cycle).or_default().insert(row.seed, loss);
             }
         }
     }
     if all.is_empty() {
-        return Figure::gap(name, title, "The folder holds no training loss.");
+        return Figure::gap(name, title, "The folder has no training loss.");
     }
     let most = all.values().map(BTreeMap::len).max().unwrap_or(0);
     let curve = |(method, cycles): (String, BTreeMap<usize, BTreeMap<u64, f64>>)| {
@@ -28,7 +28,7 @@ pub(super) fn figure(facts: &Facts) -> Figure {
             let estimate = Estimate::of(&seeds.into_values().collect::<Vec<_>>())?;
             Some(Point::of(cycle as f64, estimate))
         };
-        // `scratch` trains at some rungs only: a line would make up what lies between.
+        // `scratch` trains only at some rungs. A line would suggest values between them.
         let style = if 2 * cycles.len() < most { Style::Bars } else { Style::Line };
         let points = cycles.into_iter().filter_map(point).collect();
         Curve::new(method.clone(), facts.colour(&method), style, points)

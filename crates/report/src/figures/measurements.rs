@@ -1,38 +1,39 @@
-//! Where the measurements lie: Figure 4 of the paper.
+//! The distribution of the measurements: Figure 4 of the paper.
 
 use std::collections::BTreeSet;
 
-use crate::Estimate;
+use crate::compare::statistics::Estimate;
+use crate::entropy::gibbs::{PUBLISHED_WIDTH, RANGE, edge, probabilities};
 use crate::entropy::tracks::Side;
-use crate::entropy::{PUBLISHED_WIDTH, RANGE, edge, probabilities};
 use crate::facts::Facts;
-use crate::figure::{Axis, Curve, Figure, Panel, Point, Style};
-use crate::rays::LayerRays;
+use crate::figures::figure::{Axis, Curve, Figure, Panel, Point, Style};
+use crate::figures::rays::none;
+use crate::read::rays::ClipRays;
 
 /// The cycles that the paper shows.
 const PUBLISHED: [usize; 4] = [5, 10, 15, 20];
 
-/// A bin is as wide as the first of these with which a panel has no more than so many: narrower ones hold
-/// an entry at most, and show nothing.
+/// A panel uses the first of these bin widths that gives at most [`BINS`] bins. Narrower bins would have at most
+/// one entry each, and show nothing.
 const WIDTHS: [f64; 5] = [PUBLISHED_WIDTH, 0.5, 1.0, 2.0, 5.0];
 const BINS: f64 = 40.0;
 
 /// A histogram of fewer entries shows nothing.
 const ENTRIES: usize = 20;
 
-/// Frequencies of the bins in some cycles, one panel a vector, of the first hidden layer.
+/// Draws the frequencies of the bins in some cycles for the first group, one panel per vector.
 pub(super) fn figure(facts: &Facts) -> Figure {
-    let (name, title) = ("measurements", "Where the measurements lie");
+    let (name, title) = ("measurements", "Distribution of the measurements");
     let Some(first) = facts.rays.first() else {
-        return super::rays::none(facts, name, title);
+        return none(facts, name, title);
     };
-    let of_first = |rays: &&LayerRays| rays.method == first.method && rays.layer == first.layer;
-    let has_enough = |rays: &&LayerRays| rays.y.iter().all(|y| y.len() >= ENTRIES);
-    let rays: Vec<&LayerRays> = facts.rays.iter().filter(of_first).filter(has_enough).collect();
+    let of_first = |rays: &&ClipRays| rays.method == first.method && rays.group == first.group;
+    let has_enough = |rays: &&ClipRays| rays.y.iter().all(|y| y.len() >= ENTRIES);
+    let rays: Vec<&ClipRays> = facts.rays.iter().filter(of_first).filter(has_enough).collect();
     let cycles: BTreeSet<usize> = rays.iter().map(|rays| rays.cycle).collect();
     if cycles.is_empty() {
         let reason = format!(
-            "No vector of measurements has {ENTRIES} entries: a histogram of fewer shows nothing."
+            "No measurement vector has {ENTRIES} entries: a histogram of fewer shows nothing."
         );
         return Figure::left_out(name, title, &reason);
     }
@@ -40,20 +41,21 @@ pub(super) fn figure(facts: &Facts) -> Figure {
         PUBLISHED.to_vec()
     } else {
         let all: Vec<usize> = cycles.into_iter().collect();
-        let places: BTreeSet<usize> = (0..4).map(|quarter| quarter * (all.len() - 1) / 3).collect();
-        places.into_iter().map(|place| all[place]).collect()
+        let indices: BTreeSet<usize> =
+            (0..4).map(|quarter| quarter * (all.len() - 1) / 3).collect();
+        indices.into_iter().map(|index| all[index]).collect()
     };
-    let panel = |(place, side): (usize, Side)| {
+    let panel = |(index, side): (usize, Side)| {
         let inside = rays.iter().filter(|rays| shown.contains(&rays.cycle));
-        let inside = inside.flat_map(|rays| &rays.y[place]).map(|y| y.abs());
+        let inside = inside.flat_map(|rays| &rays.y[index]).map(|y| y.abs());
         let span = 2.0 * inside.filter(|y| *y <= RANGE).fold(0.0, f64::max);
         let few = |width: &&f64| span / **width <= BINS;
         let width = WIDTHS.iter().find(few).copied().unwrap_or(WIDTHS[WIDTHS.len() - 1]);
         let curve = |(colour, &cycle): (usize, &usize)| {
-            let of_cycle: Vec<&LayerRays> =
+            let of_cycle: Vec<&ClipRays> =
                 rays.iter().filter(|rays| rays.cycle == cycle).copied().collect();
             let vectors: Vec<&[f64]> =
-                of_cycle.iter().map(|rays| rays.y[place].as_slice()).collect();
+                of_cycle.iter().map(|rays| rays.y[index].as_slice()).collect();
             let (neurons, entries) = (of_cycle[0].ray_sum.len(), vectors[0].len());
             let name = format!("{neurons} neurons, {entries} entries");
             Curve::new(name, colour, Style::Steps, frequencies(&vectors, width))
@@ -67,17 +69,17 @@ pub(super) fn figure(facts: &Facts) -> Figure {
     };
     Figure {
         caption: format!(
-            "Fractions of the entries of a measurement vector that lie in bins within [−50, 50], as in Figure \
-             4 of the paper (there in bins of width {PUBLISHED_WIDTH}), of {} in hidden layer {}: means over \
-             the seeds with their 95 % interval. Vectors of fewer than {ENTRIES} entries are left out.",
-            first.method, first.layer
+            "Fraction of the entries of a measurement vector in each bin within [−50, 50], as in Figure 4 of \
+             the paper (there with bins of width {PUBLISHED_WIDTH}), for {} in {}: means over the seeds with \
+             their 95 % interval. Vectors with fewer than {ENTRIES} entries are left out.",
+            first.method, first.group
         ),
         panels: Side::BOTH.into_iter().enumerate().map(panel).collect(),
         ..Figure::left_out(name, title, "")
     }
 }
 
-/// Mean fractions over the seeds from the first bin that has an entry to the last.
+/// Returns mean fractions over the seeds, from the first bin with an entry to the last.
 fn frequencies(vectors: &[&[f64]], width: f64) -> Vec<Point> {
     let all: Vec<_> = vectors.iter().map(|y| probabilities(y, width)).collect();
     let bins: BTreeSet<usize> = all.iter().flat_map(|p| p.keys().copied()).collect();
@@ -98,10 +100,9 @@ mod tests {
     fn vectors_of_few_entries_have_no_histogram() {
         let rays = |cycle: usize, n: usize| {
             let y = [(0..n).map(|i| i as f64 / 10.0).collect(), vec![0.5; n]];
-            let (method, ray_sum) = ("dtc".to_owned(), vec![1.0; 10 * n]);
-            LayerRays { method, seed: 0, layer: 0, cycle, sparsity: 0.1, y, ray_sum }
+            crate::read::rays::tests::rays(cycle, y, vec![1.0; 10 * n])
         };
-        let of = |rays: Vec<LayerRays>| figure(&Facts { rays, ..Facts::default() });
+        let of = |rays: Vec<ClipRays>| figure(&Facts { rays, ..Facts::default() });
         let shown =
             of([51, 30, 20, 19, 3, 1].into_iter().enumerate().map(|(c, n)| rays(c, n)).collect());
         let names: Vec<&str> = shown.panels[0].curves.iter().map(|c| c.name.as_str()).collect();

@@ -1,25 +1,18 @@
-//! The figures of a report: the paper's five with error bands, and what it does not show.
+//! The figures of a report: the paper's five with error bands, and further ones.
 
 mod accuracy;
 mod cost;
 mod entropy;
+pub(crate) mod figure;
 mod loss;
 mod measurements;
 mod rays;
+mod size;
 
 use crate::facts::Facts;
-use crate::figure::Figure;
+use crate::figures::figure::Figure;
 
-/// The axis of the sizes.
-const NEURONS: &str = "hidden neurons (log scale)";
-
-/// The axis of the sizes of one layer.
-const NEURONS_OF_LAYER: &str = "neurons of the layer (log scale)";
-
-/// The axis of the sizes of the recorded run, whose file has fractions.
-const FRACTION_LEFT: &str = "fraction of the neurons left (log scale)";
-
-/// All of them, in the order of the page.
+/// Returns all figures, in the order of the page.
 pub(crate) fn figures(facts: &Facts) -> Vec<Figure> {
     let mut figures = vec![
         accuracy::after_training(facts),
@@ -32,7 +25,7 @@ pub(crate) fn figures(facts: &Facts) -> Vec<Figure> {
         cost::figure(facts),
         loss::figure(facts),
     ];
-    // The recorded run alone lacks nothing: it has no more than it has.
+    // A report of the recorded run alone lacks nothing.
     for figure in figures.iter_mut().filter(|figure| facts.runs.is_empty() && figure.is_missing) {
         *figure = Figure::left_out(figure.name, &figure.title, "");
     }

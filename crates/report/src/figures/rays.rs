@@ -1,15 +1,17 @@
-//! Magnitudes of the weight rays: Figure 3 of the paper.
+//! The magnitude of the weight rays: Figure 3 of the paper.
 
 use std::collections::BTreeMap;
 
-use crate::facts::Facts;
-use crate::figure::{Axis, Curve, Figure, Panel, Point, Style};
-use crate::figures::{FRACTION_LEFT, NEURONS_OF_LAYER};
-use crate::{Clip, Estimate};
+use rayclip_run_folder::CycleRow;
 
-/// The figure of rays that are not there: of a method that takes some they are missing.
+use crate::compare::statistics::Estimate;
+use crate::facts::Facts;
+use crate::figures::figure::{Axis, Curve, Figure, Panel, Point, Style};
+use crate::figures::size::size_of_group;
+
+/// Returns the figure if there are no rays. They are missing if a method reconstructs rays.
 pub(super) fn none(facts: &Facts, name: &'static str, title: &str) -> Figure {
-    let has_rays = facts.runs.iter().flat_map(|run| &run.clips).any(Clip::has_rays);
+    let has_rays = facts.runs.iter().flat_map(|run| &run.rows).any(CycleRow::has_rays);
     if has_rays {
         Figure::gap(name, title, "The files of the weight rays are missing, or cannot be read.")
     } else {
@@ -17,34 +19,24 @@ pub(super) fn none(facts: &Facts, name: &'static str, title: &str) -> Figure {
     }
 }
 
-/// The axis of a layer's size, and what is left of it at a sparsity: neurons, where the first width is
-/// known, else a fraction.
-pub(super) fn size_of_layer(first: Option<usize>) -> (Axis, impl Fn(f64) -> f64) {
-    let label = if first.is_some() { NEURONS_OF_LAYER } else { FRACTION_LEFT };
-    let left = move |sparsity: f64| match first {
-        Some(first) => (first as f64 * (1.0 - sparsity)).round(),
-        None => 1.0 - sparsity,
-    };
-    (Axis::size(label), left)
-}
-
 /// By cycle: sparsity, and the values of the seeds.
 type Steps = BTreeMap<usize, (f64, Vec<f64>)>;
 
-/// `mean |r| / m` down the ladder, one panel a layer.
+/// Draws `mean |r| / m` at every rung, one panel per group.
 pub(super) fn figure(facts: &Facts) -> Figure {
     let (name, title) = ("weight_rays", "Magnitude of the weight rays");
     if facts.rays.is_empty() {
         return none(facts, name, title);
     }
-    let mut all: BTreeMap<usize, BTreeMap<&str, Steps>> = BTreeMap::new();
+    // The groups are in the order of the network.
+    let mut all: BTreeMap<(usize, &str), BTreeMap<&str, Steps>> = BTreeMap::new();
     for rays in &facts.rays {
-        let steps = all.entry(rays.layer).or_default().entry(&rays.method).or_default();
+        let of_group = all.entry((rays.position, &rays.group)).or_default();
+        let steps = of_group.entry(&rays.method).or_default();
         steps.entry(rays.cycle).or_insert((rays.sparsity, vec![])).1.push(rays.magnitude());
     }
-    let layers = all.len();
-    let panel = |(layer, methods): (usize, BTreeMap<&str, Steps>)| {
-        let (x, left) = size_of_layer(facts.first_width(layer));
+    let panel = |((_, group), methods): ((usize, &str), BTreeMap<&str, Steps>)| {
+        let (x, left) = size_of_group(facts.first_width(group));
         let curve = |(method, steps): (&str, Steps)| {
             let steps = steps.into_values();
             let points = steps.filter_map(|(sparsity, values)| {
@@ -54,7 +46,7 @@ pub(super) fn figure(facts: &Facts) -> Figure {
             Curve::new(method.to_owned(), colour, Style::Line, points.collect())
         };
         Panel {
-            title: if layers > 1 { format!("hidden layer {layer}") } else { String::new() },
+            title: if facts.has_several_groups() { group.to_owned() } else { String::new() },
             x,
             y: Axis::positive("mean |ray sum| / m"),
             curves: methods.into_iter().map(curve).collect(),

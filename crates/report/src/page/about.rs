@@ -1,14 +1,15 @@
-//! What the page is about: the run, its data, its command, and where the method comes from.
+//! The head of the page: the run, its data, its command, and the source of the method.
 
 use chrono::DateTime;
 use maud::{Markup, html};
+use rayclip_run_folder::read::joined;
+use rayclip_run_folder::{DataSummary, Progress};
 
+use crate::Run;
 use crate::facts::Facts;
-use crate::ladder::joined;
-use crate::settings::command;
-use crate::{Data, Progress, Run};
+use crate::read::settings::command;
 
-/// The paper that the method is from.
+/// The paper that describes the method.
 const PAPER: &str = "https://arxiv.org/abs/2505.23869";
 
 pub(super) fn title(facts: &Facts) -> String {
@@ -21,7 +22,7 @@ pub(super) fn title(facts: &Facts) -> String {
     }
 }
 
-/// What was done, in a paragraph; then the particulars.
+/// Says what was done, in one paragraph; then lists the details.
 pub(super) fn about(facts: &Facts) -> Markup {
     html! {
         @if let Some(lead) = lead(facts) {
@@ -33,7 +34,7 @@ pub(super) fn about(facts: &Facts) -> Markup {
                 dt { "Run" } dd { (ended(run)) }
                 @match command(run) {
                     Some(command) => { dt { "Command" } dd { code.command { (command) } } }
-                    None => { dt { "Command" } dd { "not known: config.toml does not tell it" } }
+                    None => { dt { "Command" } dd { "unknown: config.toml does not give it" } }
                 }
             }
             dt { "Method" }
@@ -46,12 +47,12 @@ pub(super) fn about(facts: &Facts) -> Markup {
     }
 }
 
-/// How many networks were trained, and from which size to which.
+/// Says how many networks were trained, and from which size to which.
 fn lead(facts: &Facts) -> Option<String> {
     let (comparison, run) = (facts.comparison.as_ref()?, facts.runs.first()?);
     let networks = match (comparison.methods.len(), comparison.seeds()) {
         (1, 1) => "one network".to_owned(),
-        (1, seeds) => format!("{seeds} networks, one a seed,"),
+        (1, seeds) => format!("{seeds} networks, one per seed,"),
         (methods, 1) => format!("networks by {methods} methods"),
         (methods, seeds) => {
             format!("networks by {methods} methods, with up to {seeds} seeds each,")
@@ -66,21 +67,21 @@ fn lead(facts: &Facts) -> Option<String> {
     let test = match run.data.test {
         0 => String::new(),
         count => format!(
-            " Accuracies are those on the {count} test images of {}, unless something else is said.",
+            " Accuracies are those on the {count} test images of {}, unless stated otherwise.",
             run.data.title()
         ),
     };
     Some(format!(
         "rayclip trained {networks} and made {them} smaller while {they} trained: clip by clip, from {} \
          hidden neurons to {}.{test}",
-        joined(&run.widths_before),
+        joined(&run.groups.widths),
         last.label()
     ))
 }
 
-/// Name, sizes and origin of the images.
+/// Describes the images: name, sizes and origin.
 fn data(run: &Run) -> Markup {
-    let Data { digest, test, validation, train, image_shape, classes, .. } = &run.data;
+    let DataSummary { digest, test, validation, train, image_shape, classes, .. } = &run.data;
     let pixels = |shape: &Vec<usize>| {
         let extents: Vec<String> = shape.iter().map(ToString::to_string).collect();
         extents.join(" × ")
@@ -92,7 +93,7 @@ fn data(run: &Run) -> Markup {
             None => "An unknown number of",
         }
         " images to train on, "
-        @if *validation > 0 { (validation) " held out to choose settings by, " }
+        @if *validation > 0 { (validation) " held out to choose settings, " }
         (test) " to test"
         @if let Some(shape) = image_shape { "; " (pixels(shape)) " pixels" }
         @if let Some(classes) = classes { ", " (classes) " classes" }
@@ -103,8 +104,7 @@ fn data(run: &Run) -> Markup {
 
 fn origin(run: &Run) -> String {
     if run.data.is_synthetic() {
-        "drawn by rayclip itself from strokes, and easier than images of the world: accuracies on them do \
-         not carry over"
+        "drawn by rayclip from strokes, and easier than real images: accuracies on them do not carry over"
             .into()
     } else if run.data.is_mnist() {
         "handwritten digits, by LeCun, Cortes and Burges (1998)".into()
@@ -116,7 +116,7 @@ fn origin(run: &Run) -> String {
     }
 }
 
-/// How a run ended, when, where, and what it took.
+/// Says how a run ended, when, where, and at what cost.
 fn ended(run: &Run) -> Markup {
     html! {
         code { (run.folder.display()) }
@@ -130,15 +130,15 @@ fn ended(run: &Run) -> Markup {
 
 fn took(progress: &Progress) -> Markup {
     html! {
-        @if let Some(date) = date(progress.updated) { ", last written to at " (date) }
+        @if let Some(date) = date(progress.updated) { ", last updated at " (date) }
         ", training " (format!("{:.1}", progress.train_seconds)) " s, compressing "
-        (format!("{:.2}", progress.compress_seconds)) " s, in all "
+        (format!("{:.2}", progress.compress_seconds)) " s, in total "
         (format!("{:.1}", progress.seconds)) " s"
         @match &progress.energy {
             Some(energy) => {
                 ", " (format!("{:.0}", energy.joules)) " J (" (energy.sources.join(", ")) ")"
             }
-            None => ", energy not known: no counter of the machine could be read",
+            None => ", energy unknown: no counter of the machine could be read",
         }
         @match progress.resumed {
             0 => {}
@@ -148,7 +148,7 @@ fn took(progress: &Progress) -> Markup {
     }
 }
 
-/// A time in seconds since 1970 as date and time of day; nothing of a clock that was not set.
+/// Returns a time in seconds since 1970 as date and time of day; `None` if the clock was not set.
 fn date(seconds: f64) -> Option<String> {
     let date = DateTime::from_timestamp(seconds as i64, 0).filter(|_| seconds >= 1.0)?;
     Some(date.format("%Y-%m-%d %H:%M UTC").to_string())
@@ -158,7 +158,7 @@ fn date(seconds: f64) -> Option<String> {
 mod tests {
     use super::*;
     use crate::Comparison;
-    use crate::table::tests::{clip, run_of};
+    use crate::read::sample::{clip, run_of};
 
     fn text(run: Run) -> String {
         let comparison = Comparison::of(std::slice::from_ref(&run)).ok();
@@ -185,17 +185,19 @@ mod tests {
             "one network and made it smaller while it trained",
             "from 100 hidden neurons to 50.",
             "href=\"https://arxiv.org/abs/2505.23869\"",
-            "not known",
+            "unknown",
         ] {
             assert!(page.contains(part), "{part}: {page}");
         }
         let mut digits = run();
-        digits.data.name = Data::SYNTHETIC.into();
+        digits.data.name = DataSummary::SYNTHETIC.into();
         digits.data.validation = 5;
         let page = text(digits);
-        for part in
-            ["drawn by rayclip itself", "15 images to train on, 5 held out", "of synthetic digits"]
-        {
+        for part in [
+            "drawn by rayclip from strokes",
+            "15 images to train on, 5 held out",
+            "of synthetic digits",
+        ] {
             assert!(page.contains(part), "{part}: {page}");
         }
         let mut mnist = run();

@@ -1,23 +1,23 @@
-//! What the runs show, in sentences.
+//! The findings of the runs, in sentences.
 
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use super::MEASURES;
-use crate::comparison::Comparison;
-use crate::entropy::PUBLISHED_WIDTH;
+use crate::compare::comparison::Comparison;
+use crate::compare::sentences::{NORMAL, verdict_sentence};
+use crate::compare::statistics::holm;
+use crate::compare::verdict::{Difference, ENTROPY_SHARE, LEAST_SEEDS, SIGNIFICANCE};
 use crate::entropy::correlation::{CorrelationRow, Source};
+use crate::entropy::gibbs::PUBLISHED_WIDTH;
 use crate::facts::Facts;
-use crate::sentences::{NORMAL, verdict_sentence};
-use crate::statistics::holm;
-use crate::verdict::{Difference, ENTROPY_SHARE, LEAST_SEEDS, SIGNIFICANCE};
+use crate::page::measures::MEASURES;
 
-/// Clips that a correlation is over, at least, to have a verdict: over fewer, its interval holds most of what there
-/// is between −1 and 1.
+/// The smallest number of clips for a verdict on a correlation. With fewer, the interval covers most of the range
+/// from −1 to 1.
 const LEAST_CYCLES: usize = 8;
 
-/// The findings in sentences.
+/// Returns the findings in sentences.
 pub(super) fn shows(facts: &Facts) -> Markup {
     let Some(comparison) = &facts.comparison else { return html! {} };
     let mut lines = vec![];
@@ -35,7 +35,7 @@ pub(super) fn shows(facts: &Facts) -> Markup {
             if by_images > 0 {
                 lines.push(format!(
                     "{when}: {by_images} of the differences found are smaller than the 95 % error of the test \
-                     images: others may not show them."
+                     images: other images may not show them."
                 ));
             }
         }
@@ -44,17 +44,17 @@ pub(super) fn shows(facts: &Facts) -> Markup {
     lines.extend(cost_sentence(facts));
     html! {
         @if !lines.is_empty() {
-            div.shows id="shows" { b { "What it shows" } ul { @for line in lines { li { (line) } } } }
+            div.shows id="shows" { b { "Findings" } ul { @for line in lines { li { (line) } } } }
         }
     }
 }
 
-/// Whether a difference that is found is smaller than what other test images would make.
+/// Returns whether a difference is found and smaller than the error of the test images.
 fn is_small(row: &Difference) -> bool {
     row.is_found() && row.image_error.is_some_and(|error| row.mean.abs() < NORMAL * error)
 }
 
-/// What the smallest network took, method by method that differs.
+/// Says what the smallest network cost. Methods with the same cost share a part of the sentence.
 fn cost_sentence(facts: &Facts) -> Option<String> {
     let neurons = facts.costs.iter().map(|row| row.neurons).min()?;
     let mut parts: Vec<(String, Vec<&str>)> = vec![];
@@ -70,13 +70,13 @@ fn cost_sentence(facts: &Facts) -> Option<String> {
         .map(|(part, methods)| format!("{}: {part}", methods.join(", ")))
         .collect();
     Some(format!(
-        "Of the operations that the full width takes on as many batches, training down to {neurons} neurons \
-         takes — {}.",
+        "Operations of training down to {neurons} neurons, as a fraction of those of the full width on as many \
+         batches: {}.",
         parts.join("; ")
     ))
 }
 
-/// Whether the entropy goes with the accuracy better than that of noise does.
+/// Says whether the measured entropy correlates with the accuracy better than the entropy of noise.
 fn entropy_sentences(facts: &Facts) -> Vec<String> {
     let of_paper = |row: &&CorrelationRow| {
         row.bin_width == PUBLISHED_WIDTH && row.smoothed && row.accuracy_of == row.method
@@ -88,63 +88,67 @@ fn entropy_sentences(facts: &Facts) -> Vec<String> {
         .filter(pair)
         .filter_map(|measured| {
             let is_null = |row: &&&CorrelationRow| {
-                row.source == Source::Gaussian && same_vector(row, measured)
+                row.source == Source::Gaussian && row.is_of_same_vector(measured)
             };
             Some((*measured, *rows.iter().find(is_null)?))
         })
         .collect();
-    let layers = rows.iter().map(|row| row.layer + 1).max().unwrap_or(0);
-    // The entropies are a family of their own, with the share of the page that the accuracies leave.
+    // The entropies are their own family. They have the share of the page that the accuracies leave.
     let is_tested =
         |null: &CorrelationRow| null.seeds >= LEAST_SEEDS && null.cycles >= LEAST_CYCLES;
     let p_of = |null: &CorrelationRow| null.p.filter(|_| is_tested(null));
     let p: Vec<f64> = pairs.iter().filter_map(|(_, null)| p_of(null)).collect();
     let mut adjusted = holm(&p).into_iter();
     let significance = SIGNIFICANCE * ENTROPY_SHARE;
-    let sentence = |(measured, null): (&CorrelationRow, &CorrelationRow)| {
+    let verdict = |null: &CorrelationRow| {
         let p = p_of(null).and_then(|_| adjusted.next());
-        let verdict = match (p, null.excess) {
+        match (p, null.excess) {
             (None, _) if null.seeds >= LEAST_SEEDS && null.cycles < LEAST_CYCLES => {
-                "Fewer than eight clips give no verdict."
+                "With fewer than eight clips there is no verdict."
             }
-            (None, _) => "Fewer than three seeds give no verdict.",
+            (None, _) => "With fewer than three seeds there is no verdict.",
             (Some(p), Some(excess)) if p < significance && excess > 0.0 => {
-                "The measured one is higher."
+                "The measured r is higher."
             }
-            (Some(p), _) if p < significance => "The measured one is lower.",
+            (Some(p), _) if p < significance => "The measured r is lower.",
             _ => "The two cannot be told apart.",
-        };
-        let layer = if layers > 1 { format!(", layer {}", measured.layer) } else { String::new() };
-        let given = |row: &CorrelationRow| {
-            row.partial.map_or(String::new(), |r| format!(" (given log₂ n {r:.3})"))
-        };
-        format!(
-            "Entropy of {} of {}{layer} and its smoothed accuracy: r = {:.3}{}; of Gaussian noise that takes n \
-             and its root mean square from the measured vector: r = {:.3}{}. {verdict}",
-            measured.side.symbol(),
-            measured.method,
-            measured.r,
-            given(measured),
-            null.r,
-            given(null),
-        )
+        }
     };
-    pairs.into_iter().map(sentence).collect()
+    let verdicts: Vec<&str> = pairs.iter().map(|(_, null)| *null).map(verdict).collect();
+    let pairs = pairs.into_iter().zip(verdicts);
+    pairs.map(|((measured, null), verdict)| sentence(facts, measured, null, verdict)).collect()
 }
 
-/// Whether two rows are of one vector and accuracy.
-pub(super) fn same_vector(a: &CorrelationRow, b: &CorrelationRow) -> bool {
-    let key = |row: &CorrelationRow| (row.layer, row.side, row.bin_width.to_bits(), row.smoothed);
-    key(a) == key(b) && (&a.method, &a.accuracy_of) == (&b.method, &b.accuracy_of)
+/// Returns the sentence about a measured vector and noise instead of it.
+fn sentence(
+    facts: &Facts,
+    measured: &CorrelationRow,
+    null: &CorrelationRow,
+    verdict: &str,
+) -> String {
+    let given = |row: &CorrelationRow| {
+        row.partial.map_or(String::new(), |r| format!(" (given log₂ n {r:.3})"))
+    };
+    format!(
+        "Entropy of {} of {}{} with its smoothed accuracy: r = {:.3}{}. Gaussian noise with n and the root mean \
+         square of the measured vector: r = {:.3}{}. {verdict}",
+        measured.side.symbol(),
+        measured.method,
+        facts.of_group(&measured.group),
+        measured.r,
+        given(measured),
+        null.r,
+        given(null),
+    )
 }
 
-/// Every method that is found to differ from the baseline: where, and by how much at least and at most.
+/// Names every method that is found to differ from the baseline, with the widths and the range of the differences.
 fn found<'a>(comparison: &Comparison, all: impl Iterator<Item = &'a Difference>) -> Vec<String> {
     let mut groups: BTreeMap<(usize, &str), Vec<&Difference>> = BTreeMap::new();
     for difference in all {
-        let place = comparison.methods.iter().position(|method| *method == difference.method);
+        let position = comparison.methods.iter().position(|method| *method == difference.method);
         let verdict = if difference.mean > 0.0 { "higher" } else { "lower" };
-        groups.entry((place.unwrap_or(0), verdict)).or_default().push(difference);
+        groups.entry((position.unwrap_or(0), verdict)).or_default().push(difference);
     }
     let sentence = |((_, verdict), all): ((usize, &str), Vec<&Difference>)| {
         let neurons: Vec<String> = all.iter().map(|d| d.neurons.to_string()).collect();
@@ -170,7 +174,7 @@ mod tests {
     fn row(side: Side, source: Source, p: Option<f64>) -> CorrelationRow {
         CorrelationRow {
             method: "dtc".into(),
-            layer: 0,
+            group: "layer_0".into(),
             side,
             bin_width: PUBLISHED_WIDTH,
             accuracy_of: "dtc".into(),
@@ -201,7 +205,7 @@ mod tests {
             let facts = Facts { correlations: vectors.collect(), ..Facts::default() };
             entropy_sentences(&facts)
         };
-        assert!(sentences(&[0.006])[0].ends_with("The measured one is higher."));
+        assert!(sentences(&[0.006])[0].ends_with("The measured r is higher."));
         let mut few = [
             row(Side::Next, Source::Measured, None),
             row(Side::Next, Source::Gaussian, Some(0.001)),
@@ -210,7 +214,10 @@ mod tests {
             row.cycles = 7;
         }
         let facts = Facts { correlations: few.into(), ..Facts::default() };
-        assert!(entropy_sentences(&facts)[0].ends_with("Fewer than eight clips give no verdict."));
+        assert!(
+            entropy_sentences(&facts)[0]
+                .ends_with("With fewer than eight clips there is no verdict.")
+        );
         for sentence in sentences(&[0.006, 0.008]) {
             assert!(sentence.ends_with("The two cannot be told apart."), "{sentence}");
         }

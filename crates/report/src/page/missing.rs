@@ -1,13 +1,13 @@
-//! What is missing: one line, for as long as it is missing in the folder, and the particulars behind it.
+//! Says what is missing: one line, with details.
 
 use maud::{Markup, html};
+use rayclip_run_folder::Outcome;
 
 use crate::Run;
-use crate::facts::Facts;
-use crate::figure::Figure;
-use crate::report::missing;
+use crate::facts::{Facts, missing};
+use crate::figures::figure::Figure;
 
-/// The line; nothing where nothing is missing.
+/// Returns the line; empty if nothing is missing.
 pub(super) fn gaps(facts: &Facts, figures: &[Figure]) -> Markup {
     let undrawn: Vec<&Figure> = figures.iter().filter(|figure| figure.is_missing).collect();
     let mut lines = missing(facts);
@@ -18,14 +18,14 @@ pub(super) fn gaps(facts: &Facts, figures: &[Figure]) -> Markup {
             [] => {}
             [line] => {
                 div.gap id="gaps" {
-                    b { "Not whole. " }
+                    b { "Incomplete. " }
                     @for far in facts.runs.iter().filter_map(|run| end(run, facts)) { (far) ": " }
                     (line)
                 }
             }
             _ => {
                 div.gap id="gaps" { details {
-                    summary { b { "Not whole. " } (sentence(facts, count, undrawn.len())) }
+                    summary { b { "Incomplete. " } (sentence(facts, count, undrawn.len())) }
                     ul { @for line in &lines { li { (line) } } }
                 } }
             }
@@ -38,7 +38,7 @@ pub(super) fn gaps(facts: &Facts, figures: &[Figure]) -> Markup {
     }
 }
 
-/// How far the runs got, and how much is missing.
+/// Says how far the runs got, and how much is missing.
 fn sentence(facts: &Facts, count: usize, undrawn: usize) -> String {
     let mut parts: Vec<String> = facts.runs.iter().filter_map(|run| end(run, facts)).collect();
     let things = |count: usize, one: &str, many: &str| match count {
@@ -55,19 +55,19 @@ fn sentence(facts: &Facts, count: usize, undrawn: usize) -> String {
     format!("{}.", parts.join("; "))
 }
 
-/// How far a run got that is not at its end.
+/// Says how far an unfinished run got.
 fn end(run: &Run, facts: &Facts) -> Option<String> {
-    let outcome = run.summary.as_ref()?.outcome.as_str();
+    let outcome = run.summary.as_ref()?.outcome;
     let far = run.progress.as_ref().filter(|progress| progress.batches > 0).map(|progress| {
         let percent = 100.0 * progress.batches_done as f64 / progress.batches as f64;
         format!(", after {:.0} % of its batches", percent.min(100.0))
     });
     let what = match outcome {
-        "finished" => return None,
-        "running" => "goes on, or was killed",
-        "interrupted" => "was interrupted",
-        "diverged" => "diverged",
-        _ => "failed",
+        Outcome::Finished => return None,
+        Outcome::Running => "is in progress, or was killed",
+        Outcome::Interrupted => "was interrupted",
+        Outcome::Diverged => "diverged",
+        Outcome::Stopped | Outcome::Failed => "failed",
     };
     let whose = if facts.runs.len() == 1 {
         "The run".to_owned()
@@ -79,30 +79,24 @@ fn end(run: &Run, facts: &Facts) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use rayclip_run_folder::Progress;
+
     use super::*;
-    use crate::summary::{Progress, Summary};
-    use crate::table::tests::{clip, run_of};
+    use crate::read::sample::{clip, run_of};
     use crate::{Comparison, Gap};
 
     #[test]
     fn whatever_is_missing_is_one_line() {
         let mut run = run_of(vec![clip(0, 0, 100, 50, 0.9)]);
         run.missing = (0..12).map(|replica| format!("replica {replica} is not there")).collect();
-        run.summary = Some(Summary {
-            version: String::new(),
-            outcome: "interrupted".into(),
-            error: None,
-            device: String::new(),
-        });
-        let progress = r#"{"cycle":1,"widths":[4],"batches_done":30,"batches":120,"updated":1,"resumed":0,
-            "train_seconds":1,"compress_seconds":0,"seconds":1}"#;
-        run.progress = Some(Progress::parse(progress.as_bytes()).unwrap());
+        run.summary.as_mut().unwrap().outcome = Outcome::Interrupted;
+        run.progress = Some(Progress { batches_done: 30, batches: 120, ..Progress::default() });
         let comparison = Comparison::of(std::slice::from_ref(&run)).ok();
         let gap = Gap { path: "rays".into(), reason: "cannot be read".into() };
         let mut facts = Facts { comparison, runs: vec![run], gaps: vec![gap], ..Facts::default() };
         let figures = [Figure::gap("cost", "Cost", "None."), Figure::left_out("loss", "Loss", "")];
         let page = gaps(&facts, &figures).into_string();
-        let line = "<b>Not whole. </b>The run was interrupted, after 25 % of its batches; 13 things are \
+        let line = "<b>Incomplete. </b>The run was interrupted, after 25 % of its batches; 13 things are \
                     missing, one figure is not drawn.</summary>";
         assert!(page.contains(line), "{page}");
         assert_eq!((page.matches("class=\"gap\"").count(), page.matches("<li>").count()), (1, 14));

@@ -1,7 +1,9 @@
-//! The page: every figure, table, verdict and setting in one file that needs no other.
+//! The page: all figures, tables, verdicts and settings in one file that needs no other.
 
 mod about;
+pub(crate) mod draw;
 mod findings;
+mod measures;
 mod missing;
 mod settings;
 mod sizes;
@@ -10,59 +12,40 @@ mod terms;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use self::about::{about, title};
-use self::findings::shows;
-use self::missing::gaps;
-use self::settings::settings;
-use self::sizes::sizes;
-use self::tables::{correlations, costs, differences, estimates, table_1, ties};
-use self::terms::terms;
 use crate::ReportError;
-use crate::comparison::Measure;
 use crate::facts::Facts;
-use crate::figure::Figure;
-use crate::plot::{PHONE, SCREEN, svg};
-
-/// What is estimated and compared, and when it is measured.
-const MEASURES: [(Measure, &str); 2] = [
-    (Measure::AccuracyAfterTraining, "After the training that follows"),
-    (Measure::AccuracyAfterClip, "Right after the clip"),
-];
+use crate::figures::figure::Figure;
+use crate::page::about::{about, title};
+use crate::page::draw::Drawing;
+use crate::page::findings::shows;
+use crate::page::missing::gaps;
+use crate::page::settings::settings;
+use crate::page::sizes::sizes;
+use crate::page::tables::{correlations, costs, differences, estimates, table_1, ties};
+use crate::page::terms::terms;
 
 const STYLE: &str = include_str!("../../../../assets/report/page.css");
 
-/// A figure, drawn for a screen and for a phone; nothing in place of one without panels.
-pub(crate) type Drawings = Option<[String; 2]>;
-
-/// The drawings of a figure.
-///
-/// # Errors
-/// It cannot be drawn.
-pub(crate) fn drawings(figure: &Figure) -> Result<Drawings, ReportError> {
-    let both = || -> Result<_, ReportError> { Ok([svg(figure, &SCREEN)?, svg(figure, &PHONE)?]) };
-    (!figure.panels.is_empty()).then(both).transpose()
-}
-
-/// A part of the page: anchor, heading, content.
+/// A section of the page: anchor, heading, content.
 type Section = (&'static str, &'static str, Markup);
 
-/// The page with its drawings, one pair a figure.
+/// Returns the page. `drawings` has one entry per figure, `None` for a figure without panels.
 ///
 /// # Errors
-/// A figure of the page is not among them.
+/// A figure of the page is missing in `figures`.
 pub(crate) fn page(
     facts: &Facts,
     figures: &[Figure],
-    drawings: &[Drawings],
+    drawings: &[Option<Drawing>],
 ) -> Result<String, ReportError> {
     let figure = |name: &'static str| -> Result<Markup, ReportError> {
         let mut all = figures.iter().zip(drawings);
         let found = all.find(|(figure, _)| figure.name == name);
-        let (figure, drawings) = found.ok_or_else(|| ReportError::Figure {
+        let (figure, drawing) = found.ok_or_else(|| ReportError::Figure {
             figure: name,
-            reason: "it was not made".into(),
+            reason: "it does not exist".into(),
         })?;
-        Ok(draw(figure, drawings.as_ref()))
+        Ok(draw::figure(figure, drawing.as_ref()))
     };
     let sections = sections(facts, figure)?;
     let title = title(facts);
@@ -92,13 +75,13 @@ pub(crate) fn page(
     Ok(page.into_string())
 }
 
-/// The sections that have something to show.
+/// Returns the sections that have content.
 fn sections(
     facts: &Facts,
     figure: impl Fn(&'static str) -> Result<Markup, ReportError>,
 ) -> Result<Vec<Section>, ReportError> {
     let is_alone = facts.comparison.as_ref().is_none_or(|comparison| comparison.methods.len() < 2);
-    // A run of one method begins with what it is for: how small the network can be.
+    // The page of one method starts with its main result: how small the network can be.
     let (before, after) =
         if is_alone { (None, Some(shows(facts))) } else { (Some(shows(facts)), None) };
     let accuracy = html! {
@@ -126,31 +109,11 @@ fn sections(
             "Gibbs entropy and its null",
             html! { (figure("gibbs_entropy")?) (correlations(facts)) },
         ),
-        ("cost", "What it cost", html! { (figure("cost")?) (costs(facts)) }),
+        ("cost", "Cost", html! { (figure("cost")?) (costs(facts)) }),
         ("training", "Training", figure("loss")?),
         ("settings", "Settings", settings(facts)),
     ];
     Ok(all.into_iter().filter(|(_, _, content)| !content.0.is_empty()).collect())
-}
-
-fn draw(figure: &Figure, drawings: Option<&[String; 2]>) -> Markup {
-    html! {
-        @match drawings {
-            Some([screen, phone]) => {
-                figure id={ "figure-" (figure.name) } {
-                    div.screen role="img" aria-label=(figure.title) { (PreEscaped(screen)) }
-                    div.phone role="img" aria-label=(figure.title) { (PreEscaped(phone)) }
-                    figcaption { (figure.caption) }
-                }
-            }
-            None if !figure.caption.is_empty() => {
-                p.soft id={ "figure-" (figure.name) } {
-                    (figure.title) ": not shown. " (figure.caption)
-                }
-            }
-            None => {}
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use maud::{Markup, html};
 
 use crate::facts::Facts;
-use crate::settings::{has_effect, values};
+use crate::read::settings::{has_effect, values};
 
 pub(super) fn settings(facts: &Facts) -> Markup {
     if facts.runs.is_empty() {
@@ -33,7 +33,7 @@ pub(super) fn settings(facts: &Facts) -> Markup {
             } }
             @if keys.len() < known.len() {
                 p.soft {
-                    "Settings of methods and solvers that were not used are left out: " (known.len() - keys.len())
+                    "Settings of unused methods and solvers are left out: " (known.len() - keys.len())
                     " of " (known.len()) ". config.toml has all of them."
                 }
             }

@@ -1,16 +1,19 @@
-//! Accuracy against size in a sentence: how small a network is still as good.
+//! Says in a sentence which network is the smallest that is still good.
+
+use std::collections::BTreeSet;
 
 use maud::{Markup, html};
+use rayclip_run_folder::read::joined;
 
-use crate::Estimate;
-use crate::comparison::Measure;
+use crate::Run;
+use crate::compare::measure::Measure;
+use crate::compare::statistics::Estimate;
 use crate::facts::Facts;
-use crate::ladder::joined;
 
-/// What a smaller network may lose and still be called as good.
+/// The accuracy that a smaller network may lose and still be good.
 const LOSS: f64 = 0.01;
 
-/// The first network of a run of one method, and the smallest that is as good.
+/// Compares the first network of a run with one method with the smallest network that is still good.
 pub(super) fn sizes(facts: &Facts) -> Markup {
     html! { @if let Some(sentence) = sentence(facts) { p id="sizes" { (sentence) } } }
 }
@@ -19,13 +22,7 @@ fn sentence(facts: &Facts) -> Option<String> {
     let comparison =
         facts.comparison.as_ref().filter(|comparison| comparison.methods.len() == 1)?;
     let run = facts.runs.first()?;
-    let before: Vec<f64> = facts
-        .runs
-        .iter()
-        .flat_map(|run| run.cycle(0))
-        .filter(|clip| clip.layer == 0)
-        .filter_map(|clip| clip.accuracy_before_clip)
-        .collect();
+    let before: Vec<f64> = facts.runs.iter().flat_map(accuracies_before).collect();
     let first = Estimate::of(&before)?;
     let mean = |cycle| comparison.estimate(Measure::AccuracyAfterTraining, cycle, 0);
     let rungs = comparison.rungs.values();
@@ -34,35 +31,44 @@ fn sentence(facts: &Facts) -> Option<String> {
     let smallest = good.min_by_key(|(rung, _)| rung.neurons());
     let full = format!(
         "The network of {} hidden neurons has an accuracy of {:.4} before the first clip.",
-        joined(&run.widths_before),
+        joined(&run.groups.widths),
         first.mean
     );
     let Some((rung, accuracy)) = smallest else {
-        return Some(format!("{full} No smaller one comes within {LOSS} of it."));
+        return Some(format!("{full} No smaller network comes within {LOSS} of it."));
     };
-    let share = run.parameters_before.filter(|count| *count > 0).map(|count| {
+    let share = run.parameters_before().filter(|count| *count > 0).map(|count| {
         let percent = 100.0 * rung.parameters as f64 / count as f64;
         format!(" and {percent:.1} % of the parameters")
     });
     Some(format!(
-        "{full} The smallest that comes within {LOSS} of it (on the test images, which it is chosen by here) has \
-         {} neurons{}: {accuracy:.4}.",
+        "{full} The smallest network within {LOSS} of it (chosen on the test images) has {} neurons{}: \
+         {accuracy:.4}.",
         rung.label(),
         share.unwrap_or_default()
     ))
 }
 
+/// Returns the accuracies before the first clip, one per replica. The groups of a replica have the same accuracy.
+fn accuracies_before(run: &Run) -> Vec<f64> {
+    let mut known = BTreeSet::new();
+    let of_replicas = run.cycle(0).filter(|row| known.insert(row.replica));
+    of_replicas.filter_map(|row| row.accuracy_before_clip).collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use rayclip_run_folder::CycleRow;
+
     use super::*;
-    use crate::table::tests::{clip, run_of};
-    use crate::{Clip, Comparison};
+    use crate::Comparison;
+    use crate::read::sample::{clip, run_of};
 
     #[test]
     fn the_smallest_network_that_is_as_good_is_named() {
         let of = |after: [f64; 3]| {
             let clips =
-                [(0, 100, 50), (1, 50, 25), (2, 25, 12)].map(|(cycle, before, width)| Clip {
+                [(0, 100, 50), (1, 50, 25), (2, 25, 12)].map(|(cycle, before, width)| CycleRow {
                     accuracy_after_training: Some(after[cycle]),
                     ..clip(0, cycle, before, width, 0.5)
                 });
@@ -73,6 +79,6 @@ mod tests {
         let found = of([0.91, 0.895, 0.7]);
         assert!(found.contains("The network of 100 hidden neurons has an accuracy of 0.9000"));
         assert!(found.ends_with("has 25 neurons and 25.0 % of the parameters: 0.8950."), "{found}");
-        assert!(of([0.8, 0.7, 0.6]).ends_with("No smaller one comes within 0.01 of it."));
+        assert!(of([0.8, 0.7, 0.6]).ends_with("No smaller network comes within 0.01 of it."));
     }
 }

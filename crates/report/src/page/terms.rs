@@ -1,4 +1,4 @@
-//! The words of the page: a line for each method and each term that it shows.
+//! The words of the page: one line for each method and term that it shows.
 
 use maud::{Markup, html};
 
@@ -7,21 +7,21 @@ use crate::facts::Facts;
 /// Terms of every page.
 const ALWAYS: [(&str, &str); 6] = [
     ("neurons", "the hidden neurons of a network, of all its layers: its size"),
-    ("sparsity", "the fraction of the first hidden neurons that is gone"),
+    ("sparsity", "the fraction of the first hidden neurons that are gone"),
     (
         "clip",
-        "the neurons of a layer are ranked, the last tenth (or what compression.keep leaves) goes, and \
-              the network is rebuilt without them",
+        "ranks the neurons of each group (hidden layer), removes the last tenth (or what compression.keep \
+              says), and rebuilds the network without them",
     ),
-    ("right after the clip", "measured on the smaller network before it has trained on"),
+    ("right after the clip", "measured on the smaller network before its training continues"),
     (
         "after the training that follows",
-        "measured when the smaller network has trained as many batches as \
-                                         lie between two clips: the network that one would use",
+        "measured when the smaller network has trained on as many batches as lie between two clips: the \
+              network that one would use",
     ),
     (
         "seed",
-        "the number that a network's first weights and the order of its images are drawn from; \
+        "the number from which a network's first weights and the order of its images are drawn; \
               methods are compared seed by seed",
     ),
 ];
@@ -30,23 +30,22 @@ const ALWAYS: [(&str, &str); 6] = [
 const OF_RAYS: [(&str, &str); 5] = [
     (
         "y_prev, y_next",
-        "measurements: products of a random matrix with the sums of the weights that enter a \
-                        layer's neurons (y_prev) and of those that leave them (y_next)",
+        "measurements: products of a random matrix with the sums of the weights that enter a group's \
+              neurons (y_prev), and of those that leave them (y_next)",
     ),
     (
         "weight ray",
-        "the few cosine coefficients that explain a measurement, found by a sparse reconstruction \
-                    (LASSO)",
+        "the few cosine coefficients that explain a measurement, found by a sparse reconstruction (LASSO)",
     ),
-    ("ray sum", "the ray of y_prev plus that of y_next: what dtc ranks by"),
+    ("ray sum", "the ray of y_prev plus that of y_next; dtc ranks by it"),
     (
         "Gibbs entropy",
-        "how evenly the entries of a measurement spread over the bins of a histogram, in bits",
+        "how evenly the entries of a measurement are spread over the bins of a histogram, in bits",
     ),
-    ("null", "what noise of the same size gives, which knows nothing of the network"),
+    ("null", "the result of noise of the same size, which knows nothing of the network"),
 ];
 
-/// What the first word of a method's name stands for.
+/// The first word of each method's name, and its meaning.
 const METHODS: [(&str, &str); 9] = [
     (
         "dtc",
@@ -55,7 +54,7 @@ const METHODS: [(&str, &str); 9] = [
     ),
     ("magnitude", "ranks neurons by the sum of all their weights: the paper's baseline"),
     ("l1", "ranks neurons by the sum of their absolute weights"),
-    ("l2", "ranks neurons by the norm of their incoming times that of their outgoing weights"),
+    ("l2", "ranks neurons by the norm of their incoming weights times that of their outgoing ones"),
     (
         "taylor",
         "ranks neurons by how much the loss would change without them, to first order (Molchanov et \
@@ -64,32 +63,32 @@ const METHODS: [(&str, &str); 9] = [
     ("activation", "ranks neurons by their mean activation"),
     (
         "data-lasso",
-        "keeps the neurons that together reproduce the next layer's input, chosen by a LASSO (He et \
-                    al. 2017)",
+        "keeps the neurons that together reproduce the next layer's input; a LASSO chooses them (He et al. \
+              2017)",
     ),
-    ("random", "clips neurons that are drawn at random: what any criterion has to beat"),
+    ("random", "clips neurons at random: any criterion has to beat it"),
     (
         "scratch",
-        "ranks nothing: at some widths a fresh network of that width, trained from the beginning on as \
-                 many batches as the clipped ones had so far",
+        "ranks nothing: at some widths, it trains a fresh network of that width on as many batches as the \
+              clipped ones have had so far",
     ),
 ];
 
-/// What the other words of a name that begins with dtc stand for.
+/// The other words of a name that starts with dtc, and their meanings.
 const VARIANTS: [(&str, &str); 5] = [
-    ("neuron", "ranks the reconstructed sums, one a neuron"),
-    ("coefficient", "ranks the cosine coefficients, entry j taken for neuron j"),
+    ("neuron", "ranks the reconstructed sums, one per neuron"),
+    ("coefficient", "ranks the cosine coefficients, entry j as neuron j"),
     ("signed", "measures the sum of a neuron's weights"),
     ("l1", "measures the sum of their absolute values"),
     ("l2", "measures the root of the sum of their squares"),
 ];
 
-/// The methods that are shown, then the terms.
+/// Explains the methods that are shown, then the terms.
 pub(super) fn terms(facts: &Facts) -> Markup {
     let methods = facts.comparison.iter().flat_map(|comparison| &comparison.methods);
     let mut methods: Vec<&str> = methods.map(|name| without_folder(name)).collect();
     if facts.runs.is_empty() {
-        methods.extend(crate::published::METHODS);
+        methods.extend(crate::paper::published::METHODS);
     }
     let mut known = std::collections::BTreeSet::new();
     methods.retain(|name| known.insert(*name));
@@ -105,12 +104,12 @@ pub(super) fn terms(facts: &Facts) -> Markup {
     }
 }
 
-/// The name of a method that may stand with its run's folder.
+/// Returns a method's name without the folder of its run.
 fn without_folder(name: &str) -> &str {
     name.split_once(" (").map_or(name, |(method, _)| method)
 }
 
-/// What a method does; nothing of one that no version had.
+/// Says what a method does; `None` for an unknown method.
 fn of_method(name: &str) -> Option<String> {
     let known = |name: &str| METHODS.iter().find(|(method, _)| *method == name);
     if let Some((_, text)) = known(name) {
@@ -132,10 +131,7 @@ mod tests {
     fn every_method_that_is_shown_has_its_line() {
         for (name, part) in [
             ("dtc", "Tomographic"),
-            (
-                "dtc-coefficient-l2",
-                "cosine coefficients, entry j taken for neuron j, measures the root",
-            ),
+            ("dtc-coefficient-l2", "cosine coefficients, entry j as neuron j, measures the root"),
             ("data-lasso", "LASSO"),
             ("scratch", "fresh"),
         ] {

@@ -1,25 +1,24 @@
 //! `activation`: the mean activation of a neuron over training images.
 
-use burn::tensor::Tensor;
-
-use super::{Context, Criterion, LayerWeights, Scores, scores_of};
+use super::{Context, Criterion, GroupWeights, Scores, scores_of};
 use crate::TrainerError;
 
-/// `mean_i h_ij`, with the rectified activation `h_ij` of neuron `j` for image `i`.
+/// `mean_i h_ij`, where `h_ij` is the activation of neuron `j` for image `i`, summed over its readings.
 pub(super) struct Activation;
 
 impl Criterion for Activation {
     fn score(
         &self,
-        layers: &[LayerWeights],
+        groups: &[GroupWeights],
         context: &Context<'_>,
     ) -> Result<Scores, TrainerError> {
-        let calibration = context.calibration;
-        scores_of(layers, |layer| {
-            let activations = |images: Tensor<3>| {
-                calibration.network.activations(layer.layer, images).mean_dim(1).squeeze_dim(1)
-            };
-            calibration.mean(|batch| activations(batch.images))
+        let Context { network, calibration, .. } = context;
+        scores_of(groups, |weights| {
+            calibration.mean(|batch| {
+                let activations = weights.activations(network, batch.images).into_iter();
+                let means = activations.map(|of_reading| of_reading.mean_dim(1));
+                weights.sum(means).squeeze_dim(1)
+            })
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use rand::RngExt;
 
-use super::{Context, Criterion, LayerWeights, Scores};
+use super::{Context, Criterion, GroupScores, GroupWeights, Scores};
 use crate::TrainerError;
 use crate::streams::{Purpose, stream};
 
@@ -12,18 +12,16 @@ pub(super) struct Random;
 impl Criterion for Random {
     fn score(
         &self,
-        layers: &[LayerWeights],
+        groups: &[GroupWeights],
         context: &Context<'_>,
     ) -> Result<Scores, TrainerError> {
-        let draw = |layer: &LayerWeights, seed: u64| -> Vec<f64> {
-            let [_, _, m] = layer.incoming.dims();
-            let rng = stream(seed, Purpose::RandomScores, [context.cycle, layer.layer]);
-            rng.random_iter().take(m).collect()
+        let draw = |weights: &GroupWeights, seed: u64| -> GroupScores {
+            let rng = stream(seed, Purpose::RandomScores, [context.cycle, weights.index]);
+            rng.random_iter().take(weights.group.width).collect::<Vec<f64>>().into()
         };
-        let layers = layers
-            .iter()
-            .map(|layer| context.replicas.iter().map(|replica| draw(layer, replica.seed)).collect())
-            .collect();
-        Ok(Scores { layers, solves: vec![], solve_seconds: None })
+        let of_group = |weights: &GroupWeights| {
+            context.replicas.iter().map(|replica| draw(weights, replica.seed)).collect()
+        };
+        Ok(Scores { groups: groups.iter().map(of_group).collect(), solve_seconds: None })
     }
 }

@@ -1,15 +1,17 @@
-//! `taylor`: how much the loss would change, to first order, without the neuron.
+//! `taylor`: the first-order change of the loss without the neuron.
 //!
 //! # References
-//! Molchanov, Tyree, Karras, Aila, Kautz, *Pruning convolutional neural networks for resource efficient
-//! inference* (ICLR 2017), equation 8.
+//! Molchanov, Tyree, Karras, Aila, Kautz, *Pruning convolutional neural networks for resource efficient inference*
+//! (ICLR 2017), equation 8.
 
 use burn::tensor::Tensor;
+use rayclip_model::{Reading, Value};
+use rayclip_run_folder::config::LossKind;
 
-use super::{Context, Criterion, LayerWeights, Scores, try_scores_of};
+use super::{Context, Criterion, GroupWeights, Scores, try_scores_of};
 use crate::TrainerError;
-use crate::images::Batch;
-use crate::loss::{class_scores, cross_entropy};
+use crate::data::Batch;
+use crate::train::{class_scores, cross_entropy};
 
 /// `Σ_i |h_ij ∂L/∂h_ij|` for the mean loss `L` of a batch, averaged over batches.
 pub(super) struct Taylor;
@@ -17,22 +19,49 @@ pub(super) struct Taylor;
 impl Criterion for Taylor {
     fn score(
         &self,
-        layers: &[LayerWeights],
+        groups: &[GroupWeights],
         context: &Context<'_>,
     ) -> Result<Scores, TrainerError> {
-        let (calibration, loss) = (context.calibration, context.config.training.loss);
-        let of_batch = |layer: usize, batch: Batch| -> Result<Tensor<2>, TrainerError> {
-            let activations = calibration.network.activations(layer, batch.images);
-            let tracked = activations.clone().autodiff().require_grad();
-            let logits = calibration.network.forward_from(layer + 1, tracked.clone());
-            let gradients =
-                cross_entropy(class_scores(loss, logits), batch.labels).sum().backward();
-            let gradient = tracked.grad(&gradients).ok_or_else(|| TrainerError::Device {
-                doing: "taking the gradient of the loss by the activations",
-                reason: "there is none".into(),
-            })?;
-            Ok((activations * gradient).abs().sum_dim(1).squeeze_dim(1))
-        };
-        try_scores_of(layers, |layer| calibration.try_mean(|batch| of_batch(layer.layer, batch)))
+        let loss = context.config.training.loss;
+        try_scores_of(groups, |weights| {
+            context.calibration.try_mean(|batch| {
+                let readings = weights.group.readings.iter();
+                let of_reading = |reading| {
+                    let changes = changes(context, reading, &batch, loss)?;
+                    Ok(reading.channels(changes, weights.group.width).sum_dim(1))
+                };
+                let sums = readings.map(of_reading).collect::<Result<Vec<_>, TrainerError>>()?;
+                Ok(weights.sum(sums.into_iter()).squeeze_dim(1))
+            })
+        })
     }
+}
+
+/// Computes `|h ∂L/∂h|` of the value that is read, `[replica, row, channel]`.
+fn changes(
+    context: &Context<'_>,
+    reading: &Reading,
+    batch: &Batch,
+    loss: LossKind,
+) -> Result<Tensor<3>, TrainerError> {
+    let mut seen: Option<[Tensor<3>; 2]> = None;
+    let tap = |value: Value, activations: Tensor<3>| {
+        if value != reading.value {
+            return activations;
+        }
+        // A new leaf: the backward pass stops here.
+        let tracked = activations.clone().autodiff().require_grad();
+        seen = Some([activations, tracked.clone()]);
+        tracked
+    };
+    let logits = context.network.forward_tapped(batch.images.clone(), tap);
+    let gradients =
+        cross_entropy(class_scores(loss, logits), batch.labels.clone()).sum().backward();
+    let gradient = |[activations, tracked]: [Tensor<3>; 2]| {
+        Some((activations * tracked.grad(&gradients)?).abs())
+    };
+    seen.and_then(gradient).ok_or_else(|| TrainerError::Device {
+        doing: "computing the gradient of the loss by the activations",
+        reason: "it is missing".into(),
+    })
 }

@@ -1,36 +1,32 @@
-//! The networks that a run had, and where their weights are.
+//! The networks of a run, and where their weights are.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use rayclip_data::{MANIFEST, Manifest};
-use rayclip_report::{Run, rungs};
-use rayclip_trainer::config::Method;
-use rayclip_trainer::presets::{self, Layers};
-use rayclip_trainer::{KeptNetwork, Outcome, ReplicaSummary, RunConfig, network_path};
-use serde::Deserialize;
+use rayclip_report::Run;
+use rayclip_run_folder::presets::{self, Layers};
+use rayclip_run_folder::{Method, Outcome, ReplicaSummary, RunConfig, paths};
+use rayclip_trainer::KeptNetwork;
 
-/// Bytes of the largest summary that is read: that of a hundred thousand replicas.
-const MOST_SUMMARY_BYTES: u64 = 32 << 20;
-
-/// A network that a run had.
+/// A network of a run.
 pub(super) struct Candidate {
     pub(super) network: KeptNetwork,
     /// Weights and biases.
     pub(super) parameters: usize,
-    /// Accuracy of the same replica before the first clip, on the images that networks are picked by.
+    /// The accuracy of the same replica before the first clip, on the images that decide.
     pub(super) before: Option<f64>,
     pub(super) weights: Weights,
 }
 
 /// Where the weights of a network are.
 pub(super) enum Weights {
-    /// In a file of their own.
+    /// In a separate file.
     File(PathBuf),
-    /// In `network.safetensors`, at this place.
+    /// In `network.safetensors`, at this index.
     Final(usize),
-    /// Nowhere any more.
+    /// They were not kept.
     Gone,
 }
 
@@ -38,81 +34,50 @@ pub(super) enum Weights {
 pub(super) struct Pool {
     pub(super) config: RunConfig,
     pub(super) candidates: Vec<Candidate>,
-    /// Whether there are images that were held out to choose by.
+    /// Whether the run has held-out images.
     pub(super) held_out: bool,
-    /// Whether the run is of before networks were kept.
+    /// Whether the run is from before networks were kept.
     pub(super) is_old: bool,
-    /// What a finished run left.
+    /// The manifest, if the run is finished.
     pub(super) manifest: Option<Manifest>,
-    /// Networks that it left, and that are not there any more.
+    /// Networks that the manifest names, but that no longer exist.
     pub(super) missing: Vec<PathBuf>,
 }
 
 impl Candidate {
-    /// The accuracy that it is picked by.
+    /// Returns the accuracy that decides.
     pub(super) fn accuracy(&self, held_out: bool) -> Option<f64> {
         if held_out { self.network.validation } else { Some(self.network.test) }
     }
 
-    /// Hidden neurons.
+    /// Returns the number of hidden neurons.
     pub(super) fn neurons(&self) -> usize {
         self.network.widths.iter().sum()
     }
 }
 
 impl Pool {
-    /// Those of the run in a folder, whether it is finished or not.
+    /// Reads the networks of the run in a folder, finished or not.
     ///
     /// # Errors
-    /// It is not the folder of a run, a file by which networks are picked is damaged, or its configuration cannot
-    /// be read.
+    /// It is not the folder of a run, a file that `pick` needs is damaged, or the configuration cannot be read.
     pub(super) fn read(folder: &Path) -> anyhow::Result<Self> {
         let manifest = verified(folder)?;
         let (run, _) = Run::read_what_is_there(folder)?;
-        let file = folder.join("config.toml");
+        let file = folder.join(paths::CONFIG);
         let config = presets::resolve(&Layers { file: Some(&file), ..Layers::default() })
             .with_context(|| format!("the configuration of {}", folder.display()))?;
         let held_out = config.data.validation > 0.0;
-        let is_old = !folder.join("networks").is_dir();
-        let replicas = replicas(folder);
+        let is_old = !folder.join(paths::NETWORKS).is_dir();
+        let replicas: BTreeMap<usize, &ReplicaSummary> =
+            run.summary.iter().flat_map(|s| &s.replicas).map(|r| (r.replica, r)).collect();
         let mut candidates = starts(&run, &replicas, held_out);
-        let rungs = rungs(&run);
-        let mut trained = BTreeMap::new();
-        for clip in &run.clips {
-            let (Some(test), Ok(method)) =
-                (clip.accuracy_after_training, clip.method.parse::<Method>())
-            else {
-                continue;
-            };
-            let Some(rung) = rungs.get(&clip.cycle) else { continue };
-            let network = KeptNetwork {
-                method,
-                seed: clip.seed,
-                clip: Some(clip.cycle),
-                widths: rung.widths.clone(),
-                test,
-                validation: clip.validation_after_training,
-            };
-            let before = replicas.get(&clip.replica).and_then(|r| before(r, held_out));
-            trained.insert((clip.replica, clip.cycle), (network, clip.parameters, before));
-        }
-        let last = rungs.keys().next_back().copied();
-        candidates.extend(trained.into_iter().map(
-            |((replica, cycle), (network, parameters, before))| {
-                let finished = replicas.get(&replica).filter(|r| r.outcome == Outcome::Finished);
-                let place = finished.and_then(|r| r.network).filter(|_| is_old);
-                let weights = match place {
-                    Some(place) if Some(cycle) == last => Weights::Final(place),
-                    _ => Weights::Gone,
-                };
-                Candidate { network, parameters, before, weights }
-            },
-        ));
+        candidates.extend(trained(&run, &replicas, held_out, is_old));
         let left: BTreeSet<&str> = manifest.iter().flat_map(Manifest::names).collect();
         let mut missing = vec![];
         for candidate in &mut candidates {
             let KeptNetwork { method, seed, clip, .. } = candidate.network;
-            let name = network_path(method, seed, clip);
+            let name = paths::network(method, seed, clip);
             let path = folder.join(&name);
             if path.is_file() {
                 candidate.weights = Weights::File(path);
@@ -123,7 +88,7 @@ impl Pool {
         Ok(Self { config, candidates, held_out, is_old, manifest, missing })
     }
 
-    /// Leaves those of a method and of a seed.
+    /// Keeps only the networks of a method and of a seed.
     ///
     /// # Errors
     /// The run has no such method or seed.
@@ -159,14 +124,14 @@ impl Pool {
     }
 }
 
-/// The manifest of a finished run.
+/// Returns the manifest of a finished run.
 ///
 /// # Errors
-/// A file by which networks are picked is not as the run left it, or the manifest cannot be read.
+/// A file that `pick` needs does not match the manifest, or the manifest cannot be read.
 fn verified(folder: &Path) -> anyhow::Result<Option<Manifest>> {
     let manifest = Manifest::read(folder)
         .with_context(|| format!("cannot read {}", folder.join(MANIFEST).display()))?;
-    for name in ["config.toml", "summary.json", "cycles.csv"] {
+    for name in [paths::CONFIG, paths::SUMMARY, paths::CYCLES] {
         let Some(manifest) = &manifest else { continue };
         if let Some(problem) = manifest.problem(folder, name) {
             let remedy = match manifest.copy(name) {
@@ -179,35 +144,65 @@ fn verified(folder: &Path) -> anyhow::Result<Option<Manifest>> {
     Ok(manifest)
 }
 
-/// The networks before the first clip.
-fn starts(run: &Run, replicas: &BTreeMap<usize, ReplicaSummary>, held_out: bool) -> Vec<Candidate> {
-    let start = |replica: &ReplicaSummary| {
+/// Returns the networks before the first clip.
+fn starts(
+    run: &Run,
+    replicas: &BTreeMap<usize, &ReplicaSummary>,
+    held_out: bool,
+) -> Vec<Candidate> {
+    let start = |replica: &&ReplicaSummary| {
         let network = KeptNetwork {
             method: replica.method.parse().ok()?,
             seed: replica.seed,
             clip: None,
-            widths: run.widths_before.clone(),
+            widths: run.groups.widths.clone(),
             test: replica.accuracy_before?,
             validation: replica.validation_before,
         };
-        let (parameters, before) = (run.parameters_before?, before(replica, held_out));
+        let (parameters, before) = (run.parameters_before()?, before(replica, held_out));
         Some(Candidate { network, parameters, before, weights: Weights::Gone })
     };
     replicas.values().filter_map(start).collect()
 }
 
-fn before(replica: &ReplicaSummary, held_out: bool) -> Option<f64> {
-    if held_out { replica.validation_before } else { replica.accuracy_before }
+/// Returns the networks after the training that follows a clip. A run of an old version (`is_old`) has only the last
+/// one of each replica, in `network.safetensors`.
+fn trained(
+    run: &Run,
+    replicas: &BTreeMap<usize, &ReplicaSummary>,
+    held_out: bool,
+    is_old: bool,
+) -> Vec<Candidate> {
+    let rungs = run.rungs();
+    let last = rungs.keys().next_back().copied();
+    let mut trained = BTreeMap::new();
+    for row in &run.rows {
+        let (Some(test), Ok(method), Some(rung)) =
+            (row.accuracy_after_training, row.method.parse::<Method>(), rungs.get(&row.cycle))
+        else {
+            continue;
+        };
+        let network = KeptNetwork {
+            method,
+            seed: row.seed,
+            clip: Some(row.cycle),
+            widths: rung.widths.clone(),
+            test,
+            validation: row.validation_after_training,
+        };
+        let replica = replicas.get(&row.replica);
+        let index = replica.filter(|r| r.outcome == Outcome::Finished).and_then(|r| r.network);
+        let weights = match index.filter(|_| is_old && Some(row.cycle) == last) {
+            Some(index) => Weights::Final(index),
+            None => Weights::Gone,
+        };
+        let before = replica.and_then(|replica| before(replica, held_out));
+        let candidate = Candidate { network, parameters: row.parameters, before, weights };
+        trained.insert((row.replica, row.cycle), candidate);
+    }
+    trained.into_values().collect()
 }
 
-/// What `summary.json` says of the replicas; nothing where it cannot be read.
-fn replicas(folder: &Path) -> BTreeMap<usize, ReplicaSummary> {
-    #[derive(Default, Deserialize)]
-    struct Summary {
-        replicas: Vec<ReplicaSummary>,
-    }
-    let bytes = rayclip_data::read_whole(&folder.join("summary.json"), MOST_SUMMARY_BYTES);
-    let summary: Option<Summary> = bytes.ok().and_then(|b| serde_json::from_slice(&b).ok());
-    let replicas = summary.unwrap_or_default().replicas;
-    replicas.into_iter().map(|replica| (replica.replica, replica)).collect()
+fn before(replica: &ReplicaSummary, held_out: bool) -> Option<f64> {
+    if held_out { replica.validation_before } else { replica.accuracy_before }
 }

@@ -1,4 +1,4 @@
-//! Which network is picked: with an accuracy to keep, the smallest that keeps it; else the largest that fits.
+//! Chooses a network: the smallest that is accurate enough; without an accuracy, the largest that fits.
 
 use std::cmp::Ordering;
 
@@ -7,7 +7,7 @@ use anyhow::ensure;
 use super::candidates::{Candidate, Pool, Weights};
 use crate::args::PickArgs;
 
-/// What a network must be like; one of them is given at least.
+/// The conditions for a network; at least one is given.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wish {
     accuracy: Option<f64>,
@@ -17,24 +17,26 @@ pub(super) struct Wish {
 }
 
 impl Wish {
+    /// Returns the conditions from the arguments.
+    ///
     /// # Errors
-    /// Nothing is asked for.
+    /// There is no condition.
     pub(super) fn of(args: &PickArgs) -> anyhow::Result<Self> {
         let PickArgs { accuracy, max_drop, neurons, parameters, .. } = *args;
         ensure!(
             accuracy.or(max_drop).is_some() || neurons.or(parameters).is_some(),
-            "say which network: --accuracy 0.98, --max-drop 0.01, --neurons 57 or --parameters 50000, or several \
+            "give a condition: --accuracy 0.98, --max-drop 0.01, --neurons 57 or --parameters 50000, or several \
              of them"
         );
         Ok(Self { accuracy, max_drop, neurons, parameters })
     }
 
-    /// The network that is picked, among those whose weights are there.
+    /// Returns the chosen network, among those whose weights were kept.
     pub(super) fn best<'a>(&self, pool: &'a Pool) -> Option<&'a Candidate> {
         self.first(pool, |candidate| !matches!(candidate.weights, Weights::Gone))
     }
 
-    /// The network that would be picked in place of `best`, were its weights there.
+    /// Returns the network that would be chosen instead of `best` if all weights had been kept.
     pub(super) fn better_without_weights<'a>(
         &self,
         pool: &'a Pool,
@@ -50,28 +52,26 @@ impl Wish {
     ) -> Option<&'a Candidate> {
         let fitting =
             pool.candidates.iter().filter(|candidate| self.holds(candidate, pool.held_out));
-        let accuracy = |candidate: &Candidate| candidate.accuracy(pool.held_out).unwrap_or(0.0);
         let worse = |a: &&Candidate, b: &&Candidate| -> Ordering {
             let size = a.parameters.cmp(&b.parameters);
             let size = if self.has_floor() { size } else { size.reverse() };
-            size.then(accuracy(b).total_cmp(&accuracy(a)))
+            size.then(by_accuracy(b, a, pool.held_out))
         };
         fitting.filter(|candidate| is_there(candidate)).min_by(worse)
     }
 
-    /// The most accurate of those that are small enough, or of all where none is.
+    /// Returns the most accurate of the networks that are small enough; if none is, the smallest of all.
     pub(super) fn nearest<'a>(&self, pool: &'a Pool) -> Option<&'a Candidate> {
         let there = |candidate: &&Candidate| !matches!(candidate.weights, Weights::Gone);
         let candidates = || pool.candidates.iter().filter(there);
-        let accuracy = |candidate: &Candidate| candidate.accuracy(pool.held_out).unwrap_or(0.0);
         let better = |a: &&Candidate, b: &&Candidate| {
-            accuracy(a).total_cmp(&accuracy(b)).then(b.parameters.cmp(&a.parameters))
+            by_accuracy(a, b, pool.held_out).then(b.parameters.cmp(&a.parameters))
         };
         let small = candidates().filter(|candidate| self.is_small(candidate)).max_by(better);
         small.or_else(|| candidates().min_by_key(|candidate| candidate.parameters))
     }
 
-    /// Said where networks are as asked whose weights were not kept.
+    /// Returns a part of the message, if networks meet the conditions but their weights were not kept.
     pub(super) fn not_kept(&self, pool: &Pool) -> String {
         let fitting =
             pool.candidates.iter().filter(|candidate| self.holds(candidate, pool.held_out));
@@ -81,7 +81,7 @@ impl Wish {
         }
     }
 
-    /// What is asked for, in words.
+    /// Returns the conditions in words.
     pub(super) fn text(&self, held_out: bool) -> String {
         let on = if held_out { "the held-out images" } else { "the test images" };
         let parts = [
@@ -93,12 +93,21 @@ impl Wish {
         parts.into_iter().flatten().collect::<Vec<_>>().join(" and ")
     }
 
-    /// Whether no accuracy was looked at: a size was asked for, and one replica has networks.
-    pub(super) fn is_by_size_alone(&self, pool: &Pool) -> bool {
+    /// Whether no accuracy decided: only sizes are given, and only one replica has networks.
+    fn is_by_size_alone(&self, pool: &Pool) -> bool {
         let replica = |candidate: &Candidate| (candidate.network.method, candidate.network.seed);
         let mut replicas = pool.candidates.iter().map(replica);
         let first = replicas.next();
         !self.has_floor() && replicas.all(|other| Some(other) == first)
+    }
+
+    /// Returns what the choice depends on: `size`, or the accuracy on `validation` or `test` images.
+    pub(super) fn chosen_on(&self, pool: &Pool) -> &'static str {
+        match (self.is_by_size_alone(pool), pool.held_out) {
+            (true, _) => "size",
+            (false, true) => "validation",
+            (false, false) => "test",
+        }
     }
 
     fn has_floor(&self) -> bool {
@@ -120,15 +129,21 @@ impl Wish {
     }
 }
 
+/// Compares accuracies. One that was not measured comes first.
+fn by_accuracy(a: &Candidate, b: &Candidate, held_out: bool) -> Ordering {
+    let [a, b] = [a, b].map(|candidate| candidate.accuracy(held_out));
+    a.partial_cmp(&b).unwrap_or(Ordering::Equal)
+}
+
 #[cfg(test)]
 mod tests {
+    use rayclip_run_folder::config::Method;
+    use rayclip_run_folder::presets::{Layers, resolve};
     use rayclip_trainer::KeptNetwork;
-    use rayclip_trainer::config::Method;
-    use rayclip_trainer::presets::{Layers, resolve};
 
     use super::*;
 
-    /// Networks of 100, 50 and 20 neurons of two seeds, the second of 20 neurons without its weights.
+    /// Networks with 100, 50 and 20 neurons of two seeds. The weights of the second one with 20 neurons are gone.
     fn pool(held_out: bool) -> Pool {
         let accuracies = [(100, [0.98, 0.97]), (50, [0.96, 0.975]), (20, [0.91, 0.93])];
         let candidate = |(width, seed, accuracy): (usize, u64, f64)| Candidate {
@@ -170,7 +185,7 @@ mod tests {
         let accuracy = |accuracy| Wish { accuracy: Some(accuracy), ..NOTHING };
         assert_eq!(picked(accuracy(0.96), false), Some((50, 1)));
         assert_eq!(picked(accuracy(0.976), false), Some((100, 0)));
-        // The one of 20 neurons with .93 has no weights any more.
+        // The weights of the network with 20 neurons and .93 are gone.
         assert_eq!(picked(accuracy(0.92), false), Some((50, 1)));
         assert_eq!(picked(accuracy(0.91), false), Some((20, 0)));
         let (all, wish) = (pool(false), accuracy(0.92));

@@ -1,4 +1,4 @@
-//! `rayclip pick`: one network of a run as a file of its own.
+//! `rayclip pick`: writes one network of a run to a file.
 
 mod candidates;
 mod choice;
@@ -20,7 +20,7 @@ use super::folders::check_run;
 use crate::args::PickArgs;
 use crate::output;
 
-/// Picks a network, prints its row and writes it; exit code 1 where none is as asked.
+/// Picks a network, prints its row and writes it. The exit code is 1 if no network meets the conditions.
 pub(crate) fn pick(args: &PickArgs) -> anyhow::Result<ExitCode> {
     let wish = Wish::of(args)?;
     check_run(&args.run)?;
@@ -28,35 +28,16 @@ pub(crate) fn pick(args: &PickArgs) -> anyhow::Result<ExitCode> {
     pool.restrict(args.method.as_deref(), args.seed)?;
     ensure!(
         pool.candidates.iter().any(|candidate| !matches!(candidate.weights, Weights::Gone)),
-        "{} holds no network to pick: the run is not far enough, or its networks were removed",
+        "{} has no network to pick: the run has not come far enough, or its networks were removed",
         args.run.display()
     );
-    if let Some(first) = pool.missing.first() {
-        let (count, first) = (pool.missing.len(), output::path(first));
-        output::note(&format!(
-            "missing: {count} networks that the run had kept, such as {first}; they are left out: restore them from a \
-             copy"
-        ));
-    }
-    if pool.is_old {
-        output::note(&format!(
-            "{} is of before networks/ was kept: of each replica it has the last network alone",
-            args.run.display()
-        ));
-    }
-    let held_out = pool.held_out;
-    let chosen_on = if wish.is_by_size_alone(&pool) {
-        "size"
-    } else if held_out {
-        "validation"
-    } else {
-        "test"
-    };
+    note_gaps(&pool, &args.run);
+    let chosen_on = wish.chosen_on(&pool);
     let Some(best) = wish.best(&pool) else {
         let nearest = wish.nearest(&pool);
         output::note(&format!(
-            "no network {}{}; the best there is:",
-            wish.text(held_out),
+            "no network {}{}; the nearest one:",
+            wish.text(pool.held_out),
             wish.not_kept(&pool)
         ));
         if args.json {
@@ -68,7 +49,7 @@ pub(crate) fn pick(args: &PickArgs) -> anyhow::Result<ExitCode> {
     };
     if let Some(better) = wish.better_without_weights(&pool, best) {
         output::note(&format!(
-            "a network of {} hidden neurons is nearer to what is asked for; its weights were not kept (see \
+            "a network with {} hidden neurons would be the choice, but its weights were not kept (see \
              --keep-networks)",
             better.neurons()
         ));
@@ -85,15 +66,32 @@ pub(crate) fn pick(args: &PickArgs) -> anyhow::Result<ExitCode> {
         "size" => "chosen by its size alone: its test accuracy is an unbiased estimate",
         "validation" => "chosen on held-out images: its test accuracy is an unbiased estimate",
         _ => {
-            "chosen on the test images, as none were held out (--validation):\n\
-             its test accuracy is not an unbiased estimate"
+            "chosen on the test images, because no images were held out (--validation):\n\
+             its test accuracy is too high on average"
         }
     });
     output::result(&format!("written to {}", file.display()));
     Ok(ExitCode::SUCCESS)
 }
 
-/// `dtc_seed_0_57.safetensors`, of several layers `dtc_seed_0_57x30.safetensors`.
+/// Tells which networks of the run cannot be picked.
+fn note_gaps(pool: &Pool, run: &Path) {
+    if let Some(first) = pool.missing.first() {
+        let (count, first) = (pool.missing.len(), output::path(first));
+        output::note(&format!(
+            "missing: {count} networks that the run had kept, such as {first}; they are left out; restore them from a \
+             copy"
+        ));
+    }
+    if pool.is_old {
+        output::note(&format!(
+            "{} is from before networks/ was kept: it has only the last network of each replica",
+            run.display()
+        ));
+    }
+}
+
+/// Returns the default file name: `dtc_seed_0_57.safetensors`, or `dtc_seed_0_57x30.safetensors` for two groups.
 fn default_name(candidate: &Candidate) -> PathBuf {
     let network = &candidate.network;
     let widths: Vec<String> = network.widths.iter().map(ToString::to_string).collect();
@@ -104,7 +102,7 @@ fn table(candidate: &Candidate) -> Table {
     let Candidate { network, parameters, .. } = candidate;
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
-    table.set_header(["method", "seed", "clip", "neurons", "parameters", "test", "held out"]);
+    table.set_header(["method", "seed", "clip", "neurons", "parameters", "test", "validation"]);
     let widths: Vec<String> = network.widths.iter().map(ToString::to_string).collect();
     let accuracy =
         |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.4}"));
@@ -140,7 +138,7 @@ fn print_json(event: &str, candidate: Option<&Candidate>, chosen_on: &str, file:
     output::result(&line.to_string());
 }
 
-/// Writes a file that is not there, or is there with the same content.
+/// Writes a file that does not exist, or has the same content already.
 fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let writing = || format!("writing {}", path.display());
     let folder = match path.parent() {

@@ -1,4 +1,4 @@
-//! The bytes of a network's file, checked against what the run says of it.
+//! Reads the file of a network, and checks it against the rows of the run.
 
 use std::path::Path;
 
@@ -8,13 +8,13 @@ use safetensors::SafeTensors;
 
 use super::candidates::{Candidate, Pool, Weights};
 
-/// Bytes of the header of a network's file; one of sixty layers has ten thousand.
+/// The most bytes of the header of a network's file. With sixty layers, it has ten thousand.
 const MOST_HEADER_BYTES: u64 = 1 << 20;
 
-/// The file of a network of the run in `folder`.
+/// Reads the file of a network of the run in `folder`.
 ///
 /// # Errors
-/// It cannot be read, or is not the network that the run's rows tell of.
+/// It cannot be read, or does not match the rows of the run.
 pub(super) fn read(folder: &Path, candidate: &Candidate, pool: &Pool) -> anyhow::Result<Vec<u8>> {
     let path = match &candidate.weights {
         Weights::File(path) => path,
@@ -27,7 +27,7 @@ pub(super) fn read(folder: &Path, candidate: &Candidate, pool: &Pool) -> anyhow:
     let bytes = rayclip_data::read_whole(path, most)
         .with_context(|| format!("cannot read {}", path.display()))?;
     check(&bytes, candidate).map_err(|reason| {
-        anyhow::anyhow!("{} is damaged, or of another run: {reason}", path.display())
+        anyhow::anyhow!("{} is damaged, or from another run: {reason}", path.display())
     })?;
     let name = path.strip_prefix(folder)?.to_string_lossy().replace('\\', "/");
     ensure!(
@@ -38,7 +38,7 @@ pub(super) fn read(folder: &Path, candidate: &Candidate, pool: &Pool) -> anyhow:
     Ok(bytes)
 }
 
-/// Compares the header with what the run's rows say of the network.
+/// Compares the header with the rows of the run.
 fn check(bytes: &[u8], candidate: &Candidate) -> Result<(), String> {
     let tensors = rayclip_data::arrays::tensors(bytes)?;
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
@@ -55,7 +55,7 @@ fn check(bytes: &[u8], candidate: &Candidate) -> Result<(), String> {
     if let Some((key, value)) = wrong {
         return Err(format!("its {key} is not {value}"));
     }
-    // What is read from JSON may differ in the last digit.
+    // Numbers from JSON may differ in the last digit.
     let test = found.get("accuracy_test").and_then(|text| text.parse::<f64>().ok());
     if test.is_none_or(|test| (test - network.test).abs() > 1e-12) {
         return Err(format!("its accuracy_test is not {:?}", network.test));

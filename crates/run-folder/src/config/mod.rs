@@ -1,0 +1,314 @@
+//! The resolved configuration of a run: everything that its result depends on.
+//!
+//! The keys are those of the preset files in `assets/presets/`, which have every default and explain each key.
+//! [`presets`] reads and merges them.
+
+mod differing;
+mod document;
+pub mod grid;
+mod keys;
+mod method;
+pub mod presets;
+mod replica;
+mod solver;
+mod validate;
+
+use serde::{Deserialize, Serialize};
+
+pub use differing::{described, differing};
+pub use keys::{Named, Settings, differences, settings};
+pub use method::Method;
+pub use replica::{Replica, by_method, seeds};
+pub use solver::{Algorithm, LEAST_TOLERANCE, SolverConfig, SolverStatus};
+
+/// Everything that a run's result depends on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// The preset that gave the defaults.
+    pub preset: String,
+    /// Seed of the first replica; replica `r` has `seed + r`.
+    pub seed: u64,
+    /// Number of networks per method, each with its own seed.
+    pub replicas: usize,
+    /// The requested backend.
+    pub device: DeviceChoice,
+    /// Where the images come from.
+    pub data: DataConfig,
+    /// The network before the first clip.
+    pub network: NetworkConfig,
+    /// How it is trained.
+    pub training: TrainingConfig,
+    /// How it is clipped.
+    pub compression: CompressionConfig,
+    /// How `dtc` measures the weights.
+    pub measurement: MeasurementConfig,
+    /// How `dtc` reconstructs them.
+    pub solver: SolverConfig,
+    /// How accuracy is measured.
+    pub evaluation: EvaluationConfig,
+}
+
+/// A backend by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceChoice {
+    /// The first real GPU; without one, `ndarray` (`flex` for `compare`, `sweep` and `reproduce`).
+    Auto,
+    /// A GPU through Vulkan, Metal or DX12; a software adapter if there is no other.
+    Wgpu,
+    /// The CPU through the `ndarray` crate.
+    Ndarray,
+    /// The CPU through Burn's own kernels.
+    Flex,
+    /// An NVIDIA GPU through CUDA, if rayclip was built with the feature `cuda`.
+    Cuda,
+}
+
+/// See the preset files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// `digits`, `mnist`, or a folder.
+    pub source: String,
+    /// How pixels are normalised.
+    pub normalization: Normalization,
+    /// Mean pixel, as a fraction of 255, if `normalization` is fixed.
+    pub mean: f64,
+    /// Standard deviation of a pixel, as a fraction of 255, if `normalization` is fixed.
+    pub deviation: f64,
+    /// Fraction of the training images that is held out for choosing settings.
+    pub validation: f64,
+}
+
+/// How pixels are normalised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Normalization {
+    /// With the mean and deviation of the training pixels.
+    TrainingPixels,
+    /// With the configured mean and deviation.
+    Fixed,
+}
+
+/// See the preset files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkConfig {
+    /// Neurons of every hidden layer.
+    pub hidden: Vec<usize>,
+    /// Whether layers add a bias.
+    pub bias: bool,
+}
+
+/// See the preset files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingConfig {
+    /// The training loss.
+    pub loss: LossKind,
+    /// The order of the training images.
+    pub order: OrderKind,
+    /// Images per batch; the last batch of an epoch may be smaller.
+    pub batch_size: usize,
+    /// Batches between two clips.
+    pub batches_per_cycle: usize,
+    /// Adam's learning rate.
+    pub learning_rate: f64,
+    /// What happens to Adam's moments at a clip.
+    pub moments: Moments,
+}
+
+/// The training loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LossKind {
+    /// Softmax cross-entropy over the classes.
+    CrossEntropy,
+    /// Log-softmax over the batch (in testing too), then cross-entropy over the classes.
+    BatchAxis,
+}
+
+/// The order of the training images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OrderKind {
+    /// A new permutation every epoch; epochs continue across cycles.
+    Shuffled,
+    /// As stored; every cycle starts from the first image.
+    Sequential,
+}
+
+/// What happens to Adam's moments at a clip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moments {
+    /// The moments of the kept neurons are kept.
+    Carry,
+    /// All moments are reset.
+    Reset,
+}
+
+/// See the preset files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CompressionConfig {
+    /// The methods. Their replicas train in parallel.
+    pub methods: Vec<Method>,
+    /// Fraction of the neurons that a clip keeps, between 0 and 1.
+    pub keep: f64,
+    /// A layer is clipped until it has at most this many neurons.
+    pub min_width: usize,
+    /// A replica that has reached this validation accuracy stops being clipped when it falls below it; 0 means
+    /// never.
+    #[serde(default)]
+    pub until_accuracy: f64,
+    /// Which side of the ranking is clipped.
+    pub clip: Side,
+    /// What `dtc` ranks.
+    pub domain: Domain,
+    /// What `dtc` measures of a neuron's weights.
+    pub reduction: Reduction,
+    /// Weight of the ℓ₁ norm in the reconstruction.
+    pub lambda: f64,
+    /// Whether the weights that leave a clipped layer are refitted.
+    pub compensate: bool,
+    /// Batches of training images for the refit and for criteria that need activations.
+    pub calibration_batches: usize,
+    /// Clips at which `scratch` trains a network.
+    pub scratch_at: ScratchAt,
+}
+
+/// A side of a ranking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// The neurons with the smallest scores.
+    Smallest,
+    /// The neurons with the largest scores.
+    Largest,
+}
+
+/// What the ray sum is interpreted as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Domain {
+    /// Ψ applied to the rays: one reconstructed weight sum per neuron.
+    Neuron,
+    /// The rays themselves: cosine coefficients, where entry `j` ranks neuron `j`.
+    Coefficient,
+}
+
+/// How a neuron's weights on one side are reduced to one number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reduction {
+    /// Their sum.
+    Signed,
+    /// The sum of their absolute values.
+    L1,
+    /// The root of the sum of their squares.
+    L2,
+}
+
+/// Clips at which `scratch` trains a network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected \"halvings\", \"all\" or numbers of hidden neurons")]
+pub enum ScratchAt {
+    /// A rule.
+    Rule(ScratchRule),
+    /// The clips that lead to these numbers of hidden neurons.
+    Neurons(Vec<usize>),
+}
+
+/// A rule for [`ScratchAt`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScratchRule {
+    /// The first clip, each clip at which the number of hidden neurons has halved again, and the last clip.
+    Halvings,
+    /// All clips.
+    All,
+}
+
+/// See the preset files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeasurementConfig {
+    /// The source of Φ.
+    pub matrix: MatrixKind,
+    /// The number of measurements.
+    pub count: CountKind,
+    /// Measurements as a fraction of the neurons, if `count` is rounded.
+    pub ratio: f64,
+}
+
+/// The source of the measurement matrix Φ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MatrixKind {
+    /// A stream of its own for every seed, cycle and group.
+    Keyed,
+    /// A stream of its own for every cycle and group, the same for all seeds.
+    Shared,
+    /// NumPy's legacy generator, seeded with 42424242 at every solve.
+    Numpy,
+}
+
+/// The number of measurements of `m` neurons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CountKind {
+    /// `max(1, round(ratio · m))`.
+    Rounded,
+    /// `int(m · (1 − keep))` in floating point.
+    Supplement,
+}
+
+/// See the preset files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluationConfig {
+    /// How accuracy is averaged.
+    pub accuracy: AccuracyKind,
+}
+
+/// How accuracy is averaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccuracyKind {
+    /// Over all images, with equal weights.
+    AllImages,
+    /// Over the accuracies of the batches, even though the last batch is smaller.
+    MeanOfBatches,
+}
+
+impl MeasurementConfig {
+    /// Returns the number of measurements of `m` neurons.
+    pub fn count(&self, m: usize, keep: f64) -> usize {
+        match self.count {
+            CountKind::Rounded => ((self.ratio * m as f64).round() as usize).max(1),
+            // Paper: n = m·s. The supplement truncates in float64, where 1 − 0.9 is below 0.1.
+            CountKind::Supplement => (m as f64 * (1.0 - keep)) as usize,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_supplement_counts_measurements_in_floating_point() {
+        let measurement = MeasurementConfig {
+            matrix: MatrixKind::Numpy,
+            count: CountKind::Supplement,
+            ratio: 0.1,
+        };
+        for (m, n) in [(512, 51), (460, 45), (300, 29), (17, 1), (10, 0)] {
+            assert_eq!(measurement.count(m, 0.9), n, "{m}");
+        }
+        let rounded = MeasurementConfig { count: CountKind::Rounded, ..measurement };
+        assert_eq!([rounded.count(460, 0.9), rounded.count(3, 0.9)], [46, 1]);
+    }
+}

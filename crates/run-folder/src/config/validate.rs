@@ -1,0 +1,200 @@
+//! Refuses configurations that no run can use.
+
+use super::{LEAST_TOLERANCE, Method, RunConfig};
+use crate::limits::{CYCLES, GROUPS, WIDTH};
+use crate::{RunFolderError, ladder};
+
+/// The maximum number of entries of a matrix of weights or measurements: 16 GiB of f32.
+const MOST_ENTRIES: usize = 1 << 32;
+
+impl RunConfig {
+    /// Refuses values that no run can use.
+    ///
+    /// # Errors
+    /// [`RunFolderError::Value`], which names the key and the expected value.
+    pub fn validate(&self) -> Result<(), RunFolderError> {
+        let refuse = |key: &str, value: &dyn std::fmt::Display, expected: &str| {
+            Err(RunFolderError::Value {
+                key: key.to_owned(),
+                reason: format!("expected {expected}, found {value}"),
+            })
+        };
+        let counts = [
+            ("replicas", self.replicas, 10_000),
+            ("training.batch_size", self.training.batch_size, 1 << 20),
+            ("training.batches_per_cycle", self.training.batches_per_cycle, 1 << 24),
+            ("compression.min_width", self.compression.min_width, WIDTH),
+            ("compression.calibration_batches", self.compression.calibration_batches, 1 << 16),
+            ("solver.max_iterations", self.solver.max_iterations, 1 << 30),
+        ];
+        if let Some((key, value, most)) =
+            counts.into_iter().find(|(_, value, most)| !(1..=*most).contains(value))
+        {
+            return refuse(key, &value, &format!("at least 1 and at most {most}"));
+        }
+        let positives = [
+            ("data.deviation", self.data.deviation),
+            ("training.learning_rate", self.training.learning_rate),
+            ("compression.lambda", self.compression.lambda),
+        ];
+        if let Some((key, value)) =
+            positives.into_iter().find(|(_, v)| !(v.is_finite() && *v > 0.0))
+        {
+            return refuse(key, &value, "a positive number");
+        }
+        let fractions = [
+            ("compression.keep", self.compression.keep),
+            ("measurement.ratio", self.measurement.ratio),
+        ];
+        if let Some((key, value)) = fractions.into_iter().find(|(_, v)| !(*v > 0.0 && *v < 1.0)) {
+            return refuse(key, &value, "a number between 0 and 1");
+        }
+        if !(LEAST_TOLERANCE..1.0).contains(&self.solver.tolerance) {
+            return refuse(
+                "solver.tolerance",
+                &self.solver.tolerance,
+                "a number between 1e-12 and 1",
+            );
+        }
+        if !(0.0..1.0).contains(&self.data.validation) {
+            return refuse("data.validation", &self.data.validation, "at least 0 and below 1");
+        }
+        if !self.data.mean.is_finite() {
+            return refuse("data.mean", &self.data.mean, "a finite number");
+        }
+        self.validate_until_accuracy()?;
+        self.validate_methods()?;
+        self.validate_widths()?;
+        self.validate_ladder()
+    }
+
+    fn validate_until_accuracy(&self) -> Result<(), RunFolderError> {
+        let until = self.compression.until_accuracy;
+        let reason = match until {
+            _ if !(0.0..=1.0).contains(&until) => format!("expected at least 0 and at most 1, found {until}"),
+            _ if until > 0.0 && self.data.validation == 0.0 => {
+                "it needs held-out images, and there are none: hold out a tenth of the training images with \
+                 --set data.validation=0.1"
+                    .to_owned()
+            }
+            _ => return Ok(()),
+        };
+        Err(RunFolderError::Value { key: "compression.until_accuracy".into(), reason })
+    }
+
+    fn validate_methods(&self) -> Result<(), RunFolderError> {
+        let methods = &self.compression.methods;
+        let twice = methods.iter().enumerate().find(|(index, m)| methods[..*index].contains(m));
+        let reason = match twice {
+            _ if methods.is_empty() => "there is no method: name at least one".to_owned(),
+            Some((_, method)) => format!("{method} is named twice: remove one"),
+            None => return Ok(()),
+        };
+        Err(RunFolderError::Value { key: "compression.methods".into(), reason })
+    }
+
+    fn validate_widths(&self) -> Result<(), RunFolderError> {
+        let hidden = &self.network.hidden;
+        let value =
+            |reason: String| Err(RunFolderError::Value { key: "network.hidden".into(), reason });
+        if hidden.len() > GROUPS {
+            return value(format!("expected at most {GROUPS} layers, found {}", hidden.len()));
+        }
+        if hidden.is_empty() || hidden.contains(&0) {
+            return value(format!(
+                "expected one or more widths, each at least 1, found {hidden:?}"
+            ));
+        }
+        if let Some(width) = hidden.iter().find(|width| **width > WIDTH) {
+            return value(format!("expected layers of at most {WIDTH} neurons, found {width}"));
+        }
+        let weights: usize = hidden.windows(2).map(|pair| pair[0] * pair[1]).sum();
+        if weights > MOST_ENTRIES {
+            return value(format!(
+                "{hidden:?} has {weights} weights, expected at most {MOST_ENTRIES}"
+            ));
+        }
+        let min_width = self.compression.min_width;
+        if hidden.iter().all(|width| *width <= min_width) {
+            return value(format!(
+                "nothing to compress: no layer of {hidden:?} has more than compression.min_width = \
+                 {min_width} neurons; choose wider layers, or lower compression.min_width"
+            ));
+        }
+        let measurements =
+            |width: &usize| self.measurement.count(*width, self.compression.keep) * width;
+        if self.has_dtc() && hidden.iter().map(measurements).any(|entries| entries > MOST_ENTRIES) {
+            return value(format!(
+                "{hidden:?} needs a measurement matrix of more than {MOST_ENTRIES} numbers; lower \
+                 measurement.ratio, or choose narrower layers"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Refuses a ladder that is too long, or on which a method cannot run.
+    fn validate_ladder(&self) -> Result<(), RunFolderError> {
+        if ladder::is_longer(self, CYCLES) {
+            return Err(RunFolderError::Value {
+                key: "compression.keep".into(),
+                reason: format!(
+                    "{} makes a ladder of more than {CYCLES} clips; lower it, or raise \
+                     compression.min_width",
+                    self.compression.keep
+                ),
+            });
+        }
+        if self.compression.methods.contains(&Method::Scratch)
+            && let Err(reason) = ladder::scratch_clips(self)
+        {
+            return Err(RunFolderError::Value { key: "compression.scratch_at".into(), reason });
+        }
+        let smallest = self.compression.min_width + 1;
+        if self.has_dtc() && self.measurement.count(smallest, self.compression.keep) == 0 {
+            return Err(RunFolderError::Value {
+                key: "measurement.count".into(),
+                reason: format!(
+                    "the supplement's rule gives no measurement for {smallest} neurons; raise \
+                     compression.min_width, or set measurement.count = \"rounded\""
+                ),
+            });
+        }
+        Ok(())
+    }
+
+    fn has_dtc(&self) -> bool {
+        self.compression.methods.iter().any(|method| method.is_dtc())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::presets::{Layers, Setting, resolve};
+
+    #[test]
+    fn what_no_memory_or_patience_takes_is_refused_unmade() {
+        let huge = i64::MAX;
+        let cases: [(&str, &str); 12] = [
+            ("network.hidden=[1000000000000]", "network.hidden"),
+            (&format!("network.hidden=[{huge}, {huge}]"), "network.hidden"),
+            ("network.hidden=[1048576, 1048576]", "network.hidden"),
+            ("network.hidden=[1048576]", "measurement.ratio"),
+            (&format!("network.hidden=[{}]", "20,".repeat(65)), "network.hidden"),
+            ("replicas=1000000000000000", "replicas"),
+            (&format!("training.batch_size={}", 1_i64 << 62), "training.batch_size"),
+            (&format!("training.batches_per_cycle={huge}"), "training.batches_per_cycle"),
+            (&format!("compression.calibration_batches={huge}"), "compression.calibration_batches"),
+            (&format!("compression.min_width={huge}"), "compression.min_width"),
+            (&format!("solver.max_iterations={huge}"), "solver.max_iterations"),
+            ("compression.keep=0.9999999999", "compression.keep"),
+        ];
+        for (setting, key) in cases {
+            let mut settings = vec![Setting::parse(setting).unwrap()];
+            if key == "compression.keep" {
+                settings.push(Setting::parse("network.hidden=[20000]").unwrap());
+            }
+            let error = resolve(&Layers { settings, ..Layers::default() }).unwrap_err().to_string();
+            assert!(error.contains(key), "{setting}: {error}");
+        }
+    }
+}

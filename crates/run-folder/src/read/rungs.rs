@@ -1,0 +1,94 @@
+//! The rungs that a run reached.
+
+use std::collections::BTreeMap;
+
+use super::Groups;
+use crate::CycleRow;
+
+/// The network after a clip.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rung {
+    /// The clip's cycle.
+    pub cycle: usize,
+    /// Neurons of every group.
+    pub widths: Vec<usize>,
+    /// Fraction of the first neurons that are gone.
+    pub sparsity: f64,
+    /// Weights and biases.
+    pub parameters: usize,
+    /// Bytes of the parameters, as f32.
+    pub bytes: Option<usize>,
+    /// Multiply-accumulates to classify an image.
+    pub macs: Option<usize>,
+}
+
+impl Rung {
+    /// Returns the neurons of all groups.
+    pub fn neurons(&self) -> usize {
+        neurons(&self.widths)
+    }
+
+    /// Returns the widths as text, `460` or `460 × 230`.
+    pub fn label(&self) -> String {
+        joined(&self.widths)
+    }
+}
+
+/// Returns the neurons of some groups. The sum saturates.
+pub fn neurons(widths: &[usize]) -> usize {
+    widths.iter().copied().fold(0, usize::saturating_add)
+}
+
+/// Returns widths as text.
+pub fn joined(widths: &[usize]) -> String {
+    widths.iter().map(ToString::to_string).collect::<Vec<_>>().join(" × ")
+}
+
+/// Returns the rungs for which a run has rows, by cycle.
+pub fn rungs(rows: &[CycleRow], groups: &Groups) -> BTreeMap<usize, Rung> {
+    let mut cycles: BTreeMap<usize, Vec<&CycleRow>> = BTreeMap::new();
+    for row in rows {
+        cycles.entry(row.cycle).or_default().push(row);
+    }
+    let mut widths = groups.widths.clone();
+    let mut rungs = BTreeMap::new();
+    for (cycle, rows) in cycles {
+        for row in &rows {
+            if let Some(position) = groups.position(&row.group) {
+                widths[position] = row.width_after;
+            }
+        }
+        if let Some(last) = rows.last() {
+            let sparsity = 1.0 - neurons(&widths) as f64 / groups.neurons() as f64;
+            let CycleRow { parameters, bytes, macs, .. } = **last;
+            let widths = widths.clone();
+            rungs.insert(cycle, Rung { cycle, widths, sparsity, parameters, bytes, macs });
+        }
+    }
+    rungs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_that_is_small_enough_keeps_its_width() {
+        let row = |cycle, group: &str, width_after, macs| CycleRow {
+            cycle,
+            group: group.into(),
+            width_after,
+            parameters: 10 * width_after,
+            macs,
+            ..CycleRow::default()
+        };
+        let rows = [row(0, "a", 6, Some(1)), row(0, "b", 3, Some(2)), row(1, "a", 4, None)];
+        let groups = Groups { names: vec!["a".into(), "b".into()], widths: vec![8, 4] };
+        let rungs = rungs(&rows, &groups);
+        let found: Vec<_> = rungs.values().map(|rung| (rung.label(), rung.macs)).collect();
+        assert_eq!(found, [("6 × 3".to_owned(), Some(2)), ("4 × 3".to_owned(), None)]);
+        assert_eq!((rungs[&1].neurons(), rungs[&1].parameters), (7, 40));
+        assert_eq!(rungs[&1].sparsity, 1.0 - 7.0 / 12.0);
+        assert_eq!(neurons(&[usize::MAX, 2]), usize::MAX);
+    }
+}

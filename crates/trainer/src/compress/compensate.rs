@@ -1,0 +1,187 @@
+//! Refits the weights that read a clipped group, so that the next layer receives what it received before the clip.
+//!
+//! ```text
+//! min_D ‖H (W + D) − Y‖² + δ‖D‖²
+//! ```
+//!
+//! H are the activations that a layer reads after the clip, and Y is its output before the clip, on training
+//! images. Conjugate gradients solve the normal equations on the device, for all replicas and outputs together.
+//!
+//! # References
+//! He, Zhang, Sun, *Channel pruning for accelerating very deep neural networks* (ICCV 2017), equation 4; Hestenes,
+//! Stiefel, *Methods of conjugate gradients for solving linear systems* (1952).
+
+use burn::tensor::{Int, Tensor};
+use rayclip_model::{Group, Population, Value};
+
+use crate::data::Calibration;
+
+/// δ, as a fraction of the mean of the diagonal of `HᵀH` (with a column of ones for the bias). It keeps the weights
+/// that the images do not determine.
+const RIDGE: f64 = 1e-2;
+
+/// Steps of conjugate gradients. With this ridge and 512 neurons, 50 steps leave the fit half a percent above the
+/// best one. With fewer neurons, the fit is closer.
+const STEPS: usize = 100;
+
+/// Refits the layers of `network` that read `group`. `before` are the networks before the clip.
+pub(crate) fn refit(
+    network: Population,
+    before: &Population,
+    group: &Group,
+    calibration: &Calibration<'_>,
+) -> Population {
+    let readings = group.readings.iter();
+    let users =
+        readings.flat_map(|reading| reading.users.iter().map(|user| (reading.value, *user)));
+    users.fold(network, |network, (read, user)| {
+        refit_user(network, before, Reader { read, user }, calibration)
+    })
+}
+
+/// A layer and the value that it reads.
+#[derive(Clone, Copy)]
+struct Reader {
+    read: Value,
+    /// The index of the layer's node.
+    user: usize,
+}
+
+fn refit_user(
+    network: Population,
+    before: &Population,
+    Reader { read, user }: Reader,
+    calibration: &Calibration<'_>,
+) -> Population {
+    let name = &network.graph().nodes[user].name;
+    let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
+    let with_bias = network.parameters().get(&bias).is_some();
+    let output = Value::Node(user);
+    let normal_equations = |images: Tensor<3>| {
+        let [wanted] = values(before, images.clone(), [output]);
+        let [kept, received] = values(&network, images, [read, output]);
+        let missing = wanted - received;
+        let kept = if with_bias { with_ones(kept) } else { kept };
+        let transposed = kept.clone().swap_dims(1, 2);
+        Tensor::cat(vec![transposed.clone().matmul(kept), transposed.matmul(missing)], 2)
+    };
+    let both = calibration.mean(|batch| normal_equations(batch.images));
+    let [_, k, columns] = both.dims();
+    let correction = solve(both.clone().narrow(2, 0, k), both.narrow(2, k, columns - k));
+    let neurons = k - usize::from(with_bias);
+    let corrected = network.parameters().clone().map(|name, parameter| {
+        if name == weight {
+            parameter + correction.clone().narrow(1, 0, neurons)
+        } else if name == bias {
+            parameter + correction.clone().narrow(1, neurons, 1)
+        } else {
+            parameter
+        }
+    });
+    network.with_parameters(corrected)
+}
+
+/// Computes some values of the networks for a batch of images.
+#[expect(clippy::expect_used, reason = "one tensor per requested value")]
+fn values<const N: usize>(
+    network: &Population,
+    images: Tensor<3>,
+    wanted: [Value; N],
+) -> [Tensor<3>; N] {
+    network.values(images, &wanted).try_into().expect("one tensor per requested value")
+}
+
+/// Appends an activation of 1, for the bias.
+fn with_ones(activations: Tensor<3>) -> Tensor<3> {
+    let [replicas, images, _] = activations.dims();
+    let ones = Tensor::ones([replicas, images, 1], &activations.device());
+    Tensor::cat(vec![activations, ones], 2)
+}
+
+/// Solves `(G + δ) D = B` by conjugate gradients, starting from zero; `[replica, k, k]`, `[replica, k, q]`.
+fn solve(gram: Tensor<3>, right: Tensor<3>) -> Tensor<3> {
+    let [_, k, _] = gram.dims();
+    let ids = Tensor::<1, Int>::arange(0..k as i64, &gram.device());
+    let diagonal = ids.clone().reshape([1, k, 1]).equal(ids.reshape([1, 1, k])).float();
+    let trace = (gram.clone() * diagonal.clone()).sum_dim(2).sum_dim(1);
+    // If no neuron fires, the matrix and the right-hand side are zero.
+    let ridge = (trace * (RIDGE / k as f64)).clamp_min(f64::from(f32::MIN_POSITIVE));
+    let gram = gram + diagonal * ridge;
+    let dot = |a: &Tensor<3>, b: &Tensor<3>| (a.clone() * b.clone()).sum_dim(1);
+    // A solved column has a residual of zero. Its step must not become 0/0.
+    let ratio = |a: Tensor<3>, b: Tensor<3>| a / b.clamp_min(f64::from(f32::MIN_POSITIVE));
+    let (mut solution, mut residual) = (right.zeros_like(), right);
+    let mut direction = residual.clone();
+    let mut squared = dot(&residual, &residual);
+    for _ in 0..STEPS {
+        let image = gram.clone().matmul(direction.clone());
+        let length = ratio(squared.clone(), dot(&direction, &image));
+        solution = solution + direction.clone() * length.clone();
+        residual = residual - image * length;
+        let next = dot(&residual, &residual);
+        direction = residual.clone() + direction * ratio(next.clone(), squared);
+        squared = next;
+    }
+    solution
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+
+    #[test]
+    fn conjugate_gradients_solve_the_ridged_equations() {
+        let device = Device::flex();
+        let gram = Tensor::from_data([[[4.0, 1.0], [1.0, 3.0]], [[0.0, 0.0], [0.0, 0.0]]], &device);
+        let right =
+            Tensor::from_data([[[1.0, 0.0], [2.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]], &device);
+        let solved: Vec<f32> = solve(gram, right).into_data().try_to_vec().unwrap();
+        // (G + 0.035 I)⁻¹ (1, 2), by hand.
+        let (a, b, c) = (4.0 + 3.5 * RIDGE, 1.0, 3.0 + 3.5 * RIDGE);
+        let determinant = a * c - b * b;
+        let expected = [(c - 2.0 * b) / determinant, (2.0 * a - b) / determinant];
+        assert!((f64::from(solved[0]) - expected[0]).abs() < 1e-5, "{solved:?}");
+        assert!((f64::from(solved[2]) - expected[1]).abs() < 1e-5, "{solved:?}");
+        assert_eq!([solved[1], solved[3]], [0.0; 2]);
+        assert_eq!(solved[4..], [0.0; 4]);
+    }
+
+    #[test]
+    fn a_refit_makes_up_for_a_neuron_that_another_repeats() {
+        use rayclip_data::Split;
+        use rayclip_model::Graph;
+        use rayclip_run_folder::config::presets::{Layers, resolve};
+        use rayclip_run_folder::{Method, Replica};
+
+        use crate::data::{DeviceImages, PixelScale};
+
+        let device = Device::flex();
+        // Neurons 0 and 2 are the same; neuron 1 differs.
+        let feeding = vec![1.0, 0.2, 1.0, 0.1, 1.0, 0.1];
+        let leaving = vec![1.0, 0.0, 0.5, 0.5, 3.0, -1.0];
+        let graph = Graph::perceptron(2, &[3], 2, false);
+        let tensor = |name: &str, extents: [usize; 3]| {
+            let values = if name == "layer_0.weight" { &feeding } else { &leaving };
+            let data = TensorData::new(values.clone(), extents);
+            Ok::<_, String>(Tensor::from_data(data, &device))
+        };
+        let network = Population::from_tensors(&graph, 1, tensor).unwrap();
+        let images: Vec<u8> = (0..200).map(|i| (i * 73 % 256) as u8).collect();
+        let split = Split { images, labels: vec![0; 100] };
+        let scale = PixelScale { mean: 0.0, deviation: 1.0 };
+        let images = DeviceImages::upload(split, 2, scale, &device);
+        let replicas = [Replica { number: 0, seed_index: 0, method: Method::Random, seed: 0 }];
+        let config = resolve(&Layers::default()).unwrap();
+        let calibration = Calibration::draw(&images, &replicas, 0, &config);
+        let group = graph.free_groups().remove(0);
+        let cut = network.clone().cut(&group, &[vec![0, 1]]);
+        let refitted = refit(cut, &network, &group, &calibration);
+        let weight = refitted.parameters().get("layer_1.weight").unwrap().clone();
+        let weight: Vec<f32> = weight.into_data().try_to_vec().unwrap();
+        for (got, expected) in weight.iter().zip([4.0, -1.0, 0.5, 0.5]) {
+            assert!((got - expected).abs() < 0.1, "{weight:?}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! `dtc`: the sum of the two weight rays.
+
+mod measurement;
+mod rays;
+
+use cs_solver::{SolverError, dct};
+use rayclip_run_folder::config::{Domain, Reduction};
+
+pub(crate) use rays::{Rays, total_weights};
+
+use super::{Context, Criterion, GroupScores, GroupWeights, Scores};
+use crate::TrainerError;
+
+/// `|r|` with `r = w_r(prev) + w_r(next)`, or `|Ψ r|` in the neuron domain.
+pub(super) struct Dtc {
+    /// What is ranked; if `None`, the configuration decides.
+    pub(super) domain: Option<Domain>,
+    /// What is measured of a neuron's weights; if `None`, the configuration decides.
+    pub(super) reduction: Option<Reduction>,
+}
+
+impl Criterion for Dtc {
+    fn score(
+        &self,
+        groups: &[GroupWeights],
+        context: &Context<'_>,
+    ) -> Result<Scores, TrainerError> {
+        let compression = &context.config.compression;
+        let reduction = self.reduction.unwrap_or(compression.reduction);
+        let domain = self.domain.unwrap_or(compression.domain);
+        let rays = rays::reconstruct(groups, reduction, context)?;
+        let solve_seconds = Some(rays.seconds());
+        let mut all = rays.into_sums().map(|(sum, solve, rays)| {
+            let values = score(sum, domain)?;
+            Ok(GroupScores { values, solve: Some(solve), rays: Some(rays) })
+        });
+        let of_group = |_: &GroupWeights| {
+            all.by_ref().take(context.replicas.len()).collect::<Result<_, SolverError>>()
+        };
+        let groups = groups.iter().map(of_group).collect::<Result<_, _>>()?;
+        Ok(Scores { groups, solve_seconds })
+    }
+}
+
+/// Computes the scores from a ray sum.
+fn score(mut sum: Vec<f64>, domain: Domain) -> Result<Vec<f64>, SolverError> {
+    // Paper: entry j of a ray is the coefficient of frequency j, but the supplement ranks neuron j by it. Ψ maps
+    // the coefficients back to neurons.
+    if domain == Domain::Neuron {
+        let m = sum.len();
+        dct::transform_rows(&mut sum, m)?;
+    }
+    Ok(sum.into_iter().map(f64::abs).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, Tensor, TensorData};
+    use rand::RngExt;
+    use rayclip_data::Split;
+    use rayclip_model::{Graph, Population};
+    use rayclip_run_folder::config::presets::{Layers, Setting, resolve};
+
+    use super::*;
+    use crate::data::{Calibration, DeviceImages, PixelScale};
+    use crate::streams::{Purpose, stream};
+
+    /// Two groups of 24 neurons, with weights as in 30 → 24 → 24 → 7.
+    fn groups(replicas: usize, device: &Device) -> [GroupWeights; 2] {
+        let graph = Graph::perceptron(30, &[24, 24], 7, false);
+        let of = graph.free_groups();
+        [0, 1].map(|index| {
+            let mut rng = stream(index as u64, Purpose::Weights, [0, 0]);
+            let mut draw = |extents: [usize; 3]| {
+                let values: Vec<f32> =
+                    (0..extents.iter().product()).map(|_| rng.random_range(-1.0..1.0)).collect();
+                Tensor::from_data(TensorData::new(values, extents), device)
+            };
+            let (incoming, outgoing) = (draw([replicas, 30, 24]), draw([replicas, 24, 7]));
+            GroupWeights { index, group: of[index].clone(), incoming, outgoing }
+        })
+    }
+
+    /// `[group][replica][neuron]`
+    fn scores(settings: &[&str], device: &Device) -> Vec<Vec<Vec<f64>>> {
+        let scores = scored(settings, device, |replicas| groups(replicas, device));
+        let values = |of_group: Vec<GroupScores>| of_group.into_iter().map(|s| s.values).collect();
+        scores.groups.into_iter().map(values).collect()
+    }
+
+    fn scored(
+        settings: &[&str],
+        device: &Device,
+        groups: impl Fn(usize) -> [GroupWeights; 2],
+    ) -> Scores {
+        let settings = settings.iter().map(|text| Setting::parse(text).unwrap()).collect();
+        let config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
+        let replicas = config.all_replicas();
+        let split = Split { images: vec![0], labels: vec![0] };
+        let scale = PixelScale { mean: 0.0, deviation: 1.0 };
+        let images = DeviceImages::upload(split, 1, scale, device);
+        let calibration = Calibration::draw(&images, &replicas, 3, &config);
+        let weights = |_, layer| stream(0, Purpose::Weights, [layer, 0]);
+        let network = Population::init(&Graph::perceptron(1, &[], 1, false), 1, device, weights);
+        let context = Context {
+            config: &config,
+            replicas: &replicas,
+            cycle: 3,
+            network: &network.unwrap(),
+            calibration: &calibration,
+        };
+        let groups = groups(replicas.len());
+        Dtc { domain: None, reduction: None }.score(&groups, &context).unwrap()
+    }
+
+    #[expect(deprecated, reason = "Burn 0.23 drops the backend; until then it is one of ours")]
+    #[test]
+    fn the_device_ranks_like_the_exact_solution() {
+        for device in [Device::flex(), Device::ndarray()] {
+            let common = ["replicas=2", "measurement.ratio=0.5"];
+            let exact = scores(&common, &device);
+            let iterative = scores(&[&common[..], &["solver.algorithm=fista"]].concat(), &device);
+            assert_eq!((exact.len(), exact[0].len(), exact[0][0].len()), (2, 2, 24));
+            let flat = |scores: &[Vec<Vec<f64>>]| scores.concat().concat();
+            for (a, b) in flat(&exact).iter().zip(flat(&iterative)) {
+                assert!((a - b).abs() < 0.02, "{a} {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_measurements_are_of_the_incoming_weights() {
+        let device = Device::flex();
+        let silent = |count| {
+            groups(count, &device).map(|group| {
+                let outgoing = group.outgoing.zeros_like();
+                GroupWeights { outgoing, ..group }
+            })
+        };
+        let scores = scored(&[], &device, silent);
+        let rays = scores.groups[0][0].rays.as_ref().unwrap();
+        assert_eq!((rays.y[0].len(), rays.x[0].len()), (2, 24));
+        assert!(rays.y[0].iter().all(|y| *y != 0.0) && rays.y[1].iter().all(|y| *y == 0.0));
+        assert!(rays.x[1].iter().all(|x| *x == 0.0));
+    }
+
+    #[test]
+    fn a_ray_has_no_more_entries_than_measurements() {
+        let coefficients = scores(&["compression.domain=coefficient"], &Device::flex());
+        // Two measurements of 24 neurons, two rays.
+        assert!(coefficients[0][0].iter().filter(|score| **score != 0.0).count() <= 4);
+    }
+}

@@ -1,0 +1,123 @@
+//! A clip: score with all methods, choose the neurons to keep, rebuild smaller networks.
+
+use rayclip_run_folder::config::Moments as MomentsAtClip;
+use rayclip_run_folder::{KeptRow, Replica, kept_count};
+
+use super::{Advance, BeforeClip, Chunk, Network, Phase};
+use crate::TrainerError;
+use crate::compress::{ByGroup, Rebuilt, Scoring, ScoringInputs, keep, rebuild, refit};
+use crate::data::Calibration;
+use crate::run::inputs::Inputs;
+use crate::streams::{Purpose, stream};
+
+/// The number of training images on which a rebuilt network is compared with the larger one.
+const PROBE: usize = 32;
+
+impl Chunk<'_> {
+    pub(super) fn begin_scoring(&mut self, before: BeforeClip) -> Result<Advance, TrainerError> {
+        let groups = self.groups_to_clip()?;
+        if groups.is_empty() || self.is_from_scratch() {
+            return Ok(Advance::Done);
+        }
+        let before = BeforeClip { at_once: self.replicas.len(), ..before };
+        self.phase = Phase::Scoring(before, Scoring::new(groups, &self.replicas));
+        Ok(Advance::Scored(None))
+    }
+
+    fn groups_to_clip(&self) -> Result<Vec<usize>, TrainerError> {
+        let widths = self.network()?.graph().widths();
+        let min_width = self.inputs.config.compression.min_width;
+        Ok((0..widths.len()).filter(|group| widths[*group] > min_width).collect())
+    }
+
+    pub(super) fn score(
+        &mut self,
+        before: BeforeClip,
+        mut scoring: Scoring,
+    ) -> Result<Advance, TrainerError> {
+        let Inputs { config, splits, .. } = self.inputs;
+        let inputs = ScoringInputs {
+            config,
+            images: &splits.train,
+            cycle: self.cycle.number,
+            network: self.network()?,
+            replicas: &self.replicas,
+        };
+        if let Some(scored) = scoring.advance(&inputs)? {
+            self.phase = Phase::Scoring(before, scoring);
+            return Ok(Advance::Scored(Some(scored)));
+        }
+        let groups = self.network()?.graph().free_groups();
+        let reason = |group: Option<usize>| {
+            let name = &groups[group?].name;
+            Some(format!("the scores of group {name} are not finite"))
+        };
+        let reasons: Vec<Option<String>> = scoring.not_finite().into_iter().map(reason).collect();
+        if reasons.iter().all(Option::is_none) {
+            return self.clip(before, scoring.into_scores());
+        }
+        self.phase = Phase::Scored(before, scoring.into_scores());
+        Ok(Advance::Diverged(self.freeze(reasons)))
+    }
+
+    /// Keeps the best neurons of every scored group, in the networks, the moments and the lineage.
+    pub(super) fn clip(
+        &mut self,
+        before: BeforeClip,
+        scores: ByGroup,
+    ) -> Result<Advance, TrainerError> {
+        let Inputs { config, splits, .. } = self.inputs;
+        let (compression, cycle) = (&config.compression, self.cycle.number);
+        let probe = splits.train.batch(&[(0..PROBE.min(splits.train.len())).collect()]).images;
+        let larger = compression.compensate.then(|| self.network().cloned()).transpose()?;
+        let calibration = || Calibration::draw(&splits.train, &self.replicas, cycle, config);
+        let larger = larger.map(|network| (network, calibration()));
+        let groups = self.network()?.graph().free_groups();
+        for (&index, scores) in &scores {
+            let group = &groups[index];
+            let count = kept_count(group.width, compression.keep);
+            let choose = |(scores, replica): (&Vec<f64>, &Replica)| {
+                let mut ties = stream(replica.seed, Purpose::Ties, [cycle, index]);
+                keep(scores, count, compression.clip, &mut ties)
+            };
+            let scores = scores.iter().map(|scores| &scores.values);
+            let kept: Vec<Vec<usize>> = scores.zip(&self.replicas).map(choose).collect();
+            let rebuilt = Rebuilt { cycle, group, probe: &probe };
+            let network = self.network()?.clone();
+            let mut network = rebuild(network, &mut self.optimizer, &rebuilt, &kept)?;
+            if let Some((larger, calibration)) = &larger {
+                network = refit(network, larger, group, calibration);
+            }
+            self.network = Network::Here(network);
+            for (lineage, kept) in self.lineage.iter_mut().zip(&kept) {
+                lineage[index] = kept.iter().map(|neuron| lineage[index][*neuron]).collect();
+            }
+        }
+        if config.training.moments == MomentsAtClip::Reset {
+            self.optimizer.reset();
+        }
+        self.sync()?;
+        self.phase = Phase::Clipped(before, scores);
+        Ok(Advance::Clipped(self.kept()?))
+    }
+
+    /// Waits until the device has finished its work.
+    fn sync(&self) -> Result<(), TrainerError> {
+        self.network()?.device().sync().map_err(|error| TrainerError::Device {
+            doing: "rebuilding the networks",
+            reason: error.to_string(),
+        })
+    }
+
+    /// Returns the live neurons of every replica.
+    fn kept(&self) -> Result<Vec<KeptRow>, TrainerError> {
+        let groups = self.network()?.graph().free_groups();
+        let kept = |(replica, neurons): (&Replica, &Vec<Vec<usize>>)| KeptRow {
+            replica: replica.number,
+            method: replica.method,
+            seed: replica.seed,
+            groups: groups.iter().map(|g| g.name.clone()).zip(neurons.iter().cloned()).collect(),
+        };
+        Ok(self.replicas.iter().zip(&self.lineage).map(kept).collect())
+    }
+}

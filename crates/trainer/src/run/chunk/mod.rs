@@ -1,0 +1,381 @@
+//! The replicas that train together: a state machine that is asked for one step after another.
+//!
+//! ```text
+//! for cycle = 0, 1, …
+//!     train on `batches_per_cycle` batches                                    Advance::Batch
+//!     test the networks                                                       Advance::Trained
+//!     if every group has at most `min_width` neurons: end                     Advance::Done
+//!     score the groups that have more, by every method                        Advance::Scored
+//!     keep the best neurons of each; rebuild the networks                     Advance::Clipped
+//!     measure the smaller networks                                            Advance::Measured
+//! ```
+//!
+//! A chunk only computes: it has no folder and no clock, and it prints nothing. The session records what it returns
+//! (`session.rs`); `cycle.rs` asks for the steps.
+
+mod clipping;
+mod rows;
+mod saved;
+#[cfg(test)]
+mod tests;
+
+use burn::tensor::{Int, Tensor, TensorData};
+use rayclip_model::Population;
+use rayclip_run_folder::config::seeds;
+use rayclip_run_folder::{CycleRow, GroupRays, KeptRow, Replica};
+
+use super::inputs::Inputs;
+use super::position::{AfterCycle, TrainingSchedule};
+use crate::TrainerError;
+use crate::compress::{ByGroup, Scored, Scoring};
+use crate::data::BatchOrder;
+use crate::device::read;
+use crate::streams::{Purpose, stream};
+use crate::train::{Accuracy, Optimizer, Tested, tested, train_batch};
+
+pub(crate) use saved::{ChunkState, SavedChunk};
+
+/// Replicas that train at the same time.
+pub(crate) struct Chunk<'a> {
+    inputs: Inputs<'a>,
+    schedule: TrainingSchedule,
+    /// The replicas that have neither diverged nor stopped.
+    replicas: Vec<Replica>,
+    network: Network,
+    optimizer: Optimizer,
+    order: BatchOrder,
+    /// Original numbers of the live neurons, `[replica][group][neuron]`.
+    lineage: Vec<Vec<Vec<usize>>>,
+    cycle: Cycle,
+    phase: Phase,
+}
+
+/// The networks of a chunk. A step takes them, so that it can work in their memory.
+enum Network {
+    Here(Population),
+    /// An error ended the step: the networks are lost.
+    Lost,
+}
+
+/// The error of a chunk that is used again after an error.
+const LOST: &str = "a chunk was used again after an error";
+
+/// How far the training of a cycle is.
+#[derive(Default)]
+struct Cycle {
+    /// Its number.
+    number: usize,
+    /// Batches that are done.
+    done: usize,
+    /// Sums of the losses of these batches, `[replica]`.
+    loss_sums: Option<Tensor<1>>,
+}
+
+/// The next step.
+enum Phase {
+    /// Train on a batch; after the last batch of the cycle, check for divergence and test or measure.
+    Train,
+    /// The networks are tested. The chunk is done, or a clip follows.
+    Tested(BeforeClip),
+    Scoring(BeforeClip, Scoring),
+    Scored(BeforeClip, ByGroup),
+    Clipped(BeforeClip, ByGroup),
+    Done,
+}
+
+/// The state of the replicas before a clip.
+struct BeforeClip {
+    losses: Vec<f64>,
+    accuracies: Vec<Accuracy>,
+    at_once: usize,
+}
+
+/// A step of a chunk.
+pub(crate) enum Advance {
+    /// A batch was trained on.
+    Batch,
+    /// The training of a cycle is complete. The networks are not tested before the next cycle.
+    NextCycle,
+    /// The training of a cycle is complete, and the networks are tested.
+    Trained(Trained),
+    /// The replicas of a method are scored; `None` when the scoring starts.
+    Scored(Option<Scored>),
+    /// The networks are smaller. These are the live neurons of every replica.
+    Clipped(Vec<KeptRow>),
+    /// The smaller networks are measured.
+    Measured(Measured),
+    /// Replicas were removed, each with its reason. The others are as if they had trained without them.
+    Diverged(Vec<(Replica, String)>),
+    /// The chunk is done.
+    Done,
+}
+
+/// The result of the training of a cycle.
+pub(crate) struct Trained {
+    /// The clip before this training; `None` before the first clip.
+    pub(crate) clip: Option<usize>,
+    /// One per replica of the chunk.
+    pub(crate) tested: Tested,
+}
+
+/// The measurement after a clip, or after the training of a fresh network with the same widths.
+pub(crate) struct Measured {
+    pub(crate) clip: usize,
+    pub(crate) rows: Vec<CycleRow>,
+    pub(crate) rays: Vec<GroupRays>,
+}
+
+impl<'a> Chunk<'a> {
+    /// Creates fresh networks, one per replica.
+    ///
+    /// # Errors
+    /// The networks are larger than memory can address, or there is no image.
+    pub(crate) fn start(
+        inputs: Inputs<'a>,
+        replicas: &[Replica],
+        schedule: TrainingSchedule,
+    ) -> Result<Self, TrainerError> {
+        let rung = inputs.rungs.at(schedule.first_rung());
+        let weights =
+            |replica: usize, layer| stream(replicas[replica].seed, Purpose::Weights, [layer, 0]);
+        let network = Population::init(&rung.graph, replicas.len(), inputs.device, weights)?;
+        let neurons = rung.widths.iter().map(|m| (0..*m).collect()).collect();
+        let lineage = vec![neurons; replicas.len()];
+        Self::of(inputs, replicas.to_vec(), schedule, network, lineage)
+    }
+
+    /// Creates a chunk at the start of a cycle, from given networks.
+    ///
+    /// # Errors
+    /// There is no image.
+    fn of(
+        inputs: Inputs<'a>,
+        replicas: Vec<Replica>,
+        schedule: TrainingSchedule,
+        network: Population,
+        lineage: Vec<Vec<Vec<usize>>>,
+    ) -> Result<Self, TrainerError> {
+        let training = &inputs.config.training;
+        let images = inputs.splits.train.len();
+        Ok(Self {
+            optimizer: Optimizer::new(training.learning_rate),
+            order: BatchOrder::new(training, seeds(&replicas), images)?,
+            network: Network::Here(network),
+            inputs,
+            schedule,
+            replicas,
+            lineage,
+            cycle: Cycle::default(),
+            phase: Phase::Train,
+        })
+    }
+
+    /// Returns the replicas that have neither diverged nor stopped.
+    pub(crate) fn replicas(&self) -> &[Replica] {
+        &self.replicas
+    }
+
+    /// Returns the networks.
+    ///
+    /// # Errors
+    /// An error ended an earlier step.
+    pub(crate) fn network(&self) -> Result<&Population, TrainerError> {
+        match &self.network {
+            Network::Here(network) => Ok(network),
+            Network::Lost => Err(TrainerError::fault(LOST)),
+        }
+    }
+
+    /// Returns the number of the cycle.
+    pub(crate) fn cycle(&self) -> usize {
+        self.cycle.number
+    }
+
+    /// Returns the clip before the training of this cycle; `None` before the first clip.
+    pub(crate) fn clip_before(&self) -> Option<usize> {
+        self.schedule.rung(self.cycle.number)
+    }
+
+    /// Returns whether the next step is a batch.
+    pub(crate) fn wants_batch(&self) -> bool {
+        matches!(self.phase, Phase::Train)
+            && self.cycle.done < self.inputs.config.training.batches_per_cycle
+    }
+
+    /// Returns the number of groups times replicas scored so far, and in total; `None` outside of the scoring.
+    pub(crate) fn scoring(&self) -> Option<(usize, usize)> {
+        match &self.phase {
+            Phase::Scoring(_, scoring) => Some(scoring.progress()),
+            _ => None,
+        }
+    }
+
+    /// Returns whether the chunk trains fresh networks from scratch. Then the seconds of training add up over
+    /// cycles.
+    pub(crate) fn is_from_scratch(&self) -> bool {
+        matches!(self.schedule, TrainingSchedule::Scratch { .. })
+    }
+
+    /// Makes the next step.
+    ///
+    /// # Errors
+    /// The solver refuses a problem, or the device fails.
+    pub(crate) fn advance(&mut self) -> Result<Advance, TrainerError> {
+        if self.replicas.is_empty() {
+            return Ok(Advance::Done);
+        }
+        match std::mem::replace(&mut self.phase, Phase::Done) {
+            Phase::Train => self.train(),
+            Phase::Tested(before) => self.begin_scoring(before),
+            Phase::Scoring(before, scoring) => self.score(before, scoring),
+            Phase::Scored(before, scores) => self.clip(before, scores),
+            Phase::Clipped(before, scores) => self.measure(&before, scores),
+            Phase::Done => Ok(Advance::Done),
+        }
+    }
+
+    fn train(&mut self) -> Result<Advance, TrainerError> {
+        self.phase = Phase::Train;
+        if self.wants_batch() {
+            self.train_batch()?;
+            if !self.wants_batch() {
+                // A GPU has only queued the batches so far. Reading the losses waits until they are done.
+                self.losses()?;
+            }
+            return Ok(Advance::Batch);
+        }
+        let diverged = self.freeze_diverged()?;
+        if !diverged.is_empty() {
+            return Ok(Advance::Diverged(diverged));
+        }
+        match self.schedule.after_cycle(self.cycle.number) {
+            AfterCycle::Train => {
+                self.next_cycle();
+                Ok(Advance::NextCycle)
+            }
+            AfterCycle::Measure { clip } => self.measure_scratch(clip),
+            AfterCycle::Test { clip } => self.test(clip),
+        }
+    }
+
+    /// Trains on the next batch of the cycle.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub(crate) fn train_batch(&mut self) -> Result<(), TrainerError> {
+        let Inputs { config, splits, .. } = self.inputs;
+        let images = self.order.batch(self.cycle.number, self.cycle.done);
+        let batch = splits.train.batch(&images);
+        let Network::Here(network) = std::mem::replace(&mut self.network, Network::Lost) else {
+            return Err(TrainerError::fault(LOST));
+        };
+        let (network, losses) =
+            train_batch(network, &mut self.optimizer, batch, config.training.loss)?;
+        self.network = Network::Here(network);
+        self.cycle.loss_sums = Some(match self.cycle.loss_sums.take() {
+            Some(sums) => sums + losses,
+            None => losses,
+        });
+        self.cycle.done += 1;
+        Ok(())
+    }
+
+    /// Returns the mean loss of every replica over the batches of the cycle so far.
+    fn losses(&self) -> Result<Vec<f64>, TrainerError> {
+        let sums = self.cycle.loss_sums.clone();
+        let sums = sums.ok_or_else(|| TrainerError::fault("the cycle has no batch yet"))?;
+        let sums = read(sums, "training")?;
+        Ok(sums.iter().map(|sum| sum / self.cycle.done as f64).collect())
+    }
+
+    /// Removes the replicas whose losses or weights are not finite. Returns them with the reasons.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub(crate) fn freeze_diverged(&mut self) -> Result<Vec<(Replica, String)>, TrainerError> {
+        let finite = self.network()?.finite()?;
+        let losses = if self.cycle.done > 0 { self.losses()? } else { vec![] };
+        let reason = |index: usize| match losses.get(index) {
+            Some(loss) if !loss.is_finite() => Some(format!("the training loss is {loss}")),
+            _ if !finite[index] => Some("a weight is not finite".to_owned()),
+            _ => None,
+        };
+        let reasons = (0..self.replicas.len()).map(reason).collect();
+        Ok(self.freeze(reasons))
+    }
+
+    /// Removes the replicas that have a reason, and returns them.
+    fn freeze(&mut self, reasons: Vec<Option<String>>) -> Vec<(Replica, String)> {
+        let alive: Vec<usize> =
+            (0..reasons.len()).filter(|index| reasons[*index].is_none()).collect();
+        let diverged = self.replicas.iter().zip(reasons);
+        let diverged = diverged.filter_map(|(replica, reason)| Some((*replica, reason?)));
+        let diverged = diverged.collect();
+        self.keep_replicas(&alive);
+        diverged
+    }
+
+    /// Removes all replicas from all tensors, except those with the indices `alive`.
+    ///
+    /// Replicas share nothing but the tensors that hold them. So the others continue as if they had trained without
+    /// the removed ones.
+    pub(crate) fn keep_replicas(&mut self, alive: &[usize]) {
+        if alive.len() == self.replicas.len() {
+            return;
+        }
+        self.replicas = alive.iter().map(|index| self.replicas[*index]).collect();
+        self.lineage = alive.iter().map(|index| self.lineage[*index].clone()).collect();
+        self.phase.keep_replicas(alive);
+        if alive.is_empty() {
+            return;
+        }
+        if let Network::Here(network) = &mut self.network {
+            *network = network.keep_replicas(alive);
+        }
+        self.optimizer.keep_replicas(alive);
+        self.order.keep_replicas(alive);
+        self.cycle.loss_sums = self.cycle.loss_sums.take().map(|sums| entries(sums, alive));
+    }
+
+    fn next_cycle(&mut self) {
+        self.cycle = Cycle { number: self.cycle.number + 1, ..Cycle::default() };
+    }
+
+    fn test(&mut self, clip: Option<usize>) -> Result<Advance, TrainerError> {
+        let Inputs { config, splits, .. } = self.inputs;
+        let tested = tested(self.network()?, splits, config)?;
+        let losses = self.losses()?;
+        let accuracies = tested.accuracies.clone();
+        let at_once = self.replicas.len();
+        self.phase = Phase::Tested(BeforeClip { losses, accuracies, at_once });
+        Ok(Advance::Trained(Trained { clip, tested }))
+    }
+}
+
+impl Phase {
+    fn keep_replicas(&mut self, alive: &[usize]) {
+        let (before, scores) = match self {
+            Self::Train | Self::Done => return,
+            Self::Tested(before) => (before, None),
+            // The replicas of a method are scored together. None is removed before all are scored.
+            Self::Scoring(before, scoring) => {
+                scoring.keep_replicas(alive);
+                (before, None)
+            }
+            Self::Scored(before, scores) | Self::Clipped(before, scores) => (before, Some(scores)),
+        };
+        before.losses = alive.iter().map(|index| before.losses[*index]).collect();
+        before.accuracies = alive.iter().map(|index| before.accuracies[*index]).collect();
+        for of_group in scores.into_iter().flat_map(ByGroup::values_mut) {
+            *of_group = alive.iter().map(|index| of_group[*index].clone()).collect();
+        }
+    }
+}
+
+/// Selects entries of a vector, on the device.
+fn entries(vector: Tensor<1>, indices: &[usize]) -> Tensor<1> {
+    let ids: Vec<i32> = indices.iter().map(|index| *index as i32).collect();
+    let ids = TensorData::new(ids, [indices.len()]);
+    let ids = Tensor::<1, Int>::from_data(ids, &vector.device());
+    vector.select(0, ids)
+}

@@ -1,0 +1,107 @@
+//! Saves a chunk in a checkpoint, and restores it.
+
+use burn::tensor::Tensor;
+use rayclip_model::{Population, Store};
+use rayclip_run_folder::Replica;
+use serde::{Deserialize, Serialize};
+
+use super::{Chunk, Cycle};
+use crate::TrainerError;
+use crate::folder::checkpoint::HostTensors;
+use crate::run::inputs::Inputs;
+use crate::run::position::{Position, TrainingSchedule};
+use crate::train::Moments;
+
+// The names of the tensors in a checkpoint: `network.layer_0.weight`, …
+const NETWORK: &str = "network";
+const MOMENTS: [&str; 2] = ["moment_1", "moment_2"];
+const LOSS_SUMS: &str = "loss_sums";
+
+/// The current chunk, without its tensors.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChunkState {
+    /// Numbers of the replicas that have neither diverged nor stopped.
+    pub(crate) replicas: Vec<usize>,
+    /// Original numbers of the live neurons, `[replica][group][neuron]`.
+    pub(crate) lineage: Vec<Vec<Vec<usize>>>,
+    /// Steps of the optimizer; `None` if it has no moments.
+    pub(crate) steps: Option<usize>,
+}
+
+/// The output of [`Chunk::save`].
+#[derive(Clone, Copy)]
+pub(crate) struct SavedChunk<'a> {
+    pub(crate) state: &'a ChunkState,
+    pub(crate) tensors: &'a HostTensors,
+}
+
+impl<'a> Chunk<'a> {
+    /// Returns the position: the start of the chunk, with the current cycle and the batches that are done.
+    pub(crate) fn position(&self, beginning: Position) -> Position {
+        Position { cycle: self.cycle.number, done: self.cycle.done, ..beginning }
+    }
+
+    /// Saves the chunk for [`Chunk::restore`]. Call it between a batch and the next step.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub(crate) fn save(&self, tensors: &mut HostTensors) -> Result<ChunkState, TrainerError> {
+        tensors.insert_store(NETWORK, self.network()?.parameters())?;
+        let moments = self.optimizer.moments();
+        if let Some(Moments { first, second, .. }) = moments {
+            for (name, store) in MOMENTS.into_iter().zip([first, second]) {
+                tensors.insert_store(name, store)?;
+            }
+        }
+        if let Some(sums) = &self.cycle.loss_sums {
+            tensors.insert(LOSS_SUMS.to_owned(), sums.clone())?;
+        }
+        Ok(ChunkState {
+            replicas: self.replicas.iter().map(|replica| replica.number).collect(),
+            lineage: self.lineage.clone(),
+            steps: moments.map(|moments| moments.steps),
+        })
+    }
+
+    /// Restores the chunk of a checkpoint. Its state must have passed `State::check`.
+    ///
+    /// # Errors
+    /// The arrays do not fit the networks.
+    pub(crate) fn restore(
+        inputs: Inputs<'a>,
+        saved: SavedChunk<'_>,
+        schedule: TrainingSchedule,
+        Position { cycle: number, done, .. }: Position,
+    ) -> Result<Self, String> {
+        let SavedChunk { state, tensors } = saved;
+        let all = inputs.config.all_replicas();
+        let replicas = state.replicas.iter().map(|number| all.get(*number).copied());
+        let replicas: Vec<Replica> =
+            replicas.collect::<Option<_>>().ok_or("it has unknown replicas")?;
+        let graph = &inputs.rungs.at(schedule.rung(number)).graph;
+        let named = |group: &str, name: &str, extents: [usize; 3]| {
+            tensors.tensor(&format!("{group}.{name}"), extents, inputs.device)
+        };
+        let parameter = |name: &str, extents| named(NETWORK, name, extents);
+        let network = Population::from_tensors(graph, replicas.len(), parameter)?;
+        let store = |group: &str| -> Result<Store, String> {
+            let of = |(name, tensor): (&str, &Tensor<3>)| {
+                Ok((name.to_owned(), named(group, name, tensor.dims())?))
+            };
+            network.parameters().iter().map(of).collect()
+        };
+        let moments = |steps| -> Result<Moments, String> {
+            let [first, second] = MOMENTS;
+            Ok(Moments { steps, first: store(first)?, second: store(second)? })
+        };
+        let moments = state.steps.map(moments).transpose()?;
+        let sums = || tensors.tensor(LOSS_SUMS, [replicas.len()], inputs.device);
+        let loss_sums = (done > 0).then(sums).transpose()?;
+        let mut chunk = Self::of(inputs, replicas, schedule, network, state.lineage.clone())
+            .map_err(|error| error.to_string())?;
+        chunk.optimizer.restore(moments);
+        chunk.cycle = Cycle { number, done, loss_sums };
+        Ok(chunk)
+    }
+}

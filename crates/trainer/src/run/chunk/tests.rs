@@ -1,0 +1,227 @@
+//! Tests of a chunk alone, on `flex`: without folder and session.
+
+use burn::tensor::Device;
+use rayclip_data::{Dataset, Split};
+use rayclip_run_folder::config::presets::{Layers, Setting, resolve};
+use rayclip_run_folder::{Replica, RunConfig};
+
+use super::*;
+use crate::folder::checkpoint::HostTensors;
+use crate::run::inputs::Uploaded;
+use crate::run::position::Position;
+
+fn config(more: &[&str]) -> RunConfig {
+    let settings = [
+        "network.hidden=[5, 4]",
+        "network.bias=true",
+        "replicas=2",
+        "training.batch_size=4",
+        "training.batches_per_cycle=3",
+        "compression.min_width=2",
+        "compression.keep=0.6",
+        "compression.methods=['dtc', 'l2']",
+        "data.validation=0.2",
+    ];
+    let settings = settings.iter().chain(more).map(|text| Setting::parse(text).unwrap()).collect();
+    resolve(&Layers { settings, ..Layers::default() }).unwrap()
+}
+
+fn upload(config: &RunConfig) -> Uploaded {
+    let split = |count: usize| Split {
+        images: (0..count * 6).map(|at| (at * 89 % 251) as u8).collect(),
+        labels: (0..count).map(|image| (image % 3) as u8).collect(),
+    };
+    let dataset = Dataset::new("toy", vec![2, 3], split(25), split(9)).unwrap();
+    Uploaded::new(config, dataset, &Device::flex()).unwrap()
+}
+
+/// Calls `use_inputs` with the inputs of a configuration.
+fn with_inputs<T>(config: &RunConfig, use_inputs: impl FnOnce(Inputs<'_>) -> T) -> T {
+    let uploaded = upload(config);
+    let (splits, rungs) = (&uploaded.splits, &uploaded.rungs);
+    use_inputs(Inputs { config, splits, rungs, device: &Device::flex() })
+}
+
+fn start<'a>(inputs: Inputs<'a>, replicas: &[Replica], schedule: TrainingSchedule) -> Chunk<'a> {
+    Chunk::start(inputs, replicas, schedule).unwrap()
+}
+
+/// Makes steps until `is_last`. Returns their names and the last step.
+fn steps(chunk: &mut Chunk<'_>, is_last: impl Fn(&Advance) -> bool) -> (String, Advance) {
+    let mut names = String::new();
+    loop {
+        let advance = chunk.advance().unwrap();
+        names.push_str(match &advance {
+            Advance::Batch => "batch ",
+            Advance::NextCycle => "next ",
+            Advance::Trained(_) => "trained ",
+            Advance::Scored(_) => "scored ",
+            Advance::Clipped(_) => "clipped ",
+            Advance::Measured(_) => "measured ",
+            Advance::Diverged(_) => "diverged ",
+            Advance::Done => "done",
+        });
+        if is_last(&advance) {
+            return (names, advance);
+        }
+    }
+}
+
+fn bits(network: &Population) -> Vec<u32> {
+    let values = |tensor: &Tensor<3>| tensor.clone().into_data().try_to_vec::<f32>().unwrap();
+    let all = network.parameters().iter().flat_map(|(_, tensor)| values(tensor));
+    all.map(f32::to_bits).collect()
+}
+
+#[test]
+fn a_cycle_trains_tests_scores_clips_and_measures() {
+    let config = config(&[]);
+    with_inputs(&config, |inputs| {
+        let mut chunk = start(inputs, &config.all_replicas(), TrainingSchedule::Ladder);
+        let (names, advance) = steps(&mut chunk, |a| matches!(a, Advance::Trained(_)));
+        assert_eq!(names, "batch batch batch trained ");
+        let Advance::Trained(Trained { clip, tested }) = advance else { panic!() };
+        assert_eq!((clip, tested.accuracies.len(), tested.predictions[3].len()), (None, 4, 9));
+        let (names, advance) = steps(&mut chunk, |a| matches!(a, Advance::Clipped(_)));
+        // Once at the start, then once for each method.
+        assert_eq!(names, "scored scored scored clipped ");
+        let Advance::Clipped(kept) = advance else { panic!() };
+        assert_eq!((kept.len(), kept[1].groups["layer_0"].len()), (4, 3));
+        assert!(kept.iter().flat_map(|k| k.groups.values()).all(|k| k.is_sorted()));
+        let (_, advance) = steps(&mut chunk, |a| matches!(a, Advance::Measured(_)));
+        let Advance::Measured(Measured { clip, rows, rays }) = advance else { panic!() };
+        assert_eq!((clip, rows.len(), rays.len()), (0, 4 * 2, 2 * 2));
+        let row = &rows[5];
+        assert_eq!((row.replica, row.method.as_str(), row.group.as_str()), (2, "l2", "layer_1"));
+        assert_eq!((row.width_before, row.width_after, row.at_once), (4, 2, Some(4)));
+        // 6 → 3 → 2 → 3 with biases; three batches of four of twenty images.
+        assert_eq!((row.parameters, row.macs), (21 + 8 + 9, Some(18 + 6 + 6)));
+        assert_eq!((row.batches, row.images), (Some(3), Some(12)));
+        assert_eq!(chunk.network().unwrap().graph().widths(), [3, 2]);
+        assert_eq!((chunk.cycle(), chunk.wants_batch()), (1, true));
+    });
+}
+
+#[test]
+fn a_chunk_ends_when_every_group_is_small_enough() {
+    let config = config(&[]);
+    with_inputs(&config, |inputs| {
+        let mut chunk = start(inputs, &config.all_replicas(), TrainingSchedule::Ladder);
+        let (names, _) = steps(&mut chunk, |advance| matches!(advance, Advance::Done));
+        assert_eq!(names.matches("clipped").count(), 2);
+        assert!(names.ends_with("measured batch batch batch trained done"), "{names}");
+        assert_eq!(chunk.network().unwrap().graph(), &inputs.rungs.last().graph);
+        assert!(matches!(chunk.advance().unwrap(), Advance::Done));
+    });
+}
+
+#[test]
+fn from_scratch_a_network_trains_with_the_budget_and_a_cycle_more() {
+    let config = config(&["compression.methods=['scratch']"]);
+    with_inputs(&config, |inputs| {
+        let schedule = TrainingSchedule::Scratch { clip: 1 };
+        let mut chunk = start(inputs, &config.all_replicas(), schedule);
+        assert_eq!(chunk.network().unwrap().graph().widths(), [2, 2]);
+        let (names, advance) = steps(&mut chunk, |a| matches!(a, Advance::Measured(_)));
+        assert_eq!(names, "batch batch batch next batch batch batch measured ");
+        let Advance::Measured(Measured { clip, rows, rays }) = advance else { panic!() };
+        assert_eq!((clip, rows.len(), rays.len()), (1, 2 * 2, 0));
+        assert_eq!((rows[0].accuracy_before_clip, rows[0].ties), (None, Some(0)));
+        assert_eq!((rows[0].width_before, rows[0].batches), (3, Some(6)));
+        let (names, _) = steps(&mut chunk, |advance| matches!(advance, Advance::Done));
+        assert_eq!(names, "batch batch batch trained done");
+    });
+}
+
+#[test]
+fn all_replicas_may_diverge_and_then_there_is_nothing_left_to_do() {
+    let config = config(&["training.learning_rate=1e30"]);
+    with_inputs(&config, |inputs| {
+        let mut chunk = start(inputs, &config.all_replicas(), TrainingSchedule::Ladder);
+        let (names, advance) = steps(&mut chunk, |a| matches!(a, Advance::Diverged(_)));
+        assert_eq!(names, "batch batch batch diverged ");
+        let Advance::Diverged(replicas) = advance else { panic!() };
+        assert_eq!(replicas.len(), 4);
+        assert!(replicas[0].1.starts_with("the training loss is"), "{}", replicas[0].1);
+        assert!(matches!(chunk.advance().unwrap(), Advance::Done));
+    });
+}
+
+#[test]
+fn the_others_are_what_they_would_be_without_the_one_that_diverges() {
+    let config = config(&[]);
+    with_inputs(&config, |inputs| {
+        let all = config.all_replicas();
+        let mut chunk = start(inputs, &all, TrainingSchedule::Ladder);
+        let network = chunk.network().unwrap().clone();
+        // Replica 1 has a NaN weight.
+        let ones = |replica: usize| if replica == 1 { f32::NAN } else { 1.0 };
+        let spoil: Vec<f32> = (0..4).map(ones).collect();
+        let spoil = Tensor::<3>::from_data(TensorData::new(spoil, [4, 1, 1]), &Device::flex());
+        let spoilt = network.parameters().clone().map(|name, tensor| {
+            if name == "layer_1.bias" { tensor * spoil.clone() } else { tensor }
+        });
+        chunk.network = Network::Here(network.with_parameters(spoilt));
+        let (_, advance) = steps(&mut chunk, |a| matches!(a, Advance::Diverged(_)));
+        let Advance::Diverged(replicas) = advance else { panic!() };
+        assert_eq!(replicas.iter().map(|(r, _)| r.number).collect::<Vec<_>>(), [1]);
+        assert_eq!(chunk.replicas().len(), 3);
+        let alone = [all[0], all[2], all[3]];
+        let mut alone = start(inputs, &alone, TrainingSchedule::Ladder);
+        for chunk in [&mut chunk, &mut alone] {
+            steps(chunk, |advance| matches!(advance, Advance::Done));
+        }
+        assert_eq!(bits(chunk.network().unwrap()), bits(alone.network().unwrap()));
+        assert_eq!(chunk.lineage, alone.lineage);
+    });
+}
+
+#[test]
+fn scores_that_are_not_finite_take_a_replica_out_before_the_clip() {
+    let config = config(&["compression.methods=['l2']"]);
+    with_inputs(&config, |inputs| {
+        let mut chunk = start(inputs, &config.all_replicas(), TrainingSchedule::Ladder);
+        let scored = |a: &Advance| matches!(a, Advance::Scored(None));
+        steps(&mut chunk, scored);
+        // The squares overflow, but the weights themselves are finite.
+        let network = chunk.network().unwrap().clone();
+        let large = Tensor::<3>::from_data([[[1.0]], [[1e25]]], &Device::flex());
+        let spoilt = network.parameters().clone().map(|name, tensor| {
+            if name == "layer_0.weight" { tensor * large.clone() } else { tensor }
+        });
+        chunk.network = Network::Here(network.with_parameters(spoilt));
+        let (names, advance) = steps(&mut chunk, |a| matches!(a, Advance::Diverged(_)));
+        assert_eq!(names, "scored diverged ");
+        let Advance::Diverged(replicas) = advance else { panic!() };
+        assert_eq!(replicas[0].0.number, 1);
+        assert_eq!(replicas[0].1, "the scores of group layer_0 are not finite");
+        let (names, advance) = steps(&mut chunk, |a| matches!(a, Advance::Measured(_)));
+        assert_eq!(names, "clipped measured ");
+        let Advance::Measured(Measured { rows, .. }) = advance else { panic!() };
+        assert!(rows.iter().all(|row| row.replica == 0 && row.at_once == Some(2)));
+    });
+}
+
+#[test]
+fn a_chunk_that_is_saved_after_any_batch_continues_to_the_bit() {
+    let config = config(&["compression.compensate=true"]);
+    with_inputs(&config, |inputs| {
+        let mut whole = start(inputs, &config.all_replicas(), TrainingSchedule::Ladder);
+        steps(&mut whole, |advance| matches!(advance, Advance::Done));
+        for after in 1..9 {
+            let mut chunk = start(inputs, &config.all_replicas(), TrainingSchedule::Ladder);
+            for _ in 0..after {
+                steps(&mut chunk, |advance| matches!(advance, Advance::Batch));
+            }
+            let (mut tensors, position) = (HostTensors::default(), Position::of_chunk(0));
+            let state = chunk.save(&mut tensors).unwrap();
+            let position = chunk.position(position);
+            let saved = SavedChunk { state: &state, tensors: &tensors };
+            let mut again =
+                Chunk::restore(inputs, saved, TrainingSchedule::Ladder, position).unwrap();
+            steps(&mut again, |advance| matches!(advance, Advance::Done));
+            assert_eq!(bits(again.network().unwrap()), bits(whole.network().unwrap()), "{after}");
+            assert_eq!(again.lineage, whole.lineage);
+        }
+    });
+}

@@ -1,0 +1,78 @@
+//! The input of every chunk of a run: the configuration, the images, and the networks of the ladder.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use rayclip_data::{Dataset, Split};
+use rayclip_model::{Description, Graph};
+use rayclip_run_folder::config::Normalization;
+use rayclip_run_folder::{DataSummary, RunConfig};
+
+use super::rungs::Rungs;
+use crate::TrainerError;
+use crate::data::{DeviceImages, PixelScale, Splits};
+
+/// The input of every chunk of a run.
+#[derive(Clone, Copy)]
+pub(crate) struct Inputs<'a> {
+    pub(crate) config: &'a RunConfig,
+    pub(crate) splits: &'a Splits,
+    pub(crate) rungs: &'a Rungs,
+    pub(crate) device: &'a Device,
+}
+
+/// The images of a run on the device, and the network that fits them.
+pub(crate) struct Uploaded {
+    pub(crate) splits: Splits,
+    /// Labels of the test images.
+    pub(crate) labels: Vec<u8>,
+    /// Describes one network before the first clip.
+    pub(crate) description: Description,
+    pub(crate) rungs: Rungs,
+    pub(crate) data: DataSummary,
+}
+
+impl Uploaded {
+    /// Holds images out, uploads the splits, and describes the network.
+    ///
+    /// # Errors
+    /// The images cannot be split as configured, or the network is too large.
+    pub(crate) fn new(
+        config: &RunConfig,
+        mut dataset: Dataset,
+        device: &Device,
+    ) -> Result<Self, TrainerError> {
+        let digest = dataset.digest();
+        let fraction = config.data.validation;
+        let validation = (fraction > 0.0).then(|| dataset.hold_out(fraction)).transpose()?;
+        let data = DataSummary {
+            name: dataset.name.clone(),
+            digest,
+            train: Some(dataset.train.len()),
+            validation: validation.as_ref().map_or(0, Split::len),
+            test: dataset.test.len(),
+            image_shape: Some(dataset.image_shape.clone()),
+            classes: Some(dataset.classes),
+            folder: dataset.folder.as_deref().and_then(Path::to_str).map(str::to_owned),
+        };
+        let (mean, deviation) = match config.data.normalization {
+            Normalization::Fixed => (config.data.mean, config.data.deviation),
+            Normalization::TrainingPixels => dataset.pixel_statistics(),
+        };
+        let (inputs, network) = (dataset.pixels(), &config.network);
+        let graph = Graph::perceptron(inputs, &network.hidden, dataset.classes, network.bias);
+        graph.validate(1)?;
+        let rungs = Rungs::of(config, &graph, dataset.train.len())?;
+        let scale = PixelScale { mean, deviation };
+        let labels = dataset.test.labels.clone();
+        let upload = |split| DeviceImages::upload(split, inputs, scale, device);
+        let splits = Splits {
+            train: upload(dataset.train),
+            validation: validation.map(upload),
+            test: upload(dataset.test),
+        };
+        let image_shape = dataset.image_shape;
+        let description = Description { replicas: 1, graph, image_shape, mean, deviation };
+        Ok(Self { splits, labels, description, rungs, data })
+    }
+}

@@ -1,0 +1,162 @@
+//! The networks of the ladder: their sizes, and the training that leads to them.
+
+use rayclip_model::{Graph, Macs};
+use rayclip_run_folder::epochs::Epochs;
+use rayclip_run_folder::{RunConfig, ladder, operations};
+
+use crate::TrainerError;
+
+/// The network before the first clip, and the networks after every clip.
+pub(crate) struct Rungs {
+    first: Rung,
+    after: Vec<Rung>,
+    groups: Vec<String>,
+    epochs: Epochs,
+    batches_per_cycle: usize,
+}
+
+/// One of these networks.
+pub(crate) struct Rung {
+    pub(crate) graph: Graph,
+    /// Neurons of every group.
+    pub(crate) widths: Vec<usize>,
+    /// Weights and biases.
+    pub(crate) parameters: usize,
+    /// Multiply-accumulates to classify an image; `None` if there are too many to count.
+    pub(crate) macs: Option<usize>,
+    /// Floating-point operations to train on an image; `None` if there are too many to count.
+    training_flops: Option<f64>,
+}
+
+/// The training of a network up to a clip.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Spent {
+    pub(crate) batches: Option<usize>,
+    pub(crate) images: Option<usize>,
+    pub(crate) training_flops: Option<f64>,
+    /// The operations for the network before the first clip, on the same images.
+    pub(crate) full_width_flops: Option<f64>,
+}
+
+impl Rungs {
+    /// Computes the rungs of a run whose first network is `graph`, with `images` training images.
+    ///
+    /// # Errors
+    /// There is no image.
+    pub(crate) fn of(
+        config: &RunConfig,
+        graph: &Graph,
+        images: usize,
+    ) -> Result<Self, TrainerError> {
+        let ladder = ladder(config);
+        let after = ladder.iter().map(|widths| Rung::of(graph.with_widths(widths)));
+        Ok(Self {
+            first: Rung::of(graph.clone()),
+            after: after.collect(),
+            groups: graph.free_groups().into_iter().map(|group| group.name).collect(),
+            epochs: Epochs::of(&config.training, images).ok_or(TrainerError::NoImages)?,
+            batches_per_cycle: config.training.batches_per_cycle,
+        })
+    }
+
+    /// Returns the network before the first clip.
+    pub(crate) fn first(&self) -> &Rung {
+        &self.first
+    }
+
+    /// Returns the networks after every clip.
+    pub(crate) fn after(&self) -> &[Rung] {
+        &self.after
+    }
+
+    /// Returns the names of the groups that can be clipped.
+    pub(crate) fn group_names(&self) -> &[String] {
+        &self.groups
+    }
+
+    /// Returns the network after a clip, or (`None`) before the first clip.
+    ///
+    /// # Panics
+    /// If there is no such clip.
+    pub(crate) fn at(&self, clip: Option<usize>) -> &Rung {
+        clip.map_or(&self.first, |clip| &self.after[clip])
+    }
+
+    /// Returns the smallest network.
+    pub(crate) fn last(&self) -> &Rung {
+        self.after.last().unwrap_or(&self.first)
+    }
+
+    /// Returns the training of a clipped network up to a clip.
+    pub(crate) fn spent_clipping(&self, clip: usize) -> Spent {
+        self.spent(clip, |cycle| self.at(cycle.checked_sub(1)))
+    }
+
+    /// Returns the training of a fresh network with the widths after a clip and the same budget.
+    pub(crate) fn spent_from_scratch(&self, clip: usize) -> Spent {
+        self.spent(clip, |_| &self.after[clip])
+    }
+
+    /// Adds up all cycles up to a clip; `trained` is the network that was trained in a cycle.
+    fn spent<'a>(&'a self, clip: usize, trained: impl Fn(usize) -> &'a Rung) -> Spent {
+        let cycles = clip + 1;
+        let flops = |cycle: usize, rung: &Rung| {
+            Some(rung.training_flops? * self.epochs.images_in(cycle)? as f64)
+        };
+        Spent {
+            batches: self.batches_per_cycle.checked_mul(cycles),
+            images: (0..cycles)
+                .try_fold(0_usize, |sum, cycle| sum.checked_add(self.epochs.images_in(cycle)?)),
+            training_flops: (0..cycles).map(|cycle| flops(cycle, trained(cycle))).sum(),
+            full_width_flops: (0..cycles).map(|cycle| flops(cycle, &self.first)).sum(),
+        }
+    }
+}
+
+impl Rung {
+    fn of(graph: Graph) -> Self {
+        let macs = graph.macs();
+        let training_flops = |Macs { all, first }| operations::training_flops(all, first);
+        Self {
+            widths: graph.widths(),
+            parameters: graph.parameters(),
+            macs: macs.map(|macs| macs.all),
+            training_flops: macs.map(training_flops),
+            graph,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rayclip_run_folder::config::presets::{Layers, Setting, resolve};
+
+    use super::*;
+
+    #[test]
+    fn a_clipped_network_pays_for_all_its_widths_and_a_fresh_one_for_its_own() {
+        let settings = [
+            "network.hidden=[13]",
+            "training.batch_size=5",
+            "training.batches_per_cycle=3",
+            "compression.keep=0.5",
+            "compression.min_width=3",
+        ];
+        let settings = settings.map(|text| Setting::parse(text).unwrap()).to_vec();
+        let config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
+        // Batches of 5, 5, 2 images: twelve per cycle. 13 → 6 → 3 neurons.
+        let rungs = Rungs::of(&config, &Graph::perceptron(10, &[13], 2, true), 12).unwrap();
+        assert_eq!(rungs.after().iter().map(|r| r.widths[0]).collect::<Vec<_>>(), [6, 3]);
+        let flops = |width: f64| 12.0 * (4.0 * 10.0 + 6.0 * 2.0) * width;
+        let spent = rungs.spent_clipping(1);
+        assert_eq!((spent.batches, spent.images), (Some(6), Some(24)));
+        assert_eq!(spent.training_flops, Some(flops(13.0) + flops(6.0)));
+        assert_eq!(spent.full_width_flops, Some(2.0 * flops(13.0)));
+        let scratch = rungs.spent_from_scratch(1);
+        assert_eq!(scratch.training_flops, Some(2.0 * flops(3.0)));
+        assert_eq!(scratch.full_width_flops, spent.full_width_flops);
+        assert_eq!((rungs.at(Some(1)).macs, rungs.first().macs), (Some(36), Some(156)));
+        assert_eq!(rungs.last().parameters, 11 * 3 + 4 * 2);
+        assert!(Rungs::of(&config, &Graph::perceptron(10, &[13], 2, true), 0).is_err());
+    }
+}

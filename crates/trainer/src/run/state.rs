@@ -1,0 +1,168 @@
+//! The state in a checkpoint: everything but the numbers, and the check whether it is possible.
+
+use std::collections::BTreeSet;
+
+use rayclip_run_folder::config::{Named, Settings, differences, settings};
+use rayclip_run_folder::{Method, Outcome, Replica, RunConfig, ladder, scratch_clips};
+use serde::{Deserialize, Serialize};
+
+use super::KeepNetworks;
+use super::chunk::ChunkState;
+use super::files::Written;
+use super::ledger::LedgerState;
+use super::meter::MeterState;
+use super::position::{Position, TrainingSchedule};
+use crate::folder::checkpoint::Refusal;
+
+/// Everything in a checkpoint that is not an array.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct State {
+    /// The rayclip version that wrote it.
+    pub(crate) engine: String,
+    /// Backend and adapter.
+    pub(crate) device: String,
+    /// SHA-256 of the data.
+    pub(crate) data: String,
+    /// Every key of the configuration that results depend on, with its value.
+    pub(crate) settings: Settings,
+    /// Replica numbers of every chunk.
+    pub(crate) chunks: ChunkNumbers,
+    pub(crate) position: Position,
+    pub(crate) chunk: ChunkState,
+    pub(crate) ledger: LedgerState,
+    /// The extent of the ledger's files.
+    pub(crate) written: Written,
+    /// Replicas that reached the end of their ladder, in the order of their networks.
+    pub(crate) finished: Vec<Vec<usize>>,
+    /// Which networks the run keeps.
+    pub(crate) keep_networks: KeepNetworks,
+    pub(crate) meter: MeterState,
+}
+
+/// Replica numbers of every chunk.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChunkNumbers {
+    /// The clipped chunks.
+    pub(crate) clipped: Vec<Vec<usize>>,
+    /// The chunks that train from scratch.
+    pub(crate) scratch: Vec<Vec<usize>>,
+}
+
+/// No count of a run is as large: batches, or the number of resumes.
+const MOST: usize = 1 << 40;
+
+impl State {
+    /// Refuses a state of another configuration, and a state that a run of `config` cannot be in.
+    ///
+    /// # Errors
+    /// The keys that differ, or what is impossible.
+    pub(crate) fn check(&self, config: &RunConfig) -> Result<(), Refusal> {
+        let own = settings(config).map_err(|error| error.to_string())?;
+        let own = Named { name: "config.toml", settings: &own };
+        let stored = Named { name: "the checkpoint", settings: &self.settings };
+        let differences = differences(own, stored);
+        if !differences.is_empty() {
+            return Err(Refusal::OtherConfiguration(differences));
+        }
+        let all = config.all_replicas();
+        ensure(
+            self.ledger.replicas.len() == all.len(),
+            "it has another number of replicas than the run",
+        )?;
+        self.chunks.check(&all)?;
+        self.check_chunk(config)?;
+        let meter = &self.meter;
+        let counted = meter.batches_done < MOST && meter.resumed < MOST;
+        ensure(counted, "a count is too large for any run")?;
+        let finished: Vec<usize> = self.finished.concat();
+        let distinct: BTreeSet<&usize> = finished.iter().collect();
+        let known = distinct.len() == finished.len() && finished.iter().all(|n| *n < all.len());
+        ensure(known, "the run does not have its finished replicas")?;
+        let filled = self.finished.iter().all(|chunk| !chunk.is_empty());
+        Ok(ensure(filled, "a finished chunk is empty")?)
+    }
+
+    /// Returns the schedule of the chunk that trains.
+    ///
+    /// # Errors
+    /// The run has no such position.
+    pub(crate) fn schedule(&self, config: &RunConfig) -> Result<TrainingSchedule, String> {
+        let Position { scratch, rung, cycle, .. } = self.position;
+        if !scratch {
+            let known = cycle <= ladder(config).len();
+            ensure(known, &format!("the run has no cycle {cycle}"))?;
+            return Ok(TrainingSchedule::Ladder);
+        }
+        let clip = *scratch_clips(config)?.get(rung).ok_or("the run has no such rung")?;
+        ensure(cycle <= clip + 1, &format!("cycle {cycle} exceeds the budget"))?;
+        Ok(TrainingSchedule::Scratch { clip })
+    }
+
+    fn check_chunk(&self, config: &RunConfig) -> Result<(), String> {
+        let (position, batches) = (self.position, config.training.batches_per_cycle);
+        let schedule = self.schedule(config)?;
+        ensure(position.done <= batches, "more batches are done than a cycle has")?;
+        let chunks = if position.scratch { &self.chunks.scratch } else { &self.chunks.clipped };
+        let chunk = chunks.get(position.chunk).ok_or("the run has no such chunk")?;
+        let ChunkState { replicas, lineage, steps } = &self.chunk;
+        let mut rest = chunk.iter();
+        let in_order = replicas.iter().all(|replica| rest.any(|other| other == replica));
+        ensure(!replicas.is_empty() && in_order, "its replicas are not those of the chunk")?;
+        ensure(lineage.len() == replicas.len(), "the kept neurons belong to other replicas")?;
+        let has_left = |number: &usize| {
+            let outcome = self.ledger.replicas.get(*number).map(|replica| replica.outcome);
+            matches!(outcome, None | Some(Outcome::Diverged | Outcome::Stopped))
+        };
+        ensure(
+            !replicas.iter().any(has_left),
+            "a replica that has diverged or stopped is training",
+        )?;
+        let most = (position.cycle + 1).saturating_mul(batches);
+        ensure(
+            steps.is_none_or(|steps| steps <= most),
+            "the optimizer has made more steps than the batches allow",
+        )?;
+        let ladder = ladder(config);
+        let widths = |rung: Option<usize>| match rung {
+            None => Some(&config.network.hidden),
+            Some(clip) => ladder.get(clip),
+        };
+        let now = widths(schedule.rung(position.cycle)).ok_or("the run has no such clip")?;
+        let first = widths(schedule.first_rung()).ok_or("the run has no such clip")?;
+        lineage.iter().try_for_each(|groups| check_lineage(groups, now, first))
+    }
+}
+
+impl ChunkNumbers {
+    /// Checks that every replica is in exactly one chunk, and in one of its kind.
+    fn check(&self, all: &[Replica]) -> Result<(), String> {
+        let mut seen = BTreeSet::new();
+        for (chunks, scratch) in [(&self.clipped, false), (&self.scratch, true)] {
+            for number in chunks.iter().flatten() {
+                let replica = all.get(*number).ok_or("a chunk has an unknown replica")?;
+                if (replica.method == Method::Scratch) != scratch || !seen.insert(number) {
+                    return Err(format!("replica {number} is in the wrong chunk, or in two"));
+                }
+            }
+        }
+        ensure(seen.len() == all.len(), "a replica is in no chunk")
+    }
+}
+
+/// Checks that the neurons of every group are ascending, that there are as many as in `widths`, and that all are
+/// below `first`.
+fn check_lineage(groups: &[Vec<usize>], widths: &[usize], first: &[usize]) -> Result<(), String> {
+    let sound = |((kept, width), first): ((&Vec<usize>, &usize), &usize)| {
+        kept.len() == *width
+            && kept.is_sorted_by(|a, b| a < b)
+            && kept.last().is_none_or(|last| last < first)
+    };
+    let all = groups.iter().zip(widths).zip(first).all(sound);
+    ensure(groups.len() == widths.len() && all, "the kept neurons do not fit the ladder")
+}
+
+fn ensure(holds: bool, what: &str) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(what.to_owned()) }
+}

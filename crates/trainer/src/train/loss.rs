@@ -1,0 +1,63 @@
+//! Class scores from the network's output, and the training loss.
+
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Int, Tensor};
+
+use rayclip_run_folder::config::LossKind;
+
+/// Computes the class scores of a batch, `[replica, image, class]`. The loss and the predictions use them.
+pub(crate) fn class_scores(kind: LossKind, logits: Tensor<3>) -> Tensor<3> {
+    match kind {
+        LossKind::CrossEntropy => logits,
+        // Paper: the supplement's network ends with a log-softmax over the batch, in training and in testing, and
+        // PyTorch's cross-entropy follows. The text has the cross-entropy alone. With the log-softmax, the loss
+        // leaves one constant per class undetermined, so predictions need the same step.
+        LossKind::BatchAxis => log_softmax(logits, 1),
+    }
+}
+
+/// Computes the mean cross-entropy of every replica over its batch.
+///
+/// # Shapes
+/// `scores`: `[replica, image, class]`, `labels`: `[replica or 1, image, 1]`; result: `[replica]`.
+pub(crate) fn cross_entropy(scores: Tensor<3>, labels: Tensor<3, Int>) -> Tensor<1> {
+    let [replicas, images, classes] = scores.dims();
+    let ids = Tensor::<1, Int>::arange(0..classes as i64, &labels.device());
+    // A mask instead of a gather: its gradient needs no scatter, so it is the same in every run.
+    let target = labels.equal(ids.reshape([1, 1, classes])).float();
+    let likelihoods = log_softmax(scores, 2) * target;
+    likelihoods.sum_dim(2).sum_dim(1).reshape([replicas]) * (-1.0 / images as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    fn losses(kind: LossKind) -> Vec<f32> {
+        let device = Device::flex();
+        let logits = Tensor::<3>::from_data(
+            [[[1.0, 2.0, 0.5], [0.1, -1.0, 3.0]], [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]],
+            &device,
+        );
+        let labels = Tensor::<3, Int>::from_data([[[1], [0]]], &device);
+        cross_entropy(class_scores(kind, logits), labels).into_data().try_to_vec().unwrap()
+    }
+
+    // The expected values come from the formulas in NumPy, f64.
+
+    #[test]
+    fn cross_entropy_is_over_the_classes() {
+        let losses = losses(LossKind::CrossEntropy);
+        assert!((losses[0] - 1.717_571_5).abs() < 1e-5, "{losses:?}");
+        assert!((losses[1] - 3_f32.ln()).abs() < 1e-6, "{losses:?}");
+    }
+
+    #[test]
+    fn the_supplement_normalises_over_the_batch_first() {
+        let losses = losses(LossKind::BatchAxis);
+        assert!((losses[0] - 1.037_436_6).abs() < 1e-5, "{losses:?}");
+        assert!((losses[1] - 3_f32.ln()).abs() < 1e-6, "{losses:?}");
+    }
+}

@@ -1,0 +1,13 @@
+//! Training and testing of networks.
+
+mod determinism;
+mod evaluate;
+mod loss;
+mod optimizer;
+mod step;
+
+pub(crate) use determinism::{BATCHES, repeats};
+pub(crate) use evaluate::{Accuracy, Tested, accuracies, tested};
+pub(crate) use loss::{class_scores, cross_entropy};
+pub(crate) use optimizer::{Moments, Optimizer};
+pub(crate) use step::train_batch;
