@@ -110,7 +110,7 @@ pub enum TrainerError {
     /// A rebuilt network differs from the larger one with its clipped neurons silenced.
     #[error(
         "rebuilding group {group} in cycle {cycle} changed more than the clipped neurons: \
-         {reason}; nothing was trained on it. This is a fault of the device or of rayclip"
+         {reason}; nothing was trained on it. This is a bug in the device driver or in rayclip"
     )]
     Rebuild {
         /// The group of neurons.
@@ -137,7 +137,7 @@ pub enum TrainerError {
         group: String,
     },
     /// An invariant does not hold.
-    #[error("{reason}: this is a fault of rayclip")]
+    #[error("{reason}: this is a bug in rayclip")]
     Fault {
         /// The invariant that does not hold.
         reason: &'static str,
@@ -180,7 +180,7 @@ pub enum TrainerError {
     },
     /// The backend or rayclip panicked.
     #[error(
-        "the device or its driver failed, or rayclip has a fault: {reason}; nothing that was saved is lost: \
+        "the device or its driver failed, or rayclip has a bug: {reason}; nothing that was saved is lost: \
          `rayclip resume` continues from the last checkpoint"
     )]
     Panic {
