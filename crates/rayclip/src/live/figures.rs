@@ -7,7 +7,7 @@ use ratatui::symbols::Marker;
 use ratatui::widgets::{Axis, Bar, BarChart, Block, Chart, Dataset, GraphType, Paragraph};
 
 use super::Live;
-use super::frame::{colour, fitting};
+use super::text::{colour, fitting};
 
 /// A value for each cycle.
 struct Curve {

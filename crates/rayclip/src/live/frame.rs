@@ -5,15 +5,13 @@ use std::time::Duration;
 use indicatif::HumanDuration;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::style::{Color, Style, Stylize};
+use ratatui::style::{Color, Stylize};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Gauge, Paragraph};
 
 use super::Live;
 use super::figures::{Ladder, draw_accuracy, draw_ladder, draw_loss, draw_rays};
-
-const COLOURS: [Color; 6] =
-    [Color::Blue, Color::Yellow, Color::Green, Color::Magenta, Color::Cyan, Color::Red];
+use super::text::{colour, end_of, fitting};
 
 /// Columns and rows: a smaller terminal has room for one figure only.
 const LEAST: (u16, u16) = (70, 18);
@@ -62,27 +60,6 @@ fn draw_small(live: &Live, frame: &mut Frame<'_>, is_watched: bool) {
     frame.render_widget(footer(live, width, is_watched), foot);
 }
 
-/// Returns the first text that fits, or the last one.
-pub(super) fn fitting(texts: impl IntoIterator<Item = String>, room: u16) -> String {
-    let mut last = String::new();
-    for text in texts {
-        last = text;
-        if last.chars().count() <= usize::from(room) {
-            break;
-        }
-    }
-    last
-}
-
-/// Returns the path, or only its end if it is too long.
-fn end_of(path: &str, room: usize) -> String {
-    let length = path.chars().count();
-    if length <= room {
-        return path.to_owned();
-    }
-    format!("…{}", path.chars().skip(length + 1 - room.max(1)).collect::<String>())
-}
-
 /// A terminal with fewer columns has a short header.
 const NARROW: u16 = 60;
 
@@ -112,10 +89,6 @@ fn header(live: &Live, width: u16) -> Paragraph<'_> {
         Line::from(vec![folder.bold(), Span::raw("  "), Span::raw(state)]),
         Line::from(second),
     ])
-}
-
-pub(super) fn colour(method: usize) -> Style {
-    Style::new().fg(COLOURS[method % COLOURS.len()])
 }
 
 fn gauge(live: &Live, width: u16) -> Gauge<'static> {

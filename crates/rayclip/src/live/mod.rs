@@ -3,6 +3,7 @@
 mod figures;
 mod frame;
 mod left;
+mod text;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -6,8 +6,9 @@ use rayclip_data::{is_obeyed, plain, plain_within};
 use rayclip_run_folder::limits;
 use rayclip_run_folder::read::Rung;
 
+use crate::ReportError;
+use crate::read::run::Run;
 use crate::read::settings::values;
-use crate::{ReportError, Run};
 
 /// Refuses a run with other data or another ladder. Adds the rungs that only this run has.
 pub(crate) fn check_same(
@@ -111,7 +112,7 @@ pub(crate) fn differing(runs: &[Run]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Comparison;
+    use crate::compare::comparison::Comparison;
     use crate::compare::comparison::tests::run;
 
     #[test]

@@ -193,8 +193,8 @@ mod tests {
     use rayclip_run_folder::CycleRow;
 
     use super::*;
-    use crate::Run;
     use crate::compare::comparison::tests::run;
+    use crate::read::run::Run;
 
     /// Returns a run with two widths and the same accuracies after the clip and after training.
     fn both(method: &str, accuracies: &[f64]) -> Run {

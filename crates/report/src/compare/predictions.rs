@@ -6,12 +6,12 @@ use rayclip_run_folder::config::AccuracyKind;
 use rayclip_run_folder::read::{self, Gap};
 use rayclip_run_folder::{CycleRow, limits, paths};
 
-use crate::Run;
 use crate::compare::comparable::labels;
 use crate::compare::comparison::Comparison;
 use crate::compare::correct::{Correct, paired_error};
 use crate::compare::measure::Measure;
 use crate::compare::verdict::Difference;
+use crate::read::run::Run;
 
 impl Comparison {
     /// Reads the predictions of the networks that have verdicts. A file that is missing or damaged is a gap. A run

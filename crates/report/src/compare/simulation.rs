@@ -5,11 +5,11 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayclip_run_folder::CycleRow;
 
-use crate::Run;
 use crate::compare::comparison::Comparison;
 use crate::compare::measure::Measure;
 use crate::compare::power::detectable;
 use crate::compare::verdict::{Difference, Verdict};
+use crate::read::run::Run;
 use crate::read::sample::{clip, run_of};
 
 const METHODS: [&str; 4] = ["dtc", "magnitude", "random", "scratch"];

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Run;
 use crate::compare::comparison::index_of;
 use crate::compare::statistics::Estimate;
+use crate::read::run::Run;
 
 /// A line of `ties.csv`: one group of one method in one cycle, over the seeds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,8 +4,8 @@ use rayclip_run_folder::CycleRow;
 use rayclip_run_folder::read::Rung;
 use serde::{Deserialize, Serialize};
 
-use crate::Run;
 use crate::cost::spent::{Spent, Sums, Timed};
+use crate::read::run::Run;
 
 /// A line of `costs.csv`: the cost of a method up to right after a clip, as a mean over its replicas.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use rayclip_run_folder::{CycleRow, TimingRow};
 
-use crate::Run;
 use crate::compare::statistics::Estimate;
+use crate::read::run::Run;
 
 /// A clip of one group with the cost of its cycle.
 #[derive(Clone, Copy)]

@@ -4,7 +4,7 @@ use rayclip_run_folder::read::{self, Gap, Rung, WholeRows, joined, neurons};
 use rayclip_run_folder::{LatencyRow, Outcome, paths};
 use serde::{Deserialize, Serialize};
 
-use crate::Run;
+use crate::read::run::Run;
 
 /// A line of `widths.csv`: the network after a clip.
 #[derive(Debug, Clone, Serialize, Deserialize)]

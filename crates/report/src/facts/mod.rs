@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rayclip_run_folder::paths;
 use rayclip_run_folder::read::{Gap, Verified};
 
+use crate::ReportError;
 use crate::compare::comparable::labels;
 use crate::compare::comparison::Comparison;
 use crate::compare::ties::{TiesRow, ties};
@@ -16,7 +17,7 @@ use crate::entropy::correlation::{Accuracies, CorrelationRow, entropies_and_corr
 use crate::entropy::tracks::{EntropyRow, tracks};
 use crate::facts::recorded::Recorded;
 use crate::read::rays::{ClipRays, all_rays};
-use crate::{ReportError, Run};
+use crate::read::run::Run;
 
 /// The files that a report shows, except for those that are read for every run.
 const SHOWN: [&str; 3] = [paths::RAYS, paths::PREDICTIONS, paths::LATENCY];

@@ -231,7 +231,7 @@ fn gap(name: &'static str, title: &str) -> Figure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Run;
+    use crate::read::run::Run;
     use crate::read::sample::{clip, run_of};
 
     /// Returns a run through `widths`, with a falling accuracy.

@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use rayclip_run_folder::read::joined;
 use rayclip_run_folder::{DataSummary, Progress};
 
-use crate::Run;
 use crate::facts::Facts;
+use crate::read::run::Run;
 use crate::read::settings::command;
 
 /// The paper that describes the method.
@@ -157,7 +157,7 @@ fn date(seconds: f64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Comparison;
+    use crate::compare::comparison::Comparison;
     use crate::read::sample::{clip, run_of};
 
     fn text(run: Run) -> String {

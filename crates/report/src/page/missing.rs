@@ -3,9 +3,9 @@
 use maud::{Markup, html};
 use rayclip_run_folder::Outcome;
 
-use crate::Run;
 use crate::facts::{Facts, missing};
 use crate::figures::figure::Figure;
+use crate::read::run::Run;
 
 /// Returns the line; empty if nothing is missing.
 pub(super) fn gaps(facts: &Facts, figures: &[Figure]) -> Markup {
@@ -82,8 +82,9 @@ mod tests {
     use rayclip_run_folder::Progress;
 
     use super::*;
+    use crate::compare::comparison::Comparison;
     use crate::read::sample::{clip, run_of};
-    use crate::{Comparison, Gap};
+    use rayclip_run_folder::read::Gap;
 
     #[test]
     fn whatever_is_missing_is_one_line() {

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use maud::{Markup, html};
 use rayclip_run_folder::read::joined;
 
-use crate::Run;
 use crate::compare::measure::Measure;
 use crate::compare::statistics::Estimate;
 use crate::facts::Facts;
+use crate::read::run::Run;
 
 /// The accuracy that a smaller network may lose and still be good.
 const LOSS: f64 = 0.01;
@@ -61,7 +61,7 @@ mod tests {
     use rayclip_run_folder::CycleRow;
 
     use super::*;
-    use crate::Comparison;
+    use crate::compare::comparison::Comparison;
     use crate::read::sample::{clip, run_of};
 
     #[test]

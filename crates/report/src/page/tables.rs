@@ -154,7 +154,7 @@ mod tests {
     use rayclip_run_folder::CycleRow;
 
     use super::*;
-    use crate::Comparison;
+    use crate::compare::comparison::Comparison;
     use crate::compare::measure::Measure;
     use crate::compare::ties::TiesRow;
     use crate::cost::costs::costs as all_costs;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rayclip_run_folder::read::{self, Gap, Measured};
 use rayclip_run_folder::{CycleRow, GroupRays, limits, paths};
 
-use crate::Run;
+use crate::read::run::Run;
 
 /// Measurements and rays of one group of one replica in one cycle.
 #[derive(Debug, Clone, PartialEq)]

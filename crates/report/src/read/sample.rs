@@ -7,7 +7,7 @@ use rayclip_run_folder::{
 };
 use toml::Table;
 
-use crate::Run;
+use crate::read::run::Run;
 
 /// Returns a row of the group `layer_0`.
 pub(crate) fn clip(

@@ -7,7 +7,7 @@ use rayclip_run_folder::presets::PRESETS;
 use rayclip_run_folder::{Method, RunConfig};
 use toml::{Table, Value};
 
-use crate::Run;
+use crate::read::run::Run;
 
 /// Returns all settings by their dotted keys.
 pub(crate) fn values(config: &Table) -> BTreeMap<String, &Value> {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use rayclip_run_folder::CycleRow;
 use rayclip_run_folder::read::{Rung, joined};
 
-use crate::Run;
 use crate::compare::comparison::milestones;
 use crate::compare::statistics::Estimate;
+use crate::read::run::Run;
 use crate::tables::table::{Cell, Table};
 
 /// Returns a table of the first clip, of each clip at which the number of hidden neurons has halved again, and of

@@ -52,7 +52,7 @@ mod tests {
     use rayclip_run_folder::CycleRow;
 
     use super::*;
-    use crate::Run;
+    use crate::read::run::Run;
     use crate::read::sample::{clip, run_of};
 
     fn run(method: &str, offset: f64) -> Run {

@@ -49,7 +49,7 @@ mod tests {
     use rayclip_run_folder::{CycleRow, DataSummary};
 
     use super::*;
-    use crate::Run;
+    use crate::read::run::Run;
     use crate::read::sample::{clip, run_of};
 
     /// Returns a run along the paper's ladder, from 512 neurons.

@@ -42,7 +42,7 @@ mod tests {
     use rayclip_run_folder::config::presets::{Layers, resolve};
 
     use super::*;
-    use crate::Found;
+    use crate::folder::Found;
 
     #[test]
     fn a_folder_of_images_is_the_same_by_whatever_path() {

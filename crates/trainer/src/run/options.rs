@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use burn::tensor::Device;
 
 use super::KeepNetworks;
-use crate::Schedule;
+use crate::folder::checkpoint::Schedule;
 
 /// Where a run computes.
 #[derive(Debug, Clone, Copy)]

@@ -6,7 +6,8 @@ use rayclip_run_folder::{Outcome, RunConfig};
 
 use super::damage::forge;
 use super::*;
-use crate::{Found, TrainerError};
+use crate::TrainerError;
+use crate::folder::Found;
 
 /// Edits of `config.toml` that do not change the shape of the checkpoint.
 const EDITS: [&str; 18] = [

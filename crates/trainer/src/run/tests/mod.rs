@@ -13,8 +13,11 @@ use rayclip_run_folder::write::RunFolder;
 
 use super::state::State;
 use super::*;
+use crate::folder::Found;
+use crate::folder::Taken;
+use crate::folder::checkpoint::Every;
+use crate::folder::checkpoint::Schedule;
 use crate::folder::checkpoint::{Checkpoint, HostTensors, Latest};
-use crate::{Every, Found, Schedule, Taken};
 
 mod belonging;
 mod damage;
