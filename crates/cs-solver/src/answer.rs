@@ -1,6 +1,6 @@
 //! The input of an algorithm for a column, and its answer before the certificate.
 
-use crate::Status;
+use crate::status::Status;
 use crate::vector::times_power_of_two;
 
 /// One right-hand side. It is scaled so that the largest entries of A and of y are about 1.

@@ -24,7 +24,8 @@
 //! and 4096×409, 0.13 times as long as SSNAL at 10 000×1100; at 0.3, 0.25 and 0.27 times; at 0.05, 0.75 times
 //! at 2000×300, and at 0.02, 1.4 times. At 512×51 it takes 1.3 times as long at 0.1.
 
-use crate::{Algorithm, Problem};
+use crate::problem::Problem;
+use crate::settings::Algorithm;
 
 /// With at least this many rows, SSNAL is faster than the homotopy.
 const SSNAL_FROM: usize = 1025;
@@ -61,8 +62,9 @@ pub fn choose(problem: &Problem) -> Algorithm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operator::Matrix;
+    use crate::problem::Lambda;
     use crate::synthetic::gaussian_dct;
-    use crate::{Lambda, Matrix};
 
     #[test]
     fn descent_is_for_large_weights_in_large_wide_matrices() {

@@ -9,7 +9,7 @@
 //!
 //! P and D are computed up to rounding, and ν is feasible up to rounding. Their errors have bounds that hold for
 //! sums in any order, with u = 2⁻⁵³, k the number of non-zero entries of x, and `apply` and `transposed` of
-//! [`Rounding`](crate::Rounding) (k + 2 and n + 2 for a matrix):
+//! [`Rounding`](crate::operator::Rounding) (k + 2 and n + 2 for a matrix):
 //!
 //! ```text
 //! e = u ‖r‖ + apply · u · Σ_j |x_j| ‖A_j‖                              error of r = y − A x
@@ -28,8 +28,8 @@
 //! Higham, *Accuracy and stability of numerical algorithms* (2002), §3.1 (sums and products); Ogita, Rump,
 //! Oishi, *Accurate sum and dot product* (SIAM J. Scientific Computing 26, 2005), algorithm 5.3.
 
-use crate::Settings;
 use crate::operator::{Operator, apply, apply_transposed};
+use crate::settings::Settings;
 use crate::vector::{dot, max_norm};
 
 /// 2⁻⁵³, and a little more for products of rounding errors.
@@ -269,7 +269,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Lambda, Matrix, Problem, Settings};
+    use crate::operator::Matrix;
+    use crate::problem::{Lambda, Problem};
+    use crate::settings::Settings;
 
     const ROWS: [f64; 12] = [1.0, 0.2, -0.7, 2.0, 0.4, -1.0, 0.3, 0.1, 0.5, 1.2, -0.6, 0.9];
     const Y: [f64; 3] = [2.0, -1.0, 0.5];

@@ -11,7 +11,7 @@ use std::f64::consts::FRAC_1_SQRT_2;
 
 use rustdct::DctPlanner;
 
-use crate::SolverError;
+use crate::error::SolverError;
 
 /// Applies Ψ to every row of length `m`, in place. It is its own inverse.
 ///

@@ -1,6 +1,6 @@
 //! The errors of the solver.
 
-/// Why a problem could not be solved. A column that does not converge has a [`Status`](crate::Status) instead of
+/// Why a problem could not be solved. A column that does not converge has a [`Status`](crate::status::Status) instead of
 /// an error.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -68,7 +68,7 @@ pub enum SolverError {
     #[error("{algorithm} {why}")]
     Unsuitable {
         /// The requested algorithm.
-        algorithm: crate::Algorithm,
+        algorithm: crate::settings::Algorithm,
         /// What is missing, and what to use instead.
         why: &'static str,
     },

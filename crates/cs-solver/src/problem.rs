@@ -5,9 +5,10 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor};
 
 use crate::answer::{Column, Units};
+use crate::error::SolverError;
+use crate::operator::Matrix;
 use crate::operator::{Operator, in_units};
 use crate::vector::{exponent_of, max_norm, times_power_of_two};
-use crate::{Matrix, SolverError};
 
 /// The weight λ of the ℓ₁ norm.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -3,8 +3,9 @@
 use crate::answer::{Answer, Column, Start, Units, in_units};
 use crate::certificate::{Certificate, Demand, PRODUCTS, certify_for};
 use crate::operator::{Operator, product_flops};
+use crate::settings::Algorithm;
+use crate::status::Status;
 use crate::vector::{max_norm, times_power_of_two};
-use crate::{Algorithm, Status};
 
 /// The solution of one column. It always has a certificate.
 #[derive(Debug, Clone)]

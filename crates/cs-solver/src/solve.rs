@@ -6,14 +6,14 @@ use rayon::prelude::*;
 
 use crate::answer::{Answer, Column, Start};
 use crate::certificate::PRODUCTS;
+use crate::error::SolverError;
 use crate::operator::{Operator, apply_transposed, product_flops};
+use crate::problem::{Lambda, Problem};
+use crate::settings::{Algorithm, Settings};
 use crate::solution::{Solution, Solutions};
 use crate::status::Status;
 use crate::vector::max_norm;
-use crate::{
-    Algorithm, Lambda, Problem, Settings, SolverError, auto, descent, device, halpern, homotopy,
-    ssnal,
-};
+use crate::{auto, descent, device, halpern, homotopy, ssnal};
 
 /// The smallest gap that an iteration in f32 reaches without polish.
 const LEAST_TOLERANCE_F32: f64 = 1e-5;
@@ -23,7 +23,7 @@ impl Problem {
     ///
     /// # Errors
     /// The tolerance cannot be reached, the algorithm cannot be used for the problem, or the device fails. A column
-    /// that does not converge has a [`Status`](crate::Status) instead of an error.
+    /// that does not converge has a [`Status`](crate::status::Status) instead of an error.
     pub fn solve(&self, settings: &Settings) -> Result<Solutions, SolverError> {
         self.solve_each(settings, &[])
     }

@@ -19,10 +19,10 @@ use faer::linalg::solvers::{Llt, Solve};
 use faer::{Accum, ColMut, Mat, MatRef, Par, Side};
 use rayon::prelude::*;
 
-use crate::Status;
 use crate::answer::{Answer, Column};
 use crate::certificate::{feasible_scale, relative_gap};
 use crate::operator::{Operator, apply, apply_transposed, product_flops};
+use crate::status::Status;
 use crate::vector::{add_scaled, dot, max_norm, soft_threshold};
 
 /// The most steps of the augmented Lagrangian.

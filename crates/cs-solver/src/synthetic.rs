@@ -3,7 +3,10 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use crate::{Lambda, Matrix, Operator, Problem, SolverError, SubsampledDct, dct, gaussian};
+use crate::error::SolverError;
+use crate::operator::{Matrix, Operator, SubsampledDct};
+use crate::problem::{Lambda, Problem};
+use crate::{dct, gaussian};
 
 /// The weight λ of the recorded runs of the paper.
 pub const LAMBDA: f64 = 0.3;

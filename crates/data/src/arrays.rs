@@ -6,7 +6,7 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo, TensorView};
 
-use crate::DataError;
+use crate::error::DataError;
 use crate::stream::{self, Words};
 use crate::text::plain;
 

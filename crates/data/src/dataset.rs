@@ -6,8 +6,8 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::DataError;
 use crate::digest::sha256;
+use crate::error::DataError;
 
 /// Images and their labels, in the order of the source.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,8 +6,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::dataset::{Dataset, Split};
+use crate::error::DataError;
 use crate::idx::{self, Array};
-use crate::{DataError, Dataset, Progress, Split};
+use crate::progress::Progress;
 
 /// Reads the data set in `folder`.
 ///

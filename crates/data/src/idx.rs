@@ -12,7 +12,7 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
-use crate::DataError;
+use crate::error::DataError;
 use crate::whole::open;
 
 /// The most elements that are read: 4 GiB, ninety times MNIST.

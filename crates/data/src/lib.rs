@@ -16,6 +16,7 @@ pub mod idx;
 mod manifest;
 pub mod mnist;
 pub mod npy;
+mod progress;
 mod source;
 mod stream;
 mod text;
@@ -23,12 +24,10 @@ mod whole;
 
 pub use dataset::{Dataset, Split};
 pub use digest::{hexadecimal, sha256, sha256_file, sha256_of};
-pub use dir::{Dir, Kind, is_partial};
+pub use dir::{Dir, Kind, PARTIAL, is_partial};
 pub use error::DataError;
 pub use manifest::{MANIFEST, Manifest};
+pub use progress::Progress;
 pub use source::Source;
 pub use text::{is_obeyed, plain, plain_within};
-pub use whole::{PARTIAL, read_whole, write_whole};
-
-/// A callback for the progress of loading: `(done, total)` in the unit of the source (images or files).
-pub type Progress<'a> = dyn Fn(u64, u64) + Sync + 'a;
+pub use whole::{read_whole, write_whole};

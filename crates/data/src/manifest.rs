@@ -6,9 +6,10 @@ use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::sha256;
 use crate::digest::sha256_of;
 use crate::whole::open;
-use crate::{read_whole, sha256};
+use crate::whole::read_whole;
 
 /// The name of the file.
 pub const MANIFEST: &str = "manifest.json";

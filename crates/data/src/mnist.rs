@@ -11,9 +11,12 @@ use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
 
+use crate::dataset::Dataset;
 use crate::digest::sha256_of;
+use crate::error::DataError;
 use crate::folder::{self, Parts};
-use crate::{DataError, Dataset, Progress, read_whole, write_whole};
+use crate::progress::Progress;
+use crate::whole::{read_whole, write_whole};
 
 /// The environment variable for a cache folder other than that of the system.
 pub const CACHE_VARIABLE: &str = "RAYCLIP_CACHE";

@@ -11,8 +11,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::DataError;
 use crate::arrays::Array;
+use crate::error::DataError;
 use crate::stream::{self, Words};
 use crate::text::plain;
 

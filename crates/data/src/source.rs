@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::{DataError, Dataset, Progress, digits, folder, mnist};
+use crate::dataset::Dataset;
+use crate::error::DataError;
+use crate::progress::Progress;
+use crate::{digits, folder, mnist};
 
 /// The source of a data set.
 #[derive(Debug, Clone, PartialEq, Eq)]

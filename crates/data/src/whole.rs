@@ -4,10 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::Dir;
-
-/// The names of incomplete files start with this. A killed process may leave such files behind; they can be removed.
-pub const PARTIAL: &str = ".partial-";
+use crate::dir::Dir;
 
 /// Writes a file beside `path`, syncs it and renames it. Makes the folder if there is none. After a loss of power,
 /// `path` has either the complete new file or the old one. A link at `path` is replaced, not followed. [`Dir`] follows

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Graph;
+use crate::graph::Graph;
 use crate::validate::MOST_NODES;
 
 /// Saved networks, and the images that they expect.

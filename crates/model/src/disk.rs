@@ -1,7 +1,7 @@
 //! A network on disk: one safetensors file and a JSON description beside it.
 //!
 //! The tensors are the parameters, `[replica, rows, columns]`, f32, under the names of
-//! [`Graph::extents`](crate::Graph::extents). Those of a perceptron are `layer_i.weight`,
+//! [`Graph::extents`](crate::graph::Graph::extents). Those of a perceptron are `layer_i.weight`,
 //! `[replica, fan_in, fan_out]`, and `layer_i.bias`, `[replica, 1, fan_out]`: an image `x` gives
 //! `relu(x · weight + bias)`.
 
@@ -12,7 +12,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rayclip_data::{arrays, read_whole};
 use safetensors::tensor::{Dtype, TensorView};
 
-use crate::{Description, ModelError, Population};
+use crate::description::Description;
+use crate::error::ModelError;
+use crate::population::Population;
 
 /// The maximum size of a description in bytes; that of a perceptron has about a thousand.
 const MOST_DESCRIPTION_BYTES: u64 = 1 << 20;
@@ -97,7 +99,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::Graph;
+    use crate::graph::Graph;
     use crate::population::tests::seeded;
 
     #[test]

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use burn::tensor::Tensor;
 use safetensors::tensor::{Dtype, TensorView};
 
-use crate::{ModelError, Population};
+use crate::error::ModelError;
+use crate::population::Population;
 
 /// Extents and values of tensors by name.
 type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
@@ -102,7 +103,7 @@ mod tests {
     use safetensors::SafeTensors;
 
     use super::*;
-    use crate::Graph;
+    use crate::graph::Graph;
 
     #[test]
     fn a_network_is_exported_with_the_layout_and_names_of_pytorch() {

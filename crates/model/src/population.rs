@@ -5,8 +5,11 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::Rng;
 
+use crate::coupling::Group;
+use crate::error::ModelError;
+use crate::graph::Graph;
 use crate::init::xavier_normal;
-use crate::{Graph, Group, ModelError, Store};
+use crate::store::Store;
 
 /// `R` independent networks of one graph.
 #[derive(Debug, Clone)]

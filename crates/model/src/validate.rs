@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use rayclip_data::plain;
 
-use crate::ModelError;
 use crate::coupling::INPUT;
+use crate::error::ModelError;
 use crate::graph::{Graph, Node, Op, Shape};
 
 /// The maximum number of parameters of all replicas. As f32, they take an eighth of the addressable memory, so the

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::RunFolderError;
+use crate::error::RunFolderError;
 
 /// Encodes rows with a header; without rows, the result is empty.
 ///

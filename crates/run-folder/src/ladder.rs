@@ -1,6 +1,6 @@
 //! The ladder: the widths after each clip.
 
-use crate::RunConfig;
+use crate::config::RunConfig;
 use crate::config::{ScratchAt, ScratchRule};
 
 /// Returns how many of `m` neurons a clip keeps: `max(1, ceil(keep · (m − 1)))`.
@@ -87,12 +87,18 @@ pub fn scratch_clips(config: &RunConfig) -> Result<Vec<usize>, String> {
     }
 }
 
+/// Returns the name of the group of hidden layer `layer` of a perceptron. It is the name of the layer that makes
+/// its neurons.
+pub fn hidden_group(layer: impl std::fmt::Display) -> String {
+    format!("layer_{layer}")
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::presets::{Layers, Setting, resolve};
+    use crate::config::presets::{Layers, Setting, resolve};
 
     fn config(settings: &[&str]) -> RunConfig {
         let settings = settings.iter().map(|text| Setting::parse(text).unwrap()).collect();

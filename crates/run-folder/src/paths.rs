@@ -19,7 +19,7 @@
 
 pub use rayclip_data::MANIFEST;
 
-use crate::Method;
+use crate::config::Method;
 
 /// The resolved configuration.
 pub const CONFIG: &str = "config.toml";

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::METHOD_SCRATCH;
+use crate::config::Method;
 use crate::config::SolverStatus;
-use crate::{METHOD_SCRATCH, Method};
 
 /// A line of `cycles.csv`: one clip of one group of one replica. It is the same when a run is repeated.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 
-use crate::TrainerError;
+use crate::error::TrainerError;
 
 /// Returns whether the device stores tensors in the host's memory.
 pub(crate) fn is_host(device: &Device) -> bool {

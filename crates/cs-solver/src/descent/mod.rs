@@ -22,10 +22,10 @@ mod passes;
 
 use rayon::prelude::*;
 
-use crate::Status;
 use crate::answer::{Answer, Column};
 use crate::certificate::{feasible_scale, relative_gap};
 use crate::operator::{Operator, apply, apply_transposed, product_flops};
+use crate::status::Status;
 use crate::vector::{dot, max_norm};
 use passes::Passes;
 
@@ -154,8 +154,10 @@ mod tests {
     use super::*;
     use crate::answer::{Start, Units};
     use crate::certificate::certify;
+    use crate::gaussian;
     use crate::homotopy;
-    use crate::{Lambda, Matrix, Problem, gaussian};
+    use crate::operator::Matrix;
+    use crate::problem::{Lambda, Problem};
 
     /// Entries, right-hand side and λ of a Gaussian problem.
     fn example(n: usize, m: usize, ratio: f64) -> (Matrix, Vec<f64>, f64) {

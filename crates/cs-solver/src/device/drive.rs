@@ -3,8 +3,10 @@
 use burn::tensor::{Int, Tensor, TensorData};
 
 use crate::answer::{Answer, Column};
+use crate::error::SolverError;
 use crate::problem::read;
-use crate::{Settings, SolverError, Status};
+use crate::settings::Settings;
+use crate::status::Status;
 
 /// The current points of a batch.
 pub(crate) struct Points {

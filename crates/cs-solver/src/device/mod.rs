@@ -16,7 +16,11 @@ pub(crate) use drive::{Iteration, Points};
 pub(crate) use upload::{Upload, copy};
 
 use crate::answer::{Answer, Column};
-use crate::{Algorithm, Matrix, Problem, Settings, SolverError, fista, halpern};
+use crate::error::SolverError;
+use crate::operator::Matrix;
+use crate::problem::Problem;
+use crate::settings::{Algorithm, Settings};
+use crate::{fista, halpern};
 
 /// Why an algorithm cannot be used for an operator.
 pub(crate) const NO_ENTRIES: &str =

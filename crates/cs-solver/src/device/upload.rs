@@ -2,8 +2,8 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::SolverError;
 use crate::answer::Column;
+use crate::error::SolverError;
 
 /// The columns of every group, and their device. Products of the extents cannot overflow: the problem was checked.
 pub(crate) struct Upload<'a> {

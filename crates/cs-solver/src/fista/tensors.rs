@@ -5,9 +5,12 @@ use burn::tensor::{Device, Int, Tensor};
 use super::{BLOCK, MAX_STAGES};
 use crate::answer::Column;
 use crate::device::{Iteration, Points, Upload, copy, matrices};
+use crate::error::SolverError;
 use crate::kernels::{Shape, fista_block};
+use crate::operator::Matrix;
+use crate::problem::Problem;
+use crate::settings::Algorithm;
 use crate::tensor::{max_abs, relative_gap, row_product, soft_threshold, sum_of_products};
-use crate::{Algorithm, Matrix, Problem, SolverError};
 
 /// A batch: the columns of all groups.
 pub(crate) struct Batch {

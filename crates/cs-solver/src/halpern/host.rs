@@ -6,9 +6,11 @@ use super::spectrum::Spectrum;
 use super::{BLOCK, LONG, NECESSARY, RELAXATION, SUFFICIENT, rho};
 use crate::answer::{Answer, Column};
 use crate::certificate::{feasible_scale, relative_gap};
+use crate::error::SolverError;
 use crate::operator::{Operator, apply, apply_transposed, product_flops};
+use crate::settings::Settings;
+use crate::status::Status;
 use crate::vector::{dot, max_norm, soft_threshold};
-use crate::{Settings, SolverError, Status};
 
 /// Solves every column separately.
 pub(crate) fn solve(

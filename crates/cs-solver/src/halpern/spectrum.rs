@@ -3,8 +3,9 @@
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
 
+use crate::error::SolverError;
+use crate::operator::Matrix;
 use crate::operator::Operator;
-use crate::{Matrix, SolverError};
 
 /// The operations of an eigenvalue decomposition with vectors, as a multiple of n³ (Golub, Van Loan, *Matrix
 /// computations* (2013), §8.3).

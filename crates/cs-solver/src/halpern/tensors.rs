@@ -6,10 +6,12 @@ use super::spectrum::Spectrum;
 use super::{BLOCK, LONG, NECESSARY, RELAXATION, SUFFICIENT, rho};
 use crate::answer::Column;
 use crate::device::{Iteration, Points, Upload, copy, matrices};
+use crate::error::SolverError;
 use crate::kernels::{Shape, halpern_block};
 use crate::operator::{Operator, apply_transposed};
+use crate::problem::Problem;
+use crate::settings::Algorithm;
 use crate::tensor::{max_abs, relative_gap, row_product, soft_threshold, sum_of_products};
-use crate::{Algorithm, Problem, SolverError};
 
 /// A batch: the columns of all groups.
 pub(crate) struct Batch {

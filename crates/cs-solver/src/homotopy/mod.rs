@@ -88,9 +88,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Matrix;
     use crate::answer::{Start, Units};
     use crate::certificate::certify;
+    use crate::operator::Matrix;
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(128))]
@@ -113,7 +113,7 @@ mod tests {
                 let answer = solve_one(&a, &column);
                 let in_batch = solve(&a, std::slice::from_ref(&column)).pop().unwrap();
                 prop_assert_eq!((&in_batch.x, &in_batch.nu), (&answer.x, &answer.nu));
-                prop_assert_eq!(answer.status, crate::Status::Converged);
+                prop_assert_eq!(answer.status, crate::status::Status::Converged);
                 prop_assert!(answer.x.iter().filter(|x| **x != 0.0).count() <= n);
                 let (certificate, _) = certify(&a, y, lambda, &answer.x, &answer.nu);
                 prop_assert!(certificate.relative_gap < 1e-7, "{:?}", certificate);

@@ -19,7 +19,9 @@ mod tests {
     use burn::tensor::{Device, DeviceKind, Tensor};
 
     use crate::device::Iteration;
-    use crate::{Lambda, Matrix, Problem, fista, gaussian, halpern};
+    use crate::operator::Matrix;
+    use crate::problem::{Lambda, Problem};
+    use crate::{fista, gaussian, halpern};
 
     /// Returns the software adapter, if there is one.
     fn adapter() -> Option<Device> {
@@ -49,7 +51,7 @@ mod tests {
             let entries = gaussian::numpy_standard_normal(groups * n * m, 7);
             let operators = entries.chunks(n * m).map(|entries| {
                 let a = Matrix::from_rows(n, m, entries).unwrap();
-                std::sync::Arc::new(a) as std::sync::Arc<dyn crate::Operator>
+                std::sync::Arc::new(a) as std::sync::Arc<dyn crate::operator::Operator>
             });
             let y = gaussian::numpy_standard_normal(groups * n * columns, 8);
             let problem = Problem::grouped(operators.collect(), &y, Lambda::Ratio(0.05)).unwrap();

@@ -7,7 +7,7 @@ use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
 use super::Operator;
-use crate::SolverError;
+use crate::error::SolverError;
 use crate::vector::{times_power_of_two, vectorised};
 
 /// If a product has at least this many multiplications, threads share it.

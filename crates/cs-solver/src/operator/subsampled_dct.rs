@@ -10,7 +10,7 @@ use rand::{Rng, RngExt};
 use rustdct::{DctPlanner, TransformType2And3};
 
 use super::{Operator, Rounding};
-use crate::SolverError;
+use crate::error::SolverError;
 
 /// `A = √m · S F D`: random signs D, the orthonormal cosine transform F (DCT-II), and `n` of its `m`
 /// rows, S, drawn without repetition.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::CLASSES;
-use crate::DataError;
+use crate::error::DataError;
 
 const ASSET: &str = include_str!("../../../../assets/digits.toml");
 

@@ -19,7 +19,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::{DataError, Dataset, Progress, Split};
+use crate::dataset::{Dataset, Split};
+use crate::error::DataError;
+use crate::progress::Progress;
 use glyphs::Glyphs;
 use raster::{PIXELS, SIDE};
 

@@ -9,8 +9,6 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::whole::PARTIAL;
-
 // This one is compiled for tests on every system.
 #[cfg(any(not(unix), test))]
 mod looked_at;
@@ -297,6 +295,9 @@ impl Dir {
         opened.map_err(|error| if is_link() { link(&self.path.join(name)) } else { error })
     }
 }
+
+/// The names of incomplete files start with this. A killed process may leave such files behind; they can be removed.
+pub const PARTIAL: &str = ".partial-";
 
 /// Whether a file with this name is incomplete.
 pub fn is_partial(name: &OsStr) -> bool {

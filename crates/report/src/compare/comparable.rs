@@ -6,7 +6,7 @@ use rayclip_data::{is_obeyed, plain, plain_within};
 use rayclip_run_folder::limits;
 use rayclip_run_folder::read::Rung;
 
-use crate::ReportError;
+use crate::error::ReportError;
 use crate::read::run::Run;
 use crate::read::settings::values;
 

@@ -6,12 +6,12 @@ use rayclip_run_folder::read::Rung;
 use rayclip_run_folder::{DataSummary, halvings, paths};
 use serde::{Deserialize, Serialize};
 
-use crate::ReportError;
 use crate::compare::comparable::{check_same, differing, labels};
 use crate::compare::correct::Correct;
 use crate::compare::measure::Measure;
 use crate::compare::statistics::{Estimate, binomial_error};
 use crate::compare::verdict::MARGIN;
+use crate::error::ReportError;
 use crate::read::run::Run;
 
 /// A line of `statistics.csv`: one method at one width.

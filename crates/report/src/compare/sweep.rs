@@ -2,10 +2,10 @@
 
 use rayclip_run_folder::read::Rung;
 
-use crate::ReportError;
 use crate::compare::comparison::Comparison;
 use crate::compare::measure::Measure;
 use crate::compare::statistics::Estimate;
+use crate::error::ReportError;
 use crate::read::run::Run;
 
 /// A cell of a sweep.

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use rayclip_run_folder::paths;
 use rayclip_run_folder::read::{Gap, Verified};
 
-use crate::ReportError;
 use crate::compare::comparable::labels;
 use crate::compare::comparison::Comparison;
 use crate::compare::ties::{TiesRow, ties};
@@ -15,6 +14,7 @@ use crate::cost::costs::{CostRow, costs};
 use crate::cost::widths::{WidthRow, widths};
 use crate::entropy::correlation::{Accuracies, CorrelationRow, entropies_and_correlations};
 use crate::entropy::tracks::{EntropyRow, tracks};
+use crate::error::ReportError;
 use crate::facts::recorded::Recorded;
 use crate::read::rays::{ClipRays, all_rays};
 use crate::read::run::Run;

@@ -6,9 +6,9 @@ use rayclip_data::arrays::tensors;
 use rayclip_data::read_whole;
 use rayclip_run_folder::{hidden_group, limits, read};
 
-use crate::ReportError;
 use crate::entropy::correlation::{Accuracies, CorrelationRow, entropies_and_correlations};
 use crate::entropy::tracks::{EntropyRow, Track};
+use crate::error::ReportError;
 use crate::paper::published::{METHODS, Series};
 
 /// The author's recorded run.

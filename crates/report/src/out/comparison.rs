@@ -5,8 +5,8 @@ use std::path::Path;
 use rayclip_data::Dir;
 use rayclip_run_folder::{paths, read};
 
-use crate::ReportError;
 use crate::compare::comparison::Comparison;
+use crate::error::ReportError;
 use crate::out::table_files::{write_arrow, write_table};
 
 /// Writes `cycles.arrow`, `statistics.csv` and, for several methods, `differences.csv`. The last two are also

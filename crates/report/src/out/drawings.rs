@@ -1,6 +1,6 @@
 //! Draws figures.
 
-use crate::ReportError;
+use crate::error::ReportError;
 use crate::figures::figure::Figure;
 use crate::out::plot::format::{PHONE, SCREEN};
 use crate::out::plot::svg;

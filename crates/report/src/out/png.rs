@@ -5,7 +5,7 @@ use std::sync::Arc;
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb};
 
-use crate::ReportError;
+use crate::error::ReportError;
 
 /// Pixels of the image per pixel of the drawing.
 const SCALE: f32 = 2.0;

@@ -20,8 +20,8 @@ use rayclip_run_folder::paths;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::ReportError;
 use crate::compare::comparison::Comparison;
+use crate::error::ReportError;
 use crate::facts::Facts;
 use crate::figures::figure::Figure;
 use crate::figures::figures;

@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
-use crate::ReportError;
 use crate::compare::sweep::SweepCell;
+use crate::error::ReportError;
 use crate::out::arrow;
 use crate::out::table_files::{csv, format_of, write};
 

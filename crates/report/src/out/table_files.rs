@@ -7,7 +7,7 @@ use rayclip_data::Dir;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::ReportError;
+use crate::error::ReportError;
 use crate::out::arrow;
 
 /// Writes rows as the CSV file `path`, and beside it as an Arrow file. The type of the rows decides the columns, so

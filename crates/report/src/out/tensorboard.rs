@@ -10,7 +10,7 @@ use rayclip_run_folder::{CycleRow, TimingRow};
 use tfrecord::protobuf::event::What;
 use tfrecord::{Event, EventMeta, EventWriter};
 
-use crate::ReportError;
+use crate::error::ReportError;
 use crate::read::run::Run;
 
 /// TensorBoard looks for files with `tfevents` in their names, and expects this version at their start.

@@ -12,7 +12,7 @@ mod terms;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::ReportError;
+use crate::error::ReportError;
 use crate::facts::Facts;
 use crate::figures::figure::Figure;
 use crate::page::about::{about, title};

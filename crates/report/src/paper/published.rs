@@ -8,10 +8,10 @@ use std::path::Path;
 use rayclip_run_folder::limits;
 use serde::Deserialize;
 
-use crate::ReportError;
 use crate::compare::comparison::Comparison;
 use crate::compare::measure::Measure;
 use crate::compare::statistics::Estimate;
+use crate::error::ReportError;
 use crate::paper::lowess::lowess;
 
 /// The paper's smoothing: the fraction of the points per line, and the robust passes.

@@ -12,7 +12,7 @@ use rayclip_run_folder::{
 };
 use toml::Table;
 
-use crate::ReportError;
+use crate::error::ReportError;
 use crate::read::missing::{lost, missing};
 
 /// The files that are read for every run.

@@ -47,7 +47,7 @@ pub fn described(config: &RunConfig) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::presets::{Layers, Setting, resolve};
+    use crate::config::presets::{Layers, Setting, resolve};
 
     #[test]
     fn the_keys_that_differ_are_named_with_both_values() {

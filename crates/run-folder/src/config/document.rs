@@ -5,7 +5,7 @@ use std::path::Path;
 use rayclip_data::plain;
 use toml::{Table, Value};
 
-use crate::RunFolderError;
+use crate::error::RunFolderError;
 
 /// A key and its value.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,7 +11,7 @@ use toml::Value;
 use super::RunConfig;
 use super::document::{Document, Setting, leaves};
 use super::presets::{Layers, resolve_document};
-use crate::RunFolderError;
+use crate::error::RunFolderError;
 
 /// The fraction that a sweep holds out by default, so that nothing is chosen by the test images.
 const VALIDATION: f64 = 0.1;

@@ -7,7 +7,7 @@ use toml::Table;
 
 use super::RunConfig;
 use super::document::leaves;
-use crate::RunFolderError;
+use crate::error::RunFolderError;
 
 /// Keys that may differ when a run resumes. If the device differs, the run says so: the CPU backends and a GPU give
 /// different bits. Images are identified by their SHA-256, not by their path.
@@ -69,7 +69,7 @@ pub fn differences(here: Named<'_>, there: Named<'_>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::presets::{Layers, Setting, resolve};
+    use crate::config::presets::{Layers, Setting, resolve};
 
     fn lines(own: &Settings, theirs: &Settings) -> Vec<String> {
         differences(Named { name: "a", settings: own }, Named { name: "b", settings: theirs })

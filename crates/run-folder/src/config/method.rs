@@ -6,7 +6,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::{Domain, Reduction};
-use crate::nearest;
+use crate::nearest::nearest;
+
+/// The name of [`Method::Scratch`].
+pub const METHOD_SCRATCH: &str = "scratch";
 
 /// A criterion that ranks neurons, or `scratch`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,7 +89,7 @@ impl fmt::Display for Method {
             Self::Taylor => "taylor",
             Self::Activation => "activation",
             Self::DataLasso => "data-lasso",
-            Self::Scratch => "scratch",
+            Self::Scratch => METHOD_SCRATCH,
         };
         formatter.pad(name)
     }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use differing::{described, differing};
 pub use keys::{Named, Settings, differences, settings};
-pub use method::Method;
+pub use method::{METHOD_SCRATCH, Method};
 pub use replica::{Replica, by_method, seeds};
 pub use solver::{Algorithm, LEAST_TOLERANCE, SolverConfig, SolverStatus};
 

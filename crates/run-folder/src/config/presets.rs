@@ -8,7 +8,8 @@ pub use super::document::Setting;
 
 use super::RunConfig;
 use super::document::{Document, insert, leaves};
-use crate::{RunFolderError, nearest};
+use crate::error::RunFolderError;
+use crate::nearest::nearest;
 
 /// Name and content of every preset; the first is the default.
 pub const PRESETS: [(&str, &str); 3] = [

@@ -1,8 +1,9 @@
 //! Refuses configurations that no run can use.
 
 use super::{LEAST_TOLERANCE, Method, RunConfig};
+use crate::error::RunFolderError;
+use crate::ladder;
 use crate::limits::{CYCLES, GROUPS, WIDTH};
-use crate::{RunFolderError, ladder};
 
 /// The maximum number of entries of a matrix of weights or measurements: 16 GiB of f32.
 const MOST_ENTRIES: usize = 1 << 32;
@@ -169,7 +170,7 @@ impl RunConfig {
 
 #[cfg(test)]
 mod tests {
-    use crate::presets::{Layers, Setting, resolve};
+    use crate::config::presets::{Layers, Setting, resolve};
 
     #[test]
     fn what_no_memory_or_patience_takes_is_refused_unmade() {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use toml::Table;
 
-use crate::RunConfig;
+use crate::config::RunConfig;
 
 /// The content of a configuration file.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ pub fn config(bytes: &[u8]) -> Result<ConfigFile, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::presets::PRESETS;
+    use crate::config::presets::PRESETS;
 
     #[test]
     fn a_whole_configuration_is_one_that_a_run_can_have() {

@@ -3,7 +3,10 @@
 use toml::Table;
 
 use super::neurons;
-use crate::{CycleRow, Summary, hidden_group, limits};
+use crate::ladder::hidden_group;
+use crate::limits;
+use crate::rows::CycleRow;
+use crate::summary::Summary;
 
 /// The groups of neurons that a run clips, in the order of the network.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

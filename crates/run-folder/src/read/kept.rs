@@ -7,7 +7,9 @@ use rayclip_data::read_whole;
 use serde::Deserialize;
 
 use super::version_0_1::groups_of_layers;
-use crate::{KeptRow, Method, limits, paths};
+use crate::config::Method;
+use crate::rows::KeptRow;
+use crate::{limits, paths};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -6,7 +6,8 @@ use rayclip_data::read_whole;
 
 use super::{WholeRows, whole_rows};
 use crate::limits::{self, is_amount};
-use crate::{LatencyRow, paths};
+use crate::paths;
+use crate::rows::LatencyRow;
 
 /// Reads how long the networks of a run take to classify. A row with a number beyond the [`limits`] is left out and
 /// reported as damaged.

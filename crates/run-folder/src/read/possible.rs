@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Groups;
-use crate::CycleRow;
 use crate::limits::{self, is_amount};
+use crate::rows::CycleRow;
 
 /// Drops the rows that no run writes: with an unknown group, a width that is not on the ladder, an impossible
 /// accuracy, or a number beyond the [`limits`]. Returns a sentence with their number.

@@ -112,8 +112,8 @@ mod tests {
     fn what_was_written_is_read() {
         let parent = tempfile::tempdir().unwrap();
         let folder = crate::write::RunFolder::from(parent.path());
-        let method = crate::Method::L2;
-        let replica = crate::Replica { number: 0, seed_index: 0, method, seed: 7 };
+        let method = crate::config::Method::L2;
+        let replica = crate::config::Replica { number: 0, seed_index: 0, method, seed: 7 };
         folder.write_labels(&[1, 2]).unwrap();
         folder.write_predictions(&replica, 3, &[1, 1]).unwrap();
         assert_eq!(labels(parent.path(), 2), Ok(vec![1, 2]));

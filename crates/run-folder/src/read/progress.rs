@@ -3,7 +3,8 @@
 use rayclip_data::plain;
 
 use super::summary::{check_widths, no_run_has, within_limits};
-use crate::{Progress, limits};
+use crate::limits;
+use crate::progress::Progress;
 
 /// Reads the file, with numbers within the [`limits`].
 ///

@@ -6,7 +6,8 @@ use rayclip_data::arrays::{tensor, tensors};
 use rayclip_data::read_whole;
 use safetensors::SafeTensors;
 
-use crate::{CycleRow, GroupRays, limits, paths};
+use crate::rows::{CycleRow, GroupRays};
+use crate::{limits, paths};
 
 /// A group of a replica with rays in a clip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,8 +6,10 @@ use std::path::Path;
 use rayclip_data::{plain, read_whole};
 
 use super::{WholeRows, version_0_1, whole_rows};
+use crate::error::RunFolderError;
 use crate::limits::{self, is_amount};
-use crate::{CycleRow, RunFolderError, paths};
+use crate::paths;
+use crate::rows::CycleRow;
 
 /// The content of `cycles.csv`.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Groups;
-use crate::CycleRow;
+use crate::rows::CycleRow;
 
 /// The network after a clip.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use rayclip_data::{plain, plain_within};
 
-use crate::{ReplicaSummary, Summary, limits};
+use crate::limits;
+use crate::summary::{ReplicaSummary, Summary};
 
 /// Reads the file, with numbers within the [`limits`].
 ///

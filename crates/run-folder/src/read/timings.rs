@@ -6,7 +6,8 @@ use rayclip_data::read_whole;
 
 use super::{WholeRows, whole_rows};
 use crate::limits::{self, is_amount};
-use crate::{TimingRow, paths};
+use crate::paths;
+use crate::rows::TimingRow;
 
 /// Reads the times of the cycles of a run. A row with a number beyond the [`limits`] is left out.
 ///

@@ -6,8 +6,13 @@
 use std::collections::BTreeMap;
 
 use super::{Groups, rungs};
+use crate::config::RunConfig;
+use crate::data::DataSummary;
 use crate::epochs::Epochs;
-use crate::{CycleRow, DataSummary, RunConfig, Summary, hidden_group, limits, operations};
+use crate::ladder::hidden_group;
+use crate::rows::CycleRow;
+use crate::summary::Summary;
+use crate::{limits, operations};
 
 /// Renames the column of layers in a table of clips that version 0.1 wrote, to `group`. Returns `None` for a table
 /// of a later version.
@@ -184,8 +189,8 @@ fn running(values: impl Iterator<Item = Option<f64>>) -> Vec<Option<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::METHOD_SCRATCH;
-    use crate::presets::{Layers, Setting, resolve};
+    use crate::config::METHOD_SCRATCH;
+    use crate::config::presets::{Layers, Setting, resolve};
     use crate::read;
 
     /// The table of a run of 12 → 8 → 3 → 2 that version 0.1 wrote. Layer 1 is small enough from the start.

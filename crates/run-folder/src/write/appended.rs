@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 
 use super::RunFolder;
 use crate::csv::{header, lines};
-use crate::{RunFolderError, limits};
+use crate::error::RunFolderError;
+use crate::limits;
 
 /// The extent of a table in a checkpoint: the rows on disk that no longer change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,9 +105,9 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::TimingRow;
     use crate::csv::{from_csv, to_csv};
     use crate::paths::TIMINGS;
+    use crate::rows::TimingRow;
 
     fn row(cycle: usize, seconds: f64) -> TimingRow {
         TimingRow { cycle, train_seconds: seconds, ..TimingRow::default() }

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rayclip_data::{Dir, Kind, read_whole, sha256, sha256_file};
 
-use crate::{RunFolderError, paths};
+use crate::error::RunFolderError;
+use crate::paths;
 
 /// The extension of checkpoints.
 const KIND: &str = "safetensors";

@@ -8,7 +8,10 @@ use serde::de::DeserializeOwned;
 
 use super::RunFolder;
 use crate::csv::{from_csv, to_csv};
-use crate::{CycleRow, RunFolderError, Summary, TimingRow, limits, paths};
+use crate::error::RunFolderError;
+use crate::rows::{CycleRow, TimingRow};
+use crate::summary::Summary;
+use crate::{limits, paths};
 
 /// A damaged or missing file of a finished run.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -22,8 +22,13 @@ pub use appended::{AppendedTable, Extent};
 pub use checkpoints::{CheckpointFile, CheckpointFiles, Unread};
 pub use finished::{Damage, config_copy};
 
+use crate::config::RunConfig;
 use crate::csv::to_csv;
-use crate::{GroupRays, KeptRow, LatencyRow, Progress, RunConfig, RunFolderError, Summary, paths};
+use crate::error::RunFolderError;
+use crate::paths;
+use crate::progress::Progress;
+use crate::rows::{GroupRays, KeptRow, LatencyRow};
+use crate::summary::Summary;
 
 /// Files that are synced together.
 const SYNC_THREADS: usize = 8;
@@ -143,7 +148,7 @@ impl RunFolder {
     /// The file system refuses.
     pub fn write_predictions(
         &self,
-        replica: &crate::Replica,
+        replica: &crate::config::Replica,
         clip: usize,
         predicted: &[u8],
     ) -> Result<(), RunFolderError> {

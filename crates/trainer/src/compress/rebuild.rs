@@ -3,8 +3,8 @@
 use burn::tensor::Tensor;
 use rayclip_model::{Group, Population};
 
-use crate::TrainerError;
 use crate::device::read;
+use crate::error::TrainerError;
 use crate::train::Optimizer;
 
 /// Largest difference between the logits of the rebuilt and the larger network, relative to the largest logit. The

@@ -7,9 +7,9 @@ use rayclip_model::Population;
 use rayclip_run_folder::config::{Method, by_method};
 use rayclip_run_folder::{Replica, RunConfig};
 
-use crate::TrainerError;
 use crate::criteria::{Context, GroupScores, GroupWeights, criterion};
 use crate::data::{Calibration, DeviceImages};
+use crate::error::TrainerError;
 
 /// Scores by the index of the group, `[replica]` each.
 pub(crate) type ByGroup = BTreeMap<usize, Vec<GroupScores>>;

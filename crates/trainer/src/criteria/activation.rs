@@ -1,7 +1,7 @@
 //! `activation`: the mean activation of a neuron over training images.
 
 use super::{Context, Criterion, GroupWeights, Scores, scores_of};
-use crate::TrainerError;
+use crate::error::TrainerError;
 
 /// `mean_i h_ij`, where `h_ij` is the activation of neuron `j` for image `i`, summed over its readings.
 pub(super) struct Activation;

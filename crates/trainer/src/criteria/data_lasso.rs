@@ -23,8 +23,8 @@ use rayclip_run_folder::config::SolverConfig;
 use rayclip_run_folder::kept_count;
 
 use super::{Context, Criterion, GroupScores, GroupWeights, Scores, SolveInfo, solve};
-use crate::TrainerError;
 use crate::device::read;
+use crate::error::TrainerError;
 
 /// The factor by which `λ/λ_max` falls in each step, and the maximum number of steps.
 const STEP: f64 = 0.6;

@@ -4,7 +4,7 @@ use rayclip_run_folder::config::Reduction;
 
 use super::dtc::total_weights;
 use super::{Context, Criterion, GroupWeights, Scores, scores_of};
-use crate::TrainerError;
+use crate::error::TrainerError;
 
 /// `‖W_prev[:, j]‖₁ + ‖W_next[j, :]‖₁`.
 pub(super) struct L1;

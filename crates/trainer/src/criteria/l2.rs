@@ -4,7 +4,7 @@
 //! the same network.
 
 use super::{Context, Criterion, GroupWeights, Scores, scores_of};
-use crate::TrainerError;
+use crate::error::TrainerError;
 
 /// `‖W_prev[:, j]‖₂ · ‖W_next[j, :]‖₂`.
 pub(super) struct L2;

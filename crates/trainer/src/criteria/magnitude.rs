@@ -4,7 +4,7 @@ use rayclip_run_folder::config::Reduction;
 
 use super::dtc::total_weights;
 use super::{Context, Criterion, GroupWeights, Scores, scores_of};
-use crate::TrainerError;
+use crate::error::TrainerError;
 
 /// `|w_prev + w_next|`.
 pub(super) struct Magnitude;

@@ -20,9 +20,9 @@ pub(crate) use dtc::Rays;
 pub(crate) use group::GroupWeights;
 pub(crate) use solve::SolveInfo;
 
-use crate::TrainerError;
 use crate::data::Calibration;
 use crate::device::read;
+use crate::error::TrainerError;
 
 /// The input of a criterion besides the weights.
 pub(crate) struct Context<'a> {

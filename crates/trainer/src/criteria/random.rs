@@ -3,7 +3,7 @@
 use rand::RngExt;
 
 use super::{Context, Criterion, GroupScores, GroupWeights, Scores};
-use crate::TrainerError;
+use crate::error::TrainerError;
 use crate::streams::{Purpose, stream};
 
 /// Uniform in `[0, 1)`.

@@ -9,8 +9,8 @@ use rayclip_model::{Reading, Value};
 use rayclip_run_folder::config::LossKind;
 
 use super::{Context, Criterion, GroupWeights, Scores, try_scores_of};
-use crate::TrainerError;
 use crate::data::Batch;
+use crate::error::TrainerError;
 use crate::train::{class_scores, cross_entropy};
 
 /// `Σ_i |h_ij ∂L/∂h_ij|` for the mean loss `L` of a batch, averaged over batches.

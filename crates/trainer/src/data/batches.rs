@@ -4,7 +4,7 @@ use rand::seq::SliceRandom;
 use rayclip_run_folder::config::{OrderKind, TrainingConfig};
 use rayclip_run_folder::epochs::{BatchRange, Epochs};
 
-use crate::TrainerError;
+use crate::error::TrainerError;
 use crate::streams::{Purpose, stream};
 
 /// The order of the training images, for every replica.

@@ -12,7 +12,7 @@ use rayclip_run_folder::{Outcome, RunFolderError, limits, paths};
 use serde::Deserialize;
 
 use super::origin;
-use crate::TrainerError;
+use crate::error::TrainerError;
 
 /// What a folder holds of the run of a configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

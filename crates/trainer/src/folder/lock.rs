@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Read, Seek, Write};
 use rayclip_data::Dir;
 use rayclip_run_folder::{RunFolderError, paths};
 
-use crate::TrainerError;
+use crate::error::TrainerError;
 
 /// A folder that no other process can use. The lock file holds the ID of the process that has the lock, and is
 /// empty after that. The kernel releases the lock when the process ends, even after a crash.

@@ -26,7 +26,7 @@ pub use found::Found;
 use found::stored_file;
 pub use lock::FolderLock;
 
-use crate::TrainerError;
+use crate::error::TrainerError;
 
 /// A run folder that this process has locked.
 #[derive(Debug)]

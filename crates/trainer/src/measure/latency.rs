@@ -6,9 +6,9 @@ use burn::tensor::{Device, Tensor};
 use rayclip_model::{Graph, Population};
 use rayclip_run_folder::LatencyRow;
 
-use crate::TrainerError;
 use crate::data::DeviceImages;
 use crate::device::read;
+use crate::error::TrainerError;
 use crate::streams::{Purpose, stream};
 
 /// All widths are timed in turn: for `ROUNDS` rounds, or until `ENOUGH` time has passed, but for at least `LEAST`

@@ -17,7 +17,7 @@ use super::options::{Backend, RunOptions};
 use super::plan::Plan;
 use super::position::Position;
 use super::state::State;
-use crate::TrainerError;
+use crate::error::TrainerError;
 use crate::folder::checkpoint::{Checkpoint, Checkpoints, Latest, Refusal};
 
 /// The folder, device, options and data of a run.

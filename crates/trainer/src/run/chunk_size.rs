@@ -5,8 +5,8 @@ use burn::backend::DispatchDevice;
 use burn::tensor::Device;
 use rayclip_model::{Graph, Shape};
 
-use crate::TrainerError;
 use crate::device::is_host;
+use crate::error::TrainerError;
 
 /// Bytes that a chunk may take on a GPU. No graphics API reports the free memory.
 const GPU_BYTES: usize = 4 << 30;

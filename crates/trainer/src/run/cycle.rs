@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::chunk::{Advance, Chunk};
 use super::session::Session;
-use crate::TrainerError;
+use crate::error::TrainerError;
 
 /// How a chunk ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::ledger::Ledger;
-use crate::TrainerError;
+use crate::error::TrainerError;
 
 /// The files of a ledger in a run folder.
 pub(crate) struct LedgerFiles<'a> {

@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use rayclip_model::{Graph, Population};
 
 use super::ledger::Ledger;
-use crate::TrainerError;
+use crate::error::TrainerError;
 use crate::folder::checkpoint::HostTensors;
 use rayclip_run_folder::Replica;
 

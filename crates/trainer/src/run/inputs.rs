@@ -9,8 +9,8 @@ use rayclip_run_folder::config::Normalization;
 use rayclip_run_folder::{DataSummary, RunConfig};
 
 use super::rungs::Rungs;
-use crate::TrainerError;
 use crate::data::{DeviceImages, PixelScale, Splits};
+use crate::error::TrainerError;
 
 /// The input of every chunk of a run.
 #[derive(Clone, Copy)]

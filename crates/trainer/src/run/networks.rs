@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ledger::{Ledger, Rung};
 use super::rungs::{self, Rungs};
-use crate::TrainerError;
+use crate::error::TrainerError;
 use crate::train::Tested;
 
 /// The file format in the metadata. Raise it when an older reader would misread a file.

@@ -13,7 +13,7 @@ use super::inputs::Inputs;
 use super::position::{Position, TrainingSchedule};
 use super::session::Session;
 use super::state::ChunkNumbers;
-use crate::TrainerError;
+use crate::error::TrainerError;
 
 /// The chunks of a run, and the clips at which `scratch` trains.
 pub(crate) struct Plan {

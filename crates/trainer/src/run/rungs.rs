@@ -4,7 +4,7 @@ use rayclip_model::{Graph, Macs};
 use rayclip_run_folder::epochs::Epochs;
 use rayclip_run_folder::{RunConfig, ladder, operations};
 
-use crate::TrainerError;
+use crate::error::TrainerError;
 
 /// The network before the first clip, and the networks after every clip.
 pub(crate) struct Rungs {

@@ -20,7 +20,7 @@ use super::options::{Interrupter, OnDivergence};
 use super::position::Position;
 use super::rungs::{Rung, Rungs};
 use super::state::{ChunkNumbers, State};
-use crate::TrainerError;
+use crate::error::TrainerError;
 use crate::folder::checkpoint::{Checkpoint, Checkpoints, HostTensors};
 
 /// The part of a session that does not change during the run.

@@ -6,7 +6,7 @@
 
 use rayclip_model::Population;
 
-use crate::TrainerError;
+use crate::error::TrainerError;
 
 /// The number of batches that are trained on twice.
 pub(crate) const BATCHES: usize = 4;

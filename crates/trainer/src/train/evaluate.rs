@@ -6,9 +6,9 @@ use rayclip_run_folder::RunConfig;
 use rayclip_run_folder::config::{AccuracyKind, TrainingConfig};
 
 use super::class_scores;
-use crate::TrainerError;
 use crate::data::{DeviceImages, Splits};
 use crate::device::read;
+use crate::error::TrainerError;
 
 /// The accuracies of one replica.
 #[derive(Debug, Clone, Copy)]

@@ -5,8 +5,8 @@ use rayclip_model::Population;
 use rayclip_run_folder::config::LossKind;
 
 use super::{Optimizer, class_scores, cross_entropy};
-use crate::TrainerError;
 use crate::data::Batch;
+use crate::error::TrainerError;
 
 /// Trains on one batch. Returns the networks and the loss of every replica, `[replica]`. Reads nothing from the
 /// device.

@@ -11,7 +11,7 @@ mod legend;
 
 use plotters::prelude::*;
 
-use crate::ReportError;
+use crate::error::ReportError;
 use crate::figures::figure::{Figure, Panel, Point, Style};
 use crate::out::plot::axes::Ruler;
 use crate::out::plot::compact::compact;

@@ -9,7 +9,7 @@ use rayclip_run_folder::config::{Domain, Reduction};
 pub(crate) use rays::{Rays, total_weights};
 
 use super::{Context, Criterion, GroupScores, GroupWeights, Scores};
-use crate::TrainerError;
+use crate::error::TrainerError;
 
 /// `|r|` with `r = w_r(prev) + w_r(next)`, or `|Ψ r|` in the neuron domain.
 pub(super) struct Dtc {

@@ -16,9 +16,9 @@ use cs_solver::{Lambda, Matrix, Operator, Problem, Solution, Solutions};
 use rayclip_run_folder::config::Reduction;
 
 use super::measurement::Measurement;
-use crate::TrainerError;
 use crate::criteria::{Context, GroupWeights, solve};
 use crate::device::read;
+use crate::error::TrainerError;
 
 /// The measurements and the rays of the incoming and outgoing weight sums of a group.
 #[derive(Debug, Clone, PartialEq)]

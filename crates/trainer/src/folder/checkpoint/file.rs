@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::HostTensors;
 use super::tensors::Text;
-use crate::TrainerError;
+use crate::error::TrainerError;
 
 /// The format version. Raise it when an older rayclip would misread what is written.
 const VERSION: u32 = 3;

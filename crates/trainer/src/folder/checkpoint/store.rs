@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Checkpoint, Every, Refusal, Schedule};
-use crate::TrainerError;
+use crate::error::TrainerError;
 
 /// A checkpoint that is not used.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use rayclip_model::Store;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
-use crate::TrainerError;
+use crate::error::TrainerError;
 
 /// The values of an array, exact to the bit.
 #[derive(Debug, Clone, PartialEq)]

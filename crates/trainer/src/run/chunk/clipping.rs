@@ -4,9 +4,9 @@ use rayclip_run_folder::config::Moments as MomentsAtClip;
 use rayclip_run_folder::{KeptRow, Replica, kept_count};
 
 use super::{Advance, BeforeClip, Chunk, Network, Phase};
-use crate::TrainerError;
 use crate::compress::{ByGroup, Rebuilt, Scoring, ScoringInputs, keep, rebuild, refit};
 use crate::data::Calibration;
+use crate::error::TrainerError;
 use crate::run::inputs::Inputs;
 use crate::streams::{Purpose, stream};
 

@@ -26,10 +26,10 @@ use rayclip_run_folder::{CycleRow, GroupRays, KeptRow, Replica};
 
 use super::inputs::Inputs;
 use super::position::{AfterCycle, TrainingSchedule};
-use crate::TrainerError;
 use crate::compress::{ByGroup, Scored, Scoring};
 use crate::data::BatchOrder;
 use crate::device::read;
+use crate::error::TrainerError;
 use crate::streams::{Purpose, stream};
 use crate::train::{Accuracy, Optimizer, Tested, tested, train_batch};
 

@@ -3,8 +3,8 @@
 use rayclip_run_folder::{CycleRow, GroupRays, clipped_groups, operations};
 
 use super::{Advance, BeforeClip, Chunk, Measured, Phase};
-use crate::TrainerError;
 use crate::compress::{ByGroup, ties};
+use crate::error::TrainerError;
 use crate::run::rungs::Spent;
 use crate::train::{Accuracy, accuracies};
 

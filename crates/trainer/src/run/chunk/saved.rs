@@ -6,7 +6,7 @@ use rayclip_run_folder::Replica;
 use serde::{Deserialize, Serialize};
 
 use super::{Chunk, Cycle};
-use crate::TrainerError;
+use crate::error::TrainerError;
 use crate::folder::checkpoint::HostTensors;
 use crate::run::inputs::Inputs;
 use crate::run::position::{Position, TrainingSchedule};

@@ -6,7 +6,7 @@ use rayclip_run_folder::{Outcome, RunConfig};
 
 use super::damage::forge;
 use super::*;
-use crate::TrainerError;
+use crate::error::TrainerError;
 use crate::folder::Found;
 
 /// Edits of `config.toml` that do not change the shape of the checkpoint.

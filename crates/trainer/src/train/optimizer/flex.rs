@@ -13,7 +13,7 @@ use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
 use super::{BETA_1, BETA_2, EPSILON};
-use crate::TrainerError;
+use crate::error::TrainerError;
 
 /// Elements that one task updates.
 const CHUNK: usize = 1 << 15;

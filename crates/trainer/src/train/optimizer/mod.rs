@@ -9,7 +9,7 @@ use burn::optim::{Adam, AdamConfig, AdamState, AdaptiveMomentumState, Optimizer 
 use burn::tensor::{Device, Gradients, Tensor};
 use rayclip_model::{Group, Population, Store};
 
-use crate::TrainerError;
+use crate::error::TrainerError;
 
 // The values of PyTorch, as in the published runs. Burn's default epsilon is 1e-5.
 const BETA_1: f32 = 0.9;
