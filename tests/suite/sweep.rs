@@ -20,7 +20,7 @@ fn sweep(folder: &Path, data: &Path, grid: &str, extra: &[&str]) -> Vec<String> 
 }
 
 #[test]
-fn finished_cells_are_kept_and_a_larger_grid_goes_on() {
+fn finished_cells_are_skipped_and_a_larger_grid_runs_the_others() {
     let folder = tempfile::tempdir().unwrap();
     let data = small_data(folder.path());
     let flags = sweep(folder.path(), &data, GRID, &[]);
@@ -28,10 +28,10 @@ fn finished_cells_are_kept_and_a_larger_grid_goes_on() {
     assert_eq!(first.matches("  finished").count(), 4, "{first}");
     assert!(first.contains("4 of 4 cells finished, 0 failed"), "{first}");
     let again = succeed(folder.path(), &flags);
-    assert_eq!(again.matches("  kept").count(), 4, "{again}");
+    assert_eq!(again.matches("  skipped").count(), 4, "{again}");
     let larger = GRID.replace("0.3]", "0.3, 0.5]");
     let stdout = succeed(folder.path(), &sweep(folder.path(), &data, &larger, &[]));
-    assert_eq!((stdout.matches("  kept").count(), stdout.matches("  finished").count()), (4, 2));
+    assert_eq!((stdout.matches("  skipped").count(), stdout.matches("  finished").count()), (4, 2));
 
     let table = folder.path().join("sweep/sweep.csv");
     let mut reader = csv::Reader::from_path(&table).unwrap();
@@ -49,7 +49,7 @@ fn a_cell_that_fails_is_listed_and_tried_again() {
     let data = small_data(folder.path());
     let grid = "[grid]\n\"training.learning_rate\" = [0.001, 1e30]\n";
     let flags = sweep(folder.path(), &data, grid, &["--seeds", "0..2"]);
-    for attempt in ["  finished", "  kept"] {
+    for attempt in ["  finished", "  skipped"] {
         let output = output(folder.path(), &flags);
         let stdout = String::from_utf8_lossy(&output.stdout);
         let stderr = String::from_utf8_lossy(&output.stderr);

@@ -50,6 +50,7 @@
 
 mod answer;
 pub mod auto;
+mod batched;
 pub mod certificate;
 pub mod dct;
 pub mod descent;

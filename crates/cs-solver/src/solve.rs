@@ -13,7 +13,7 @@ use crate::settings::{Algorithm, Settings};
 use crate::solution::{Solution, Solutions};
 use crate::status::Status;
 use crate::vector::max_norm;
-use crate::{auto, descent, device, halpern, homotopy, ssnal};
+use crate::{auto, batched, descent, device, halpern, homotopy, ssnal};
 
 /// The smallest gap that an iteration in f32 reaches without polish.
 const LEAST_TOLERANCE_F32: f64 = 1e-5;
@@ -226,7 +226,7 @@ impl<'a> Work<'a> {
     ) -> Result<Vec<Vec<Answer>>, SolverError> {
         let dense = self.problem.operators().iter().all(|a| a.as_matrix().is_some());
         if device::is_used(algorithm, dense) {
-            return device::solve(self.problem, &self.columns, algorithm, settings);
+            return batched::solve(self.problem, &self.columns, algorithm, settings);
         }
         let solve = |(a, columns): (&std::sync::Arc<dyn Operator>, &Vec<Column<'_>>)| {
             let a = a.as_ref();

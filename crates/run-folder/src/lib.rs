@@ -8,7 +8,6 @@ pub mod csv;
 mod data;
 pub mod epochs;
 mod error;
-mod ladder;
 pub mod limits;
 mod nearest;
 pub mod operations;
@@ -19,10 +18,12 @@ mod rows;
 mod summary;
 pub mod write;
 
+pub use config::ladder::{
+    clipped_groups, halvings, hidden_group, kept_count, ladder, scratch_clips,
+};
 pub use config::{METHOD_SCRATCH, Method, Replica, RunConfig, presets};
 pub use data::DataSummary;
 pub use error::RunFolderError;
-pub use ladder::{clipped_groups, halvings, hidden_group, kept_count, ladder, scratch_clips};
 pub use nearest::nearest;
 pub use progress::{Energy, Progress};
 pub use rows::{CycleRow, GroupRays, KeptRow, LatencyRow, TimingRow};

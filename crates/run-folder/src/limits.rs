@@ -1,8 +1,11 @@
 //! Limits for the content of a run folder. All of it comes from outside. A number is used in a loop, a product or
 //! an allocation only if it is within these limits.
 
-/// Bytes of `cycles.csv`: three hundred thousand rows.
+/// Bytes of `cycles.csv` that a report reads: three hundred thousand rows.
 pub const CLIPS_BYTES: u64 = 64 << 20;
+
+/// Bytes of one row of `cycles.csv`; most have two hundred.
+const ROW_BYTES: u64 = 1024;
 
 /// Bytes of `summary.json`: a hundred thousand replicas.
 pub const SUMMARY_BYTES: u64 = 32 << 20;
@@ -58,6 +61,12 @@ pub const AMOUNT: f64 = 1e30;
 
 /// Seconds since 1970: thirty thousand years.
 pub const TIME: f64 = 1e12;
+
+/// Returns the bytes that `cycles.csv` of a run may have.
+pub fn table_bytes(replicas: usize, clips: usize, groups: usize) -> u64 {
+    let rows = [replicas, clips, groups].map(|count| count as u64);
+    rows.into_iter().fold(ROW_BYTES, u64::saturating_mul).max(CLIPS_BYTES)
+}
 
 /// Returns whether these can be the widths of a network.
 pub fn are_widths(widths: &[usize]) -> bool {

@@ -26,13 +26,13 @@ pub(crate) use host::solve;
 pub(crate) use tensors::Batch;
 
 /// Relaxation of the reflected step.
-pub(crate) const RELAXATION: f64 = 1.96;
+const RELAXATION: f64 = 1.96;
 /// Restart when ‖f‖ has fallen to this fraction of its value at the last restart, …
-pub(crate) const SUFFICIENT: f64 = 0.3;
+const SUFFICIENT: f64 = 0.3;
 /// … or to this one, …
-pub(crate) const NECESSARY: f64 = 0.8;
+const NECESSARY: f64 = 0.8;
 /// … if this fraction of all iterations came after the last restart.
-pub(crate) const LONG: f64 = 0.36;
+const LONG: f64 = 0.36;
 /// Iterations between two evaluations of the gap.
 const BLOCK: usize = 50;
 

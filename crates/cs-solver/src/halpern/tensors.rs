@@ -7,11 +7,18 @@ use super::{BLOCK, LONG, NECESSARY, RELAXATION, SUFFICIENT, rho};
 use crate::answer::Column;
 use crate::device::{Iteration, Points, Upload, copy, matrices};
 use crate::error::SolverError;
-use crate::kernels::{Shape, halpern_block};
+use crate::kernels::{HalpernConstants, Shape, halpern_block};
 use crate::operator::{Operator, apply_transposed};
 use crate::problem::Problem;
 use crate::settings::Algorithm;
 use crate::tensor::{max_abs, relative_gap, row_product, soft_threshold, sum_of_products};
+
+const CONSTANTS: HalpernConstants = HalpernConstants {
+    sufficient_squared: (SUFFICIENT * SUFFICIENT) as f32,
+    necessary_squared: (NECESSARY * NECESSARY) as f32,
+    long: LONG as f32,
+    relaxation: RELAXATION as f32,
+};
 
 /// A batch: the columns of all groups.
 pub(crate) struct Batch {
@@ -157,7 +164,7 @@ impl Batch {
             let now = shape.iterations(left);
             let (a, a_transposed) = (self.a.clone(), self.a_transposed.clone());
             let inputs = [a, a_transposed, measured.clone(), parameters.clone(), state];
-            state = halpern_block(inputs, self.iterations, now);
+            state = halpern_block(inputs, CONSTANTS, self.iterations, now);
             self.iterations += now;
             left -= now;
         }

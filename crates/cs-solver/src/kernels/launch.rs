@@ -78,6 +78,19 @@ impl Shape {
     }
 }
 
+/// The constants of the Halpern iteration, as its kernel takes them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HalpernConstants {
+    /// The square of the fraction of ‖f‖ at which it restarts.
+    pub(crate) sufficient_squared: f32,
+    /// The square of the fraction of ‖f‖ at which it restarts after a long time.
+    pub(crate) necessary_squared: f32,
+    /// The fraction of all iterations that is a long time.
+    pub(crate) long: f32,
+    /// The relaxation of the reflected step.
+    pub(crate) relaxation: f32,
+}
+
 /// The kernels as operations of a backend.
 #[backend_extension(Cube, Fusion)]
 pub(crate) trait BlockOps: Backend {
@@ -100,6 +113,7 @@ pub(crate) trait BlockOps: Backend {
         measured: FloatTensor<Self>,
         parameters: FloatTensor<Self>,
         state: FloatTensor<Self>,
+        constants: HalpernConstants,
         done: u32,
         iterations: u32,
     ) -> FloatTensor<Self>;
@@ -123,6 +137,7 @@ pub(crate) fn fista_block(
 /// Returns the state, `[group, column, 2m + 2]`, after some iterations; see [`halpern_kernel`] for the shapes.
 pub(crate) fn halpern_block(
     [a, a_transposed, measured, parameters, state]: [Tensor<3>; 5],
+    constants: HalpernConstants,
     done: usize,
     iterations: usize,
 ) -> Tensor<3> {
@@ -134,6 +149,7 @@ pub(crate) fn halpern_block(
         measured.into_dispatch(),
         parameters.into_dispatch(),
         state.into_dispatch(),
+        constants,
         done as u32,
         iterations as u32,
     ))
@@ -204,10 +220,10 @@ impl BlockOps for CubeBackend {
         measured: CubeTensor,
         parameters: CubeTensor,
         state: CubeTensor,
+        constants: HalpernConstants,
         done: u32,
         iterations: u32,
     ) -> CubeTensor {
-        use crate::halpern::{LONG, NECESSARY, RELAXATION, SUFFICIENT};
         let [a, a_transposed, measured, parameters, state] =
             [a, a_transposed, measured, parameters, state].map(into_contiguous);
         let (launch, next) = (Launch::of(&a, &state), empty_like(&state));
@@ -221,10 +237,10 @@ impl BlockOps for CubeBackend {
             parameters.into_tensor_arg(),
             state.into_tensor_arg(),
             next.clone().into_tensor_arg(),
-            (SUFFICIENT * SUFFICIENT) as f32,
-            (NECESSARY * NECESSARY) as f32,
-            LONG as f32,
-            RELAXATION as f32,
+            constants.sufficient_squared,
+            constants.necessary_squared,
+            constants.long,
+            constants.relaxation,
             launch.n as u32,
             launch.m as u32,
             launch.width as u32,

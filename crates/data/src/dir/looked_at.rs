@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::Kind;
+use super::{Access, Kind, not_a_file};
 
 /// A folder that existed, and was not a link.
 #[derive(Debug)]
@@ -36,19 +36,22 @@ impl Handle {
         File::options().read(true).write(true).create_new(true).open(self.0.join(name))
     }
 
-    pub(super) fn open_file(&self, name: &OsStr, to_write: bool) -> io::Result<File> {
+    pub(super) fn open_file(&self, name: &OsStr, access: Access) -> io::Result<File> {
         match self.kind(name) {
             Ok(Kind::File) => {}
             Ok(_) => {
-                return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a file: remove it"));
+                return Err(not_a_file());
             }
-            Err(error) if error.kind() == ErrorKind::NotFound && to_write => {
+            Err(error) if error.kind() == ErrorKind::NotFound && access == Access::Create => {
                 return self.create_new(name);
             }
             Err(error) => return Err(error),
         }
         // Windows syncs only files that are open for writing.
-        File::options().read(true).write(to_write || cfg!(windows)).open(self.0.join(name))
+        File::options()
+            .read(true)
+            .write(access != Access::Read || cfg!(windows))
+            .open(self.0.join(name))
     }
 
     /// Cannot be known here without unsafe code. The lock also checks the content of the file.

@@ -64,6 +64,16 @@ impl From<&Self> for Dir {
     }
 }
 
+/// How an existing file is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Read,
+    /// For reading and writing.
+    Write,
+    /// For reading and writing. It is made if there is none.
+    Create,
+}
+
 impl Dir {
     /// Returns the folder of a file that the user named, and the name of the file.
     ///
@@ -136,7 +146,7 @@ impl Dir {
     /// It is a link, or the file system reports an error.
     pub fn sync(&self, name: impl AsRef<Path>) -> io::Result<()> {
         let (folder, file) = self.locate(name.as_ref(), false)?;
-        self.no_link(&folder, &file, folder.open_file(&file, false))?.sync_all()
+        self.no_link(&folder, &file, folder.open_file(&file, Access::Read))?.sync_all()
     }
 
     /// Makes an empty file `name` and opens it for writing. An older file is removed first, not overwritten in place.
@@ -157,9 +167,9 @@ impl Dir {
     /// It is a link, a hard link, or not a file; or the file system reports an error.
     pub fn open_or_create(&self, name: impl AsRef<Path>) -> io::Result<File> {
         let (folder, name) = self.locate(name.as_ref(), false)?;
-        let file = self.no_link(&folder, &name, folder.open_file(&name, true))?;
+        let file = self.no_link(&folder, &name, folder.open_file(&name, Access::Create))?;
         if !file.metadata()?.is_file() {
-            return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a file: remove it"));
+            return Err(not_a_file());
         }
         if Handle::has_other_names(&file)? {
             let reason =
@@ -167,6 +177,23 @@ impl Dir {
             return Err(io::Error::new(ErrorKind::InvalidInput, reason));
         }
         Ok(file)
+    }
+
+    /// Opens the file `name` for reading and writing. `None` if there is none, or if the file has other names (hard
+    /// links), so that a change would change another folder too.
+    ///
+    /// # Errors
+    /// It is a link or not a file, or the file system reports an error.
+    pub fn open_own(&self, name: impl AsRef<Path>) -> io::Result<Option<File>> {
+        let open = || {
+            let (folder, name) = self.locate(name.as_ref(), false)?;
+            let file = self.no_link(&folder, &name, folder.open_file(&name, Access::Write))?;
+            if !file.metadata()?.is_file() {
+                return Err(not_a_file());
+            }
+            Ok((!Handle::has_other_names(&file)?).then_some(file))
+        };
+        absent_is(open(), None)
     }
 
     /// Removes a file, if there is one. Of a link, only the link is removed.
@@ -336,6 +363,10 @@ fn absent_is<T>(result: io::Result<T>, absent: T) -> io::Result<T> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(absent),
         result => result,
     }
+}
+
+fn not_a_file() -> io::Error {
+    io::Error::new(ErrorKind::InvalidInput, "it is not a file: remove it")
 }
 
 fn link(path: &Path) -> io::Error {

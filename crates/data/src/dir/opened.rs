@@ -10,7 +10,7 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
 
-use super::Kind;
+use super::{Access, Kind};
 
 /// An open folder.
 #[derive(Debug)]
@@ -44,8 +44,12 @@ impl Handle {
         Ok(rustix::fs::openat(&self.0, name, flags, FILE)?.into())
     }
 
-    pub(super) fn open_file(&self, name: &OsStr, to_write: bool) -> io::Result<File> {
-        let flags = if to_write { OFlags::CREATE | OFlags::RDWR } else { OFlags::RDONLY };
+    pub(super) fn open_file(&self, name: &OsStr, access: Access) -> io::Result<File> {
+        let flags = match access {
+            Access::Read => OFlags::RDONLY,
+            Access::Write => OFlags::RDWR,
+            Access::Create => OFlags::CREATE | OFlags::RDWR,
+        };
         Ok(rustix::fs::openat(&self.0, name, OPEN | flags, FILE)?.into())
     }
 

@@ -131,7 +131,7 @@ fn what_is_looked_at_first_is_no_link_either() {
     assert!(looked_at::Handle::root(&at("outside/victim")).is_err());
     let name = OsStr::new;
     assert!(run.enter(name("link")).is_err());
-    assert!(run.open_file(name("file"), true).is_err());
+    assert!(run.open_file(name("file"), Access::Create).is_err());
     assert!(run.create_new(name("file")).is_err());
     assert_eq!(run.kind(name("link")).unwrap(), Kind::Link);
     run.make_folder(name("own")).unwrap();
@@ -140,10 +140,11 @@ fn what_is_looked_at_first_is_no_link_either() {
     own.rename(name("a"), name("b")).unwrap();
     assert_eq!(own.names().unwrap(), ["b"]);
     let mut read = String::new();
-    let mut file = own.open_file(name("b"), false).unwrap();
+    let mut file = own.open_file(name("b"), Access::Read).unwrap();
     file.read_to_string(&mut read).unwrap();
     assert!(read == "text" && !looked_at::Handle::has_other_names(&file).unwrap());
-    drop(own.open_file(name("c"), true).unwrap());
+    assert!(own.open_file(name("c"), Access::Write).is_err());
+    drop(own.open_file(name("c"), Access::Create).unwrap());
     run.remove_file(name("file")).unwrap();
     for file in ["b", "c"] {
         own.remove_file(name(file)).unwrap();

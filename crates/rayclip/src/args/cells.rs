@@ -12,10 +12,12 @@ use super::{
 
 #[derive(Debug, Args)]
 pub(crate) struct SweepArgs {
-    /// A configuration file with a section [grid] that gives keys lists of values
+    /// A configuration file with a section [grid], which lists the values of each key to try; one combination of
+    /// values is a cell
     #[arg(value_name = "GRID")]
     pub(crate) grid: PathBuf,
-    /// Choose among networks with at most this many hidden neurons [default: the last of each cell]
+    /// Rank the cells by their networks with at most this many hidden neurons [default: by the last network of
+    /// each cell]
     #[arg(long, value_name = "NEURONS", value_parser = at_least_one)]
     pub(crate) at: Option<usize>,
     /// Methods of every cell
@@ -48,7 +50,7 @@ pub(crate) struct ReproduceArgs {
     pub(crate) recorded: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) margin: MarginArgs,
-    /// auto, wgpu, ndarray, flex or cuda
+    /// wgpu or cuda (a GPU), ndarray or flex (the CPU), or auto: a GPU if there is one, otherwise the CPU
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = device_choice(), hide_possible_values = true)]
     pub(crate) device: DeviceChoice,
     /// Set any key of the configuration (repeatable)

@@ -39,7 +39,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Train networks with one method and clip them until they are small
+    /// Train networks with one method, and clip them (remove neurons) until they are small
     #[command(after_help = examples::RUN)]
     Run(Box<RunArgs>),
     /// Train methods × seeds in one run and say which differences were found; or compare finished runs
@@ -48,10 +48,10 @@ pub(crate) enum Command {
     /// Run every combination of a grid of settings; skip finished ones and retry failed ones
     #[command(after_help = examples::SWEEP)]
     Sweep(Box<SweepArgs>),
-    /// Run the paper's three methods with the three presets and show them beside its Table I
+    /// Run the paper's three methods with the three presets; show the results beside the paper's Table I
     #[command(after_help = examples::REPRODUCE)]
     Reproduce(Box<ReproduceArgs>),
-    /// Write a page about runs: figures, verdicts, entropies, costs, settings, and every number as CSV
+    /// Write a page about runs: figures, verdicts, entropies, costs, settings; and every number as CSV
     #[command(after_help = examples::REPORT)]
     Report(ReportArgs),
     /// Write one network of a run: the smallest that is accurate enough, or the largest that fits
@@ -60,13 +60,14 @@ pub(crate) enum Command {
     /// Show a run in the terminal, during the run or after it
     #[command(after_help = examples::WATCH)]
     Watch(WatchArgs),
-    /// Resume a run that was interrupted, was killed or failed, from its last checkpoint
+    /// Resume a run that was interrupted or killed, or that failed, from its last checkpoint
     #[command(after_help = examples::RESUME)]
     Resume(ResumeArgs),
-    /// Check on this machine that a killed and resumed run gives the same files, byte for byte
+    /// Check on this machine that a killed and resumed run leaves the same files as an uninterrupted run, byte
+    /// for byte
     #[command(after_help = examples::VERIFY_RESUME)]
     VerifyResume(Box<VerifyResumeArgs>),
-    /// Solve min ‖A x − y‖² + λ‖x‖₁ for matrices from files, with a certificate for every column
+    /// Solve min ‖A x − y‖² + λ‖x‖₁ for A and y from files, and certify how good each solution is
     #[command(after_help = examples::SOLVE)]
     Solve(Box<SolveArgs>),
     /// Measure how fast rayclip is on this machine
@@ -94,7 +95,7 @@ pub(crate) struct RunArgs {
     /// scratch (fresh networks)
     #[arg(long, value_name = "NAME", value_parser = METHODS, hide_possible_values = true)]
     pub(crate) method: Option<String>,
-    /// Seed of the first replica
+    /// Seed of the first network
     #[arg(long, value_name = "SEED", value_parser = seed, allow_negative_numbers = true)]
     pub(crate) seed: Option<u64>,
     /// Number of networks; they have the seeds SEED, SEED+1, …
@@ -189,19 +190,19 @@ pub(crate) struct ConfigArgs {
     /// it; needs --validation
     #[arg(long, value_name = "ACCURACY")]
     pub(crate) until_accuracy: Option<f64>,
-    /// At a clip, carry Adam's moments of the kept neurons, or reset them
+    /// At a clip, carry Adam's moments (running averages of gradients) of the kept neurons, or reset them
     #[arg(long, value_name = "NAME", value_parser = MOMENTS, hide_possible_values = true)]
     pub(crate) moments: Option<String>,
     /// Refit the weights that leave a clipped layer, by least squares
     #[arg(long)]
     pub(crate) compensate: bool,
-    /// Use the same measurement matrices for all seeds
+    /// Use the same random matrices (of dtc) for all seeds
     #[arg(long)]
     pub(crate) shared_measurements: bool,
-    /// Fraction of the training images to hold out for choices, such as that of settings
+    /// Hold out this fraction of the training images, to choose networks and settings by them
     #[arg(long, value_name = "FRACTION", value_parser = fraction, allow_negative_numbers = true)]
     pub(crate) validation: Option<f64>,
-    /// auto, wgpu, ndarray, flex or cuda
+    /// wgpu or cuda (a GPU), ndarray or flex (the CPU), or auto: a GPU if there is one, otherwise the CPU
     #[arg(long, value_name = "NAME", value_parser = DEVICES, hide_possible_values = true)]
     pub(crate) device: Option<String>,
     /// Configuration file that overrides the preset, for example the config.toml of a run folder
@@ -249,7 +250,7 @@ pub(crate) struct OutArgs {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct ShowArgs {
-    /// Print only the path of the run folder
+    /// Print only the path of the folder
     #[arg(long, short, conflicts_with = "json")]
     pub(crate) quiet: bool,
     /// Print one JSON object per line on stdout

@@ -13,7 +13,7 @@ pub(crate) struct PickArgs {
     /// Pick the smallest network with at least this accuracy (on the held-out images, if the run has any)
     #[arg(long, value_name = "ACCURACY", value_parser = fraction)]
     pub(crate) accuracy: Option<f64>,
-    /// Pick the smallest network that is at most this much less accurate than its replica before the first clip
+    /// Pick the smallest network whose accuracy is at most this much below the accuracy before its first clip
     #[arg(long, value_name = "ACCURACY", value_parser = fraction)]
     pub(crate) max_drop: Option<f64>,
     /// At most this many hidden neurons; without an accuracy, pick the largest network that fits

@@ -21,11 +21,11 @@ pub(crate) struct SafetyArgs {
     /// Keep this many checkpoints, the latest ones [default: 3]
     #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
     pub(crate) keep_checkpoints: Option<usize>,
-    /// If the loss, the weights or the scores of a replica are not finite: freeze it (the others continue) or
+    /// If the loss, the weights or the scores of a network are not finite: freeze it (the others continue) or
     /// stop the run [default: freeze]
     #[arg(long, value_name = "NAME", value_parser = ON_DIVERGENCE.map(|name| on_divergence(&name)), hide_possible_values = true)]
     pub(crate) on_divergence: Option<OnDivergence>,
-    /// Refuse a GPU that gives different bits for the same batch (the CPU backends never do)
+    /// Refuse a GPU that gives different bits for the same batch (the CPU always gives the same bits)
     #[arg(long)]
     pub(crate) deterministic: bool,
 }

@@ -19,7 +19,7 @@ pub(crate) struct SolveArgs {
     /// Weight λ of the ℓ₁ norm; the squared norm has no factor ½
     #[arg(long, value_name = "LAMBDA", allow_negative_numbers = true)]
     pub(crate) lambda: Option<f64>,
-    /// λ as a fraction of each column's 2‖Aᵀy‖∞, at or above which x is zero
+    /// λ as a fraction of 2‖Aᵀy‖∞, for each column y; at a fraction of 1 and above, x is zero
     #[arg(long, value_name = "RATIO", allow_negative_numbers = true)]
     pub(crate) lambda_ratio: Option<f64>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `rayclip reproduce`: runs the paper's methods with every preset, and shows them beside its Table I.
+//! `rayclip reproduce`: runs the paper's methods with every preset, and shows the results beside its Table I.
 
 use std::process::ExitCode;
 

@@ -75,7 +75,7 @@ impl Sweep<'_> {
         let mut finished = vec![];
         for (index, cell) in self.cells.iter().enumerate() {
             if runner.is_finished(&cell.config, &self.path(cell))? {
-                self.show(index, &CellEnd { word: "kept", error: None });
+                self.show(index, &CellEnd { word: "skipped", error: None });
                 finished.push(Some(row(cell, Ok(Run::read(self.path(cell).path())?))));
             } else {
                 finished.push(None);

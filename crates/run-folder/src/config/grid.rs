@@ -1,7 +1,7 @@
 //! Grids of configurations.
 //!
-//! A grid file is a configuration file with one more section: `[grid]` gives keys lists of values. Every
-//! combination of them is a cell.
+//! A grid file is a configuration file with one more section: `[grid]` lists the values of each key to try. Every
+//! combination of values is a cell.
 
 use std::path::Path;
 

@@ -7,6 +7,7 @@ mod differing;
 mod document;
 pub mod grid;
 mod keys;
+pub(crate) mod ladder;
 mod method;
 pub mod presets;
 mod replica;

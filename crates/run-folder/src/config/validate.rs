@@ -1,8 +1,8 @@
 //! Refuses configurations that no run can use.
 
+use super::ladder;
 use super::{LEAST_TOLERANCE, Method, RunConfig};
 use crate::error::RunFolderError;
-use crate::ladder;
 use crate::limits::{CYCLES, GROUPS, WIDTH};
 
 /// The maximum number of entries of a matrix of weights or measurements: 16 GiB of f32.

@@ -3,7 +3,7 @@
 use toml::Table;
 
 use super::neurons;
-use crate::ladder::hidden_group;
+use crate::config::ladder::hidden_group;
 use crate::limits;
 use crate::rows::CycleRow;
 use crate::summary::Summary;

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use super::{Groups, rungs};
 use crate::config::RunConfig;
+use crate::config::ladder::hidden_group;
 use crate::data::DataSummary;
 use crate::epochs::Epochs;
-use crate::ladder::hidden_group;
 use crate::rows::CycleRow;
 use crate::summary::Summary;
 use crate::{limits, operations};

@@ -72,18 +72,21 @@ impl RunFolder {
     /// Sorts the appended tables by cycle, replica and group. So they do not depend on the chunks of the run.
     fn sort_tables(&self) -> Result<(), RunFolderError> {
         let summary = read_json::<Summary>(&self.path().join(paths::SUMMARY))?;
-        let group = |row: &CycleRow| summary.groups.iter().position(|name| *name == row.group);
-        self.sort(paths::CYCLES, |row: &CycleRow| (row.cycle, row.replica, group(row)))?;
-        self.sort(paths::TIMINGS, |row: &TimingRow| (row.cycle, row.replica))
+        let (groups, clips) = (&summary.groups, summary.clips.unwrap_or_default());
+        let most = limits::table_bytes(summary.replicas.len(), clips, groups.len());
+        let group = |row: &CycleRow| groups.iter().position(|name| *name == row.group);
+        self.sort(paths::CYCLES, most, |row: &CycleRow| (row.cycle, row.replica, group(row)))?;
+        self.sort(paths::TIMINGS, most, |row: &TimingRow| (row.cycle, row.replica))
     }
 
     fn sort<T: Serialize + DeserializeOwned, K: Ord>(
         &self,
         name: &str,
+        most_bytes: u64,
         key: impl Fn(&T) -> K,
     ) -> Result<(), RunFolderError> {
         let path = self.path().join(name);
-        let bytes = read_whole(&path, limits::CLIPS_BYTES);
+        let bytes = read_whole(&path, most_bytes);
         let rows = from_csv(&bytes.map_err(RunFolderError::io("read", &path))?);
         let mut rows: Vec<T> = rows.map_err(|reason| damaged(&path, reason))?;
         rows.sort_by_key(key);

@@ -14,7 +14,7 @@ use std::panic::resume_unwind;
 use std::path::Path;
 use std::thread::ScopedJoinHandle;
 
-use rayclip_data::{Dir, Kind};
+use rayclip_data::{Dir, Kind, read_whole};
 use safetensors::tensor::{Dtype, TensorView};
 use serde::Serialize;
 
@@ -94,11 +94,12 @@ impl RunFolder {
         self.write(paths::LATENCY, &to_csv(rows)?)
     }
 
-    /// Writes the kept neurons of all replicas after a clip, by their original numbers.
+    /// Writes the kept neurons of all replicas after a clip, by their original numbers. Returns whether the file
+    /// must still be synced.
     ///
     /// # Errors
     /// The file system refuses.
-    pub fn write_kept(&self, cycle: usize, replicas: &[&KeptRow]) -> Result<(), RunFolderError> {
+    pub fn write_kept(&self, cycle: usize, replicas: &[&KeptRow]) -> Result<bool, RunFolderError> {
         #[derive(Serialize)]
         struct File<'a> {
             cycle: usize,
@@ -106,15 +107,15 @@ impl RunFolder {
         }
         let json = serde_json::to_vec(&File { cycle, replicas })
             .map_err(RunFolderError::encode("the kept neurons"))?;
-        self.write_unsynced(&paths::kept(cycle), &json)
+        self.replace(&paths::kept(cycle), &json)
     }
 
     /// Writes the measurements and rays of all groups and replicas in a clip: vectors of f64, measurements `[n]`
-    /// and rays `[m]`, named by [`paths::ray_tensor`].
+    /// and rays `[m]`, named by [`paths::ray_tensor`]. Returns whether the file must still be synced.
     ///
     /// # Errors
     /// The file system refuses.
-    pub fn write_rays(&self, cycle: usize, groups: &[&GroupRays]) -> Result<(), RunFolderError> {
+    pub fn write_rays(&self, cycle: usize, groups: &[&GroupRays]) -> Result<bool, RunFolderError> {
         let encode = RunFolderError::encode::<safetensors::SafeTensorError>("the rays");
         let vectors = groups.iter().flat_map(|rays| {
             let vectors = rays.y.iter().chain(&rays.x).zip(paths::RAY_TENSORS);
@@ -129,7 +130,7 @@ impl RunFolder {
         });
         let views = views.collect::<Result<Vec<_>, _>>().map_err(encode)?;
         let bytes = safetensors::serialize(views, None).map_err(encode)?;
-        self.write_unsynced(&paths::rays(cycle), &bytes)
+        self.replace(&paths::rays(cycle), &bytes)
     }
 
     /// Writes the labels of the test images, one byte per image.
@@ -171,6 +172,23 @@ impl RunFolder {
     /// The file system refuses.
     pub fn write_unsynced(&self, name: &str, bytes: &[u8]) -> Result<(), RunFolderError> {
         self.write_file(name, bytes, false)
+    }
+
+    /// Writes a file if it has other content. An older file is replaced only by one that is synced, because
+    /// checkpoints may rely on it. Returns whether it must still be synced.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    fn replace(&self, name: &str, bytes: &[u8]) -> Result<bool, RunFolderError> {
+        let kind = self.dir.kind(name);
+        if kind.map_err(RunFolderError::io("write", &self.path().join(name)))?.is_none() {
+            return self.write_unsynced(name, bytes).map(|()| true);
+        }
+        let found = read_whole(&self.path().join(name), bytes.len() as u64);
+        if found.is_ok_and(|found| found == bytes) {
+            return Ok(false);
+        }
+        self.write(name, bytes).map(|()| false)
     }
 
     fn write_file(&self, name: &str, bytes: &[u8], sync: bool) -> Result<(), RunFolderError> {

@@ -1,5 +1,7 @@
 //! How a run starts: from the start, or from its last checkpoint.
 
+use std::path::PathBuf;
+
 use rayclip_data::plain;
 use rayclip_run_folder::write::RunFolder;
 use rayclip_run_folder::{DataSummary, Progress, RunConfig};
@@ -37,6 +39,8 @@ pub(crate) struct Beginning<'a> {
     pub(crate) files: LedgerFiles<'a>,
     pub(crate) finals: FinalNetworks,
     pub(crate) meter: Meter,
+    /// Checkpoints after the one in use. They cannot be used once the run continues.
+    pub(crate) unused: Vec<PathBuf>,
     /// The chunk that was training, if the run resumes.
     pub(crate) chunk: Option<(Position, Chunk<'a>)>,
 }
@@ -69,10 +73,12 @@ impl<'a> Beginning<'a> {
             let (path, reason) = (&skipped.path, &skipped.reason);
             observer.notify(&Event::CheckpointSkipped { path, reason });
         }
-        match found {
-            Some(resumed) => Ok(Self::resumed(resumed, inputs, environment, observer)),
-            None => Self::from_the_start(inputs, environment, observer),
-        }
+        let mut beginning = match found {
+            Some(resumed) => Self::resumed(resumed, inputs, environment, observer),
+            None => Self::from_the_start(inputs, environment, observer)?,
+        };
+        beginning.unused = skipped.into_iter().map(|skipped| skipped.path).collect();
+        Ok(beginning)
     }
 
     fn from_the_start(
@@ -96,6 +102,7 @@ impl<'a> Beginning<'a> {
             files: LedgerFiles::create(environment.folder)?,
             finals: FinalNetworks::default(),
             meter: Meter::start(device, progress(config, environment.data)),
+            unused: vec![],
             chunk: None,
         })
     }
@@ -120,7 +127,7 @@ impl<'a> Beginning<'a> {
         meter.restore(&state.meter, state.position.cycle, widths);
         let keeping = Keeping::new(state.keep_networks, config);
         let chunk = Some((state.position, chunk));
-        Self { plan, keeping, ledger, files, finals, meter, chunk }
+        Self { plan, keeping, ledger, files, finals, meter, unused: vec![], chunk }
     }
 }
 
@@ -138,7 +145,8 @@ impl<'a> Resumed<'a> {
         }
         let mut ledger = Ledger::new(config, rungs.group_names());
         ledger.restore(&state.ledger, &tensors)?;
-        let files = LedgerFiles::resume(environment.folder, &state.written, &mut ledger)?;
+        let most = rungs.most_table_bytes(config.all_replicas().len());
+        let files = LedgerFiles::resume(environment.folder, &state.written, most, &mut ledger)?;
         let last = &rungs.last().graph;
         let finals = FinalNetworks::restore(&state.finished, &tensors, last, device)?;
         finals.tell(&mut ledger);

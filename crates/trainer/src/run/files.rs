@@ -63,22 +63,23 @@ impl<'a> LedgerFiles<'a> {
         Ok(Self { folder, cycles, timings, arrays: Sha256::new(), unsynced, tail: None })
     }
 
-    /// Opens the files up to the extent in a checkpoint, and fills the ledger with them. Later content stays until
-    /// [`LedgerFiles::cut`].
+    /// Opens the files up to the extent in a checkpoint, and fills the ledger with them. A table has at most
+    /// `most_bytes`. Later content stays until [`LedgerFiles::cut`].
     ///
     /// # Errors
     /// A file has changed since the checkpoint was taken, in words.
     pub(crate) fn resume(
         folder: &'a RunFolder,
         written: &Written,
+        most_bytes: u64,
         ledger: &mut Ledger,
     ) -> Result<Self, String> {
-        let (cycles, mut content) = AppendedTable::resume(folder, paths::CYCLES, &written.cycles)?;
-        let settled = from_csv::<CycleRow>(&content)?.len();
-        content.extend(written.tail.bytes());
+        let cycles = AppendedTable::resume(folder, paths::CYCLES, &written.cycles, most_bytes)?;
+        let settled = from_csv::<CycleRow>(cycles.settled())?.len();
+        let content = [cycles.settled(), written.tail.as_bytes()].concat();
         let rows: Vec<CycleRow> = from_csv(&content)?;
-        let (timings, content) = AppendedTable::resume(folder, paths::TIMINGS, &written.timings)?;
-        let timing_rows: Vec<TimingRow> = from_csv(&content)?;
+        let timings = AppendedTable::resume(folder, paths::TIMINGS, &written.timings, most_bytes)?;
+        let timing_rows: Vec<TimingRow> = from_csv(timings.settled())?;
         ledger.check(&rows, &timing_rows)?;
         let mut files = Self {
             folder,
@@ -102,6 +103,16 @@ impl<'a> LedgerFiles<'a> {
             ));
         }
         Ok(files)
+    }
+
+    /// Writes tables again that something else has changed on disk. Returns their names.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub(crate) fn restore(&self) -> Result<Vec<&'static str>, TrainerError> {
+        let cycles = self.cycles.restore(self.folder)?.then_some(paths::CYCLES);
+        let timings = self.timings.restore(self.folder)?.then_some(paths::TIMINGS);
+        Ok(cycles.into_iter().chain(timings).collect())
     }
 
     /// Makes the folder hold what the ledger holds, and no later clip.
@@ -134,14 +145,16 @@ impl<'a> LedgerFiles<'a> {
     /// # Errors
     /// The file system refuses.
     pub(crate) fn write_kept(&mut self, cycle: usize, ledger: &Ledger) -> Result<(), TrainerError> {
-        self.folder.write_kept(cycle, &ledger.kept_of(cycle))?;
-        self.unsynced.insert(paths::kept(cycle));
+        if self.folder.write_kept(cycle, &ledger.kept_of(cycle))? {
+            self.unsynced.insert(paths::kept(cycle));
+        }
         Ok(())
     }
 
     fn write_rays(&mut self, cycle: usize, ledger: &Ledger) -> Result<(), TrainerError> {
-        self.folder.write_rays(cycle, &ledger.rays_of(cycle))?;
-        self.unsynced.insert(paths::rays(cycle));
+        if self.folder.write_rays(cycle, &ledger.rays_of(cycle))? {
+            self.unsynced.insert(paths::rays(cycle));
+        }
         Ok(())
     }
 

@@ -76,7 +76,7 @@ pub fn run(
     let inputs = Inputs { config, splits, rungs, device };
     let environment = Environment { folder, backend, options, data };
     let beginning = no_panic(|| Beginning::find(inputs, environment, observer))?;
-    let Beginning { plan, keeping, ledger, files, finals, mut meter, chunk } = beginning;
+    let Beginning { plan, keeping, ledger, files, finals, mut meter, unused, chunk } = beginning;
     if !is_host(device) {
         let train = || no_panic(|| repeats(|| train_again(&plan, inputs)));
         check_repeats(train, environment, observer)?;
@@ -98,7 +98,7 @@ pub fn run(
     let position = Position::default();
     let mut session =
         Session { about, ledger, files, finals, meter, checkpoints, observer, position };
-    session.begin()?;
+    session.begin(&unused)?;
     folder.write_labels(labels)?;
     let outcome = no_panic(|| {
         let end = plan.run(inputs, chunk, &mut session);
@@ -181,18 +181,27 @@ fn finish(
     }
     let error = outcome.as_ref().err().map(ToString::to_string);
     let summary = Summary { outcome: how, error, without, ..session.summary() };
-    // The summary, which says that the run has ended, is written after all other results. The manifest is written
-    // last.
-    let written = folder
-        .sync_all()
-        .and_then(|()| folder.write_progress(&summary.progress))
-        .and_then(|()| folder.write_summary(&summary));
+    let written = write_end(&session, &summary);
     outcome?;
     written?;
     if how == Outcome::Finished {
         folder.finish()?;
     }
     Ok(summary)
+}
+
+/// Writes that the run has ended, after all other results; only the manifest is written later.
+///
+/// # Errors
+/// The file system refuses.
+fn write_end(session: &Session<'_>, summary: &Summary) -> Result<(), TrainerError> {
+    for name in session.files.restore()? {
+        tracing::warn!("{name} was changed while the run was writing it, and was written again");
+    }
+    let folder = session.about.folder;
+    folder.sync_all()?;
+    folder.write_progress(&summary.progress)?;
+    Ok(folder.write_summary(summary)?)
 }
 
 /// Times the networks of the ladder at the halvings of the width.

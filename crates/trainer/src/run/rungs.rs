@@ -2,7 +2,7 @@
 
 use rayclip_model::{Graph, Macs};
 use rayclip_run_folder::epochs::Epochs;
-use rayclip_run_folder::{RunConfig, ladder, operations};
+use rayclip_run_folder::{RunConfig, ladder, limits, operations};
 
 use crate::error::TrainerError;
 
@@ -72,6 +72,11 @@ impl Rungs {
     /// Returns the names of the groups that can be clipped.
     pub(crate) fn group_names(&self) -> &[String] {
         &self.groups
+    }
+
+    /// Returns the bytes that a table of a run with so many replicas may have.
+    pub(crate) fn most_table_bytes(&self, replicas: usize) -> u64 {
+        limits::table_bytes(replicas, self.after.len(), self.groups.len())
     }
 
     /// Returns the network after a clip, or (`None`) before the first clip.

@@ -1,5 +1,6 @@
 //! All effects of a run: the session records, writes, checkpoints and reports what a chunk returns.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rayclip_model::Description;
@@ -53,11 +54,13 @@ pub(crate) struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// Marks the run as in progress, and makes the folder hold what the ledger holds.
+    /// Marks the run as in progress, and makes the folder hold what the ledger holds. Removes the checkpoints in
+    /// `unused`, which do not match the folder after that.
     ///
     /// # Errors
     /// The file system refuses.
-    pub(crate) fn begin(&mut self) -> Result<(), TrainerError> {
+    pub(crate) fn begin(&mut self, unused: &[PathBuf]) -> Result<(), TrainerError> {
+        unused.iter().for_each(|path| self.checkpoints.remove(path));
         self.network_files().cut(&self.ledger)?;
         self.files.cut(&self.ledger)?;
         let folder = self.about.folder;

@@ -1,6 +1,6 @@
 //! The checkpoints of a run: when one is due, and which one is used.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rayclip_run_folder::write::{CheckpointFile, CheckpointFiles, RunFolder, Unread};
@@ -61,6 +61,11 @@ impl Checkpoints {
         self.batches > 0
     }
 
+    /// Removes a checkpoint. A failure is ignored: the file only takes space.
+    pub(crate) fn remove(&self, path: &Path) {
+        self.files.remove(path);
+    }
+
     /// Writes a checkpoint and removes old ones, as the schedule says.
     ///
     /// # Errors
@@ -75,8 +80,7 @@ impl Checkpoints {
     }
 
     /// Calls `restore` with the checkpoints of at most `most_bytes`, from the latest to the oldest, until one can
-    /// be used. Returns what it restored, and the later ones that were skipped. If one can be used, the damaged
-    /// ones after it are removed.
+    /// be used. Returns what it restored, and the later ones that were skipped.
     ///
     /// # Errors
     /// A checkpoint belongs to another configuration or to other data; or none can be used, and not all are
@@ -89,11 +93,7 @@ impl Checkpoints {
         let mut skipped: Vec<Skipped> = vec![];
         for file in self.files.all()?.into_iter().rev() {
             let (damaged, reason) = match use_file(&file, most_bytes, &restore) {
-                Ok(found) => {
-                    let damaged = skipped.iter().filter(|skipped| skipped.damaged);
-                    damaged.for_each(|skipped| self.files.remove(&skipped.path));
-                    return Ok(Latest { found: Some(found), skipped });
-                }
+                Ok(found) => return Ok(Latest { found: Some(found), skipped }),
                 Err(Unused::Refused(Refusal::OtherData)) => {
                     return Err(TrainerError::OtherData { path: self.run.clone() });
                 }

@@ -72,9 +72,9 @@ impl Chunk<'_> {
         let larger = compression.compensate.then(|| self.network().cloned()).transpose()?;
         let calibration = || Calibration::draw(&splits.train, &self.replicas, cycle, config);
         let larger = larger.map(|network| (network, calibration()));
-        let groups = self.network()?.graph().free_groups();
         for (&index, scores) in &scores {
-            let group = &groups[index];
+            // A clip of one group moves the channels of those beside it.
+            let group = &self.network()?.graph().free_groups()[index];
             let count = kept_count(group.width, compression.keep);
             let choose = |(scores, replica): (&Vec<f64>, &Replica)| {
                 let mut ties = stream(replica.seed, Purpose::Ties, [cycle, index]);

@@ -88,3 +88,57 @@ fn what_came_after_the_checkpoint_is_cut_off() {
     assert_eq!(resume(&config, &path, None).0.unwrap().outcome, Outcome::Finished);
     assert!(files_of(&path) == files_of(&whole));
 }
+
+/// Removes a table in every cycle, as somebody else could.
+struct Remover(PathBuf);
+
+impl Observer for Remover {
+    fn notify(&mut self, event: &Event<'_>) {
+        if matches!(event, Event::Cycle { .. }) {
+            fs::remove_file(&self.0).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_table_that_is_removed_while_the_run_writes_it_is_written_again() {
+    let parent = tempfile::tempdir().unwrap();
+    let (config, whole) = (config(&[]), parent.path().join("whole"));
+    resume(&config, &whole, None).0.unwrap();
+    for name in [paths::CYCLES, paths::TIMINGS] {
+        let path = parent.path().join(name);
+        let mut remover = Remover(path.join(name));
+        let summary = resume_observed(&config, &path, Interrupter::default(), &mut remover);
+        assert_eq!(summary.unwrap().outcome, Outcome::Finished);
+        assert!(files_of(&path) == files_of(&whole), "{name}");
+        let lines = |run: &Path| fs::read_to_string(run.join(name)).unwrap().lines().count();
+        assert_eq!(lines(&path), lines(&whole), "{name}");
+    }
+}
+
+#[test]
+fn files_that_a_checkpoint_relies_on_are_not_written_again_without_need() {
+    let parent = tempfile::tempdir().unwrap();
+    let (config, path) = after_a_clip(parent.path());
+    let written = || {
+        let written = |name| fs::metadata(path.join(name)).unwrap().modified().unwrap();
+        [paths::kept(0), paths::rays(0)].map(written)
+    };
+    let before = written();
+    assert_eq!(resume(&config, &path, Some(1)).1.resumed, Some(4));
+    assert_eq!(written(), before);
+}
+
+#[test]
+fn later_checkpoints_that_cannot_be_used_do_not_outlive_those_that_can() {
+    let parent = tempfile::tempdir().unwrap();
+    let (config, path) = after_a_clip(parent.path());
+    let folder = RunFolder::from(path.as_path());
+    let used = folder.checkpoints().all().unwrap().pop().unwrap();
+    // It has the SHA-256 of its content, but was not written by this version of rayclip.
+    folder.checkpoints().save(b"of another version", 3).unwrap();
+    let later = folder.checkpoints().all().unwrap().pop().unwrap();
+    let (_, ending) = resume(&config, &path, Some(1));
+    assert_eq!((ending.resumed, ending.skipped.len()), (Some(4), 1), "{:?}", ending.skipped);
+    assert!(!later.path.exists() && used.number + 1 == later.number);
+}

@@ -79,26 +79,35 @@ impl Observer for Ending {
     }
 }
 
-#[expect(deprecated, reason = "Burn 0.23 drops the backend; until then it is one of ours")]
 pub(super) fn resume(
     config: &RunConfig,
     path: &Path,
     after: Option<usize>,
 ) -> (Result<Summary, TrainerError>, Ending) {
+    let mut ending = Ending { after, ..Ending::default() };
+    let result = resume_observed(config, path, ending.interrupter.clone(), &mut ending);
+    (result, ending)
+}
+
+#[expect(deprecated, reason = "Burn 0.23 drops the backend; until then it is one of ours")]
+pub(super) fn resume_observed(
+    config: &RunConfig,
+    path: &Path,
+    interrupter: Interrupter,
+    observer: &mut dyn Observer,
+) -> Result<Summary, TrainerError> {
     let Taken::Open(folder) = RunDir::take(path, config).unwrap() else {
         panic!("the run is finished")
     };
     let device = if config.seed == 1 { Device::ndarray() } else { Device::flex() };
     let backend = Backend { device: &device, name: "test" };
-    let mut ending = Ending { after, ..Ending::default() };
     let options = RunOptions {
         at_once: Some(3),
         checkpoints: Schedule { every: Every::Batches(2), keep: 2 },
-        interrupter: ending.interrupter.clone(),
+        interrupter,
         ..RunOptions::default()
     };
-    let result = run(config, dataset(), backend, &options, &folder, &mut ending);
-    (result, ending)
+    run(config, dataset(), backend, &options, &folder, observer)
 }
 
 /// Returns all files but those that contain times.

@@ -1,7 +1,6 @@
 //! The ladder: the widths after each clip.
 
-use crate::config::RunConfig;
-use crate::config::{ScratchAt, ScratchRule};
+use super::{RunConfig, ScratchAt, ScratchRule};
 
 /// Returns how many of `m` neurons a clip keeps: `max(1, ceil(keep · (m − 1)))`.
 ///
