@@ -1,5 +1,7 @@
 //! Launches the kernels on tensors, if the shapes suit them.
 
+use std::ops::Range;
+
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, DispatchDevice, backend_extension};
 use burn::tensor::{Device, Tensor};
@@ -114,8 +116,7 @@ pub(crate) trait BlockOps: Backend {
         parameters: FloatTensor<Self>,
         state: FloatTensor<Self>,
         constants: HalpernConstants,
-        done: u32,
-        iterations: u32,
+        iterations: Range<u32>,
     ) -> FloatTensor<Self>;
 }
 
@@ -150,8 +151,7 @@ pub(crate) fn halpern_block(
         parameters.into_dispatch(),
         state.into_dispatch(),
         constants,
-        done as u32,
-        iterations as u32,
+        done as u32..(done + iterations) as u32,
     ))
 }
 
@@ -221,8 +221,7 @@ impl BlockOps for CubeBackend {
         parameters: CubeTensor,
         state: CubeTensor,
         constants: HalpernConstants,
-        done: u32,
-        iterations: u32,
+        iterations: Range<u32>,
     ) -> CubeTensor {
         let [a, a_transposed, measured, parameters, state] =
             [a, a_transposed, measured, parameters, state].map(into_contiguous);
@@ -244,8 +243,8 @@ impl BlockOps for CubeBackend {
             launch.n as u32,
             launch.m as u32,
             launch.width as u32,
-            done,
-            iterations,
+            iterations.start,
+            iterations.end - iterations.start,
             launch.n.next_power_of_two(),
             launch.m.next_power_of_two(),
         );

@@ -60,7 +60,9 @@ impl Session<'_> {
     /// # Errors
     /// The file system refuses.
     pub(crate) fn begin(&mut self, unused: &[PathBuf]) -> Result<(), TrainerError> {
-        unused.iter().for_each(|path| self.checkpoints.remove(path));
+        for path in unused {
+            self.checkpoints.remove(path);
+        }
         self.network_files().cut(&self.ledger)?;
         self.files.cut(&self.ledger)?;
         let folder = self.about.folder;
