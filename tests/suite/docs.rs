@@ -117,6 +117,7 @@ fn the_guide_names_every_command_flag_and_key() {
         "resume",
         "verify-resume",
         "solve",
+        "inspect",
         "devices",
         "completions",
         "man",

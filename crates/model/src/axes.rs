@@ -1,15 +1,15 @@
 //! Computes which channels must be clipped together: a walk through the graph with a union–find over channel axes.
 //!
-//! The images and every fully connected node make an *axis* of channels. A value consists of *pieces*: the axes
+//! The images, every fully connected node and every convolution make an *axis* of channels. A value consists of *pieces*: the axes
 //! that lie side by side in it, each with its span. An activation passes the pieces on, a concatenation puts them
-//! side by side, and flattening repeats them. An addition unites the axes at the same span. If the pieces of two
-//! values do not line up, their channels have no single counterpart, and the axes are fixed.
+//! side by side, and flattening repeats them. An addition or a product of two values unites the axes at the same span.
+//! If the pieces of two values do not line up, their channels have no single counterpart, and the axes are fixed.
 
 use std::collections::BTreeMap;
 
 use crate::coupling::{Axis, Group, INPUT, Reading, Reason, Span, Tie};
 use crate::graph::{Graph, Op, Value};
-use crate::sizes::Linear;
+use crate::sizes::{BIAS, Product, WEIGHT, parameters, state};
 
 /// An axis and its span in a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ struct Piece {
     span: Span,
 }
 
-/// Axes of channels: first that of the images, then one for every fully connected node.
+/// Axes of channels: first that of the images, then one for every node that makes channels.
 struct Axes {
     widths: Vec<usize>,
     /// The parent of each axis in the union–find: an earlier axis of the same group. The first axis of a group is
@@ -66,8 +66,8 @@ impl Axes {
         self.fixed[first].get_or_insert(reason);
     }
 
-    /// Unites the pieces of two values that are added, or fixes pieces without a single counterpart.
-    fn add(&mut self, left: &[Piece], right: &[Piece], node: &str) {
+    /// Unites the pieces of two values that are combined, or fixes pieces without a single counterpart.
+    fn combine(&mut self, left: &[Piece], right: &[Piece], node: &str) {
         // Pieces are ordered by their offset.
         let (mut lefts, mut rights) = (left.iter().peekable(), right.iter().peekable());
         let mut alone = Vec::new();
@@ -103,19 +103,31 @@ fn trace(graph: &Graph) -> (Axes, Vec<Vec<Piece>>) {
     for node in &graph.nodes {
         let first = node.inputs[0].slot();
         let made = match node.op {
-            Op::Linear { outputs, .. } => axes.make(outputs),
-            Op::Activation(_) => pieces[first].clone(),
-            Op::Flatten if shapes[first].positions == 1 => pieces[first].clone(),
+            Op::Linear { outputs, .. } | Op::Conv2d { outputs, .. } => axes.make(outputs),
+            Op::DepthwiseConv2d { .. }
+            | Op::BatchNorm { .. }
+            | Op::Activation(_)
+            | Op::MaxPool(_)
+            | Op::AveragePool { .. }
+            | Op::GlobalAveragePool
+            | Op::Dropout { .. } => pieces[first].clone(),
+            Op::LayerNorm { .. } => {
+                for piece in &pieces[first] {
+                    axes.fix(piece.axis, Reason::Normalised { node: node.name.clone() });
+                }
+                pieces[first].clone()
+            }
+            Op::Flatten if shapes[first].positions() == 1 => pieces[first].clone(),
             Op::Flatten => {
                 // A piece that is already repeated is flattened: it has one position.
-                let (stride, repeat) = (shapes[first].channels, shapes[first].positions);
+                let (stride, repeat) = (shapes[first].channels, shapes[first].positions());
                 let repeated =
                     |piece: &Piece| Piece { span: Span { stride, repeat, ..piece.span }, ..*piece };
                 pieces[first].iter().map(repeated).collect()
             }
-            Op::Add => {
+            Op::Add | Op::Mul => {
                 for other in &node.inputs[1..] {
-                    axes.add(&pieces[first], &pieces[other.slot()], &node.name);
+                    axes.combine(&pieces[first], &pieces[other.slot()], &node.name);
                 }
                 // If the pieces of the others do not line up, all of them are fixed.
                 pieces[first].clone()
@@ -155,18 +167,36 @@ struct Ties {
 
 impl Ties {
     /// Adds a node that makes the channels.
-    fn make(&mut self, Linear { node, outputs, bias, .. }: &Linear<'_>) {
+    fn make(&mut self, Product { node, outputs, bias, .. }: &Product<'_>) {
         let (axis, span) = (Axis::Columns, Span::once(0, *outputs));
         self.name.get_or_insert_with(|| node.name.clone());
-        self.makes.push(Tie { parameter: node.weight(), axis, span });
-        self.follows.extend(bias.then(|| Tie { parameter: node.bias(), axis, span }));
+        self.makes.push(Tie { parameter: node.parameter(WEIGHT), axis, span });
+        self.follows.extend(bias.then(|| Tie { parameter: node.parameter(BIAS), axis, span }));
     }
 
     /// Adds a node that uses the channels at a span of its input.
-    fn use_at(&mut self, span: Span, Linear { number, node, .. }: &Linear<'_>) {
-        self.uses.push(Tie { parameter: node.weight(), axis: Axis::Rows, span });
+    fn use_at(&mut self, span: Span, product: &Product<'_>) {
+        let (node, channels) = (product.node, product.input.channels);
+        // The rows of a weight are those of the first tap, then those of the second. Channels without repeats lie at
+        // the same place of every tap.
+        let spans = match (product.taps(), span.repeat) {
+            (1, _) => vec![span],
+            (taps, 1) => vec![Span { stride: channels, repeat: taps, ..span }],
+            (taps, _) => {
+                let of_tap = |tap| Span { offset: span.offset + tap * channels, ..span };
+                (0..taps).map(of_tap).collect()
+            }
+        };
+        let used = |span| Tie { parameter: node.parameter(WEIGHT), axis: Axis::Rows, span };
+        self.uses.extend(spans.into_iter().map(used));
         let users = self.readings.entry((node.inputs[0], span)).or_default();
-        users.push(*number);
+        users.push(product.number);
+    }
+
+    /// Adds parameters that have a column for every channel of their input, in which the channels are at a span.
+    fn follow_at(&mut self, span: Span, parameters: impl Iterator<Item = String>) {
+        let tie = |parameter| Tie { parameter, axis: Axis::Columns, span };
+        self.follows.extend(parameters.map(tie));
     }
 
     fn group(self, width: usize, fixed: Option<Reason>) -> Group {
@@ -187,12 +217,22 @@ impl Graph {
         let (mut axes, pieces) = trace(self);
         let mut ties: BTreeMap<usize, Ties> = BTreeMap::new();
         ties.insert(axes.first(0), Ties::default());
-        for (number, linear) in self.linears().iter().enumerate() {
+        for (index, product) in self.products().iter().enumerate() {
             // Axis 0 is that of the images.
-            ties.entry(axes.first(number + 1)).or_default().make(linear);
-            for piece in &pieces[linear.node.inputs[0].slot()] {
+            ties.entry(axes.first(index + 1)).or_default().make(product);
+            for piece in &pieces[product.node.inputs[0].slot()] {
                 let of_group = ties.entry(axes.first(piece.axis)).or_default();
-                of_group.use_at(piece.span, linear);
+                of_group.use_at(piece.span, product);
+            }
+        }
+        for node in self.nodes.iter().filter(|node| !node.op.makes_channels()) {
+            // Only the names count, not the extents.
+            let of_op =
+                parameters(node.op, self.input).into_iter().chain(state(node.op, self.input));
+            let names: Vec<String> = of_op.map(|(name, _)| node.parameter(name)).collect();
+            for piece in &pieces[node.inputs[0].slot()] {
+                let of_group = ties.entry(axes.first(piece.axis)).or_default();
+                of_group.follow_at(piece.span, names.iter().cloned());
             }
         }
         let Axes { widths, mut fixed, .. } = axes;
@@ -229,8 +269,10 @@ impl Graph {
         let widths: BTreeMap<&str, usize> = groups.flat_map(of_group).collect();
         let mut graph = self.clone();
         for node in &mut graph.nodes {
-            let width = widths.get(node.weight().as_str());
-            if let (Op::Linear { outputs, .. }, Some(width)) = (&mut node.op, width) {
+            let width = widths.get(node.parameter(WEIGHT).as_str());
+            if let (Op::Linear { outputs, .. } | Op::Conv2d { outputs, .. }, Some(width)) =
+                (&mut node.op, width)
+            {
                 *outputs = *width;
             }
         }

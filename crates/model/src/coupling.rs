@@ -13,7 +13,8 @@ pub(crate) const INPUT: &str = "input";
 /// neuron, or cannot exist without it.
 ///
 /// A hidden layer of a perceptron is a group: columns of the weight that makes it, entries of the bias that follows
-/// it, rows of the weight that uses it. Layers whose results are added are one group.
+/// it, rows of the weight that uses it. Layers whose results are added are one group. Normalisations and depthwise
+/// convolutions follow the channels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     /// The name of the first node that makes the channels; `input` for the channels of the images, if no node makes
@@ -25,7 +26,7 @@ pub struct Group {
     pub fixed: Option<Reason>,
     /// Weights that make the channels: their columns.
     pub makes: Vec<Tie>,
-    /// Biases that are cut with the channels: their columns.
+    /// Parameters and state that are cut with the channels: their columns.
     pub follows: Vec<Tie>,
     /// Weights that use the channels: their rows. A group that is not fixed has at least one.
     pub uses: Vec<Tie>,
@@ -81,9 +82,14 @@ pub struct Reading {
 pub enum Reason {
     /// They are the channels of the images.
     Input,
-    /// They are added to channels that do not line up with them.
+    /// They are added to or multiplied by channels that do not line up with them.
     Misaligned {
-        /// The node that adds them.
+        /// The node that combines them.
+        node: String,
+    },
+    /// A normalisation mixes them with channels that stay.
+    Normalised {
+        /// The node that normalises them.
         node: String,
     },
     /// They are the output.
@@ -95,7 +101,10 @@ impl fmt::Display for Reason {
         match self {
             Self::Input => write!(f, "the channels are those of the images"),
             Self::Misaligned { node } => {
-                write!(f, "node {node} adds the channels to others that do not line up with them")
+                write!(f, "node {node} combines the channels with others that do not line up")
+            }
+            Self::Normalised { node } => {
+                write!(f, "node {node} normalises the channels together")
             }
             Self::Output => write!(f, "the channels are the output"),
         }

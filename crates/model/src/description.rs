@@ -36,7 +36,7 @@ impl Description {
             extents.iter().try_fold(1_usize, |all, &extent| all.checked_mul(extent))
         };
         let (image, input) = (&self.image_shape, self.graph.input);
-        let inputs = product(&[input.positions, input.channels]);
+        let inputs = product(&[input.height, input.width, input.channels]);
         if inputs.is_none() || product(image) != inputs {
             return Err(format!("images of shape {image:?} do not match the input, {input}"));
         }

@@ -1,7 +1,8 @@
 //! A network on disk: one safetensors file and a JSON description beside it.
 //!
-//! The tensors are the parameters, `[replica, rows, columns]`, f32, under the names of
-//! [`Graph::extents`](crate::graph::Graph::extents). Those of a perceptron are `layer_i.weight`,
+//! The tensors are the parameters and the state, `[replica, rows, columns]`, f32, under the names of
+//! [`Graph::extents`](crate::graph::Graph::extents) and
+//! [`Graph::state_extents`](crate::graph::Graph::state_extents). Those of a perceptron are `layer_i.weight`,
 //! `[replica, fan_in, fan_out]`, and `layer_i.bias`, `[replica, 1, fan_out]`: an image `x` gives
 //! `relu(x · weight + bias)`.
 
@@ -27,7 +28,8 @@ pub fn save(
     network: &Population,
     description: &Description,
 ) -> Result<(Vec<u8>, Vec<u8>), ModelError> {
-    let tensors: BTreeMap<&str, &Tensor<3>> = network.parameters().iter().collect();
+    let tensors: BTreeMap<&str, &Tensor<3>> =
+        network.parameters().iter().chain(network.state().iter()).collect();
     let mut payloads = Vec::new();
     for (name, tensor) in tensors {
         let extents = tensor.dims();

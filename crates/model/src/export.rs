@@ -1,7 +1,11 @@
-//! One network in a file of its own, with the names and the layout of PyTorch.
+//! One network in a file of its own, with the layout of PyTorch.
 //!
-//! `layers.i.weight` is `[fan_out, fan_in]` and `layers.i.bias` is `[fan_out]`, both f32; `i` counts the fully
-//! connected nodes. This is the state of a `torch.nn.ModuleList` of `torch.nn.Linear`, named `layers`.
+//! All tensors are f32. A fully connected weight is `[outputs, inputs]`, a convolution `[outputs, inputs, height,
+//! width]`, a depthwise convolution `[channels, 1, height, width]`; biases and normalisations are vectors. PyTorch
+//! has channels first, so the inputs of a fully connected node after a Flatten have another order there.
+//!
+//! The name of a tensor is that of its node, a dot, and `weight`, `bias`, `running_mean` or `running_var`. In a
+//! perceptron, nodes are named `layers.i` instead, so that a `torch.nn.ModuleList` of `torch.nn.Linear` can load it.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +13,9 @@ use burn::tensor::Tensor;
 use safetensors::tensor::{Dtype, TensorView};
 
 use crate::error::ModelError;
+use crate::graph::{Activation, Graph, Node, Op, Slide};
 use crate::population::Population;
+use crate::sizes::WEIGHT;
 
 /// Extents and values of tensors by name.
 type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
@@ -24,25 +30,18 @@ impl Exported {
     /// # Errors
     /// The device fails.
     pub fn all(network: &Population) -> Result<Vec<Self>, ModelError> {
+        let graph = network.graph();
+        let (names, layouts) = (names(graph), layouts(graph));
         let mut all = vec![Tensors::new(); network.replicas()];
-        for (index, linear) in network.graph().linears().iter().enumerate() {
-            let (fan_in, fan_out) = (linear.input.channels, linear.outputs);
-            let name = format!("layers.{index}.weight");
-            let values = read(network.parameters().of(&linear.node.weight()), &name)?;
-            for (exported, values) in all.iter_mut().zip(values.chunks(fan_in * fan_out)) {
-                // A row is an input here, but an output in PyTorch.
-                let column =
-                    |output| (0..fan_in).map(move |input| values[input * fan_out + output]);
-                let transposed = (0..fan_out).flat_map(column).collect();
-                exported.insert(name.clone(), (vec![fan_out, fan_in], transposed));
-            }
-            if !linear.bias {
-                continue;
-            }
-            let name = format!("layers.{index}.bias");
-            let values = read(network.parameters().of(&linear.node.bias()), &name)?;
-            for (exported, values) in all.iter_mut().zip(values.chunks(fan_out)) {
-                exported.insert(name.clone(), (vec![fan_out], values.to_vec()));
+        let matrices = network.parameters().iter().chain(network.state().iter());
+        for (((name, values), (_, extents, node)), layout) in
+            matrices.zip(graph.initialised()).zip(layouts)
+        {
+            let own = name.strip_prefix(node.name.as_str()).unwrap_or(name);
+            let name = format!("{}{own}", names[node.name.as_str()]);
+            let values = read(values.clone(), &name)?;
+            for (exported, values) in all.iter_mut().zip(values.chunks(extents[0] * extents[1])) {
+                exported.insert(name.clone(), layout.of(extents, values));
             }
         }
         Ok(all.into_iter().map(Self).collect())
@@ -66,6 +65,113 @@ impl Exported {
             .and_then(|views| safetensors::serialize(views, None))
             .map_err(|error| unwritten(&error))?;
         with_metadata(&file, metadata)
+    }
+}
+
+/// Returns the exported name of every node.
+fn names(graph: &Graph) -> BTreeMap<&str, String> {
+    let products = graph.products().into_iter().enumerate();
+    let layer = |index: usize| format!("layers.{index}");
+    if is_perceptron(graph) {
+        return products
+            .map(|(index, product)| (product.node.name.as_str(), layer(index)))
+            .collect();
+    }
+    graph.nodes.iter().map(|node| (node.name.as_str(), node.name.clone())).collect()
+}
+
+/// Whether a graph is a chain of fully connected and rectified layers.
+fn is_perceptron(graph: &Graph) -> bool {
+    let is_known =
+        |node: &Node| matches!(node.op, Op::Linear { .. } | Op::Activation(Activation::Relu));
+    graph.input.positions() == 1 && graph.nodes.iter().all(is_known)
+}
+
+/// How a matrix is laid out in PyTorch.
+enum Layout {
+    /// A row of numbers.
+    Vector,
+    /// Rows are outputs; the inputs have this order.
+    Linear(Vec<usize>),
+    /// `[outputs, inputs, height, width]`.
+    Conv(Slide),
+    /// `[channels, 1, height, width]`.
+    Depthwise(Slide),
+}
+
+/// Returns the layout of all parameters, and then of all state.
+fn layouts(graph: &Graph) -> Vec<Layout> {
+    let orders = orders(graph);
+    let layout = |(name, _, node): (String, [usize; 2], &Node)| match node.op {
+        _ if !name.ends_with(WEIGHT) => Layout::Vector,
+        Op::Linear { .. } => Layout::Linear(orders[node.inputs[0].slot()].clone()),
+        Op::Conv2d { slide, .. } => Layout::Conv(slide),
+        Op::DepthwiseConv2d { slide, .. } => Layout::Depthwise(slide),
+        _ => Layout::Vector,
+    };
+    graph.initialised().into_iter().map(layout).collect()
+}
+
+/// Returns, for every value, the index that each of its channels has in PyTorch.
+fn orders(graph: &Graph) -> Vec<Vec<usize>> {
+    let shapes = graph.shapes();
+    let mut orders = vec![(0..graph.input.channels).collect::<Vec<usize>>()];
+    for (node, shape) in graph.nodes.iter().zip(&shapes) {
+        let first = &orders[node.inputs[0].slot()];
+        let order = match node.op {
+            op if op.makes_channels() => (0..shape.channels).collect(),
+            Op::Flatten => {
+                let positions = graph.shape_of(node.inputs[0], &shapes).positions();
+                let at = |position| first.iter().map(move |channel| channel * positions + position);
+                (0..positions).flat_map(at).collect()
+            }
+            Op::Concat => {
+                let mut order = Vec::with_capacity(shape.channels);
+                for value in &node.inputs {
+                    let before = order.len();
+                    order.extend(orders[value.slot()].iter().map(|channel| before + channel));
+                }
+                order
+            }
+            _ => first.clone(),
+        };
+        orders.push(order);
+    }
+    orders
+}
+
+impl Layout {
+    /// Returns the extents and the values of a matrix `[rows, columns]`.
+    fn of(&self, [rows, columns]: [usize; 2], values: &[f32]) -> (Vec<usize>, Vec<f32>) {
+        let mut out = vec![0.0; values.len()];
+        let mut fill = |to: &dyn Fn(usize, usize) -> usize| {
+            for (row, values) in values.chunks(columns).enumerate() {
+                for (column, value) in values.iter().enumerate() {
+                    out[to(row, column)] = *value;
+                }
+            }
+        };
+        let extents = match self {
+            Self::Vector => {
+                fill(&|row, column| row * columns + column);
+                vec![columns]
+            }
+            Self::Linear(order) => {
+                fill(&|row, column| column * rows + order[row]);
+                vec![columns, rows]
+            }
+            Self::Conv(slide) => {
+                let inputs = rows / slide.taps();
+                let taps = slide.taps();
+                fill(&|row, column| (column * inputs + row % inputs) * taps + row / inputs);
+                vec![columns, inputs, slide.kernel[0], slide.kernel[1]]
+            }
+            Self::Depthwise(slide) => {
+                fill(&|row, column| column * rows + row);
+                vec![columns, 1, slide.kernel[0], slide.kernel[1]]
+            }
+        };
+        (extents, out)
     }
 }
 

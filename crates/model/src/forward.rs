@@ -1,13 +1,37 @@
 //! Computes the values of a graph, node by node.
 
-use burn::tensor::{Device, Tensor, TensorData, activation::relu};
+use burn::tensor::{Device, Tensor, TensorData};
+use rayclip_ops::patches;
 
+use crate::apply::{Matrices, apply};
 use crate::coupling::{Group, Span};
-use crate::graph::{Activation, Node, Op, Shape, Value};
+use crate::graph::{Graph, Node, Op, Shape, Value};
 use crate::population::Population;
+use crate::sizes::{self, MEAN, VARIANCE};
+use crate::store::Store;
+
+impl Graph {
+    /// Returns the rows that the weight of node `user` multiplies, from the value that it reads: the value itself, or
+    /// the patches of a convolution.
+    ///
+    /// # Shapes
+    /// `[replica, image · position, channel] → [replica, image · place, row of the weight]`.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    pub fn rows_read(&self, user: usize, value: Tensor<3>) -> Tensor<3> {
+        let Node { op, inputs, .. } = &self.nodes[user];
+        match op {
+            Op::Conv2d { slide, .. } => {
+                patches(value, slide.over(self.shape_of(inputs[0], &self.shapes())))
+            }
+            _ => value,
+        }
+    }
+}
 
 impl Population {
-    /// Computes the logits of a batch of images.
+    /// Computes the logits of a batch of images. Normalisations use the running statistics.
     ///
     /// # Shapes
     /// `[replica or 1, image · position, channel] → [replica, image · position, class]`, with the positions of the
@@ -24,7 +48,7 @@ impl Population {
     /// # Panics
     /// If there is no such value.
     pub fn values(&self, images: Tensor<3>, wanted: &[Value]) -> Vec<Tensor<3>> {
-        let mut values = self.compute(images, wanted, |_, result| result);
+        let mut values = self.compute(images, wanted, |_, result| result, None);
         wanted.iter().map(|value| values.take(*value)).collect()
     }
 
@@ -40,7 +64,7 @@ impl Population {
         tap: impl FnMut(Value, Tensor<3>) -> Tensor<3>,
     ) -> Tensor<3> {
         let output = self.graph.output;
-        self.compute(images, &[output], tap).take(output)
+        self.compute(images, &[output], tap, None).take(output)
     }
 
     /// Computes the logits with some channels of a group zeroed wherever weights read them: in replica `r`, all but
@@ -66,47 +90,92 @@ impl Population {
         })
     }
 
+    /// Computes the logits of a batch in training: normalisations use the moments of the batch, and dropouts zero
+    /// numbers. `dropout` returns the factors of a node with a probability, for the extents of its input. Returns
+    /// the logits, and the new state (running statistics).
+    ///
+    /// # Shapes
+    /// As for [`forward`](Self::forward).
+    pub fn forward_training(
+        &self,
+        images: Tensor<3>,
+        dropout: &mut dyn FnMut(usize, f64, [usize; 3]) -> Tensor<3>,
+    ) -> (Tensor<3>, Store) {
+        let output = self.graph.output;
+        let mut training = Training { state: Store::default(), dropout };
+        let logits =
+            self.compute(images, &[output], |_, result| result, Some(&mut training)).take(output);
+        (logits, training.state)
+    }
+
     /// Computes the values in `wanted` and holds them.
     fn compute(
         &self,
         images: Tensor<3>,
         wanted: &[Value],
         mut tap: impl FnMut(Value, Tensor<3>) -> Tensor<3>,
+        mut training: Option<&mut Training<'_>>,
     ) -> Values {
         let nodes = &self.graph.nodes;
         let shapes = self.graph.shapes();
         let mut values = Values::expected(nodes, wanted);
         values.hold(Value::Input, images, &mut tap);
-        // The store has the order of the nodes, so parameters are found by counting.
-        let mut parameter = 0;
+        // The stores have the order of the nodes, so matrices are found by counting.
+        let (mut parameter, mut state) = (0, 0);
         for (number, node) in nodes.iter().enumerate() {
             let value = Value::Node(number);
+            let input = self.graph.shape_of(node.inputs[0], &shapes);
+            let counts = [sizes::parameters(node.op, input), sizes::state(node.op, input)];
+            let [parameters, states] = counts.map(|matrices| matrices.len());
             if values.is_needed(value) {
-                let result = self.apply(node, parameter, shapes[number], &mut values);
+                let matrices = Matrices {
+                    parameters: (parameter..parameter + parameters)
+                        .map(|index| self.parameters.at(index))
+                        .collect(),
+                    state: (state..state + states).map(|index| self.state.at(index)).collect(),
+                };
+                let read = node.inputs.iter().map(|value| values.take(*value)).collect();
+                let result = match &mut training {
+                    None => apply(node.op, input, read, matrices, None).0,
+                    Some(training) => training.apply(number, node, input, read, matrices),
+                };
                 values.hold(value, result, &mut tap);
             }
-            parameter += node.op.parameters();
+            parameter += parameters;
+            state += states;
         }
         values
     }
+}
 
-    /// Computes the result of a node with the extents `shape`. Its parameters start at the index `parameter`.
-    fn apply(&self, node: &Node, parameter: usize, shape: Shape, values: &mut Values) -> Tensor<3> {
-        let first = values.take(node.inputs[0]);
-        let others = &node.inputs[1..];
-        match node.op {
-            Op::Linear { bias, .. } => {
-                let product = first.matmul(self.parameters.at(parameter));
-                if bias { product + self.parameters.at(parameter + 1) } else { product }
-            }
-            Op::Activation(Activation::Relu) => relu(first),
-            Op::Flatten => flatten(first, shape.channels),
-            Op::Add => others.iter().fold(first, |sum, other| sum + values.take(*other)),
-            Op::Concat => {
-                let others = others.iter().map(|other| values.take(*other));
-                side_by_side(std::iter::once(first).chain(others).collect())
-            }
+/// What changes in training.
+struct Training<'a> {
+    /// The new state, in the order of the nodes.
+    state: Store,
+    dropout: &'a mut dyn FnMut(usize, f64, [usize; 3]) -> Tensor<3>,
+}
+
+impl Training<'_> {
+    /// Computes the result of node `number`, and adds its new state.
+    fn apply(
+        &mut self,
+        number: usize,
+        node: &Node,
+        input: Shape,
+        read: Vec<Tensor<3>>,
+        matrices: Matrices,
+    ) -> Tensor<3> {
+        let probability = match node.op {
+            Op::Dropout { probability } => probability,
+            _ => 0.0,
+        };
+        let dropout = &mut self.dropout;
+        let mut mask = |extents| dropout(number, probability, extents);
+        let (result, running) = apply(node.op, input, read, matrices, Some(&mut mask));
+        for (name, matrix) in [MEAN, VARIANCE].into_iter().zip(running.into_iter().flatten()) {
+            self.state.insert(node.parameter(name), matrix);
         }
+        result
     }
 }
 
@@ -161,25 +230,6 @@ impl Values {
         let result = if self.left[slot] == 0 { held.take() } else { held.clone() };
         result.expect("a value is held until it is read for the last time")
     }
-}
-
-/// Merges the positions of an image into one, which then has `channels` channels.
-fn flatten(value: Tensor<3>, channels: usize) -> Tensor<3> {
-    let [replicas, rows, of_position] = value.dims();
-    if of_position == channels {
-        return value;
-    }
-    value.reshape([replicas, rows * of_position / channels, channels])
-}
-
-/// Concatenates the channels of values.
-fn side_by_side(values: Vec<Tensor<3>>) -> Tensor<3> {
-    let replicas = values.iter().map(|value| value.dims()[0]).max().unwrap_or(1);
-    // Images shared by all replicas have a first extent of 1.
-    let spread = |value: Tensor<3>| {
-        if value.dims()[0] < replicas { value.repeat_dim(0, replicas) } else { value }
-    };
-    Tensor::cat(values.into_iter().map(spread).collect(), 2)
 }
 
 /// Returns a mask for a value: zero for the channels of a group that are not in `kept[r]` (in replica `r`),

@@ -36,6 +36,7 @@
 //! # Ok::<(), rayclip_model::ModelError>(())
 //! ```
 
+mod apply;
 mod axes;
 mod coupling;
 mod description;
@@ -45,20 +46,24 @@ mod export;
 mod forward;
 mod graph;
 mod init;
+mod networks;
 mod population;
 mod sizes;
 mod store;
 mod validate;
+mod written;
 
 #[cfg(test)]
 mod properties;
 
+pub use apply::dropout_factors;
 pub use coupling::{Axis, Group, Reading, Reason, Span, Tie};
 pub use description::Description;
 pub use disk::{load, save};
 pub use error::ModelError;
 pub use export::Exported;
-pub use graph::{Activation, Graph, Node, Op, Shape, Value};
+pub use graph::{Activation, Graph, Node, Op, Shape, Slide, Value};
+pub use networks::KnownNetwork;
 pub use population::Population;
-pub use sizes::Macs;
+pub use sizes::{Macs, NodeSize};
 pub use store::{Store, select, select_replicas};

@@ -7,8 +7,9 @@ use rand::Rng;
 
 use crate::coupling::Group;
 use crate::error::ModelError;
-use crate::graph::Graph;
-use crate::init::xavier_normal;
+use crate::graph::{Graph, Node, Op};
+use crate::init::{he, normal, xavier};
+use crate::sizes::{VARIANCE, WEIGHT};
 use crate::store::Store;
 
 /// `R` independent networks of one graph.
@@ -17,13 +18,14 @@ pub struct Population {
     pub(crate) graph: Arc<Graph>,
     /// All parameters of [`Graph::extents`], in its order, `[replica, rows, columns]`.
     pub(crate) parameters: Store,
-    /// State that is not learnt, such as running counts. No operation has any yet.
-    state: Store,
+    /// State that is not learnt: all of [`Graph::state_extents`], in its order, `[replica, rows, columns]`.
+    pub(crate) state: Store,
 }
 
 impl Population {
-    /// Creates networks with Xavier-normal weights and zero biases. `generator(replica, layer)` is called once for
-    /// every fully connected node (`layer` counts them) and every replica.
+    /// Creates networks with normal weights: Xavier's for fully connected nodes, He's for convolutions. Biases are
+    /// zero; a normalisation changes nothing at first. `generator(replica, layer)` is called once for every weight
+    /// that is drawn (`layer` counts them) and every replica.
     ///
     /// # Errors
     /// The graph is not valid for so many replicas.
@@ -34,22 +36,28 @@ impl Population {
         mut generator: impl FnMut(usize, usize) -> G,
     ) -> Result<Self, ModelError> {
         graph.validate(replicas)?;
-        let mut parameters = Store::default();
-        for (layer, linear) in graph.linears().iter().enumerate() {
-            let (inputs, outputs) = (linear.input.channels, linear.outputs);
-            let draw = |replica| xavier_normal(inputs, outputs, &mut generator(replica, layer));
-            let values: Vec<f32> = (0..replicas).flat_map(draw).collect();
-            let values = TensorData::new(values, [replicas, inputs, outputs]);
-            parameters.insert(linear.node.weight(), Tensor::from_data(values, device));
-            if linear.bias {
-                let bias = Tensor::zeros([replicas, 1, outputs], device);
-                parameters.insert(linear.node.bias(), bias);
-            }
+        let mut weights = Store::default();
+        let mut layer = 0;
+        for (name, extents, node) in graph.initialised() {
+            let value = match Initial::of(node, &name, extents) {
+                Initial::Constant(value) => {
+                    Tensor::full([replicas, extents[0], extents[1]], value, device)
+                }
+                Initial::Normal(variance) => {
+                    let draw = |replica| normal(extents, variance, &mut generator(replica, layer));
+                    let values: Vec<f32> = (0..replicas).flat_map(draw).collect();
+                    layer += 1;
+                    let data = TensorData::new(values, [replicas, extents[0], extents[1]]);
+                    Tensor::from_data(data, device)
+                }
+            };
+            weights.insert(name, value);
         }
-        Ok(Self { graph: Arc::new(graph.clone()), parameters, state: Store::default() })
+        Self::from_tensors(graph, replicas, |name, _| Ok(weights.of(name)))
     }
 
-    /// Creates networks of a valid graph. `tensor` returns each parameter, for its name and extents.
+    /// Creates networks of a valid graph. `tensor` returns each parameter, and then each matrix of state, for its
+    /// name and extents.
     ///
     /// # Errors
     /// The first error of `tensor`.
@@ -58,12 +66,15 @@ impl Population {
         replicas: usize,
         mut tensor: impl FnMut(&str, [usize; 3]) -> Result<Tensor<3>, E>,
     ) -> Result<Self, E> {
-        let parameters = graph.extents().into_iter().map(|(name, [rows, columns])| {
-            let tensor = tensor(&name, [replicas, rows, columns])?;
-            Ok((name, tensor))
-        });
-        let parameters = parameters.collect::<Result<_, E>>()?;
-        Ok(Self { graph: Arc::new(graph.clone()), parameters, state: Store::default() })
+        let mut store = |extents: Vec<(String, [usize; 2])>| {
+            let all = extents.into_iter().map(|(name, [rows, columns])| {
+                let tensor = tensor(&name, [replicas, rows, columns])?;
+                Ok((name, tensor))
+            });
+            all.collect::<Result<Store, E>>()
+        };
+        let (parameters, state) = (store(graph.extents())?, store(graph.state_extents())?);
+        Ok(Self { graph: Arc::new(graph.clone()), parameters, state })
     }
 
     /// Returns the graph of the networks.
@@ -91,7 +102,7 @@ impl Population {
         &self.parameters
     }
 
-    /// Returns the state that is not learnt; no operation has any yet.
+    /// Returns the state that is not learnt (running statistics), in the order of [`Graph::state_extents`].
     pub fn state(&self) -> &Store {
         &self.state
     }
@@ -110,6 +121,17 @@ impl Population {
         let names = self.parameters.iter().map(|(name, _)| name);
         assert!(names.eq(parameters.iter().map(|(name, _)| name)), "the names are the graph's");
         Self { parameters, ..self }
+    }
+
+    /// Returns the same networks with other state.
+    ///
+    /// # Panics
+    /// If the names differ from those of the graph, or have another order.
+    #[must_use]
+    pub fn with_state(self, state: Store) -> Self {
+        let names = self.state.iter().map(|(name, _)| name);
+        assert!(names.eq(state.iter().map(|(name, _)| name)), "the names are the graph's");
+        Self { state, ..self }
     }
 
     /// Returns the same networks with every parameter replaced by the result of `step`, in order. A parameter is
@@ -131,13 +153,15 @@ impl Population {
         Self { parameters, ..self }
     }
 
-    /// Returns, for every replica, whether all its parameters are finite.
+    /// Returns, for every replica, whether all its parameters and its state are finite.
     ///
     /// # Errors
     /// The device fails.
     pub fn finite(&self) -> Result<Vec<bool>, ModelError> {
-        let parameters = self.parameters.iter().map(|(_, parameter)| parameter.clone());
-        let sums = parameters.map(|parameter| parameter.abs().sum_dim(2).sum_dim(1));
+        let all = self.parameters.iter().chain(self.state.iter());
+        let sums = all
+            .map(|(_, values)| values.clone())
+            .map(|parameter| parameter.abs().sum_dim(2).sum_dim(1));
         let sums: Vec<f32> =
             Tensor::cat(sums.collect(), 2).sum_dim(2).try_into_vec_as().map_err(|error| {
                 ModelError::Device { what: "the weights".into(), reason: error.to_string() }
@@ -184,6 +208,28 @@ impl Population {
         let states: Vec<&Store> = populations.iter().map(|one| &one.state).collect();
         let (parameters, state) = (Store::cat(&parameters), Store::cat(&states));
         Some(Self { graph: Arc::clone(graph), parameters, state })
+    }
+}
+
+/// How a matrix starts.
+enum Initial {
+    /// All entries are this number.
+    Constant(f32),
+    /// Entries are drawn from a normal distribution with this variance.
+    Normal(f64),
+}
+
+impl Initial {
+    fn of(node: &Node, name: &str, [inputs, outputs]: [usize; 2]) -> Self {
+        let is_weight = name.ends_with(WEIGHT);
+        match node.op {
+            Op::Linear { .. } if is_weight => Self::Normal(xavier(inputs, outputs)),
+            // The rows of a depthwise weight are the taps: what an output sees.
+            Op::Conv2d { .. } | Op::DepthwiseConv2d { .. } if is_weight => Self::Normal(he(inputs)),
+            Op::BatchNorm { .. } | Op::LayerNorm { .. } if is_weight => Self::Constant(1.0),
+            Op::BatchNorm { .. } if name.ends_with(VARIANCE) => Self::Constant(1.0),
+            _ => Self::Constant(0.0),
+        }
     }
 }
 

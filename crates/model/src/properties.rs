@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 
-use crate::graph::{Activation, Graph, Node, Op, Shape, Value};
+use crate::graph::{Activation, Graph, Node, Op, Shape, Slide, Value};
 use crate::population::Population;
 
 /// The maximum number of concatenated channels.
@@ -21,11 +21,12 @@ fn normal(extents: [usize; 3], rng: &mut ChaCha8Rng) -> Tensor<3> {
     Tensor::from_data(TensorData::new(values, extents), &Device::flex())
 }
 
-/// Returns networks with random weights and biases.
+/// Returns networks with random weights, biases and statistics.
 pub(crate) fn drawn(graph: &Graph, replicas: usize, seed: u64) -> Population {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let drawn = Population::from_tensors(graph, replicas, |_, extents| {
-        Ok::<_, ()>(normal(extents, &mut rng))
+    let drawn = Population::from_tensors(graph, replicas, |name, extents| {
+        let drawn = normal(extents, &mut rng);
+        Ok::<_, ()>(if name.ends_with("running_var") { drawn.abs() + 0.5 } else { drawn })
     });
     drawn.unwrap()
 }
@@ -52,7 +53,7 @@ pub(crate) fn assert_cuts_are_silenced(
         let kept: Vec<Vec<usize>> = (0..replicas).map(|_| keep()).collect();
         // Five images; for every other group, all replicas share them.
         let sets = if index % 2 == 0 { replicas } else { 1 };
-        let images = normal([sets, 5 * input.positions, input.channels], &mut rng);
+        let images = normal([sets, 5 * input.positions(), input.channels], &mut rng);
         let silenced = network.forward_silenced(images.clone(), group, &kept);
         let smaller = network.clone().cut(group, &kept);
         assert_close(smaller.forward(images), silenced)?;
@@ -64,6 +65,10 @@ pub(crate) fn assert_cuts_are_silenced(
         let extents = smaller.graph().extents().into_iter();
         let extents = extents.map(|(name, [rows, columns])| (name, [replicas, rows, columns]));
         prop_assert_eq!(dims.collect::<Vec<_>>(), extents.collect::<Vec<_>>());
+        let state = smaller.state().iter().map(|(name, value)| (name.to_owned(), value.dims()));
+        let extents = smaller.graph().state_extents().into_iter();
+        let extents = extents.map(|(name, [rows, columns])| (name, [replicas, rows, columns]));
+        prop_assert_eq!(state.collect::<Vec<_>>(), extents.collect::<Vec<_>>());
         let numbers = smaller.parameters().iter().map(|(_, value)| value.shape().num_elements());
         prop_assert_eq!(numbers.sum::<usize>(), replicas * smaller.graph().parameters());
         network = smaller;
@@ -91,6 +96,8 @@ struct Gene {
     others: Vec<Index>,
     outputs: usize,
     bias: bool,
+    slide: Slide,
+    activation: Activation,
 }
 
 /// A graph to which valid nodes are added.
@@ -111,7 +118,7 @@ impl Growing {
         Value::Node(nodes.len() - 1)
     }
 
-    /// Adds the node of a gene, unless it would be too wide.
+    /// Adds the node of a gene, unless it would be too wide, or its window does not fit.
     fn grow(&mut self, gene: &Gene) {
         let values = self.values();
         let (first, shape) = *gene.first.get(&values);
@@ -121,18 +128,38 @@ impl Growing {
             let others = gene.others.iter().map(|index| **index.get(&fitting));
             std::iter::once((first, shape)).chain(others).collect::<Vec<(Value, Shape)>>()
         };
-        let (op, inputs) = match gene.kind % 8 {
-            0..3 => {
-                let op = Op::Linear { outputs: gene.outputs, bias: gene.bias };
-                (op, vec![(first, shape)])
+        let Gene { outputs, bias, slide, activation, .. } = *gene;
+        let pooled = Slide { padding: [0; 4], ..slide };
+        let alone = vec![(first, shape)];
+        let (op, inputs) = match gene.kind % 20 {
+            0..3 => (Op::Linear { outputs, bias }, alone),
+            3..6 => (Op::Conv2d { outputs, slide, bias }, alone),
+            6 | 7 => (Op::DepthwiseConv2d { slide, bias }, alone),
+            8 => (Op::BatchNorm { epsilon: 1e-3, momentum: 0.1 }, alone),
+            9 => (Op::LayerNorm { epsilon: 1e-3 }, alone),
+            10 => (Op::Activation(activation), alone),
+            11 => (Op::MaxPool(pooled), alone),
+            12 => (Op::AveragePool { slide: pooled, count_padding: bias }, alone),
+            13 => (Op::GlobalAveragePool, alone),
+            14 => (Op::Dropout { probability: 0.5 }, alone),
+            15 => (Op::Flatten, alone),
+            16 | 17 => (Op::Add, beside(&|other| *other == shape)),
+            18 => {
+                let mut inputs = beside(&|other| {
+                    let is_gate = other.positions() == 1 && other.channels == shape.channels;
+                    *other == shape || is_gate
+                });
+                inputs.truncate(2);
+                (Op::Mul, inputs)
             }
-            3 => (Op::Activation(Activation::Relu), vec![(first, shape)]),
-            4 => (Op::Flatten, vec![(first, shape)]),
-            5 | 6 => (Op::Add, beside(&|other| *other == shape)),
-            _ => (Op::Concat, beside(&|other| other.positions == shape.positions)),
+            _ => (
+                Op::Concat,
+                beside(&|other| [other.height, other.width] == [shape.height, shape.width]),
+            ),
         };
         let channels: usize = inputs.iter().map(|(_, shape)| shape.channels).sum();
-        if op != Op::Concat || channels <= MOST_CHANNELS {
+        let fits = op.slide().is_none_or(|slide| slide.over(shape).output().is_some());
+        if fits && (op != Op::Concat || channels <= MOST_CHANNELS) {
             self.append(op, inputs.into_iter().map(|(value, _)| value).collect());
         }
     }
@@ -145,7 +172,7 @@ impl Growing {
         let unread = self.values().into_iter().filter(|(value, _)| !read.contains(value));
         let mut ends = Vec::new();
         for (value, shape) in unread.collect::<Vec<_>>() {
-            let flat = shape.positions == 1;
+            let flat = shape.positions() == 1;
             ends.push(if flat { value } else { self.append(Op::Flatten, vec![value]) });
         }
         let all = if ends.len() == 1 { ends[0] } else { self.append(Op::Concat, ends) };
@@ -154,24 +181,43 @@ impl Growing {
     }
 }
 
+fn slides() -> impl Strategy<Value = Slide> {
+    let axes = |range: std::ops::Range<usize>| prop::array::uniform2(range);
+    (axes(1..4), axes(1..3), prop::array::uniform4(0_usize..2), axes(1..3))
+        .prop_map(|(kernel, stride, padding, dilation)| Slide { kernel, stride, padding, dilation })
+}
+
+fn activations() -> impl Strategy<Value = Activation> {
+    prop::sample::select(vec![
+        Activation::Relu,
+        Activation::Relu6,
+        Activation::LeakyRelu { slope: 0.1 },
+        Activation::Gelu,
+        Activation::Silu,
+        Activation::Sigmoid,
+        Activation::HardSwish,
+    ])
+}
+
 fn genes() -> impl Strategy<Value = Gene> {
     let others = prop::collection::vec(any::<Index>(), 1..3);
-    let parts = (any::<u8>(), any::<Index>(), others, 1_usize..4, any::<bool>());
-    parts.prop_map(|(kind, first, others, outputs, bias)| Gene {
+    let kinds = (any::<u8>(), slides(), activations());
+    let parts = (kinds, any::<Index>(), others, 1_usize..4, any::<bool>());
+    parts.prop_map(|((kind, slide, activation), first, others, outputs, bias)| Gene {
         kind,
         first,
         others,
         outputs,
         bias,
+        slide,
+        activation,
     })
 }
 
 fn graphs() -> impl Strategy<Value = Graph> {
     let genes = prop::collection::vec(genes(), 0..16);
-    (1_usize..4, 1_usize..4, genes).prop_map(|(positions, channels, genes)| {
-        let input = Shape { positions, channels };
-        let graph = Graph { input, nodes: vec![], output: Value::Input };
-        let mut growing = Growing { graph };
+    (1_usize..5, 1_usize..4, 1_usize..4, genes).prop_map(|(height, width, channels, genes)| {
+        let mut growing = Growing { graph: Graph::new(Shape { height, width, channels }) };
         for gene in &genes {
             growing.grow(gene);
         }
@@ -207,9 +253,8 @@ proptest! {
     #[test]
     fn a_value_is_the_same_alone_and_on_the_way(graph in graphs(), seed: u64) {
         let network = drawn(&graph, 2, seed);
-        let Shape { positions, channels } = graph.input;
         let mut rng = ChaCha8Rng::seed_from_u64(!seed);
-        let images = normal([2, 3 * positions, channels], &mut rng);
+        let images = normal([2, 3 * graph.input.positions(), graph.input.channels], &mut rng);
         let mut seen = Vec::new();
         let logits = network.forward_tapped(images.clone(), |value, result| {
             seen.push((value, result.clone()));

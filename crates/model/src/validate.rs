@@ -6,7 +6,7 @@ use rayclip_data::plain;
 
 use crate::coupling::INPUT;
 use crate::error::ModelError;
-use crate::graph::{Graph, Node, Op, Shape};
+use crate::graph::{Activation, Graph, Node, Op, Shape, Slide, Value};
 
 /// The maximum number of parameters of all replicas. As f32, they take an eighth of the addressable memory, so the
 /// bytes of their gradients and moments can be counted too.
@@ -29,10 +29,8 @@ impl Graph {
     /// # Errors
     /// [`ModelError::Graph`], [`ModelError::Zero`] or [`ModelError::TooLarge`], naming the node.
     pub fn validate(&self, replicas: usize) -> Result<(), ModelError> {
-        let Shape { positions, channels } = self.input;
         check_extent(replicas, || "replicas".into())?;
-        check_extent(positions, || "positions of the images".into())?;
-        check_extent(channels, || "channels of the images".into())?;
+        check_shape(self.input, "the images")?;
         let nodes = self.nodes.len();
         if nodes > MOST_NODES {
             return Err(ModelError::TooLarge { what: format!("{nodes} nodes") });
@@ -41,6 +39,7 @@ impl Graph {
         let mut shapes = Vec::with_capacity(nodes);
         for (number, node) in self.nodes.iter().enumerate() {
             check_inputs(number, node)?;
+            check_numbers(node)?;
             let shape = self.shape_after(node, &shapes);
             self.check_shapes(node, shape, &shapes)?;
             shapes.push(shape);
@@ -75,20 +74,35 @@ impl Graph {
 
     /// Checks the shapes of a node: its result has the extents `shape`, the earlier nodes have `earlier`.
     fn check_shapes(&self, node: &Node, shape: Shape, earlier: &[Shape]) -> Result<(), ModelError> {
-        let mut read = node.inputs.iter().map(|value| self.shape_of(*value, earlier));
         let first = self.shape_of(node.inputs[0], earlier);
-        let (wrong, what) = match node.op {
-            Op::Add => (read.find(|other| *other != first), "adds values of different shapes:"),
+        let (fits, what): (fn(Shape, Shape) -> bool, _) = match node.op {
+            Op::Add => (|one, other| one == other, "adds values of different shapes"),
+            Op::Mul => (is_gated, "multiplies values whose shapes do not fit"),
             Op::Concat => (
-                read.find(|other| other.positions != first.positions),
-                "concatenates values with different positions:",
+                |one, other| [one.height, one.width] == [other.height, other.width],
+                "concatenates values with different positions",
             ),
-            Op::Linear { .. } | Op::Activation(_) | Op::Flatten => (None, ""),
+            _ => (|_, _| true, ""),
         };
-        if let Some(wrong) = wrong {
-            return Err(fault(&node.name, &format!("{what} {first} and {wrong}")));
+        let fault = |reason: &str| Err(fault(&node.name, reason));
+        let shape_of = |value: &Value| self.shape_of(*value, earlier);
+        if let Some(wrong) = node.inputs.iter().find(|value| !fits(first, shape_of(value))) {
+            let named = |value| format!("{} has {}", self.name_of(value), shape_of(&value));
+            return fault(&format!("{what}: {}, {}", named(node.inputs[0]), named(*wrong)));
         }
-        check_extent(shape.channels, || format!("channels of {}", node.name))
+        if let Some(slide) = node.op.slide() {
+            let Slide { kernel: [height, width], .. } = slide;
+            let window = format!("a window of {height} × {width}");
+            if slide.over(first).output().is_none() {
+                return fault(&format!("slides {window} over {first}, which it does not fit"));
+            }
+            check_extent(slide.taps(), || format!("taps of {}", node.name))?;
+            let is_pool = matches!(node.op, Op::MaxPool(_) | Op::AveragePool { .. });
+            if is_pool && sees_only_padding(slide) {
+                return fault("pads its window by more than half, so that it may see only padding");
+            }
+        }
+        check_shape(shape, &node.name)
     }
 
     /// Checks that there is a parameter, and that every node contributes to the output.
@@ -106,7 +120,7 @@ impl Graph {
         if let Some((node, _)) = self.nodes.iter().zip(&is_read[1..]).find(|(_, read)| !**read) {
             return Err(fault(&node.name, "is not used: its parameters would have no gradient"));
         }
-        if !self.nodes.iter().any(|node| matches!(node.op, Op::Linear { .. })) {
+        if self.extents().is_empty() {
             let what = "the network".into();
             return Err(ModelError::Graph { what, reason: "has no parameter".into() });
         }
@@ -125,9 +139,9 @@ impl Graph {
                 return Err(fault(&node.name, reason));
             }
             pieces.push(match node.op {
-                Op::Linear { .. } => 1,
+                op if op.makes_channels() => 1,
                 Op::Concat => read,
-                Op::Activation(_) | Op::Flatten | Op::Add => pieces[node.inputs[0].slot()],
+                _ => pieces[node.inputs[0].slot()],
             });
         }
         Ok(())
@@ -138,8 +152,9 @@ impl Graph {
 fn check_inputs(number: usize, node: &Node) -> Result<(), ModelError> {
     let count = node.inputs.len();
     let (fits, expected) = match node.op {
-        Op::Linear { .. } | Op::Activation(_) | Op::Flatten => (count == 1, "one"),
         Op::Add | Op::Concat => (count >= 2, "two or more"),
+        Op::Mul => (count == 2, "two"),
+        _ => (count == 1, "one"),
     };
     if !fits {
         return Err(fault(&node.name, &format!("reads {count} values; expected {expected}")));
@@ -151,6 +166,45 @@ fn check_inputs(number: usize, node: &Node) -> Result<(), ModelError> {
         }
         None => Ok(()),
     }
+}
+
+/// Returns whether values of these shapes can be multiplied: they are equal, or one is a gate.
+fn is_gated(one: Shape, other: Shape) -> bool {
+    let is_one = |shape: Shape| shape.positions() == 1;
+    one == other || (one.channels == other.channels && (is_one(one) || is_one(other)))
+}
+
+/// Returns whether a window may see nothing but padding. There is no maximum of nothing.
+fn sees_only_padding(Slide { kernel, padding, dilation, .. }: Slide) -> bool {
+    (0..4).any(|side| {
+        let (axis, padding) = (side % 2, padding[side]);
+        padding > kernel[axis] / 2 || (padding > 0 && dilation[axis] > 1)
+    })
+}
+
+/// Checks the numbers of an operation, such as an epsilon.
+fn check_numbers(node: &Node) -> Result<(), ModelError> {
+    let positive = |value: f64| value.is_finite() && value > 0.0;
+    let (is_possible, expected) = match node.op {
+        Op::BatchNorm { epsilon, momentum } => (
+            positive(epsilon) && (0.0..=1.0).contains(&momentum),
+            "a positive epsilon and a momentum from 0 to 1",
+        ),
+        Op::LayerNorm { epsilon } => (positive(epsilon), "a positive epsilon"),
+        Op::Dropout { probability } => {
+            ((0.0..1.0).contains(&probability), "a probability from 0 to less than 1")
+        }
+        Op::Activation(Activation::LeakyRelu { slope }) => (slope.is_finite(), "a finite slope"),
+        _ => (true, ""),
+    };
+    if is_possible { Ok(()) } else { Err(fault(&node.name, &format!("needs {expected}"))) }
+}
+
+/// Checks that a device can index the extents of a value, and all of them together.
+fn check_shape(shape: Shape, of: &str) -> Result<(), ModelError> {
+    check_extent(shape.positions(), || format!("positions of {of}"))?;
+    check_extent(shape.channels, || format!("channels of {of}"))?;
+    check_extent(shape.numbers(), || format!("numbers of {of}"))
 }
 
 /// Checks that a device can index the extent: it must fit into i32.

@@ -187,6 +187,14 @@ pub enum TrainerError {
         /// The text of the panic.
         reason: String,
     },
+    /// There is no such network, or it does not fit the images.
+    #[error("the network {name} {reason}")]
+    Network {
+        /// Its name, or its file.
+        name: String,
+        /// What is wrong with it, as the predicate of a sentence.
+        reason: String,
+    },
     /// The network does not fit the device or the machine.
     #[error("{what} takes {} MiB, and {whose} {} MiB: set a smaller {key}", bytes >> 20, limit >> 20)]
     TooLarge {

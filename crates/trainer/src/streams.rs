@@ -25,6 +25,8 @@ pub(crate) enum Purpose {
     RandomScores = 5,
     /// Images for criteria that need activations; position: cycle, batch.
     Calibration = 6,
+    /// Factors of a dropout; position: batch, node.
+    Dropout = 7,
 }
 
 /// Returns the stream of a replica for a purpose and a position.

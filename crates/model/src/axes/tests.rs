@@ -12,7 +12,8 @@ fn linear(outputs: usize) -> Op {
 /// Returns the graph `[positions, channels] → nodes`; its output is the last node.
 fn graph([positions, channels]: [usize; 2], nodes: Vec<Node>) -> Graph {
     let output = Value::Node(nodes.len() - 1);
-    let graph = Graph { input: Shape { positions, channels }, nodes, output };
+    let input = Shape { height: 1, width: positions, channels };
+    let graph = Graph { input, nodes, output };
     graph.validate(2).unwrap();
     graph
 }

@@ -1,4 +1,5 @@
 use burn::tensor::Distribution;
+use burn::tensor::activation::relu;
 
 use super::*;
 use crate::graph::Graph;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::graph::{Activation, Value};
+use crate::graph::{Activation, Slide, Value};
 
 const LINEAR: Op = Op::Linear { outputs: 4, bias: true };
 const RELU: Op = Op::Activation(Activation::Relu);
@@ -12,7 +12,7 @@ pub(crate) fn node(name: &str, op: Op, inputs: &[Value]) -> Node {
 /// Returns the reason to refuse `[3 positions, 2 channels] → nodes`; the output is the last node.
 fn refusal(nodes: Vec<Node>) -> String {
     let output = Value::Node(nodes.len().saturating_sub(1));
-    let graph = Graph { input: Shape { positions: 3, channels: 2 }, nodes, output };
+    let graph = Graph { input: Shape { height: 1, width: 3, channels: 2 }, nodes, output };
     graph.validate(1).unwrap_err().to_string()
 }
 
@@ -25,7 +25,7 @@ fn names_the_extent_that_is_zero() {
     assert!(message(&graph, 0).contains("replicas is 0"));
     assert!(message(&Graph::perceptron(0, &[8], 2, true), 1).contains("images is 0"));
     assert!(message(&Graph::perceptron(4, &[8], 0, true), 1).contains("layer_1 is 0"));
-    let nowhere = Graph { input: Shape { positions: 0, channels: 4 }, ..graph };
+    let nowhere = Graph { input: Shape { height: 0, width: 1, channels: 4 }, ..graph };
     assert!(message(&nowhere, 1).contains("positions of the images is 0"));
 }
 
@@ -43,7 +43,7 @@ fn refuses_what_no_memory_holds() {
     let uncountable = message(&[usize::MAX; 2], 1);
     assert!(uncountable.contains("channels of layer_0"), "{uncountable}");
     let flat = Graph {
-        input: Shape { positions: huge, channels: huge },
+        input: Shape { height: 1 << 16, width: 1 << 14, channels: 4 },
         nodes: vec![
             node("flat", Op::Flatten, &[Value::Input]),
             node("a", LINEAR, &[Value::Node(0)]),
@@ -51,7 +51,7 @@ fn refuses_what_no_memory_holds() {
         output: Value::Node(1),
     };
     let message = flat.validate(1).unwrap_err().to_string();
-    assert!(message.contains("channels of flat"), "{message}");
+    assert!(message.contains("4294967296 numbers of the images"), "{message}");
 }
 
 #[test]
@@ -95,9 +95,10 @@ fn refuses_values_that_do_not_fit() {
         ])
     };
     let added = both(Op::Add, [Value::Node(0), Value::Input]);
-    assert!(added.contains("shapes: 4 channels at 3 positions and 2"), "{added}");
+    let found = "shapes: a has 4 channels at 1 × 3 positions, input has 2";
+    assert!(added.contains(found), "{added}");
     let beside = both(Op::Concat, [Value::Node(0), Value::Node(1)]);
-    let found = "positions: 4 channels at 3 positions and 12 channels";
+    let found = "positions: a has 4 channels at 1 × 3 positions, flat has 12 channels";
     assert!(beside.ends_with(found), "{beside}");
 }
 
@@ -137,4 +138,29 @@ fn refuses_more_nodes_than_any_network_has() {
     let hidden = vec![1; MOST_NODES / 2];
     let message = Graph::perceptron(1, &hidden, 1, false).validate(1).unwrap_err().to_string();
     assert!(message.contains("65537 nodes"), "{message}");
+}
+
+#[test]
+fn refuses_windows_that_do_not_fit_and_numbers_that_make_no_sense() {
+    let message = |op| refusal(vec![node("a", op, &[Value::Input])]);
+    let conv = Op::Conv2d { outputs: 2, slide: Slide::of(5).padding(1), bias: true };
+    let found =
+        "slides a window of 5 × 5 over 2 channels at 1 × 3 positions, which it does not fit";
+    assert!(message(conv).contains(found), "{}", message(conv));
+    let still = Slide { stride: [0, 1], ..Slide::of(1) };
+    assert!(message(Op::MaxPool(still)).contains("does not fit"));
+    let pool = Slide { kernel: [1, 3], padding: [1, 1, 0, 0], ..Slide::of(1) };
+    assert!(message(Op::MaxPool(pool)).contains("only padding"), "{}", message(Op::MaxPool(pool)));
+    let norm = Op::BatchNorm { epsilon: 0.0, momentum: 0.1 };
+    assert!(message(norm).contains("node a needs a positive epsilon"), "{}", message(norm));
+    assert!(message(Op::Dropout { probability: 1.0 }).contains("a probability from 0"));
+    let gated = refusal(vec![
+        node("a", LINEAR, &[Value::Input]),
+        node("mean", Op::GlobalAveragePool, &[Value::Input]),
+        node("gate", Op::Mul, &[Value::Node(0), Value::Node(1)]),
+    ]);
+    assert!(
+        gated.contains("do not fit: a has 4 channels at 1 × 3 positions, mean has 2"),
+        "{gated}"
+    );
 }

@@ -66,6 +66,12 @@ Examples:
   rayclip bench solver --sizes 512x51x64
   rayclip bench solver --sizes 512x51x2,4096x409x8 --compare";
 
+pub(crate) const INSPECT: &str = "\
+Examples:
+  rayclip inspect resnet20
+  rayclip inspect lenet5 --input 28x28
+  rayclip inspect my-network.toml --dot > my-network.dot";
+
 pub(crate) const DEVICES: &str = "\
 Examples:
   rayclip devices

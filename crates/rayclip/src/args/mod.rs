@@ -2,6 +2,7 @@
 
 mod cells;
 mod examples;
+mod inspect;
 mod margin;
 mod names;
 mod parse;
@@ -18,6 +19,7 @@ use clap::{Args, Parser, Subcommand};
 use rayclip_trainer::{KeepNetworks, RunOptions};
 
 pub(crate) use cells::{ReproduceArgs, SweepArgs};
+pub(crate) use inspect::{ImageShape, InspectArgs};
 pub(crate) use margin::MarginArgs;
 pub(crate) use names::{ALGORITHMS, DEVICES, METHODS, MOMENTS, ON_DIVERGENCE, PRESETS};
 pub(crate) use parse::try_parse;
@@ -72,6 +74,9 @@ pub(crate) enum Command {
     Solve(Box<SolveArgs>),
     /// Measure how fast rayclip is on this machine
     Bench(BenchArgs),
+    /// Print a network: its nodes, its groups of channels with everything that a clip of them cuts, and its size
+    #[command(after_help = examples::INSPECT)]
+    Inspect(InspectArgs),
     /// List the adapters and backends that `--device` can take
     #[command(after_help = examples::DEVICES)]
     Devices(DevicesArgs),
@@ -177,7 +182,11 @@ pub(crate) struct ConfigArgs {
     /// digits (built in), mnist (downloaded once), or a folder with four IDX files
     #[arg(long, value_name = "NAME|DIR", value_hint = clap::ValueHint::DirPath)]
     pub(crate) data: Option<String>,
-    /// Neurons of every hidden layer, for example 512,256
+    /// mlp, lenet5, vgg11-bn, resnet20, resnet56, mobilenet-v2, or a file with a graph (TOML or JSON)
+    #[arg(long, value_name = "NETWORK", overrides_with = "network")]
+    pub(crate) network: Option<String>,
+
+    /// Neurons of every hidden layer of mlp, for example 512,256
     #[arg(long, value_name = "WIDTHS", value_delimiter = ',', overrides_with = "hidden", value_parser = width)]
     pub(crate) hidden: Vec<usize>,
     /// Fraction of the neurons that a clip keeps [default: 0.9]

@@ -62,6 +62,7 @@ pub(crate) fn settings(args: &ConfigArgs, more: Vec<Setting>) -> anyhow::Result<
     settings.extend(text("data", "data.source", &args.data));
     settings.extend(text("device", "device", &args.device));
     settings.extend(text("moments", "training.moments", &args.moments));
+    settings.extend(text("network", "network.name", &args.network));
     if !args.hidden.is_empty() {
         let widths: Vec<Value> = args.hidden.iter().map(|m| Value::Integer(*m as i64)).collect();
         settings.push(flag("hidden", "network.hidden", widths));

@@ -6,6 +6,7 @@ pub(crate) mod compare;
 mod configure;
 pub(crate) mod devices;
 mod folders;
+pub(crate) mod inspect;
 pub(crate) mod pick;
 pub(crate) mod report;
 pub(crate) mod reproduce;

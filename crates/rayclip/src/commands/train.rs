@@ -67,6 +67,9 @@ pub(crate) fn train_on(
     let options = RunOptions { interrupter: interrupt::listen()?, ..options };
     let progress = Progress::new(mode, config.clone());
     let dataset = progress.while_loading(|report| source.load(report))?;
+    rayclip_trainer::resolve_network(&mut config.network, &dataset, out.out.as_deref())?;
+    config.validate()?;
+    let progress = progress.resolved(config.clone());
     // A finished run is shown on any machine, even without the device that it ran on.
     if let Some(path) = &out.out
         && matches!(Found::of(path, &config), Ok(Found::Finished))

@@ -53,10 +53,14 @@ struct Leg {
 
 impl Estimate {
     pub(super) fn new(config: &RunConfig, chunks: &Chunks, is_host: bool) -> Self {
-        let neurons = |widths: &Vec<usize>| widths.iter().sum::<usize>() as f64;
+        let neurons = |widths: &[usize]| widths.iter().sum::<usize>() as f64;
         let rest = rayclip_run_folder::ladder(config);
+        let first = config.network.first_widths();
         Self {
-            ladder: std::iter::once(&config.network.hidden).chain(&rest).map(neurons).collect(),
+            ladder: std::iter::once(first)
+                .chain(rest.iter().map(Vec::as_slice))
+                .map(neurons)
+                .collect(),
             chunks: chunks.clone(),
             batches_per_cycle: config.training.batches_per_cycle,
             done: 0,

@@ -77,7 +77,7 @@ pub(super) fn whole(config: &RunConfig, chunks: &Chunks, clips: usize, batches: 
     };
     format!(
         "whole: {networks}{chunks}, {} → {} neurons in {}, {batches} batches",
-        neurons(&config.network.hidden),
+        neurons(config.network.first_widths()),
         neurons(&last),
         count(clips, "clip"),
     )

@@ -71,6 +71,11 @@ impl Progress {
         }
     }
 
+    /// Sets the configuration that is resolved with the images.
+    pub(crate) fn resolved(self, config: RunConfig) -> Self {
+        Self { config, ..self }
+    }
+
     /// Sets the device. On a GPU, a reported batch may not be finished.
     pub(crate) fn on(self, device: &str) -> Self {
         Self { is_host: ["flex", "ndarray"].contains(&device), ..self }

@@ -7,6 +7,7 @@ use toml::Table;
 
 use super::RunConfig;
 use super::document::leaves;
+use super::presets;
 use crate::error::RunFolderError;
 
 /// Keys that may differ when a run resumes. If the device differs, the run says so: the CPU backends and a GPU give
@@ -33,6 +34,17 @@ pub fn settings(config: &RunConfig) -> Result<Settings, RunFolderError> {
     })?;
     let all = leaves(&table).into_iter().filter(|(key, _)| !FREE.contains(&key.as_str()));
     Ok(all.map(|(key, value)| (key, value.to_string())).collect())
+}
+
+/// Adds the keys of the default preset that `settings` lack: an earlier rayclip did not have them, and its runs did
+/// what these values say.
+pub fn with_defaults(mut settings: Settings) -> Settings {
+    for key in presets::keys().unwrap_or_default() {
+        if let (false, Some(value)) = (FREE.contains(&key.as_str()), presets::default_value(&key)) {
+            settings.entry(key).or_insert_with(|| value.to_string());
+        }
+    }
+    settings
 }
 
 /// A configuration and its name in messages.
@@ -92,6 +104,16 @@ mod tests {
         }
         assert_eq!(lines(&own, &with(&["device=flex", "data.source=elsewhere"])), [""; 0]);
         assert_eq!(lines(&own, &with(&["seed=3"])), ["seed (0 in a, 3 in b)"]);
+    }
+
+    #[test]
+    fn a_key_that_an_earlier_version_did_not_have_has_its_default() {
+        let now = with(&["seed=3"]);
+        let mut before = now.clone();
+        before.remove("network.name").unwrap();
+        assert_eq!(lines(&now, &super::with_defaults(before.clone())), [""; 0]);
+        before.remove("seed");
+        assert_eq!(lines(&now, &super::with_defaults(before)), ["seed (3 in a, 0 in b)"]);
     }
 
     #[test]

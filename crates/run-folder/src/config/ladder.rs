@@ -27,7 +27,7 @@ fn rungs(config: &RunConfig) -> impl Iterator<Item = Vec<usize>> {
         let next: Vec<usize> = widths.iter().map(|m| clip(*m)).collect();
         (next != *widths).then_some(next)
     };
-    std::iter::successors(Some(config.network.hidden.clone()), next).skip(1)
+    std::iter::successors(Some(config.network.first_widths().to_vec()), next).skip(1)
 }
 
 /// Returns the indices of the groups that a clip shrinks.
@@ -50,7 +50,7 @@ pub fn halvings(before: usize, left: &[usize]) -> Vec<usize> {
 impl RunConfig {
     /// Returns the [`halvings`] of its ladder.
     pub fn halvings(&self) -> Vec<usize> {
-        halvings(self.network.hidden.iter().sum(), &neurons(self))
+        halvings(self.network.first_widths().iter().sum(), &neurons(self))
     }
 }
 

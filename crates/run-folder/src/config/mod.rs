@@ -17,7 +17,7 @@ mod validate;
 use serde::{Deserialize, Serialize};
 
 pub use differing::{described, differing};
-pub use keys::{Named, Settings, differences, settings};
+pub use keys::{Named, Settings, differences, settings, with_defaults};
 pub use method::{METHOD_SCRATCH, Method};
 pub use replica::{Replica, by_method, seeds};
 pub use solver::{Algorithm, LEAST_TOLERANCE, SolverConfig, SolverStatus};
@@ -96,10 +96,42 @@ pub enum Normalization {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkConfig {
-    /// Neurons of every hidden layer.
+    /// `mlp`, another network with a name, or a file with a graph.
+    #[serde(default = "mlp")]
+    pub name: String,
+    /// Neurons of every hidden layer of `mlp`.
     pub hidden: Vec<usize>,
-    /// Whether layers add a bias.
+    /// Whether layers of `mlp` add a bias.
     pub bias: bool,
+    /// Names of the groups of another network, resolved with the images.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// Channels of these groups.
+    #[serde(default)]
+    pub widths: Vec<usize>,
+    /// SHA-256 of the graph of another network, resolved with the images.
+    #[serde(default)]
+    pub digest: String,
+}
+
+/// The name of the multilayer perceptron.
+pub const MLP: &str = "mlp";
+
+fn mlp() -> String {
+    MLP.to_owned()
+}
+
+impl NetworkConfig {
+    /// Returns whether it is a multilayer perceptron, whose groups are its hidden layers.
+    pub fn is_mlp(&self) -> bool {
+        self.name == MLP
+    }
+
+    /// Returns the number of channels of every group before the first clip; none if the network is not `mlp` and
+    /// not resolved.
+    pub fn first_widths(&self) -> &[usize] {
+        if self.is_mlp() { &self.hidden } else { &self.widths }
+    }
 }
 
 /// See the preset files.

@@ -1,7 +1,7 @@
 //! Refuses configurations that no run can use.
 
 use super::ladder;
-use super::{LEAST_TOLERANCE, Method, RunConfig};
+use super::{LEAST_TOLERANCE, Method, NetworkConfig, RunConfig};
 use crate::error::RunFolderError;
 use crate::limits::{CYCLES, GROUPS, WIDTH};
 
@@ -95,38 +95,43 @@ impl RunConfig {
     }
 
     fn validate_widths(&self) -> Result<(), RunFolderError> {
-        let hidden = &self.network.hidden;
-        let value =
-            |reason: String| Err(RunFolderError::Value { key: "network.hidden".into(), reason });
-        if hidden.len() > GROUPS {
-            return value(format!("expected at most {GROUPS} layers, found {}", hidden.len()));
+        let NetworkConfig { hidden, groups, widths: of_groups, .. } = &self.network;
+        let widths = self.network.first_widths();
+        let key = if self.network.is_mlp() { "network.hidden" } else { "network.name" };
+        let value = |reason: String| Err(RunFolderError::Value { key: key.into(), reason });
+        if widths.len() > GROUPS {
+            return value(format!("expected at most {GROUPS} layers, found {}", widths.len()));
         }
-        if hidden.is_empty() || hidden.contains(&0) {
+        if self.network.is_mlp() && (hidden.is_empty() || hidden.contains(&0)) {
             return value(format!(
                 "expected one or more widths, each at least 1, found {hidden:?}"
             ));
         }
-        if let Some(width) = hidden.iter().find(|width| **width > WIDTH) {
+        if groups.len() != of_groups.len() {
+            return value("network.groups and network.widths do not have the same length".into());
+        }
+        if let Some(width) = widths.iter().find(|width| **width > WIDTH) {
             return value(format!("expected layers of at most {WIDTH} neurons, found {width}"));
         }
         let weights: usize = hidden.windows(2).map(|pair| pair[0] * pair[1]).sum();
-        if weights > MOST_ENTRIES {
+        if self.network.is_mlp() && weights > MOST_ENTRIES {
             return value(format!(
                 "{hidden:?} has {weights} weights, expected at most {MOST_ENTRIES}"
             ));
         }
         let min_width = self.compression.min_width;
-        if hidden.iter().all(|width| *width <= min_width) {
+        let is_resolved = !widths.is_empty();
+        if is_resolved && widths.iter().all(|width| *width <= min_width) {
             return value(format!(
-                "nothing to compress: no layer of {hidden:?} has more than compression.min_width = \
+                "nothing to compress: no layer of {widths:?} has more than compression.min_width = \
                  {min_width} neurons; choose wider layers, or lower compression.min_width"
             ));
         }
         let measurements =
             |width: &usize| self.measurement.count(*width, self.compression.keep) * width;
-        if self.has_dtc() && hidden.iter().map(measurements).any(|entries| entries > MOST_ENTRIES) {
+        if self.has_dtc() && widths.iter().map(measurements).any(|entries| entries > MOST_ENTRIES) {
             return value(format!(
-                "{hidden:?} needs a measurement matrix of more than {MOST_ENTRIES} numbers; lower \
+                "{widths:?} needs a measurement matrix of more than {MOST_ENTRIES} numbers; lower \
                  measurement.ratio, or choose narrower layers"
             ));
         }
@@ -135,6 +140,10 @@ impl RunConfig {
 
     /// Refuses a ladder that is too long, or on which a method cannot run.
     fn validate_ladder(&self) -> Result<(), RunFolderError> {
+        if self.network.first_widths().is_empty() {
+            // The widths of another network are known with its images.
+            return Ok(());
+        }
         if ladder::is_longer(self, CYCLES) {
             return Err(RunFolderError::Value {
                 key: "compression.keep".into(),

@@ -4,7 +4,7 @@
 //! min_D ‖H (W + D) − Y‖² + δ‖D‖²
 //! ```
 //!
-//! H are the activations that a layer reads after the clip, and Y is its output before the clip, on training
+//! H are the activations that a layer reads after the clip (the patches, if it is a convolution), and Y is its output before the clip, on training
 //! images. Conjugate gradients solve the normal equations on the device, for all replicas and outputs together.
 //!
 //! # References
@@ -61,6 +61,7 @@ fn refit_user(
         let [wanted] = values(before, images.clone(), [output]);
         let [kept, received] = values(&network, images, [read, output]);
         let missing = wanted - received;
+        let kept = network.graph().rows_read(user, kept);
         let kept = if with_bias { with_ones(kept) } else { kept };
         let transposed = kept.clone().swap_dims(1, 2);
         Tensor::cat(vec![transposed.clone().matmul(kept), transposed.matmul(missing)], 2)
@@ -171,7 +172,7 @@ mod tests {
         let images: Vec<u8> = (0..200).map(|i| (i * 73 % 256) as u8).collect();
         let split = Split { images, labels: vec![0; 100] };
         let scale = PixelScale { mean: 0.0, deviation: 1.0 };
-        let images = DeviceImages::upload(split, 2, scale, &device);
+        let images = DeviceImages::upload(split, rayclip_model::Shape::vector(2), scale, &device);
         let replicas = [Replica { number: 0, seed_index: 0, method: Method::Random, seed: 0 }];
         let config = resolve(&Layers::default()).unwrap();
         let calibration = Calibration::draw(&images, &replicas, 0, &config);

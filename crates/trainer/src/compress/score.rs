@@ -120,7 +120,7 @@ fn sum(so_far: Option<f64>, seconds: Option<f64>) -> Option<f64> {
 mod tests {
     use burn::tensor::Device;
     use rayclip_data::Split;
-    use rayclip_model::Graph;
+    use rayclip_model::{Graph, Shape};
     use rayclip_run_folder::config::presets::{Layers, Setting, resolve};
 
     use super::*;
@@ -142,7 +142,7 @@ mod tests {
         let network = Population::init(&graph, replicas.len(), &Device::flex(), weights).unwrap();
         let split = Split { images: (0..60).collect(), labels: vec![0; 20] };
         let scale = PixelScale { mean: 0.0, deviation: 1.0 };
-        let images = &DeviceImages::upload(split, 3, scale, &Device::flex());
+        let images = &DeviceImages::upload(split, Shape::vector(3), scale, &Device::flex());
         let inputs =
             ScoringInputs { config, images, cycle: 1, network: &network, replicas: &replicas };
         let mut scoring = Scoring::new(groups.to_vec(), &replicas);

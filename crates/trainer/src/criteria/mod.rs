@@ -113,7 +113,7 @@ fn try_scores_of(
 mod tests {
     use burn::tensor::Device;
     use rayclip_data::Split;
-    use rayclip_model::Graph;
+    use rayclip_model::{Graph, Shape};
     use rayclip_run_folder::config::presets::{Layers, Setting, resolve};
 
     use super::*;
@@ -125,7 +125,7 @@ mod tests {
         let settings = settings.map(|text| Setting::parse(text).unwrap()).to_vec();
         let config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
         let scale = PixelScale { mean: 0.0, deviation: 1.0 };
-        let images = DeviceImages::upload(images.clone(), 2, scale, &Device::flex());
+        let images = DeviceImages::upload(images.clone(), Shape::vector(2), scale, &Device::flex());
         let replicas = [Replica { number: 0, seed_index: 0, method, seed: 1 }];
         let [_, _, outputs] = outgoing.dims();
         let graph = Graph::perceptron(2, &[2], outputs, false);

@@ -63,6 +63,7 @@ impl<'a> Calibration<'a> {
 mod tests {
     use burn::tensor::Device;
     use rayclip_data::Split;
+    use rayclip_model::Shape;
     use rayclip_run_folder::Method;
     use rayclip_run_folder::config::presets::{Layers, Setting, resolve};
 
@@ -76,7 +77,7 @@ mod tests {
         let config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
         let split = Split { images: (0..90).collect(), labels: vec![0; 30] };
         let scale = PixelScale { mean: 0.0, deviation: 1.0 };
-        let images = DeviceImages::upload(split, 3, scale, &Device::flex());
+        let images = DeviceImages::upload(split, Shape::vector(3), scale, &Device::flex());
         let replicas: Vec<Replica> = (0..3)
             .map(|seed| Replica {
                 number: seed,

@@ -6,6 +6,7 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rayclip_data::Split;
+use rayclip_model::Shape;
 
 use crate::device::is_host;
 
@@ -31,7 +32,7 @@ impl PixelScale {
 
 /// One batch.
 pub(crate) struct Batch {
-    /// `[replica or 1, image, pixel]`, normalised.
+    /// `[replica or 1, image · position, channel]`, normalised.
     pub(crate) images: Tensor<3>,
     /// `[replica or 1, image, 1]`.
     pub(crate) labels: Tensor<3, Int>,
@@ -39,7 +40,7 @@ pub(crate) struct Batch {
 
 /// The images and labels of a split.
 pub(crate) struct DeviceImages {
-    pixels: usize,
+    shape: Shape,
     count: usize,
     store: Store,
     labels: Tensor<1, Int>,
@@ -63,8 +64,9 @@ struct Words {
 const BLOCK_BYTES: usize = 64 << 20;
 
 impl DeviceImages {
-    pub(crate) fn upload(split: Split, pixels: usize, scale: PixelScale, device: &Device) -> Self {
-        let count = split.len();
+    /// Uploads a split for networks that read images of a shape.
+    pub(crate) fn upload(split: Split, shape: Shape, scale: PixelScale, device: &Device) -> Self {
+        let (count, pixels) = (split.len(), shape.numbers());
         let labels: Vec<i32> = split.labels.iter().copied().map(i32::from).collect();
         let store = if is_host(device) {
             Store::Bytes(split.images)
@@ -72,7 +74,7 @@ impl DeviceImages {
             Store::Words(Words::pack(&split.images, pixels, BLOCK_BYTES, device))
         };
         Self {
-            pixels,
+            shape,
             count,
             store,
             labels: Tensor::from_data(TensorData::new(labels, [count]), device),
@@ -92,7 +94,8 @@ impl DeviceImages {
         let on_device = TensorData::new(flat, [lists * length]);
         let on_device = Tensor::<1, Int>::from_data(on_device, &self.device);
         let labels = self.labels.clone().select(0, on_device);
-        let extents = [lists, length, self.pixels];
+        let Shape { channels, .. } = self.shape;
+        let extents = [lists, length * self.shape.positions(), channels];
         let images = match &self.store {
             Store::Bytes(bytes) => self.gather(bytes, indices, extents),
             Store::Words(words) => self.unpack(&words.rows(indices)).reshape(extents),
@@ -102,9 +105,10 @@ impl DeviceImages {
 
     fn gather(&self, bytes: &[u8], indices: &[Vec<usize>], extents: [usize; 3]) -> Tensor<3> {
         let table: [f32; 256] = std::array::from_fn(|pixel| self.scale.apply(pixel as u8));
+        let pixels = self.shape.numbers();
         let mut values = Vec::with_capacity(extents.iter().product());
         for &index in indices.iter().flatten() {
-            let image = &bytes[index * self.pixels..(index + 1) * self.pixels];
+            let image = &bytes[index * pixels..(index + 1) * pixels];
             values.extend(image.iter().map(|&pixel| table[usize::from(pixel)]));
         }
         Tensor::from_data(TensorData::new(values, extents), &self.device)
@@ -118,7 +122,7 @@ impl DeviceImages {
             shifted.bitwise_and_scalar(255).reshape([images, count, 1])
         });
         let pixels = Tensor::cat(bytes.collect(), 2).reshape([images, 4 * count]).float();
-        let pixels = pixels.narrow(1, 0, self.pixels);
+        let pixels = pixels.narrow(1, 0, self.shape.numbers());
         let PixelScale { mean, deviation } = self.scale;
         (pixels * (1.0 / (255.0 * deviation))).sub_scalar(mean / deviation)
     }
@@ -191,14 +195,14 @@ mod tests {
         let images: Vec<u8> = (0..pixels * count).map(|i| (i * 37 % 256) as u8).collect();
         let split = Split { images: images.clone(), labels: vec![0, 1, 2, 3, 4] };
         let scale = PixelScale { mean: 0.3, deviation: 0.2 };
-        let host = DeviceImages::upload(split.clone(), pixels, scale, &device);
+        let host = DeviceImages::upload(split.clone(), Shape::vector(pixels), scale, &device);
         // One block for all images, then two images per block.
         for block_bytes in [BLOCK_BYTES, 16] {
             let words = Words::pack(&images, pixels, block_bytes, &device);
             let split = split.clone();
             let packed = DeviceImages {
                 store: Store::Words(words),
-                ..DeviceImages::upload(split, pixels, scale, &device)
+                ..DeviceImages::upload(split, Shape::vector(pixels), scale, &device)
             };
             let indices = [vec![4, 0, 0], vec![1, 2, 3]];
             let (from_host, from_words) = (host.batch(&indices), packed.batch(&indices));

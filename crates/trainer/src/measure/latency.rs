@@ -99,6 +99,7 @@ impl Timed {
 #[cfg(test)]
 mod tests {
     use rayclip_data::Split;
+    use rayclip_model::Shape;
 
     use super::*;
     use crate::data::PixelScale;
@@ -108,7 +109,7 @@ mod tests {
         let device = Device::flex();
         let split = Split { images: vec![7; 3 * 4], labels: vec![0, 1, 0] };
         let scale = PixelScale { mean: 0.0, deviation: 1.0 };
-        let images = DeviceImages::upload(split, 4, scale, &device);
+        let images = DeviceImages::upload(split, Shape::vector(4), scale, &device);
         let rung = |clip, widths: [usize; 2]| {
             let graph = Graph::perceptron(4, &widths, 2, true);
             TimedRung { clip, graph }

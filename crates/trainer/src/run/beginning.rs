@@ -159,7 +159,7 @@ impl<'a> Resumed<'a> {
 
 /// Returns the progress of a run that has not started.
 fn progress(config: &RunConfig, data: &DataSummary) -> Progress {
-    let widths = config.network.hidden.clone();
+    let widths = config.network.first_widths().to_vec();
     Progress { widths, data_folder: data.folder.clone(), ..Progress::default() }
 }
 

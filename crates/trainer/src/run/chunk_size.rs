@@ -112,7 +112,7 @@ fn largest_tensor_bytes(graph: &Graph, batch_size: usize) -> usize {
 /// Returns the number of entries of the input and of every node's value, for one image.
 fn values(graph: &Graph) -> impl Iterator<Item = usize> {
     let shapes = std::iter::once(graph.input).chain(graph.shapes());
-    shapes.map(|Shape { positions, channels }| positions.saturating_mul(channels))
+    shapes.map(Shape::numbers)
 }
 
 /// Returns the largest buffer that the device can bind, in bytes; `None` if host memory is the limit.

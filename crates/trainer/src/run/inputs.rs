@@ -4,10 +4,11 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use rayclip_data::{Dataset, Split};
-use rayclip_model::{Description, Graph};
+use rayclip_model::Description;
 use rayclip_run_folder::config::Normalization;
 use rayclip_run_folder::{DataSummary, RunConfig};
 
+use super::network;
 use super::rungs::Rungs;
 use crate::data::{DeviceImages, PixelScale, Splits};
 use crate::error::TrainerError;
@@ -33,7 +34,7 @@ pub(crate) struct Uploaded {
 }
 
 impl Uploaded {
-    /// Holds images out, uploads the splits, and describes the network.
+    /// Holds images out, uploads the splits, and describes the network. The run folder may have a copy of its graph.
     ///
     /// # Errors
     /// The images cannot be split as configured, or the network is too large.
@@ -41,6 +42,7 @@ impl Uploaded {
         config: &RunConfig,
         mut dataset: Dataset,
         device: &Device,
+        folder: &Path,
     ) -> Result<Self, TrainerError> {
         let digest = dataset.digest();
         let fraction = config.data.validation;
@@ -59,13 +61,11 @@ impl Uploaded {
             Normalization::Fixed => (config.data.mean, config.data.deviation),
             Normalization::TrainingPixels => dataset.pixel_statistics(),
         };
-        let (inputs, network) = (dataset.pixels(), &config.network);
-        let graph = Graph::perceptron(inputs, &network.hidden, dataset.classes, network.bias);
-        graph.validate(1)?;
+        let graph = network::graph(&config.network, &dataset, Some(folder))?;
         let rungs = Rungs::of(config, &graph, dataset.train.len())?;
         let scale = PixelScale { mean, deviation };
         let labels = dataset.test.labels.clone();
-        let upload = |split| DeviceImages::upload(split, inputs, scale, device);
+        let upload = |split| DeviceImages::upload(split, graph.input, scale, device);
         let splits = Splits {
             train: upload(dataset.train),
             validation: validation.map(upload),

@@ -16,6 +16,7 @@ mod finals;
 mod inputs;
 mod ledger;
 mod meter;
+mod network;
 mod networks;
 mod options;
 mod plan;
@@ -30,10 +31,11 @@ mod tests;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rayclip_data::Dataset;
-use rayclip_run_folder::{Outcome, RunConfig, Summary};
+use rayclip_run_folder::{Outcome, RunConfig, Summary, paths};
 
 pub use beginning::check_checkpoint;
 pub use events::{Chunks, Event, Observer};
+pub use network::{read_graph, resolve_network};
 pub use networks::{KeepNetworks, KeptNetwork, NETWORK_FORMAT, export_final};
 pub use options::{Backend, Interrupter, OnDivergence, RunOptions};
 
@@ -71,7 +73,7 @@ pub fn run(
     observer: &mut dyn Observer,
 ) -> Result<Summary, TrainerError> {
     let (folder, device) = (folder.folder(), backend.device);
-    let uploaded = no_panic(|| Uploaded::new(config, dataset, device))?;
+    let uploaded = no_panic(|| Uploaded::new(config, dataset, device, folder.path()))?;
     let Uploaded { splits, labels, description, rungs, data } = &uploaded;
     let inputs = Inputs { config, splits, rungs, device };
     let environment = Environment { folder, backend, options, data };
@@ -100,6 +102,9 @@ pub fn run(
         Session { about, ledger, files, finals, meter, checkpoints, observer, position };
     session.begin(&unused)?;
     folder.write_labels(labels)?;
+    if !config.network.is_mlp() {
+        folder.write(paths::GRAPH, &network::encode(&rungs.first().graph)?)?;
+    }
     let outcome = no_panic(|| {
         let end = plan.run(inputs, chunk, &mut session);
         conclude(end, &session)

@@ -114,7 +114,7 @@ impl Plan {
         observer.notify(&Event::Started {
             clips,
             batches: self.batches(config, clips),
-            widths: &config.network.hidden,
+            widths: config.network.first_widths(),
             chunks: &self.sizes(),
         });
         if self.clipped.len() > 1 || self.scratch.len() > 1 {

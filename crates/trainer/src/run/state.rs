@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rayclip_run_folder::config::{Named, Settings, differences, settings};
+use rayclip_run_folder::config::{Named, Settings, differences, settings, with_defaults};
 use rayclip_run_folder::{Method, Outcome, Replica, RunConfig, ladder, scratch_clips};
 use serde::{Deserialize, Serialize};
 
@@ -61,7 +61,8 @@ impl State {
     pub(crate) fn check(&self, config: &RunConfig) -> Result<(), Refusal> {
         let own = settings(config).map_err(|error| error.to_string())?;
         let own = Named { name: "config.toml", settings: &own };
-        let stored = Named { name: "the checkpoint", settings: &self.settings };
+        let theirs = with_defaults(self.settings.clone());
+        let stored = Named { name: "the checkpoint", settings: &theirs };
         let differences = differences(own, stored);
         if !differences.is_empty() {
             return Err(Refusal::OtherConfiguration(differences));
@@ -126,8 +127,8 @@ impl State {
         )?;
         let ladder = ladder(config);
         let widths = |rung: Option<usize>| match rung {
-            None => Some(&config.network.hidden),
-            Some(clip) => ladder.get(clip),
+            None => Some(config.network.first_widths()),
+            Some(clip) => ladder.get(clip).map(Vec::as_slice),
         };
         let now = widths(schedule.rung(position.cycle)).ok_or("the run has no such clip")?;
         let first = widths(schedule.first_rung()).ok_or("the run has no such clip")?;

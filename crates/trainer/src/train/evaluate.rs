@@ -124,7 +124,7 @@ fn accuracy(
 mod tests {
     use burn::tensor::Device;
     use rayclip_data::Split;
-    use rayclip_model::Graph;
+    use rayclip_model::{Graph, Shape};
     use rayclip_run_folder::config::presets::{Layers, Setting, resolve};
 
     use super::*;
@@ -141,7 +141,7 @@ mod tests {
         // Replica 0 predicts which pixel is brighter: right, right, wrong.
         let split = Split { images: vec![9, 0, 0, 9, 9, 0], labels: vec![0, 1, 1] };
         let scale = PixelScale { mean: 0.0, deviation: 1.0 };
-        let test = DeviceImages::upload(split, 2, scale, &device);
+        let test = DeviceImages::upload(split, Shape::vector(2), scale, &device);
         let settings = vec![Setting::parse("training.batch_size=2").unwrap()];
         let config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
         let measure = |images, kind| {
@@ -161,7 +161,7 @@ mod tests {
         // Two images of both replicas, then the third.
         assert_eq!(measure(&test, AccuracyKind::AllImages).1, [0, 1, 1, 0, 0, 1]);
         let none = Split { images: vec![], labels: vec![] };
-        let none = DeviceImages::upload(none, 2, scale, &device);
+        let none = DeviceImages::upload(none, Shape::vector(2), scale, &device);
         let refused = measure(&none, AccuracyKind::AllImages).0;
         assert!(refused.unwrap_err().to_string().contains("no image"));
     }

@@ -8,6 +8,9 @@ use super::{Optimizer, class_scores, cross_entropy};
 use crate::data::Batch;
 use crate::error::TrainerError;
 
+/// Returns the factors of a dropout, see [`Population::forward_training`].
+pub(crate) type Dropout<'a> = dyn FnMut(usize, f64, [usize; 3]) -> Tensor<3> + 'a;
+
 /// Trains on one batch. Returns the networks and the loss of every replica, `[replica]`. Reads nothing from the
 /// device.
 ///
@@ -18,13 +21,16 @@ pub(crate) fn train_batch(
     optimizer: &mut Optimizer,
     batch: Batch,
     loss: LossKind,
+    dropout: &mut Dropout<'_>,
 ) -> Result<(Population, Tensor<1>), TrainerError> {
     let tracked = network.tracked();
-    let scores = class_scores(loss, tracked.forward(batch.images));
+    let (logits, state) = tracked.forward_training(batch.images, dropout);
+    let scores = class_scores(loss, logits);
     let losses = cross_entropy(scores, batch.labels);
     // A sum over an axis: on a GPU, a sum over a whole tensor may add in any order.
     let gradients = losses.clone().sum_dim(0).backward();
-    Ok((optimizer.apply_gradients(tracked, &gradients)?, losses.inner()))
+    let trained = optimizer.apply_gradients(tracked.with_state(state), &gradients)?;
+    Ok((trained, losses.inner()))
 }
 
 #[cfg(test)]
@@ -50,8 +56,14 @@ mod tests {
         let mut all = vec![];
         for _ in 0..60 {
             let batch = Batch { images: images.clone(), labels: labels.clone() };
-            let (next, losses) =
-                train_batch(network, &mut optimizer, batch, LossKind::CrossEntropy).unwrap();
+            let (next, losses) = train_batch(
+                network,
+                &mut optimizer,
+                batch,
+                LossKind::CrossEntropy,
+                &mut |_, _, _| unreachable!("there is no dropout"),
+            )
+            .unwrap();
             network = next;
             all.push(losses.into_data().try_to_vec::<f32>().unwrap());
         }

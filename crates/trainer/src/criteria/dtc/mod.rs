@@ -58,7 +58,7 @@ mod tests {
     use burn::tensor::{Device, Tensor, TensorData};
     use rand::RngExt;
     use rayclip_data::Split;
-    use rayclip_model::{Graph, Population};
+    use rayclip_model::{Graph, Population, Shape};
     use rayclip_run_folder::config::presets::{Layers, Setting, resolve};
 
     use super::*;
@@ -98,7 +98,7 @@ mod tests {
         let replicas = config.all_replicas();
         let split = Split { images: vec![0], labels: vec![0] };
         let scale = PixelScale { mean: 0.0, deviation: 1.0 };
-        let images = DeviceImages::upload(split, 1, scale, device);
+        let images = DeviceImages::upload(split, Shape::vector(1), scale, device);
         let calibration = Calibration::draw(&images, &replicas, 3, &config);
         let weights = |_, layer| stream(0, Purpose::Weights, [layer, 0]);
         let network = Population::init(&Graph::perceptron(1, &[], 1, false), 1, device, weights);

@@ -1,7 +1,7 @@
 //! A clip: score with all methods, choose the neurons to keep, rebuild smaller networks.
 
 use rayclip_run_folder::config::Moments as MomentsAtClip;
-use rayclip_run_folder::{KeptRow, Replica, kept_count};
+use rayclip_run_folder::{KeptRow, Replica};
 
 use super::{Advance, BeforeClip, Chunk, Network, Phase};
 use crate::compress::{ByGroup, Rebuilt, Scoring, ScoringInputs, keep, rebuild, refit};
@@ -75,7 +75,7 @@ impl Chunk<'_> {
         for (&index, scores) in &scores {
             // A clip of one group moves the channels of those beside it.
             let group = &self.network()?.graph().free_groups()[index];
-            let count = kept_count(group.width, compression.keep);
+            let count = self.inputs.rungs.at(Some(cycle)).widths[index];
             let choose = |(scores, replica): (&Vec<f64>, &Replica)| {
                 let mut ties = stream(replica.seed, Purpose::Ties, [cycle, index]);
                 keep(scores, count, compression.clip, &mut ties)

@@ -20,7 +20,8 @@ mod saved;
 mod tests;
 
 use burn::tensor::{Int, Tensor, TensorData};
-use rayclip_model::Population;
+use rand::RngExt;
+use rayclip_model::{Population, dropout_factors};
 use rayclip_run_folder::config::seeds;
 use rayclip_run_folder::{CycleRow, GroupRays, KeptRow, Replica};
 
@@ -269,8 +270,17 @@ impl<'a> Chunk<'a> {
         let Network::Here(network) = std::mem::replace(&mut self.network, Network::Lost) else {
             return Err(TrainerError::fault(LOST));
         };
+        let number = self.cycle.number * config.training.batches_per_cycle + self.cycle.done;
+        let mut dropout = |node, probability, [_, rows, channels]: [usize; 3]| {
+            let stream = |replica: &Replica| stream(replica.seed, Purpose::Dropout, [number, node]);
+            let mut streams: Vec<_> = self.replicas.iter().map(stream).collect();
+            let extents = [streams.len(), rows, channels];
+            let uniform = |replica: usize| streams[replica].random();
+            dropout_factors(extents, probability, uniform, self.inputs.device)
+        };
+        let loss = config.training.loss;
         let (network, losses) =
-            train_batch(network, &mut self.optimizer, batch, config.training.loss)?;
+            train_batch(network, &mut self.optimizer, batch, loss, &mut dropout)?;
         self.network = Network::Here(network);
         self.cycle.loss_sums = Some(match self.cycle.loss_sums.take() {
             Some(sums) => sums + losses,

@@ -48,6 +48,7 @@ impl<'a> Chunk<'a> {
     /// The device fails.
     pub(crate) fn save(&self, tensors: &mut HostTensors) -> Result<ChunkState, TrainerError> {
         tensors.insert_store(NETWORK, self.network()?.parameters())?;
+        tensors.insert_store(NETWORK, self.network()?.state())?;
         let moments = self.optimizer.moments();
         if let Some(Moments { first, second, .. }) = moments {
             for (name, store) in MOMENTS.into_iter().zip([first, second]) {

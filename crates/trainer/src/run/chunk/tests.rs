@@ -1,5 +1,7 @@
 //! Tests of a chunk alone, on `flex`: without folder and session.
 
+use std::path::Path;
+
 use burn::tensor::Device;
 use rayclip_data::{Dataset, Split};
 use rayclip_run_folder::config::presets::{Layers, Setting, resolve};
@@ -32,7 +34,7 @@ fn upload(config: &RunConfig) -> Uploaded {
         labels: (0..count).map(|image| (image % 3) as u8).collect(),
     };
     let dataset = Dataset::new("toy", vec![2, 3], split(25), split(9)).unwrap();
-    Uploaded::new(config, dataset, &Device::flex()).unwrap()
+    Uploaded::new(config, dataset, &Device::flex(), Path::new("")).unwrap()
 }
 
 /// Calls `use_inputs` with the inputs of a configuration.

@@ -1,0 +1,53 @@
+//! The arguments of `inspect`.
+
+use std::str::FromStr;
+
+use clap::Args;
+
+use super::{at_least_one, width};
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// mlp, lenet5, vgg11-bn, resnet20, resnet56, mobilenet-v2, or a file with a graph (TOML or JSON)
+    #[arg(value_name = "NETWORK")]
+    pub(crate) network: String,
+    /// Height, width and channels of the images, for a network with a name
+    #[arg(long, value_name = "SHAPE", default_value = "32x32x3")]
+    pub(crate) input: ImageShape,
+    /// Classes, for a network with a name
+    #[arg(long, value_name = "COUNT", default_value = "10", value_parser = at_least_one, allow_negative_numbers = true)]
+    pub(crate) classes: usize,
+    /// Neurons of every hidden layer of mlp, for example 512,256
+    #[arg(long, value_name = "WIDTHS", value_delimiter = ',', default_value = "512", value_parser = width)]
+    pub(crate) hidden: Vec<usize>,
+    /// Print a drawing for Graphviz (`dot -Tsvg`); nodes of one colour are clipped together
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) dot: bool,
+    /// Print JSON: the graph as a file, the sizes of its nodes, and its groups
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Height, width and channels: `32x32x3`, or `28x28` with one channel.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ImageShape {
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+    pub(crate) channels: usize,
+}
+
+impl FromStr for ImageShape {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected =
+            || format!("expected height, width and channels, such as 32x32x3, found `{text}`");
+        let numbers = text.split('x').map(str::parse::<usize>);
+        let numbers: Vec<usize> = numbers.collect::<Result<_, _>>().map_err(|_| expected())?;
+        match numbers[..] {
+            [height, width] => Ok(Self { height, width, channels: 1 }),
+            [height, width, channels] => Ok(Self { height, width, channels }),
+            _ => Err(expected()),
+        }
+    }
+}

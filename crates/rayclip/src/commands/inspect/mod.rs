@@ -1,0 +1,125 @@
+//! `rayclip inspect`: prints a network, its groups and its size.
+
+mod dot;
+
+use std::path::Path;
+
+use rayclip_model::{Graph, Group, KnownNetwork, Shape, Tie};
+use rayclip_run_folder::config::MLP;
+use serde_json::json;
+
+use crate::args::{ImageShape, InspectArgs};
+use crate::{output, tables};
+
+/// The columns of the nodes, and those that are left out first if they do not fit.
+const NODES: [&str; 6] = ["node", "operation", "inputs", "result", "parameters", "MACs"];
+const LESS: [usize; 2] = [2, 5];
+
+/// The columns of the groups.
+const GROUPS: [&str; 5] = ["group", "channels", "made by", "cut with them", "read by"];
+
+/// Prints a network.
+pub(crate) fn inspect(args: &InspectArgs) -> anyhow::Result<()> {
+    let graph = graph(args)?;
+    graph.validate(1)?;
+    match (args.dot, args.json) {
+        (true, _) => output::result(&dot::drawing(&graph)),
+        (_, true) => output::result(&as_json(&graph).to_string()),
+        _ => print(&graph),
+    }
+    Ok(())
+}
+
+/// Returns the network with the name, or from the file, of the arguments.
+fn graph(args: &InspectArgs) -> anyhow::Result<Graph> {
+    let ImageShape { height, width, channels } = args.input;
+    let input = Shape { height, width, channels };
+    if args.network == MLP {
+        return Ok(Graph::perceptron(input.numbers(), &args.hidden, args.classes, false));
+    }
+    match args.network.parse::<KnownNetwork>() {
+        Ok(known) => Ok(known.graph(input, args.classes)),
+        Err(()) => Ok(rayclip_trainer::read_graph(Path::new(&args.network))?),
+    }
+}
+
+fn print(graph: &Graph) {
+    let mut nodes = tables::table(&NODES);
+    for (node, size) in graph.nodes.iter().zip(graph.node_sizes()) {
+        let inputs: Vec<&str> = node.inputs.iter().map(|value| graph.name_of(*value)).collect();
+        nodes.add_row([
+            node.name.clone(),
+            node.op.to_string(),
+            inputs.join(", "),
+            size.shape.to_string(),
+            size.parameters.to_string(),
+            size.macs.map_or("too many".to_owned(), |macs| macs.to_string()),
+        ]);
+    }
+    tables::print(nodes, &LESS, &NODES);
+    let mut groups = tables::table(&GROUPS);
+    for group in graph.groups() {
+        let fixed = group.fixed.as_ref();
+        let channels = match fixed {
+            None => group.width.to_string(),
+            Some(reason) => format!("{}, fixed: {reason}", group.width),
+        };
+        let names = |ties: &[Tie]| parameters(ties).join("\n");
+        groups.add_row([
+            group.name.clone(),
+            channels,
+            names(&group.makes),
+            names(&group.follows),
+            names(&group.uses),
+        ]);
+    }
+    tables::print(groups, &[3], &GROUPS);
+    let macs = graph.macs().map_or("too many".to_owned(), |macs| macs.all.to_string());
+    let free = graph.free_groups();
+    let channels: usize = free.iter().map(|group| group.width).sum();
+    output::result(&format!(
+        "{} → {}; {} parameters, {macs} multiply-accumulates per image; {} groups with {channels} \
+         channels can be clipped",
+        graph.input,
+        graph.output_shape(),
+        graph.parameters(),
+        free.len(),
+    ));
+}
+
+/// Returns the names of the parameters, each once.
+fn parameters(ties: &[Tie]) -> Vec<&str> {
+    let mut names: Vec<&str> = ties.iter().map(|tie| tie.parameter.as_str()).collect();
+    names.dedup();
+    names
+}
+
+fn as_json(graph: &Graph) -> serde_json::Value {
+    let shape = |shape: Shape| [shape.height, shape.width, shape.channels];
+    let sizes = graph.nodes.iter().zip(graph.node_sizes());
+    let nodes = sizes.map(|(node, size)| {
+        json!({
+            "name": node.name,
+            "shape": shape(size.shape),
+            "parameters": size.parameters,
+            "macs": size.macs,
+        })
+    });
+    let group = |group: &Group| {
+        json!({
+            "name": group.name,
+            "channels": group.width,
+            "fixed": group.fixed.as_ref().map(ToString::to_string),
+            "makes": parameters(&group.makes),
+            "follows": parameters(&group.follows),
+            "uses": parameters(&group.uses),
+        })
+    };
+    json!({
+        "graph": graph,
+        "nodes": nodes.collect::<Vec<_>>(),
+        "groups": graph.groups().iter().map(group).collect::<Vec<_>>(),
+        "parameters": graph.parameters(),
+        "macs": graph.macs().map(|macs| macs.all),
+    })
+}
