@@ -406,7 +406,9 @@ fn the_loaders_of_the_guide_give_the_reported_accuracy_to_the_digit() {
     let loaders = blocks(&page("docs/guide.md"), "python");
     assert_eq!(loaders.len(), 2);
     // The built-in digits as the four files of a data set that anybody can read.
-    let digits = rayclip_data::Source::from_name("digits").load(&|_, _| {}).unwrap();
+    let digits = rayclip_data::Source::from_name("digits")
+        .load(&rayclip_data::ImageOptions::default(), &|_, _| {})
+        .unwrap();
     let data = folder.path().join("digits");
     fs::create_dir(&data).unwrap();
     for (name, split) in [("train", &digits.train), ("test", &digits.test)] {

@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::digest::sha256;
 use crate::error::DataError;
+use crate::images::BadImage;
 
 /// Images and their labels, in the order of the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +53,10 @@ pub struct Dataset {
     pub train: Split,
     /// Images for measuring the accuracy.
     pub test: Split,
+    /// Names of the classes, in order; none if the source has none.
+    pub class_names: Vec<String>,
+    /// Images that were left out because they are damaged.
+    pub bad_images: Vec<BadImage>,
     /// The absolute path of the folder that it was read from, if it was a folder.
     pub folder: Option<PathBuf>,
 }
@@ -102,7 +107,8 @@ impl Dataset {
                 classes - 1
             )));
         }
-        Ok(Self { name, image_shape, classes, train, test, folder: None })
+        let (class_names, bad_images, folder) = (vec![], vec![], None);
+        Ok(Self { name, image_shape, classes, train, test, class_names, bad_images, folder })
     }
 
     /// Returns the number of pixels of one image.

@@ -27,8 +27,9 @@ pub enum DataError {
     },
     /// A folder does not have the four files of a data set.
     #[error(
-        "{}: {reason}; expected four IDX files (gzipped or not): images and labels named `train…`, \
-         images and labels named `t10k…` or `test…`", path.display()
+        "{}: {reason}; expected a folder of images for every class (or train/CLASS and test/CLASS), or four IDX \
+         files (gzipped or not): images and labels named `train…`, images and labels named `t10k…` or `test…`",
+        path.display()
     )]
     Folder {
         /// The folder.

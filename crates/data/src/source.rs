@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use crate::dataset::Dataset;
 use crate::error::DataError;
+use crate::images::ImageOptions;
 use crate::progress::Progress;
-use crate::{digits, folder, mnist};
+use crate::{cifar, digits, folder, images, mnist};
 
 /// The source of a data set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub enum Source {
     Digits(digits::DigitsConfig),
     /// MNIST from the user's cache folder or the network.
     Mnist,
-    /// Four IDX files in a folder.
+    /// A folder: of images, with the files of CIFAR-10 or CIFAR-100, or with four IDX files.
     Folder(PathBuf),
 }
 
@@ -31,11 +32,19 @@ impl Source {
     /// Loads or draws the data set.
     ///
     /// # Errors
-    /// As [`digits::draw`], [`mnist::load`] and [`folder::load`].
-    pub fn load(&self, progress: &Progress<'_>) -> Result<Dataset, DataError> {
+    /// As [`digits::draw`], [`mnist::load`], [`images::load`], [`cifar::load`] and [`folder::load`].
+    pub fn load(
+        &self,
+        options: &ImageOptions,
+        progress: &Progress<'_>,
+    ) -> Result<Dataset, DataError> {
         match self {
             Self::Digits(config) => digits::draw(config, progress),
             Self::Mnist => mnist::load(progress),
+            Self::Folder(path) if images::is_image_folder(path) => {
+                images::load(path, options, progress)
+            }
+            Self::Folder(path) if cifar::is_cifar(path) => cifar::load(path, progress),
             Self::Folder(path) => folder::load(path, progress),
         }
     }

@@ -1,5 +1,7 @@
 //! The sizes of the values, the parameters and the products of a graph.
 
+use std::collections::BTreeSet;
+
 use crate::graph::{Graph, Node, Op, Shape, Slide, Value};
 
 /// Multiply-accumulates to classify one image.
@@ -198,6 +200,15 @@ impl Graph {
             }
         };
         self.nodes.iter().zip(&shapes).map(size).collect()
+    }
+
+    /// Returns the names of the weights that a weight decay pulls to zero: those of products and convolutions, not
+    /// of normalisations, and no biases.
+    pub fn decayed(&self) -> BTreeSet<String> {
+        let is_pulled = |node: &&Node| {
+            matches!(node.op, Op::Linear { .. } | Op::Conv2d { .. } | Op::DepthwiseConv2d { .. })
+        };
+        self.nodes.iter().filter(is_pulled).map(|node| node.parameter(WEIGHT)).collect()
     }
 
     /// Returns, for every value, whether it depends on a parameter.

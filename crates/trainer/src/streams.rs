@@ -27,6 +27,8 @@ pub(crate) enum Purpose {
     Calibration = 6,
     /// Factors of a dropout; position: batch, node.
     Dropout = 7,
+    /// Shifts and mirrors of training images; position: batch.
+    Augmentation = 8,
 }
 
 /// Returns the stream of a replica for a purpose and a position.

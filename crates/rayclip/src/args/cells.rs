@@ -39,7 +39,7 @@ pub(crate) struct SweepArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReproduceArgs {
-    /// mnist (downloaded once), or a folder with four IDX files
+    /// mnist (downloaded once), or a folder with images, CIFAR or IDX files
     #[arg(long, value_name = "NAME|DIR", default_value = "mnist")]
     pub(crate) data: String,
     /// Seeds of every method and preset

@@ -179,9 +179,17 @@ pub(crate) struct ConfigArgs {
     /// Defaults to start from: corrected, paper or supplement [default: corrected]
     #[arg(long, value_name = "NAME", value_parser = PRESETS, hide_possible_values = true)]
     pub(crate) preset: Option<String>,
-    /// digits (built in), mnist (downloaded once), or a folder with four IDX files
+    /// digits (built in), mnist (downloaded once), or a folder with images, CIFAR or IDX files
     #[arg(long, value_name = "NAME|DIR", value_hint = clap::ValueHint::DirPath)]
     pub(crate) data: Option<String>,
+    /// Scale and crop the images of a folder to this height and width, such as 32x32
+    #[arg(long, value_name = "SIZE", overrides_with = "resize")]
+    pub(crate) resize: Option<ImageShape>,
+
+    /// A damaged image in a folder of images: stop, or skip it [default: stop]
+    #[arg(long, value_name = "ACTION", overrides_with = "on_bad_image")]
+    pub(crate) on_bad_image: Option<String>,
+
     /// mlp, lenet5, vgg11-bn, resnet20, resnet56, mobilenet-v2, or a file with a graph (TOML or JSON)
     #[arg(long, value_name = "NETWORK", overrides_with = "network")]
     pub(crate) network: Option<String>,

@@ -72,6 +72,9 @@ impl Cells {
     /// It has another run, or this one with other data, or a file of it is damaged.
     pub(crate) fn is_finished(&mut self, config: &RunConfig, folder: &Dir) -> anyhow::Result<bool> {
         let path = folder.path();
+        // The run itself will report the error of the network.
+        let Ok(config) = self.resolved(config, path) else { return Ok(false) };
+        let config = &config;
         if Found::of(path, config)? != Found::Finished {
             return Ok(false);
         }
@@ -95,10 +98,13 @@ impl Cells {
         if self.options.interrupter.is_interrupted() {
             return Ok(End::Interrupted);
         }
-        let dataset = match self.load(config) {
-            Ok((dataset, _)) => dataset.clone(),
+        let loaded = self.resolved(config, folder.path());
+        let loaded = loaded.and_then(|config| Ok((self.load(&config)?.0.clone(), config)));
+        let (dataset, config) = match loaded {
+            Ok(loaded) => loaded,
             Err(error) => return Ok(End::Failed(output::chain(&error))),
         };
+        let config = &config;
         let folder = match RunDir::take(folder, config)? {
             Taken::Open(folder) => folder,
             // Another process has finished it in the meantime.
@@ -121,17 +127,33 @@ impl Cells {
         }
     }
 
+    /// Returns the configuration of a cell, with the groups of its network.
+    ///
+    /// # Errors
+    /// There is no such network, or no such data.
+    fn resolved(&mut self, config: &RunConfig, folder: &Path) -> anyhow::Result<RunConfig> {
+        let mut config = config.clone();
+        if !config.network.is_mlp() {
+            let (dataset, _) = self.load(&config)?;
+            rayclip_trainer::resolve_network(&mut config.network, dataset, Some(folder))?;
+            config.validate()?;
+        }
+        Ok(config)
+    }
+
     /// Returns the data of a cell and their digest. Each source is read once.
     fn load(&mut self, config: &RunConfig) -> anyhow::Result<&(Dataset, String)> {
-        let name = &config.data.source;
-        if !self.datasets.contains_key(name) {
+        let (name, options) = (&config.data.source, config.data.image_options());
+        let key = format!("{name} {options:?}");
+        if !self.datasets.contains_key(&key) {
             check_data(name)?;
             let source = Source::from_name(name);
-            let dataset = self.progress(config).while_loading(|report| source.load(report))?;
+            let load = |report: &rayclip_data::Progress<'_>| source.load(&options, report);
+            let dataset = self.progress(config).while_loading(load)?;
             let digest = dataset.digest();
-            self.datasets.insert(name.clone(), (dataset, digest));
+            self.datasets.insert(key.clone(), (dataset, digest));
         }
-        Ok(&self.datasets[name])
+        Ok(&self.datasets[&key])
     }
 
     fn progress(&self, config: &RunConfig) -> Progress {

@@ -63,6 +63,11 @@ pub(crate) fn settings(args: &ConfigArgs, more: Vec<Setting>) -> anyhow::Result<
     settings.extend(text("device", "device", &args.device));
     settings.extend(text("moments", "training.moments", &args.moments));
     settings.extend(text("network", "network.name", &args.network));
+    settings.extend(text("on-bad-image", "data.on_bad_image", &args.on_bad_image));
+    settings.extend(args.resize.map(|size| {
+        let sides = [size.height, size.width].map(|side| Value::Integer(side as i64));
+        flag("resize", "data.resize", sides.to_vec())
+    }));
     if !args.hidden.is_empty() {
         let widths: Vec<Value> = args.hidden.iter().map(|m| Value::Integer(*m as i64)).collect();
         settings.push(flag("hidden", "network.hidden", widths));

@@ -124,8 +124,7 @@ pub(crate) fn check_config(path: &Path) -> anyhow::Result<()> {
 /// It is a file, or nothing has that name.
 pub(crate) fn check_data(name: &str) -> anyhow::Result<()> {
     const KNOWN: [&str; 2] = ["digits", "mnist"];
-    const ALLOWED: &str =
-        "digits (built in), mnist (downloaded once) or a folder with four IDX files";
+    const ALLOWED: &str = "digits (built into rayclip), mnist (downloaded once) or a folder with images or four IDX files";
     let path = Path::new(name);
     if KNOWN.contains(&name) || path.is_dir() {
         return Ok(());

@@ -20,6 +20,9 @@ use crate::progress::Mode;
 use crate::tables::print_in_parts;
 use crate::{interrupt, output};
 
+/// The presets of the paper's method. That of the author's code comes first: it belongs to the published results.
+const PAPER: [&str; 3] = ["supplement", "paper", "corrected"];
+
 /// Does the runs that are missing, and prints published, recorded and own accuracies side by side.
 pub(crate) fn reproduce(args: &ReproduceArgs) -> anyhow::Result<ExitCode> {
     // This is read first, so that a wrong folder is reported before any run.
@@ -41,10 +44,7 @@ pub(crate) fn reproduce(args: &ReproduceArgs) -> anyhow::Result<ExitCode> {
     ]);
     settings.extend(seeds(args.seeds));
     let mut whole = true;
-    // The preset of the author's code comes first: it belongs to the published results.
-    let mut names: Vec<&str> = presets::names().collect();
-    names.reverse();
-    for name in names {
+    for name in PAPER {
         let layers = Layers { preset: Some(name), settings: settings.clone(), ..Layers::default() };
         let config = presets::resolve(&layers)?;
         let folder = Dir::from(&args.out).join(name);

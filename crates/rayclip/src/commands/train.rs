@@ -16,6 +16,9 @@ use crate::device::{self, Chosen};
 use crate::progress::{Mode, Progress};
 use crate::{interrupt, output, panic};
 
+/// Damaged images that are named.
+const SHOWN: usize = 5;
+
 /// The folder of runs without `--out`.
 const RUNS: &str = "runs";
 
@@ -66,7 +69,8 @@ pub(crate) fn train_on(
     let mode = out.show.mode();
     let options = RunOptions { interrupter: interrupt::listen()?, ..options };
     let progress = Progress::new(mode, config.clone());
-    let dataset = progress.while_loading(|report| source.load(report))?;
+    let image_options = config.data.image_options();
+    let dataset = progress.while_loading(|report| source.load(&image_options, report))?;
     rayclip_trainer::resolve_network(&mut config.network, &dataset, out.out.as_deref())?;
     config.validate()?;
     let progress = progress.resolved(config.clone());
@@ -121,6 +125,21 @@ fn note_data(dataset: &Dataset) {
         dataset.image_shape,
         dataset.classes
     ));
+    if let [first, ..] = &dataset.bad_images[..] {
+        let count = dataset.bad_images.len();
+        let names: Vec<String> = dataset
+            .bad_images
+            .iter()
+            .take(SHOWN)
+            .map(|bad| bad.path.display().to_string())
+            .collect();
+        let more = if count > names.len() { ", …" } else { "" };
+        output::note(&format!(
+            "left out: {count} damaged images ({}{more}); the first: {}",
+            plain(&names.join(", ")),
+            plain(&first.reason)
+        ));
+    }
 }
 
 /// Shows a finished run. Nothing is run again, even if files are damaged.

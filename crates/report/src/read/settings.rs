@@ -219,7 +219,9 @@ mod tests {
     fn every_preset_is_known() {
         for (name, text) in PRESETS {
             let command = command(&of(&format!("preset = \"{name}\"\n{text}"))).unwrap();
-            let rest = format!("rayclip run --preset {name} --method dtc --seed 0 --data digits");
+            let (method, data) = if name == "cifar10" { ("l2", name) } else { ("dtc", "digits") };
+            let rest =
+                format!("rayclip run --preset {name} --method {method} --seed 0 --data {data}");
             assert_eq!(command, rest);
         }
     }

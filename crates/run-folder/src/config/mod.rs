@@ -12,8 +12,10 @@ mod method;
 pub mod presets;
 mod replica;
 mod solver;
+mod training;
 mod validate;
 
+use rayclip_data::{ImageOptions, OnBadImage};
 use serde::{Deserialize, Serialize};
 
 pub use differing::{described, differing};
@@ -21,6 +23,9 @@ pub use keys::{Named, Settings, differences, settings, with_defaults};
 pub use method::{METHOD_SCRATCH, Method};
 pub use replica::{Replica, by_method, seeds};
 pub use solver::{Algorithm, LEAST_TOLERANCE, SolverConfig, SolverStatus};
+pub use training::{
+    LossKind, Moments, OptimizerKind, OrderKind, ScheduleKind, ScheduleSpan, TrainingConfig,
+};
 
 /// Everything that a run's result depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,6 +85,27 @@ pub struct DataConfig {
     pub deviation: f64,
     /// Fraction of the training images that is held out for choosing settings.
     pub validation: f64,
+    /// Fraction of a folder of images without a split that is held out as test images.
+    #[serde(default = "test_fraction")]
+    pub test: f64,
+    /// Height and width to which images are scaled and cropped; none if they have one size.
+    #[serde(default)]
+    pub resize: Vec<usize>,
+    /// What happens to a damaged image.
+    #[serde(default)]
+    pub on_bad_image: OnBadImage,
+}
+
+fn test_fraction() -> f64 {
+    ImageOptions::default().test_fraction
+}
+
+impl DataConfig {
+    /// Returns how a folder of images is read.
+    pub fn image_options(&self) -> ImageOptions {
+        let resize = <[usize; 2]>::try_from(self.resize.as_slice()).ok();
+        ImageOptions { on_bad: self.on_bad_image, resize, test_fraction: self.test }
+    }
 }
 
 /// How pixels are normalised.
@@ -132,54 +158,6 @@ impl NetworkConfig {
     pub fn first_widths(&self) -> &[usize] {
         if self.is_mlp() { &self.hidden } else { &self.widths }
     }
-}
-
-/// See the preset files.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrainingConfig {
-    /// The training loss.
-    pub loss: LossKind,
-    /// The order of the training images.
-    pub order: OrderKind,
-    /// Images per batch; the last batch of an epoch may be smaller.
-    pub batch_size: usize,
-    /// Batches between two clips.
-    pub batches_per_cycle: usize,
-    /// Adam's learning rate.
-    pub learning_rate: f64,
-    /// What happens to Adam's moments at a clip.
-    pub moments: Moments,
-}
-
-/// The training loss.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LossKind {
-    /// Softmax cross-entropy over the classes.
-    CrossEntropy,
-    /// Log-softmax over the batch (in testing too), then cross-entropy over the classes.
-    BatchAxis,
-}
-
-/// The order of the training images.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OrderKind {
-    /// A new permutation every epoch; epochs continue across cycles.
-    Shuffled,
-    /// As stored; every cycle starts from the first image.
-    Sequential,
-}
-
-/// What happens to Adam's moments at a clip.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Moments {
-    /// The moments of the kept neurons are kept.
-    Carry,
-    /// All moments are reset.
-    Reset,
 }
 
 /// See the preset files.

@@ -12,10 +12,11 @@ use crate::error::RunFolderError;
 use crate::nearest::nearest;
 
 /// Name and content of every preset; the first is the default.
-pub const PRESETS: [(&str, &str); 3] = [
+pub const PRESETS: [(&str, &str); 4] = [
     ("corrected", include_str!("../../../../assets/presets/corrected.toml")),
     ("paper", include_str!("../../../../assets/presets/paper.toml")),
     ("supplement", include_str!("../../../../assets/presets/supplement.toml")),
+    ("cifar10", include_str!("../../../../assets/presets/cifar10.toml")),
 ];
 
 /// Returns the names of the presets; the first is the default.

@@ -8,6 +8,9 @@ use crate::limits::{CYCLES, GROUPS, WIDTH};
 /// The maximum number of entries of a matrix of weights or measurements: 16 GiB of f32.
 const MOST_ENTRIES: usize = 1 << 32;
 
+/// The largest height or width of images.
+const SIDE: usize = 1 << 14;
+
 impl RunConfig {
     /// Refuses values that no run can use.
     ///
@@ -60,13 +63,77 @@ impl RunConfig {
         if !(0.0..1.0).contains(&self.data.validation) {
             return refuse("data.validation", &self.data.validation, "at least 0 and below 1");
         }
+        if !(self.data.test > 0.0 && self.data.test < 1.0) {
+            return refuse("data.test", &self.data.test, "above 0 and below 1");
+        }
+        let resize = &self.data.resize;
+        if !(resize.is_empty()
+            || resize.len() == 2 && resize.iter().all(|s| (1..=SIDE).contains(s)))
+        {
+            let reason =
+                format!("expected a height and a width up to {SIDE}, or nothing, found {resize:?}");
+            return Err(RunFolderError::Value { key: "data.resize".into(), reason });
+        }
         if !self.data.mean.is_finite() {
             return refuse("data.mean", &self.data.mean, "a finite number");
         }
+        self.validate_training()?;
         self.validate_until_accuracy()?;
         self.validate_methods()?;
         self.validate_widths()?;
         self.validate_ladder()
+    }
+
+    fn validate_training(&self) -> Result<(), RunFolderError> {
+        let training = &self.training;
+        let from_0_to_1 = |value: f64| (0.0..1.0).contains(&value);
+        let size = |value: f64| value.is_finite() && value >= 0.0;
+        for (key, value, is_possible, expected) in [
+            (
+                "training.label_smoothing",
+                training.label_smoothing,
+                from_0_to_1(training.label_smoothing),
+                "at least 0 and below 1",
+            ),
+            (
+                "training.momentum",
+                training.momentum,
+                from_0_to_1(training.momentum),
+                "at least 0 and below 1",
+            ),
+            (
+                "training.weight_decay",
+                training.weight_decay,
+                size(training.weight_decay),
+                "0 or a positive number",
+            ),
+            (
+                "training.clip_norm",
+                training.clip_norm,
+                size(training.clip_norm),
+                "0 or a positive number",
+            ),
+            (
+                "training.step_factor",
+                training.step_factor,
+                size(training.step_factor),
+                "0 or a positive number",
+            ),
+        ] {
+            if !is_possible {
+                let reason = format!("expected {expected}, found {value}");
+                return Err(RunFolderError::Value { key: key.into(), reason });
+            }
+        }
+        if training.step_at.iter().any(|at| !(0.0..=1.0).contains(at)) {
+            let reason = format!("expected fractions from 0 to 1, found {:?}", training.step_at);
+            return Err(RunFolderError::Value { key: "training.step_at".into(), reason });
+        }
+        if training.shift > SIDE {
+            let reason = format!("expected at most {SIDE}, found {}", training.shift);
+            return Err(RunFolderError::Value { key: "training.shift".into(), reason });
+        }
+        Ok(())
     }
 
     fn validate_until_accuracy(&self) -> Result<(), RunFolderError> {

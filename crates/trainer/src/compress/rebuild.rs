@@ -63,9 +63,15 @@ mod tests {
     use burn::tensor::{Device, Distribution};
     use rayclip_model::{Graph, Store};
 
+    use rayclip_run_folder::config::presets::{Layers, resolve};
+
     use super::*;
     use crate::streams::{Purpose, stream};
     use crate::train::Moments;
+
+    fn optimizer() -> Optimizer {
+        Optimizer::new(&resolve(&Layers::default()).unwrap().training)
+    }
 
     fn network() -> Population {
         let graph = Graph::perceptron(4, &[6, 5], 3, true);
@@ -88,7 +94,7 @@ mod tests {
         let (group, probe) = (group(&network()), probe());
         let rebuilt = Rebuilt { cycle: 0, group: &group, probe: &probe };
         let kept = KEPT.map(Vec::from);
-        let smaller = rebuild(network(), &mut Optimizer::new(0.01), &rebuilt, &kept).unwrap();
+        let smaller = rebuild(network(), &mut optimizer(), &rebuilt, &kept).unwrap();
         assert_eq!(smaller.graph().widths(), [2, 5]);
     }
 
@@ -112,9 +118,9 @@ mod tests {
     #[test]
     fn moments_of_another_shape_are_noticed() {
         let (group, probe, kept) = (group(&network()), probe(), KEPT.map(Vec::from));
-        let mut optimizer = Optimizer::new(0.01);
+        let mut optimizer = optimizer();
         let none = Store::default();
-        optimizer.restore(Some(Moments { steps: 1, first: none.clone(), second: none }));
+        optimizer.restore(Some(Moments { steps: 1, stores: vec![none.clone(), none] }));
         let rebuilt = Rebuilt { cycle: 3, group: &group, probe: &probe };
         let refused = rebuild(network(), &mut optimizer, &rebuilt, &kept).unwrap_err().to_string();
         assert!(refused.contains("cycle 3") && refused.contains("moments"), "{refused}");

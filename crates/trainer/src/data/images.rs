@@ -8,6 +8,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rayclip_data::Split;
 use rayclip_model::Shape;
 
+use super::Change;
 use crate::device::is_host;
 
 /// All images of a run.
@@ -40,7 +41,10 @@ pub(crate) struct Batch {
 
 /// The images and labels of a split.
 pub(crate) struct DeviceImages {
+    /// What the networks read: the image itself, or a vector of all its numbers.
     shape: Shape,
+    /// Rows and columns of an image, for changes of it.
+    image: Shape,
     count: usize,
     store: Store,
     labels: Tensor<1, Int>,
@@ -75,12 +79,18 @@ impl DeviceImages {
         };
         Self {
             shape,
+            image: shape,
             count,
             store,
             labels: Tensor::from_data(TensorData::new(labels, [count]), device),
             scale,
             device: device.clone(),
         }
+    }
+
+    /// Returns the split with the rows and columns of its images, which networks may read as vectors.
+    pub(crate) fn of_images(self, image: Shape) -> Self {
+        Self { image, ..self }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -101,6 +111,35 @@ impl DeviceImages {
             Store::Words(words) => self.unpack(&words.rows(indices)).reshape(extents),
         };
         Batch { images, labels: labels.reshape([lists, length, 1]) }
+    }
+
+    /// Returns a batch of changed images: as [`batch`](Self::batch), with a change for every replica and image. A
+    /// list of images that all replicas share becomes one per replica.
+    pub(crate) fn changed_batch(&self, indices: &[Vec<usize>], changes: &[Vec<Change>]) -> Batch {
+        let of_replica = |replica: usize| indices[replica.min(indices.len() - 1)].clone();
+        let indices: Vec<Vec<usize>> = (0..changes.len()).map(of_replica).collect();
+        let Batch { images, labels } = self.batch(&indices);
+        let (extents, image) = (images.dims(), self.image);
+        let (replicas, positions, channels) = (extents[0], image.positions(), image.channels);
+        let rows = indices[0].len() * positions;
+        let images = images.reshape([replicas * rows, channels]);
+        let black = self.scale.apply(0);
+        let sources = changes.iter().flatten().zip(0..).flat_map(|(change, number)| {
+            let outside = replicas * rows;
+            let row =
+                move |source: Option<usize>| source.map_or(outside, |at| number * positions + at);
+            change.sources(image).map(row)
+        });
+        let images = if is_host(&self.device) {
+            gather_rows(images, sources, black)
+        } else {
+            let ids: Vec<i32> = sources.map(|row| row as i32).collect();
+            let ids = TensorData::new(ids, [replicas * rows]);
+            let outside = Tensor::full([1, channels], black, &self.device);
+            let all = Tensor::cat(vec![images, outside], 0);
+            all.select(0, Tensor::from_data(ids, &self.device))
+        };
+        Batch { images: images.reshape(extents), labels }
     }
 
     fn gather(&self, bytes: &[u8], indices: &[Vec<usize>], extents: [usize; 3]) -> Tensor<3> {
@@ -126,6 +165,21 @@ impl DeviceImages {
         let PixelScale { mean, deviation } = self.scale;
         (pixels * (1.0 / (255.0 * deviation))).sub_scalar(mean / deviation)
     }
+}
+
+/// Gathers rows of `[row, channel]`. A row after the last one is `outside`.
+fn gather_rows(images: Tensor<2>, sources: impl Iterator<Item = usize>, outside: f32) -> Tensor<2> {
+    let ([rows, channels], device) = (images.dims(), images.device());
+    let data = images.into_data();
+    let values = data.as_slice::<f32>().unwrap_or_default();
+    let mut gathered = Vec::with_capacity(values.len());
+    for source in sources {
+        match values.get(source * channels..(source + 1) * channels) {
+            Some(row) => gathered.extend_from_slice(row),
+            None => gathered.extend(std::iter::repeat_n(outside, channels)),
+        }
+    }
+    Tensor::from_data(TensorData::new(gathered, [rows, channels]), &device)
 }
 
 impl Words {
@@ -187,6 +241,27 @@ mod tests {
     use burn::tensor::Tolerance;
 
     use super::*;
+
+    #[test]
+    fn changed_images_are_the_same_from_memory_and_from_the_device() {
+        let device = Device::flex();
+        let image = Shape { height: 2, width: 3, channels: 2 };
+        let split = Split { images: (0..36).collect(), labels: vec![0, 1, 2] };
+        let scale = PixelScale { mean: 0.0, deviation: 1.0 / 255.0 };
+        let images = DeviceImages::upload(split, Shape::vector(12), scale, &device);
+        let images = images.of_images(image);
+        let change = |shift, flip| Change { shift, flip };
+        let changes =
+            [vec![change([0, 0], false), change([1, -1], true)], vec![change([0, 0], true); 2]];
+        // A list that both replicas share.
+        let batch = images.changed_batch(&[vec![0, 2]], &changes);
+        assert_eq!(batch.images.dims(), [2, 2, 12]);
+        let values: Vec<f32> = batch.images.into_data().try_to_vec().unwrap();
+        let values: Vec<u8> = values.into_iter().map(|value| value.round() as u8).collect();
+        assert_eq!(values[..12], (0..12).collect::<Vec<u8>>());
+        assert_eq!(values[12..24], [0, 0, 0, 0, 0, 0, 26, 27, 24, 25, 0, 0]);
+        assert_eq!(values[24..36], [4, 5, 2, 3, 0, 1, 10, 11, 8, 9, 6, 7]);
+    }
 
     #[test]
     fn packed_words_unpack_to_the_same_batch() {

@@ -65,7 +65,9 @@ impl Uploaded {
         let rungs = Rungs::of(config, &graph, dataset.train.len())?;
         let scale = PixelScale { mean, deviation };
         let labels = dataset.test.labels.clone();
-        let upload = |split| DeviceImages::upload(split, graph.input, scale, device);
+        let image = network::shape(&dataset.image_shape);
+        let upload =
+            |split| DeviceImages::upload(split, graph.input, scale, device).of_images(image);
         let splits = Splits {
             train: upload(dataset.train),
             validation: validation.map(upload),

@@ -83,6 +83,14 @@ impl TrainingSchedule {
         }
     }
 
+    /// Returns the number of cycles, on a ladder of `clips` clips.
+    pub(crate) fn cycles(self, clips: usize) -> usize {
+        match self {
+            Self::Ladder => clips + 1,
+            Self::Scratch { clip } => clip + 2,
+        }
+    }
+
     /// Returns what follows the training of a cycle.
     pub(crate) fn after_cycle(self, cycle: usize) -> AfterCycle {
         match self {

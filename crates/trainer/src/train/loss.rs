@@ -16,17 +16,34 @@ pub(crate) fn class_scores(kind: LossKind, logits: Tensor<3>) -> Tensor<3> {
     }
 }
 
-/// Computes the mean cross-entropy of every replica over its batch.
+/// Computes the mean cross-entropy of every replica over its batch. The part `smoothing` of the target is spread
+/// over all classes.
+///
+/// # References
+/// Szegedy, Vanhoucke, Ioffe, Shlens, Wojna, *Rethinking the inception architecture* (CVPR 2016), section 7, for the
+/// smoothing.
 ///
 /// # Shapes
 /// `scores`: `[replica, image, class]`, `labels`: `[replica or 1, image, 1]`; result: `[replica]`.
-pub(crate) fn cross_entropy(scores: Tensor<3>, labels: Tensor<3, Int>) -> Tensor<1> {
+pub(crate) fn smoothed_cross_entropy(
+    scores: Tensor<3>,
+    labels: Tensor<3, Int>,
+    smoothing: f64,
+) -> Tensor<1> {
     let [replicas, images, classes] = scores.dims();
     let ids = Tensor::<1, Int>::arange(0..classes as i64, &labels.device());
     // A mask instead of a gather: its gradient needs no scatter, so it is the same in every run.
-    let target = labels.equal(ids.reshape([1, 1, classes])).float();
+    let mut target = labels.equal(ids.reshape([1, 1, classes])).float();
+    if smoothing > 0.0 {
+        target = target * (1.0 - smoothing) + smoothing / classes as f64;
+    }
     let likelihoods = log_softmax(scores, 2) * target;
     likelihoods.sum_dim(2).sum_dim(1).reshape([replicas]) * (-1.0 / images as f64)
+}
+
+/// Computes the mean cross-entropy of every replica over its batch, as [`smoothed_cross_entropy`].
+pub(crate) fn cross_entropy(scores: Tensor<3>, labels: Tensor<3, Int>) -> Tensor<1> {
+    smoothed_cross_entropy(scores, labels, 0.0)
 }
 
 #[cfg(test)]
@@ -52,6 +69,17 @@ mod tests {
         let losses = losses(LossKind::CrossEntropy);
         assert!((losses[0] - 1.717_571_5).abs() < 1e-5, "{losses:?}");
         assert!((losses[1] - 3_f32.ln()).abs() < 1e-6, "{losses:?}");
+    }
+
+    #[test]
+    fn smoothing_spreads_a_part_of_the_target() {
+        let device = Device::flex();
+        let scores = Tensor::<3>::from_data([[[1.0, 2.0, 0.5]]], &device);
+        let labels = Tensor::<3, Int>::from_data([[[1]]], &device);
+        let loss = smoothed_cross_entropy(scores, labels, 0.3);
+        let loss: Vec<f32> = loss.into_data().try_to_vec().unwrap();
+        // −Σ t log p with t = (0.1, 0.8, 0.1), in f64.
+        assert!((loss[0] - 0.714_368_6).abs() < 1e-6, "{loss:?}");
     }
 
     #[test]

@@ -4,10 +4,12 @@ mod determinism;
 mod evaluate;
 mod loss;
 mod optimizer;
+mod schedule;
 mod step;
 
 pub(crate) use determinism::{BATCHES, repeats};
 pub(crate) use evaluate::{Accuracy, Tested, accuracies, tested};
 pub(crate) use loss::{class_scores, cross_entropy};
 pub(crate) use optimizer::{Moments, Optimizer};
-pub(crate) use step::train_batch;
+pub(crate) use schedule::learning_rate;
+pub(crate) use step::{TrainStep, train_batch};

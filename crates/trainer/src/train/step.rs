@@ -4,12 +4,21 @@ use burn::tensor::Tensor;
 use rayclip_model::Population;
 use rayclip_run_folder::config::LossKind;
 
-use super::{Optimizer, class_scores, cross_entropy};
+use super::Optimizer;
+use super::loss::{class_scores, smoothed_cross_entropy};
 use crate::data::Batch;
 use crate::error::TrainerError;
 
 /// Returns the factors of a dropout, see [`Population::forward_training`].
 pub(crate) type Dropout<'a> = dyn FnMut(usize, f64, [usize; 3]) -> Tensor<3> + 'a;
+
+/// What a step of training depends on besides the networks and the batch.
+pub(crate) struct TrainStep<'a, 'b> {
+    pub(crate) loss: LossKind,
+    pub(crate) label_smoothing: f64,
+    pub(crate) learning_rate: f64,
+    pub(crate) dropout: &'a mut Dropout<'b>,
+}
 
 /// Trains on one batch. Returns the networks and the loss of every replica, `[replica]`. Reads nothing from the
 /// device.
@@ -20,16 +29,16 @@ pub(crate) fn train_batch(
     network: Population,
     optimizer: &mut Optimizer,
     batch: Batch,
-    loss: LossKind,
-    dropout: &mut Dropout<'_>,
+    step: TrainStep<'_, '_>,
 ) -> Result<(Population, Tensor<1>), TrainerError> {
     let tracked = network.tracked();
-    let (logits, state) = tracked.forward_training(batch.images, dropout);
-    let scores = class_scores(loss, logits);
-    let losses = cross_entropy(scores, batch.labels);
+    let (logits, state) = tracked.forward_training(batch.images, step.dropout);
+    let scores = class_scores(step.loss, logits);
+    let losses = smoothed_cross_entropy(scores, batch.labels, step.label_smoothing);
     // A sum over an axis: on a GPU, a sum over a whole tensor may add in any order.
     let gradients = losses.clone().sum_dim(0).backward();
-    let trained = optimizer.apply_gradients(tracked.with_state(state), &gradients)?;
+    let tracked = tracked.with_state(state);
+    let trained = optimizer.apply_gradients(tracked, &gradients, step.learning_rate)?;
     Ok((trained, losses.inner()))
 }
 
@@ -37,6 +46,7 @@ pub(crate) fn train_batch(
 mod tests {
     use burn::tensor::{Device, Int, Tensor};
     use rayclip_model::Graph;
+    use rayclip_run_folder::config::presets::{Layers, resolve};
 
     use super::*;
     use crate::streams::{Purpose, stream};
@@ -47,7 +57,8 @@ mod tests {
         let graph = Graph::perceptron(4, &[8], 3, true);
         let weights = |replica, layer| stream(replica as u64, Purpose::Weights, [layer, 0]);
         let mut network = Population::init(&graph, 2, &device, weights).unwrap();
-        let mut optimizer = Optimizer::new(0.05);
+        let config = resolve(&Layers::default()).unwrap();
+        let mut optimizer = Optimizer::new(&config.training);
         let images = Tensor::<3>::from_data(
             [[[1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]]],
             &device,
@@ -56,14 +67,13 @@ mod tests {
         let mut all = vec![];
         for _ in 0..60 {
             let batch = Batch { images: images.clone(), labels: labels.clone() };
-            let (next, losses) = train_batch(
-                network,
-                &mut optimizer,
-                batch,
-                LossKind::CrossEntropy,
-                &mut |_, _, _| unreachable!("there is no dropout"),
-            )
-            .unwrap();
+            let step = TrainStep {
+                loss: LossKind::CrossEntropy,
+                label_smoothing: 0.0,
+                learning_rate: 0.05,
+                dropout: &mut |_, _, _| unreachable!("there is no dropout"),
+            };
+            let (next, losses) = train_batch(network, &mut optimizer, batch, step).unwrap();
             network = next;
             all.push(losses.into_data().try_to_vec::<f32>().unwrap());
         }

@@ -22,17 +22,17 @@ mod tests;
 use burn::tensor::{Int, Tensor, TensorData};
 use rand::RngExt;
 use rayclip_model::{Population, dropout_factors};
-use rayclip_run_folder::config::seeds;
+use rayclip_run_folder::config::{ScheduleSpan, seeds};
 use rayclip_run_folder::{CycleRow, GroupRays, KeptRow, Replica};
 
 use super::inputs::Inputs;
 use super::position::{AfterCycle, TrainingSchedule};
 use crate::compress::{ByGroup, Scored, Scoring};
-use crate::data::BatchOrder;
+use crate::data::{Augmentation, BatchOrder};
 use crate::device::read;
 use crate::error::TrainerError;
 use crate::streams::{Purpose, stream};
-use crate::train::{Accuracy, Optimizer, Tested, tested, train_batch};
+use crate::train::{Accuracy, Optimizer, Tested, TrainStep, learning_rate, tested, train_batch};
 
 pub(crate) use saved::{ChunkState, SavedChunk};
 
@@ -159,7 +159,7 @@ impl<'a> Chunk<'a> {
         let training = &inputs.config.training;
         let images = inputs.splits.train.len();
         Ok(Self {
-            optimizer: Optimizer::new(training.learning_rate),
+            optimizer: Optimizer::new(training),
             order: BatchOrder::new(training, seeds(&replicas), images)?,
             network: Network::Here(network),
             inputs,
@@ -266,11 +266,17 @@ impl<'a> Chunk<'a> {
     pub(crate) fn train_batch(&mut self) -> Result<(), TrainerError> {
         let Inputs { config, splits, .. } = self.inputs;
         let images = self.order.batch(self.cycle.number, self.cycle.done);
-        let batch = splits.train.batch(&images);
+        let number = self.cycle.number * config.training.batches_per_cycle + self.cycle.done;
+        let batch = match Augmentation::of(&config.training) {
+            None => splits.train.batch(&images),
+            Some(augmentation) => {
+                let changes = augmentation.draw(&self.replicas, number, images[0].len());
+                splits.train.changed_batch(&images, &changes)
+            }
+        };
         let Network::Here(network) = std::mem::replace(&mut self.network, Network::Lost) else {
             return Err(TrainerError::fault(LOST));
         };
-        let number = self.cycle.number * config.training.batches_per_cycle + self.cycle.done;
         let mut dropout = |node, probability, [_, rows, channels]: [usize; 3]| {
             let stream = |replica: &Replica| stream(replica.seed, Purpose::Dropout, [number, node]);
             let mut streams: Vec<_> = self.replicas.iter().map(stream).collect();
@@ -278,9 +284,13 @@ impl<'a> Chunk<'a> {
             let uniform = |replica: usize| streams[replica].random();
             dropout_factors(extents, probability, uniform, self.inputs.device)
         };
-        let loss = config.training.loss;
-        let (network, losses) =
-            train_batch(network, &mut self.optimizer, batch, loss, &mut dropout)?;
+        let step = TrainStep {
+            loss: config.training.loss,
+            label_smoothing: config.training.label_smoothing,
+            learning_rate: self.learning_rate(),
+            dropout: &mut dropout,
+        };
+        let (network, losses) = train_batch(network, &mut self.optimizer, batch, step)?;
         self.network = Network::Here(network);
         self.cycle.loss_sums = Some(match self.cycle.loss_sums.take() {
             Some(sums) => sums + losses,
@@ -288,6 +298,19 @@ impl<'a> Chunk<'a> {
         });
         self.cycle.done += 1;
         Ok(())
+    }
+
+    /// Returns the learning rate of the next batch.
+    fn learning_rate(&self) -> f64 {
+        let training = &self.inputs.config.training;
+        let (of_cycle, Cycle { number, done, .. }) = (training.batches_per_cycle, &self.cycle);
+        match training.schedule_over {
+            ScheduleSpan::Cycle => learning_rate(training, *done, of_cycle),
+            ScheduleSpan::Run => {
+                let cycles = self.schedule.cycles(self.inputs.rungs.after().len());
+                learning_rate(training, number * of_cycle + done, cycles * of_cycle)
+            }
+        }
     }
 
     /// Returns the mean loss of every replica over the batches of the cycle so far.

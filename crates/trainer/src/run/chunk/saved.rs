@@ -10,7 +10,7 @@ use crate::error::TrainerError;
 use crate::folder::checkpoint::HostTensors;
 use crate::run::inputs::Inputs;
 use crate::run::position::{Position, TrainingSchedule};
-use crate::train::Moments;
+use crate::train::{Moments, Optimizer};
 
 // The names of the tensors in a checkpoint: `network.layer_0.weight`, …
 const NETWORK: &str = "network";
@@ -50,8 +50,8 @@ impl<'a> Chunk<'a> {
         tensors.insert_store(NETWORK, self.network()?.parameters())?;
         tensors.insert_store(NETWORK, self.network()?.state())?;
         let moments = self.optimizer.moments();
-        if let Some(Moments { first, second, .. }) = moments {
-            for (name, store) in MOMENTS.into_iter().zip([first, second]) {
+        if let Some(Moments { stores, .. }) = moments {
+            for (name, store) in MOMENTS.into_iter().zip(stores) {
                 tensors.insert_store(name, store)?;
             }
         }
@@ -92,9 +92,10 @@ impl<'a> Chunk<'a> {
             };
             network.parameters().iter().map(of).collect()
         };
+        let optimizer = Optimizer::new(&inputs.config.training);
         let moments = |steps| -> Result<Moments, String> {
-            let [first, second] = MOMENTS;
-            Ok(Moments { steps, first: store(first)?, second: store(second)? })
+            let names = MOMENTS.into_iter().take(optimizer.moments_per_parameter());
+            Ok(Moments { steps, stores: names.map(store).collect::<Result<_, _>>()? })
         };
         let moments = state.steps.map(moments).transpose()?;
         let sums = || tensors.tensor(LOSS_SUMS, [replicas.len()], inputs.device);

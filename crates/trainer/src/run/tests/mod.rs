@@ -20,6 +20,7 @@ use crate::folder::checkpoint::Schedule;
 use crate::folder::checkpoint::{Checkpoint, HostTensors, Latest};
 
 mod belonging;
+mod convolutional;
 mod damage;
 mod deterministic;
 mod files;

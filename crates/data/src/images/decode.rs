@@ -1,0 +1,68 @@
+//! Decodes one image file.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use image::imageops::FilterType;
+use image::{DynamicImage, ImageReader, Limits};
+
+use crate::text::plain;
+use crate::whole::read_whole;
+
+/// Bytes of an image file, and of a decoded image.
+const FILE_BYTES: u64 = 256 << 20;
+const DECODED_BYTES: u64 = 1 << 30;
+
+/// A decoded image: rows of pixels, each with its channels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Decoded {
+    pub(super) height: usize,
+    pub(super) width: usize,
+    /// 1 (grey), 3 (red, green, blue) or 4 (with opacity).
+    pub(super) channels: usize,
+    pixels: Vec<u8>,
+}
+
+/// Decodes an image file. With `resize`, it is scaled until it covers this height and width, and its centre is cut
+/// out.
+///
+/// # Errors
+/// The file cannot be read, or is not an image; the reason.
+pub(super) fn decode(path: &Path, resize: Option<[usize; 2]>) -> Result<Decoded, String> {
+    let bytes = read_whole(path, FILE_BYTES).map_err(|error| error.to_string())?;
+    let mut reader = ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()
+        .map_err(|error| error.to_string())?;
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(DECODED_BYTES);
+    reader.limits(limits);
+    let mut image = reader.decode().map_err(|error| plain(&error.to_string()))?;
+    if let Some([height, width]) = resize {
+        image = image.resize_to_fill(width as u32, height as u32, FilterType::Triangle);
+    }
+    let (height, width) = (image.height() as usize, image.width() as usize);
+    let color = image.color();
+    let (channels, pixels) = match (color.has_color(), color.has_alpha()) {
+        (_, true) => (4, image.into_rgba8().into_raw()),
+        (true, false) => (3, image.into_rgb8().into_raw()),
+        (false, false) => (1, DynamicImage::into_luma8(image).into_raw()),
+    };
+    Ok(Decoded { height, width, channels, pixels })
+}
+
+impl Decoded {
+    /// Appends the pixels with `channels` channels, at least its own. Grey becomes colour, and what has no opacity
+    /// is opaque.
+    pub(super) fn append_to(&self, images: &mut Vec<u8>, channels: usize) {
+        if channels == self.channels {
+            images.extend(&self.pixels);
+            return;
+        }
+        for pixel in self.pixels.chunks(self.channels) {
+            let colour =
+                if let [grey] = pixel { [*grey; 3] } else { [pixel[0], pixel[1], pixel[2]] };
+            images.extend(colour);
+            images.extend((channels == 4).then_some(u8::MAX));
+        }
+    }
+}

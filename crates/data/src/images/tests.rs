@@ -1,0 +1,126 @@
+use std::fs;
+
+use image::{DynamicImage, GrayImage, RgbImage, RgbaImage};
+
+use super::*;
+
+/// Writes an image whose first channel is `value` everywhere.
+fn write(folder: &Path, name: &str, value: u8, [height, width, channels]: [u32; 3]) {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let image: DynamicImage = match channels {
+        1 => GrayImage::from_pixel(width, height, [value].into()).into(),
+        3 => RgbImage::from_pixel(width, height, [value, 7, 9].into()).into(),
+        _ => RgbaImage::from_pixel(width, height, [value, 7, 9, 100].into()).into(),
+    };
+    image.save(path).unwrap();
+}
+
+fn read(folder: &Path) -> Result<Dataset, DataError> {
+    load(folder, &ImageOptions::default(), &|_, _| ())
+}
+
+fn refused(folder: &Path, options: &ImageOptions) -> String {
+    load(folder, options, &|_, _| ()).unwrap_err().to_string()
+}
+
+#[test]
+fn a_folder_for_every_class_is_a_data_set() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, value) in [("train/cat/1.png", 1), ("train/cat/2.png", 2), ("train/dog/1.PNG", 3)] {
+        write(folder.path(), name, value, [2, 3, 3]);
+    }
+    write(folder.path(), "test/dog/9.png", 4, [2, 3, 3]);
+    fs::write(folder.path().join("train/dog/notes.txt"), "no image").unwrap();
+    fs::create_dir(folder.path().join("train/empty")).unwrap();
+    let data = read(folder.path()).unwrap();
+    assert_eq!((&data.image_shape, data.classes), (&vec![2, 3, 3], 2));
+    assert_eq!(data.class_names, ["cat", "dog"]);
+    assert_eq!(data.train.labels, [0, 0, 1]);
+    assert_eq!(data.test.labels, [1]);
+    assert_eq!(data.train.images[..3], [1, 7, 9]);
+    assert_eq!(data.train.images[2 * 18..2 * 18 + 3], [3, 7, 9]);
+    // The second time, it comes from the cache, and is the same.
+    assert_eq!(read(folder.path()).unwrap(), data);
+    write(folder.path(), "train/cat/1.png", 5, [2, 3, 3]);
+    assert_eq!(read(folder.path()).unwrap().train.images[0], 5);
+    write(folder.path(), "test/bird/1.png", 4, [2, 3, 3]);
+    let message = refused(folder.path(), &ImageOptions::default());
+    assert!(message.contains("train has no class bird"), "{message}");
+}
+
+#[test]
+fn without_a_split_a_part_of_every_class_is_held_out() {
+    let folder = tempfile::tempdir().unwrap();
+    for index in 0..10 {
+        write(folder.path(), &format!("a/{index}.png"), index, [1, 1, 1]);
+        write(folder.path(), &format!("b/{index}.png"), 100 + index, [1, 1, 1]);
+    }
+    let data = read(folder.path()).unwrap();
+    assert_eq!((data.image_shape.clone(), data.train.len(), data.test.len()), (vec![1, 1], 16, 4));
+    assert_eq!(data.test.labels, [0, 0, 1, 1]);
+    let mut all = [data.train.images, data.test.images].concat();
+    all.sort_unstable();
+    assert_eq!(all, (0..10).chain(100..110).collect::<Vec<u8>>());
+}
+
+#[test]
+fn grey_colour_and_opacity_come_together() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "a/1.png", 1, [1, 1, 1]);
+    write(folder.path(), "a/2.png", 2, [1, 1, 3]);
+    write(folder.path(), "b/1.png", 3, [1, 1, 4]);
+    write(folder.path(), "b/2.png", 4, [1, 1, 4]);
+    let options = ImageOptions { test_fraction: 0.5, ..ImageOptions::default() };
+    let data = load(folder.path(), &options, &|_, _| ()).unwrap();
+    assert_eq!(data.image_shape, [1, 1, 4]);
+    let images = [data.train.images, data.test.images].concat();
+    let pixels: Vec<&[u8]> = images.chunks(4).collect();
+    for expected in [[1, 1, 1, 255], [2, 7, 9, 255], [3, 7, 9, 100], [4, 7, 9, 100]] {
+        assert!(pixels.contains(&&expected[..]), "{expected:?} in {pixels:?}");
+    }
+}
+
+#[test]
+fn sizes_differ_only_where_that_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, size) in [("a/1.png", [2, 4, 1]), ("a/2.png", [2, 4, 1]), ("b/1.png", [6, 3, 1])] {
+        write(folder.path(), name, 50, size);
+    }
+    write(folder.path(), "b/2.png", 50, [2, 4, 1]);
+    let options = ImageOptions { test_fraction: 0.5, ..ImageOptions::default() };
+    let message = refused(folder.path(), &options);
+    assert!(message.contains("b/1.png") && message.contains("6 × 3"), "{message}");
+    assert!(message.contains("--resize 2x4"), "{message}");
+    let options = ImageOptions { resize: Some([2, 2]), ..options };
+    let data = load(folder.path(), &options, &|_, _| ()).unwrap();
+    assert_eq!((data.image_shape, data.train.images), (vec![2, 2], vec![50; 8]));
+}
+
+#[test]
+fn a_damaged_image_is_named_and_refused_or_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    for index in 0..4 {
+        write(folder.path(), &format!("a/{index}.png"), index, [1, 1, 1]);
+        write(folder.path(), &format!("b/{index}.png"), index, [1, 1, 1]);
+    }
+    fs::write(folder.path().join("a/2.jpg"), "no image").unwrap();
+    let whole = fs::read(folder.path().join("b/1.png")).unwrap();
+    fs::write(folder.path().join("b/1.png"), &whole[..whole.len() / 2]).unwrap();
+    let message = refused(folder.path(), &ImageOptions::default());
+    assert!(message.contains("a/2.jpg") && message.contains("2 of 9 images"), "{message}");
+    assert!(message.contains("--on-bad-image skip"), "{message}");
+    let options = ImageOptions { on_bad: OnBadImage::Skip, ..ImageOptions::default() };
+    let data = load(folder.path(), &options, &|_, _| ()).unwrap();
+    assert_eq!(data.train.len() + data.test.len(), 7);
+    let bad: Vec<&Path> = data.bad_images.iter().map(|bad| bad.path.as_path()).collect();
+    assert_eq!(bad, [Path::new("a/2.jpg"), Path::new("b/1.png")]);
+}
+
+#[test]
+fn one_class_is_no_data_set() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "train/a/1.png", 1, [1, 1, 1]);
+    let message = refused(folder.path(), &ImageOptions::default());
+    assert!(message.contains("at least two; found only a"), "{message}");
+}

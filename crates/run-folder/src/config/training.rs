@@ -1,0 +1,141 @@
+//! How networks are trained.
+
+use serde::{Deserialize, Serialize};
+
+/// See the preset files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingConfig {
+    /// The training loss.
+    pub loss: LossKind,
+    /// The part of the target that is spread over all classes.
+    #[serde(default)]
+    pub label_smoothing: f64,
+    /// The order of the training images.
+    pub order: OrderKind,
+    /// Images per batch; the last batch of an epoch may be smaller.
+    pub batch_size: usize,
+    /// Batches between two clips.
+    pub batches_per_cycle: usize,
+    /// Pixels by which a training image is shifted at most, in both directions.
+    #[serde(default)]
+    pub shift: usize,
+    /// Whether half of the training images are mirrored.
+    #[serde(default)]
+    pub flip: bool,
+    /// The rule that updates the weights.
+    #[serde(default)]
+    pub optimizer: OptimizerKind,
+    /// The largest learning rate.
+    pub learning_rate: f64,
+    /// How the learning rate changes.
+    #[serde(default)]
+    pub schedule: ScheduleKind,
+    /// What the schedule spans.
+    #[serde(default)]
+    pub schedule_over: ScheduleSpan,
+    /// Batches in which the learning rate rises from zero.
+    #[serde(default)]
+    pub warmup: usize,
+    /// For `step`: fractions of the schedule at which the learning rate falls.
+    #[serde(default = "steps")]
+    pub step_at: Vec<f64>,
+    /// For `step`: the factor by which it falls.
+    #[serde(default = "step_factor")]
+    pub step_factor: f64,
+    /// For `sgd`: the part of the last step that is made again.
+    #[serde(default = "momentum")]
+    pub momentum: f64,
+    /// For `sgd`: Nesterov's momentum.
+    #[serde(default)]
+    pub nesterov: bool,
+    /// Pulls weights to zero; normalisations and biases are left alone.
+    #[serde(default)]
+    pub weight_decay: f64,
+    /// The largest norm of a network's gradient; a larger one is scaled down. 0 means no limit.
+    #[serde(default)]
+    pub clip_norm: f64,
+    /// What happens to the optimizer's moments at a clip.
+    pub moments: Moments,
+}
+
+fn steps() -> Vec<f64> {
+    vec![0.5, 0.75]
+}
+
+fn step_factor() -> f64 {
+    0.1
+}
+
+fn momentum() -> f64 {
+    0.9
+}
+
+/// The rule that updates the weights.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OptimizerKind {
+    /// Adam; weight decay is added to the gradient.
+    #[default]
+    Adam,
+    /// Adam with weight decay apart from the gradient.
+    Adamw,
+    /// Stochastic gradient descent with momentum.
+    Sgd,
+}
+
+/// How the learning rate changes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScheduleKind {
+    /// It does not.
+    #[default]
+    Constant,
+    /// It falls to zero as half a period of the cosine.
+    Cosine,
+    /// It rises from a 25th and falls to almost zero, both as half a period of the cosine.
+    OneCycle,
+    /// It falls by a factor at some fractions of the schedule.
+    Step,
+}
+
+/// What a schedule spans.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScheduleSpan {
+    /// All batches of a network.
+    #[default]
+    Run,
+    /// The batches between two clips: it begins anew after each clip.
+    Cycle,
+}
+
+/// The training loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LossKind {
+    /// Softmax cross-entropy over the classes.
+    CrossEntropy,
+    /// Log-softmax over the batch (in testing too), then cross-entropy over the classes.
+    BatchAxis,
+}
+
+/// The order of the training images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OrderKind {
+    /// A new permutation every epoch; epochs continue across cycles.
+    Shuffled,
+    /// As stored; every cycle starts from the first image.
+    Sequential,
+}
+
+/// What happens to Adam's moments at a clip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moments {
+    /// The moments of the kept neurons are kept.
+    Carry,
+    /// All moments are reset.
+    Reset,
+}

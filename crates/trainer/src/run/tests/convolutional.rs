@@ -1,0 +1,148 @@
+//! Runs of a convolutional network from a file, with everything that training can have.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use rayclip_run_folder::{Outcome, read};
+
+use super::*;
+use crate::run::resolve_network;
+
+/// A residual network with a normalisation, a gate, a concatenation and a dropout.
+const GRAPH: &str = r#"
+input = { height = 2, width = 3, channels = 1 }
+nodes = [
+    { name = "stem", op = { conv2d = { outputs = 6, kernel = 3, padding = 1, bias = false } } },
+    { name = "norm", op = { batch_norm = {} } },
+    { name = "relu", op = "relu" },
+    { name = "inner", op = { conv2d = { outputs = 6, kernel = [1, 3], padding = [0, 1] } } },
+    { name = "add", op = "add", inputs = ["inner", "relu"] },
+    { name = "own", op = { depthwise_conv2d = { kernel = 2 } }, inputs = ["add"] },
+    { name = "mean", op = "global_average_pool" },
+    { name = "squeeze", op = { linear = { outputs = 6 } } },
+    { name = "gate", op = "sigmoid" },
+    { name = "gated", op = "mul", inputs = ["own", "gate"] },
+    { name = "side", op = { conv2d = { outputs = 5, kernel = 2 } }, inputs = ["add"] },
+    { name = "both", op = "concat", inputs = ["gated", "side"] },
+    { name = "flat", op = "flatten" },
+    { name = "drop", op = { dropout = { probability = 0.3 } } },
+    { name = "scores", op = { linear = { outputs = 3 } } },
+]
+"#;
+
+fn config(parent: &Path, more: &[&str]) -> RunConfig {
+    let file = parent.join("network.toml");
+    fs::write(&file, GRAPH).unwrap();
+    let name = format!("network.name={}", file.display());
+    let settings = [
+        &name,
+        "training.optimizer=sgd",
+        "training.nesterov=true",
+        "training.learning_rate=0.01",
+        "training.weight_decay=0.001",
+        "training.schedule=cosine",
+        "training.warmup=2",
+        "training.label_smoothing=0.1",
+        "training.clip_norm=1.0",
+        "training.shift=1",
+        "training.flip=true",
+        "compression.methods=['dtc', 'taylor', 'scratch']",
+        "compression.compensate=true",
+    ];
+    let settings: Vec<&str> = settings.into_iter().chain(more.iter().copied()).collect();
+    let mut config = super::config(&settings);
+    resolve_network(&mut config.network, &dataset(), None).unwrap();
+    config.validate().unwrap();
+    config
+}
+
+#[test]
+fn a_run_that_was_ended_after_any_batch_ends_as_one_that_was_not() {
+    let parent = tempfile::tempdir().unwrap();
+    let config = config(parent.path(), &[]);
+    assert_eq!(config.network.groups, ["stem", "side"]);
+    let whole = parent.path().join("whole");
+    let (summary, Ending { batches, .. }) = resume(&config, &whole, None);
+    let summary = summary.unwrap();
+    assert_eq!((summary.outcome, &summary.widths_before), (Outcome::Finished, &vec![6, 5]));
+    assert_eq!(summary.widths, [2, 2]);
+    let expected = files_of(&whole);
+    assert!(expected.contains_key(Path::new("graph.json")) && batches > 10, "{batches}");
+    for after in (1..batches).step_by(3) {
+        let path = parent.path().join(format!("{after}"));
+        let (summary, _) = resume(&config, &path, Some(after));
+        assert_eq!(summary.unwrap().outcome, Outcome::Interrupted);
+        let (summary, _) = resume(&config, &path, None);
+        assert_eq!(summary.unwrap().outcome, Outcome::Finished);
+        assert!(files_of(&path) == expected, "interrupted after batch {after}");
+    }
+}
+
+#[test]
+fn every_criterion_ranks_channels() {
+    let parent = tempfile::tempdir().unwrap();
+    let methods = [
+        "dtc",
+        "dtc-coefficient-l2",
+        "magnitude",
+        "l1",
+        "l2",
+        "taylor",
+        "activation",
+        "data-lasso",
+        "random",
+    ];
+    let methods = format!("compression.methods={methods:?}");
+    let config = config(parent.path(), &[&methods]);
+    let path = parent.path().join("run");
+    let (summary, _) = resume(&config, &path, None);
+    assert_eq!(summary.unwrap().outcome, Outcome::Finished);
+    let rows = fs::read(path.join(paths::CYCLES)).unwrap();
+    let rows: Vec<rayclip_run_folder::CycleRow> = rayclip_run_folder::csv::from_csv(&rows).unwrap();
+    for method in &config.compression.methods {
+        let of_method = rows.iter().filter(|row| row.method == method.to_string());
+        let groups: BTreeSet<&str> = of_method.map(|row| row.group.as_str()).collect();
+        assert_eq!(groups, BTreeSet::from(["side", "stem"]), "{method}");
+    }
+    assert!(read::kept(&path, 0).is_ok());
+}
+
+#[test]
+fn a_copy_of_the_graph_serves_when_the_file_is_gone_and_another_graph_is_refused() {
+    let parent = tempfile::tempdir().unwrap();
+    let config = config(parent.path(), &[]);
+    let path = parent.path().join("run");
+    resume(&config, &path, Some(2)).0.unwrap();
+    let file = parent.path().join("network.toml");
+    fs::remove_file(&file).unwrap();
+    assert_eq!(resume(&config, &path, None).0.unwrap().outcome, Outcome::Finished);
+    fs::write(&file, GRAPH.replace("outputs = 5", "outputs = 7")).unwrap();
+    let mut network = config.network.clone();
+    let refused = resolve_network(&mut network, &dataset(), None).unwrap_err().to_string();
+    assert!(refused.contains("is not the network that the configuration records"), "{refused}");
+}
+
+#[test]
+fn a_network_that_does_not_fit_is_refused_by_its_name() {
+    let parent = tempfile::tempdir().unwrap();
+    let mut network = config(parent.path(), &[]).network;
+    let mut refused = |name: &str| {
+        (network.name, network.digest) = (name.to_owned(), String::new());
+        resolve_network(&mut network, &dataset(), None).unwrap_err().to_string()
+    };
+    let unknown = refused("lenet");
+    assert!(unknown.contains("lenet") && unknown.contains("did you mean `lenet5`?"), "{unknown}");
+    let small = refused("lenet5");
+    assert!(small.contains("slides a window of 5 × 5"), "{small}");
+    let file = parent.path().join("network.toml");
+    let mut changed = |from: &str, to: &str| {
+        fs::write(&file, GRAPH.replace(from, to)).unwrap();
+        refused(file.to_str().unwrap())
+    };
+    let classes = changed("outputs = 3", "outputs = 4");
+    assert!(classes.contains("gives 4 channels, but the images have 3 classes"), "{classes}");
+    let wide = changed("width = 3", "width = 4");
+    assert!(wide.contains("reads 1 channels at 2 × 4 positions, but the images have"), "{wide}");
+    let unequal = changed("outputs = 6, kernel = [1, 3]", "outputs = 4, kernel = [1, 3]");
+    assert!(unequal.contains("node add adds values of different shapes"), "{unequal}");
+}
