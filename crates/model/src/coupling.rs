@@ -135,7 +135,7 @@ impl Span {
     }
 
     /// Returns the position of channel 0 in every repeat.
-    pub(crate) fn starts(self) -> impl Iterator<Item = usize> {
+    pub fn starts(self) -> impl Iterator<Item = usize> {
         (0..self.repeat).map(move |repeat| self.offset + repeat * self.stride)
     }
 

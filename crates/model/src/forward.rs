@@ -11,6 +11,14 @@ use crate::sizes::{self, MEAN, VARIANCE};
 use crate::store::Store;
 
 impl Graph {
+    /// Returns the name of the weight of node `user`.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    pub fn weight_of(&self, user: usize) -> String {
+        self.nodes[user].parameter(sizes::WEIGHT)
+    }
+
     /// Returns the rows that the weight of node `user` multiplies, from the value that it reads: the value itself, or
     /// the patches of a convolution.
     ///

@@ -125,17 +125,6 @@ pub enum TrainerError {
         "{0}; nothing is lost: `rayclip resume` with --on-divergence freeze continues with the others"
     )]
     Diverged(Divergence),
-    /// A criterion cannot rank a group.
-    #[error(
-        "{method} cannot rank group {group}, because more than one weight matrix reads it: choose another method for \
-         this network"
-    )]
-    NotRanked {
-        /// The criterion.
-        method: &'static str,
-        /// The group.
-        group: String,
-    },
     /// An invariant does not hold.
     #[error("{reason}: this is a bug in rayclip")]
     Fault {
@@ -193,6 +182,14 @@ pub enum TrainerError {
         /// Its name, or its file.
         name: String,
         /// What is wrong with it, as the predicate of a sentence.
+        reason: String,
+    },
+    /// The widths that a configuration asks for are impossible.
+    #[error("{key}: {reason}")]
+    Ladder {
+        /// The key.
+        key: String,
+        /// What is wrong with its value.
         reason: String,
     },
     /// The network does not fit the device or the machine.

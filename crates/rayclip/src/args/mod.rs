@@ -182,6 +182,26 @@ pub(crate) struct ConfigArgs {
     /// digits (built in), mnist (downloaded once), or a folder with images, CIFAR or IDX files
     #[arg(long, value_name = "NAME|DIR", value_hint = clap::ValueHint::DirPath)]
     pub(crate) data: Option<String>,
+    /// Clip to this part of the first network's multiply-accumulates, for example 0.25
+    #[arg(long, value_name = "FRACTION", value_parser = fraction, overrides_with = "target_macs", conflicts_with = "target_parameters")]
+    pub(crate) target_macs: Option<f64>,
+
+    /// Clip to this part of the first network's parameters
+    #[arg(long, value_name = "FRACTION", value_parser = fraction, overrides_with = "target_parameters")]
+    pub(crate) target_parameters: Option<f64>,
+
+    /// Clips to the target, in geometric steps; 1: all at once [default: as many as --keep needs]
+    #[arg(long, value_name = "COUNT", value_parser = at_least_one, allow_negative_numbers = true, overrides_with = "steps")]
+    pub(crate) steps: Option<usize>,
+
+    /// Groups that are not clipped, such as conv1,layer1.*
+    #[arg(long, value_name = "GROUPS", value_delimiter = ',', overrides_with = "protect")]
+    pub(crate) protect: Vec<String>,
+
+    /// Widths are multiples of this number, such as 8
+    #[arg(long, value_name = "COUNT", value_parser = at_least_one, allow_negative_numbers = true, overrides_with = "round_to")]
+    pub(crate) round_to: Option<usize>,
+
     /// Scale and crop the images of a folder to this height and width, such as 32x32
     #[arg(long, value_name = "SIZE", overrides_with = "resize")]
     pub(crate) resize: Option<ImageShape>,

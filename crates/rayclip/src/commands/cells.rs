@@ -133,9 +133,10 @@ impl Cells {
     /// There is no such network, or no such data.
     fn resolved(&mut self, config: &RunConfig, folder: &Path) -> anyhow::Result<RunConfig> {
         let mut config = config.clone();
-        if !config.network.is_mlp() {
+        if !config.network.is_mlp() || config.compression.has_own_widths() {
             let (dataset, _) = self.load(&config)?;
             rayclip_trainer::resolve_network(&mut config.network, dataset, Some(folder))?;
+            rayclip_trainer::resolve_ladder(&mut config, dataset, Some(folder))?;
             config.validate()?;
         }
         Ok(config)

@@ -63,6 +63,16 @@ pub(crate) fn settings(args: &ConfigArgs, more: Vec<Setting>) -> anyhow::Result<
     settings.extend(text("device", "device", &args.device));
     settings.extend(text("moments", "training.moments", &args.moments));
     settings.extend(text("network", "network.name", &args.network));
+    settings.extend(args.target_macs.map(|f| flag("target-macs", "compression.target_macs", f)));
+    let parameters = args.target_parameters;
+    settings
+        .extend(parameters.map(|f| flag("target-parameters", "compression.target_parameters", f)));
+    settings.extend(args.steps.map(|n| flag("steps", "compression.steps", n as i64)));
+    settings.extend(args.round_to.map(|n| flag("round-to", "compression.round_to", n as i64)));
+    if !args.protect.is_empty() {
+        let globs: Vec<Value> = args.protect.iter().cloned().map(Value::String).collect();
+        settings.push(flag("protect", "compression.protect", globs));
+    }
     settings.extend(text("on-bad-image", "data.on_bad_image", &args.on_bad_image));
     settings.extend(args.resize.map(|size| {
         let sides = [size.height, size.width].map(|side| Value::Integer(side as i64));

@@ -8,7 +8,9 @@ use rayclip_report::Run;
 use rayclip_run_folder::config::DeviceChoice;
 use rayclip_run_folder::write::Damage;
 use rayclip_run_folder::{Outcome, RunConfig, paths};
-use rayclip_trainer::{Backend, FinishedRun, Found, RunDir, RunOptions, Taken, TrainerError};
+use rayclip_trainer::{
+    Backend, FinishedRun, Found, Reached, RunDir, RunOptions, Taken, TrainerError,
+};
 
 use super::folders::check_data;
 use crate::args::{OutArgs, ShowArgs};
@@ -72,6 +74,7 @@ pub(crate) fn train_on(
     let image_options = config.data.image_options();
     let dataset = progress.while_loading(|report| source.load(&image_options, report))?;
     rayclip_trainer::resolve_network(&mut config.network, &dataset, out.out.as_deref())?;
+    let reached = rayclip_trainer::resolve_ladder(&mut config, &dataset, out.out.as_deref())?;
     config.validate()?;
     let progress = progress.resolved(config.clone());
     // A finished run is shown on any machine, even without the device that it ran on.
@@ -89,6 +92,7 @@ pub(crate) fn train_on(
     if mode != Mode::Quiet {
         output::note(&format!("device: {} — {}", chosen.name, chosen.reason));
         note_data(&dataset);
+        note_target(reached);
     }
     let taken = match &out.out {
         None => {
@@ -114,6 +118,19 @@ pub(crate) fn train_on(
         output::note(&format!("`rayclip resume {}` resumes it", output::path(&folder)));
     }
     Ok(Trained { folder, outcome: summary.outcome, incomplete })
+}
+
+/// Prints what a target comes to.
+fn note_target(reached: Option<Reached>) {
+    if let Some(Reached { macs, parameters, first }) = reached {
+        output::note(&format!(
+            "target: {macs} of {} multiply-accumulates ({:.4}), {parameters} of {} parameters ({:.4})",
+            first.0,
+            macs as f64 / first.0 as f64,
+            first.1,
+            parameters as f64 / first.1 as f64
+        ));
+    }
 }
 
 fn note_data(dataset: &Dataset) {

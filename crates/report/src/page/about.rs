@@ -2,7 +2,7 @@
 
 use chrono::DateTime;
 use maud::{Markup, html};
-use rayclip_run_folder::read::joined;
+use rayclip_run_folder::read::shortened;
 use rayclip_run_folder::{DataSummary, Progress};
 
 use crate::facts::Facts;
@@ -74,7 +74,7 @@ fn lead(facts: &Facts) -> Option<String> {
     Some(format!(
         "rayclip trained {networks} and made {them} smaller while {they} trained: clip by clip, from {} \
          hidden neurons to {}.{test}",
-        joined(&run.groups.widths),
+        shortened(&run.groups.widths),
         last.label()
     ))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use maud::{Markup, html};
-use rayclip_run_folder::read::joined;
+use rayclip_run_folder::read::shortened;
 
 use crate::compare::measure::Measure;
 use crate::compare::statistics::Estimate;
@@ -31,7 +31,7 @@ fn sentence(facts: &Facts) -> Option<String> {
     let smallest = good.min_by_key(|(rung, _)| rung.neurons());
     let full = format!(
         "The network of {} hidden neurons has an accuracy of {:.4} before the first clip.",
-        joined(&run.groups.widths),
+        shortened(&run.groups.widths),
         first.mean
     );
     let Some((rung, accuracy)) = smallest else {

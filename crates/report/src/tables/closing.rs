@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rayclip_run_folder::CycleRow;
-use rayclip_run_folder::read::{Rung, joined};
+use rayclip_run_folder::read::{Rung, shortened};
 
 use crate::compare::comparison::milestones;
 use crate::compare::statistics::Estimate;
@@ -18,7 +18,7 @@ pub fn closing_table(run: &Run) -> Table {
     let heads = ["neurons", "sparsity", "parameters", "after the clip", "after training"];
     let mut table = Table::new(heads);
     table.rows.push(vec![
-        Cell::text(joined(&run.groups.widths)),
+        Cell::text(shortened(&run.groups.widths)),
         Cell::rounded(Some(0.0), 4),
         Cell::count(run.parameters_before()),
         Cell::text(""),

@@ -21,6 +21,13 @@ pub(crate) fn is_longer(config: &RunConfig, most: usize) -> bool {
 }
 
 fn rungs(config: &RunConfig) -> impl Iterator<Item = Vec<usize>> {
+    let own = &config.compression.ladder;
+    let by_fraction = own.is_empty().then(|| by_fraction(config));
+    own.clone().into_iter().chain(by_fraction.into_iter().flatten())
+}
+
+/// Returns the widths after each clip that keeps the same fraction of every layer.
+fn by_fraction(config: &RunConfig) -> impl Iterator<Item = Vec<usize>> + use<> {
     let (keep, min_width) = (config.compression.keep, config.compression.min_width);
     let clip = move |m: usize| if m > min_width { kept_count(m, keep) } else { m };
     let next = move |widths: &Vec<usize>| {

@@ -170,6 +170,30 @@ pub struct CompressionConfig {
     pub keep: f64,
     /// A layer is clipped until it has at most this many neurons.
     pub min_width: usize,
+    /// Fractions of groups, `GLOB=FRACTION`.
+    #[serde(default)]
+    pub keep_of: Vec<String>,
+    /// Least widths of groups, `GLOB=WIDTH`.
+    #[serde(default)]
+    pub min_width_of: Vec<String>,
+    /// Groups that are not clipped, by globs.
+    #[serde(default)]
+    pub protect: Vec<String>,
+    /// Widths are multiples of this number.
+    #[serde(default = "one")]
+    pub round_to: usize,
+    /// The part of the first network's multiply-accumulates that the last one may have; 0 means no target.
+    #[serde(default)]
+    pub target_macs: f64,
+    /// The part of the first network's parameters that the last one may have; 0 means no target.
+    #[serde(default)]
+    pub target_parameters: f64,
+    /// Clips to the target; 0 means as many as `keep` needs.
+    #[serde(default)]
+    pub steps: usize,
+    /// Widths after each clip, resolved with the network if groups have widths of their own or there is a target.
+    #[serde(default)]
+    pub ladder: Vec<Vec<usize>>,
     /// A replica that has reached this validation accuracy stops being clipped when it falls below it; 0 means
     /// never.
     #[serde(default)]
@@ -188,6 +212,22 @@ pub struct CompressionConfig {
     pub calibration_batches: usize,
     /// Clips at which `scratch` trains a network.
     pub scratch_at: ScratchAt,
+}
+
+fn one() -> usize {
+    1
+}
+
+impl CompressionConfig {
+    /// Returns whether the widths depend on the groups or on a target, so that the ladder is resolved with the
+    /// network.
+    pub fn has_own_widths(&self) -> bool {
+        let lists = [&self.keep_of, &self.min_width_of, &self.protect];
+        lists.iter().any(|list| !list.is_empty())
+            || self.round_to > 1
+            || self.target_macs > 0.0
+            || self.target_parameters > 0.0
+    }
 }
 
 /// A side of a ranking.

@@ -1,7 +1,7 @@
 //! Refuses configurations that no run can use.
 
 use super::ladder;
-use super::{LEAST_TOLERANCE, Method, NetworkConfig, RunConfig};
+use super::{CompressionConfig, LEAST_TOLERANCE, Method, NetworkConfig, RunConfig};
 use crate::error::RunFolderError;
 use crate::limits::{CYCLES, GROUPS, WIDTH};
 
@@ -205,8 +205,51 @@ impl RunConfig {
         Ok(())
     }
 
+    /// Refuses widths of groups and targets that make no sense.
+    fn validate_own_widths(&self) -> Result<(), RunFolderError> {
+        let CompressionConfig { round_to, target_macs, target_parameters, steps, ladder, .. } =
+            &self.compression;
+        let refuse = |key: &str, reason: String| {
+            Err(RunFolderError::Value { key: format!("compression.{key}"), reason })
+        };
+        if !(1..=WIDTH).contains(round_to) {
+            return refuse("round_to", format!("expected 1 to {WIDTH}, found {round_to}"));
+        }
+        for (key, target) in
+            [("target_macs", *target_macs), ("target_parameters", *target_parameters)]
+        {
+            if !(0.0..1.0).contains(&target) {
+                return refuse(
+                    key,
+                    format!("expected a fraction from 0 to below 1, found {target}"),
+                );
+            }
+        }
+        if *target_macs > 0.0 && *target_parameters > 0.0 {
+            return refuse("target_macs", "give one target, not two".into());
+        }
+        let has_target = *target_macs > 0.0 || *target_parameters > 0.0;
+        if *steps > CYCLES || (*steps > 0 && !has_target) {
+            let reason = format!("expected up to {CYCLES} clips to a target, found {steps}");
+            return refuse("steps", reason);
+        }
+        let mut before = self.network.first_widths();
+        for widths in ladder {
+            let is_rung = widths.len() == before.len()
+                && widths != before
+                && widths.iter().zip(before).all(|(after, before)| (1..=*before).contains(after));
+            if !is_rung {
+                let reason = format!("{widths:?} is no clip of {before:?}");
+                return refuse("ladder", reason);
+            }
+            before = widths;
+        }
+        Ok(())
+    }
+
     /// Refuses a ladder that is too long, or on which a method cannot run.
     fn validate_ladder(&self) -> Result<(), RunFolderError> {
+        self.validate_own_widths()?;
         if self.network.first_widths().is_empty() {
             // The widths of another network are known with its images.
             return Ok(());

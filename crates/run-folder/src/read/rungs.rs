@@ -28,10 +28,21 @@ impl Rung {
         neurons(&self.widths)
     }
 
-    /// Returns the widths as text, `460` or `460 × 230`.
+    /// Returns the widths as text, `460` or `460 × 230`; of many groups, only their number and sum.
     pub fn label(&self) -> String {
-        joined(&self.widths)
+        shortened(&self.widths)
     }
+}
+
+/// Widths that are named one by one.
+const NAMED: usize = 4;
+
+/// Returns widths as text; of many groups, only their number and sum: `448 in 12 groups`.
+pub fn shortened(widths: &[usize]) -> String {
+    if widths.len() <= NAMED {
+        return joined(widths);
+    }
+    format!("{} in {} groups", neurons(widths), widths.len())
 }
 
 /// Returns the neurons of some groups. The sum saturates.

@@ -12,7 +12,7 @@
 //! Stiefel, *Methods of conjugate gradients for solving linear systems* (1952).
 
 use burn::tensor::{Int, Tensor};
-use rayclip_model::{Group, Population, Value};
+use rayclip_model::{Group, Population, Value, select};
 
 use crate::data::Calibration;
 
@@ -24,18 +24,26 @@ const RIDGE: f64 = 1e-2;
 /// best one. With fewer neurons, the fit is closer.
 const STEPS: usize = 100;
 
-/// Refits the layers of `network` that read `group`. `before` are the networks before the clip.
+/// A group that a clip made narrower, and the channels that every replica kept, `[replica][channel]`.
+pub(crate) struct Clipped {
+    pub(crate) group: Group,
+    pub(crate) kept: Vec<Vec<usize>>,
+}
+
+/// Refits the layers of `network` that read the last group of `clipped`. `before` are the networks before the clip;
+/// `clipped` are the groups that are narrower since then.
 pub(crate) fn refit(
     network: Population,
     before: &Population,
-    group: &Group,
+    clipped: &[Clipped],
     calibration: &Calibration<'_>,
 ) -> Population {
+    let Some(Clipped { group, .. }) = clipped.last() else { return network };
     let readings = group.readings.iter();
     let users =
         readings.flat_map(|reading| reading.users.iter().map(|user| (reading.value, *user)));
     users.fold(network, |network, (read, user)| {
-        refit_user(network, before, Reader { read, user }, calibration)
+        refit_user(network, before, Reader { read, user }, clipped, calibration)
     })
 }
 
@@ -51,6 +59,7 @@ fn refit_user(
     network: Population,
     before: &Population,
     Reader { read, user }: Reader,
+    clipped: &[Clipped],
     calibration: &Calibration<'_>,
 ) -> Population {
     let name = &network.graph().nodes[user].name;
@@ -58,7 +67,13 @@ fn refit_user(
     let with_bias = network.parameters().get(&bias).is_some();
     let output = Value::Node(user);
     let normal_equations = |images: Tensor<3>| {
-        let [wanted] = values(before, images.clone(), [output]);
+        let [mut wanted] = values(before, images.clone(), [output]);
+        // The layer may make channels of a group that is narrower too, such as that of a residual sum.
+        for Clipped { group, kept } in clipped {
+            if group.makes.iter().any(|tie| tie.parameter == weight) {
+                wanted = select(&wanted, 2, kept);
+            }
+        }
         let [kept, received] = values(&network, images, [read, output]);
         let missing = wanted - received;
         let kept = network.graph().rows_read(user, kept);
@@ -178,7 +193,8 @@ mod tests {
         let calibration = Calibration::draw(&images, &replicas, 0, &config);
         let group = graph.free_groups().remove(0);
         let cut = network.clone().cut(&group, &[vec![0, 1]]);
-        let refitted = refit(cut, &network, &group, &calibration);
+        let clipped = [Clipped { group, kept: vec![vec![0, 1]] }];
+        let refitted = refit(cut, &network, &clipped, &calibration);
         let weight = refitted.parameters().get("layer_1.weight").unwrap().clone();
         let weight: Vec<f32> = weight.into_data().try_to_vec().unwrap();
         for (got, expected) in weight.iter().zip([4.0, -1.0, 0.5, 0.5]) {

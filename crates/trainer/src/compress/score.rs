@@ -38,6 +38,8 @@ pub(crate) struct ScoringInputs<'a> {
     pub(crate) config: &'a RunConfig,
     pub(crate) images: &'a DeviceImages,
     pub(crate) cycle: usize,
+    /// Channels that the clip keeps of every group.
+    pub(crate) kept: &'a [usize],
     pub(crate) network: &'a Population,
     pub(crate) replicas: &'a [Replica],
 }
@@ -64,11 +66,11 @@ impl Scoring {
         inputs: &ScoringInputs<'_>,
     ) -> Result<Option<Scored>, TrainerError> {
         let Some((method, range)) = self.pending.pop_front() else { return Ok(None) };
-        let ScoringInputs { config, images, cycle, .. } = *inputs;
+        let ScoringInputs { config, images, cycle, kept, .. } = *inputs;
         let replicas = &inputs.replicas[range.clone()];
         let network = &inputs.network.keep_replicas(&range.collect::<Vec<_>>());
         let calibration = &Calibration::draw(images, replicas, cycle, config);
-        let context = Context { config, replicas, cycle, network, calibration };
+        let context = Context { config, replicas, cycle, kept, network, calibration };
         let criterion =
             criterion(method).ok_or_else(|| TrainerError::fault("scratch cannot rank neurons"))?;
         let mut weights = GroupWeights::all(network);
@@ -143,8 +145,14 @@ mod tests {
         let split = Split { images: (0..60).collect(), labels: vec![0; 20] };
         let scale = PixelScale { mean: 0.0, deviation: 1.0 };
         let images = &DeviceImages::upload(split, Shape::vector(3), scale, &Device::flex());
-        let inputs =
-            ScoringInputs { config, images, cycle: 1, network: &network, replicas: &replicas };
+        let inputs = ScoringInputs {
+            config,
+            images,
+            cycle: 1,
+            kept: &[6, 6],
+            network: &network,
+            replicas: &replicas,
+        };
         let mut scoring = Scoring::new(groups.to_vec(), &replicas);
         assert_eq!(scoring.progress(), (0, groups.len() * replicas.len()));
         let mut all = vec![];

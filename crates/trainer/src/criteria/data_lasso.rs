@@ -14,13 +14,14 @@
 //! # References
 //! He, Zhang, Sun, *Channel pruning for accelerating very deep neural networks* (ICCV 2017), equation 2.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use cs_solver::{Lambda, Matrix, Operator, Problem, Solutions, SolverError};
 use faer::{Mat, Side};
+use rayclip_model::Value;
 use rayclip_run_folder::config::SolverConfig;
-use rayclip_run_folder::kept_count;
 
 use super::{Context, Criterion, GroupScores, GroupWeights, Scores, SolveInfo, solve};
 use crate::device::read;
@@ -43,7 +44,7 @@ impl Criterion for DataLasso {
         context: &Context<'_>,
     ) -> Result<Scores, TrainerError> {
         let grams = groups.iter().map(|weights| gram(weights, context));
-        let grams = Tensor::cat(grams.collect::<Result<_, _>>()?, 0);
+        let grams = Tensor::cat(grams.collect(), 0);
         let ([_, _, m], device) = (grams.dims(), grams.device());
         let grams = read(grams, "reading the Gram matrices")?;
         let roots = grams.chunks(m * m).map(|gram| Root::of(gram, m));
@@ -52,7 +53,8 @@ impl Criterion for DataLasso {
         let operators = roots.iter().map(|root| Ok(Arc::new(root.matrix()?) as Arc<dyn Operator>));
         let operators = operators.collect::<Result<_, TrainerError>>()?;
         let problem = Problem::grouped(operators, &y, Lambda::Ratio(STEP))?.on(&device);
-        let count = kept_count(m, context.config.compression.keep);
+        // Groups of one width may keep different numbers; a longer path has the shorter ones.
+        let count = groups.iter().map(|weights| context.kept[weights.index]).max().unwrap_or(m);
         let Selection { columns, seconds } = select(&problem, count, &context.config.solver)?;
         let scores = columns.into_iter().zip(&roots).map(|((x, solve), root)| {
             let values = x.iter().zip(&root.norms).map(|(x, norm)| x.abs() * norm).collect();
@@ -65,22 +67,37 @@ impl Criterion for DataLasso {
     }
 }
 
-/// Returns `(hᵀh) ∘ (W Wᵀ)`, `[replica, m, m]`.
+/// Returns the Gram matrix of what every neuron contributes to the outputs of its readers, `[replica, m, m]`.
 ///
-/// # Errors
-/// The group is read in several places, or several times by one reader: contributions to one output would mix.
-fn gram(weights: &GroupWeights, context: &Context<'_>) -> Result<Tensor<3>, TrainerError> {
-    let readings = &weights.group.readings;
-    if readings.len() != 1 || readings[0].span.repeat != 1 {
-        let group = weights.group.name.clone();
-        return Err(TrainerError::NotRanked { method: "data-lasso", group });
-    }
-    let of_activations = context.calibration.mean(|batch| {
-        let activations = weights.activations(context.network, batch.images).swap_remove(0);
-        activations.clone().swap_dims(1, 2).matmul(activations)
-    });
-    let outgoing = weights.outgoing.clone();
-    Ok(of_activations * outgoing.clone().matmul(outgoing.swap_dims(1, 2)))
+/// A reader multiplies rows h by a weight W. A row of W belongs to one neuron, or, of a convolution or of flattened
+/// positions, several do. So `(hᵀh) ∘ (W Wᵀ)` has a block for every pair of these rows, and the blocks are added.
+fn gram(weights: &GroupWeights, context: &Context<'_>) -> Tensor<3> {
+    let (network, group) = (context.network, &weights.group);
+    let readings = group.readings.iter();
+    let users =
+        readings.flat_map(|reading| reading.users.iter().map(|user| (*user, reading.value)));
+    // A reader that reads the neurons twice has all its rows in one Gram matrix.
+    let users: BTreeMap<usize, Value> = users.collect();
+    let of_user = |(user, value): (usize, Value)| {
+        let rows = context.calibration.mean(|batch| {
+            let value = network.values(batch.images, &[value]).swap_remove(0);
+            let rows = network.graph().rows_read(user, value);
+            rows.clone().swap_dims(1, 2).matmul(rows)
+        });
+        let name = network.graph().weight_of(user);
+        let weight = network.parameters().get(&name)?.clone();
+        let products = rows * weight.clone().matmul(weight.swap_dims(1, 2));
+        let ties = group.uses.iter().filter(|tie| tie.parameter == name);
+        let starts: Vec<usize> = ties.flat_map(|tie| tie.span.starts()).collect();
+        let pairs = starts.iter().flat_map(|a| starts.iter().map(move |b| (*a, *b)));
+        let block = |(a, b)| products.clone().narrow(1, a, group.width).narrow(2, b, group.width);
+        pairs.map(block).reduce(|a, b| a + b)
+    };
+    // Neurons that nothing reads contribute nothing.
+    users.into_iter().filter_map(of_user).reduce(|a, b| a + b).unwrap_or_else(|| {
+        let replicas = network.replicas();
+        Tensor::zeros([replicas, group.width, group.width], &network.device())
+    })
 }
 
 /// A square root of a Gram matrix, as a LASSO.
@@ -181,7 +198,92 @@ fn select(
 
 #[cfg(test)]
 mod tests {
+    use burn::tensor::Device;
+    use rayclip_data::Split;
+    use rayclip_model::{Graph, Op, Population, Shape, Slide};
+    use rayclip_run_folder::config::presets::{Layers, Setting, resolve};
+
     use super::*;
+    use crate::data::{Calibration, DeviceImages, PixelScale};
+    use crate::streams::{Purpose, stream};
+
+    #[test]
+    fn the_gram_matrix_is_that_of_the_contributions_to_every_reader() {
+        let settings = ["compression.calibration_batches=1", "training.batch_size=7"];
+        let settings = settings.map(|text| Setting::parse(text).unwrap()).to_vec();
+        let config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
+        let device = Device::flex();
+        // Three channels, which a convolution with several taps reads, and a layer of all positions.
+        let mut graph = Graph::new(Shape { height: 3, width: 2, channels: 1 });
+        let slide = Slide::of(2);
+        let made = graph.append("made", Op::Conv2d { outputs: 3, slide: Slide::of(1), bias: true });
+        let conv = graph.append("conv", Op::Conv2d { outputs: 2, slide, bias: false });
+        let flat = graph.append_to("flat", Op::Flatten, &[made]);
+        let layer = graph.append_to("layer", Op::Linear { outputs: 4, bias: false }, &[flat]);
+        let mean = graph.append_to("mean", Op::GlobalAveragePool, &[conv]);
+        graph.append_to("all", Op::Concat, &[mean, layer]);
+        let weights = |replica: usize, layer| stream(replica as u64, Purpose::Weights, [layer, 0]);
+        let network = Population::init(&graph, 2, &device, weights).unwrap();
+        let images: Vec<u8> = (0..42).map(|at| (at * 89 % 251) as u8).collect();
+        let split = Split { images, labels: vec![0; 7] };
+        let scale = PixelScale { mean: 0.3, deviation: 0.2 };
+        let images = DeviceImages::upload(split, graph.input, scale, &device);
+        let replicas = config.all_replicas();
+        let replicas = [replicas[0], replicas[0]];
+        let calibration = Calibration::draw(&images, &replicas, 0, &config);
+        let context = Context {
+            config: &config,
+            replicas: &replicas,
+            cycle: 0,
+            kept: &[2],
+            network: &network,
+            calibration: &calibration,
+        };
+        let group = &GroupWeights::all(&network)[0];
+        assert_eq!((group.group.name.as_str(), group.group.uses.len()), ("made", 2));
+        let found = gram(group, &context).into_data().try_to_vec::<f32>().unwrap();
+        // What a channel contributes: the results of both readers with this channel alone.
+        let alone = |channel: usize| -> Vec<Vec<f32>> {
+            let mut results = vec![];
+            // There is one batch, so this mean is the batch itself.
+            let batch = calibration.mean(|batch| batch.images);
+            let masked = network.clone().try_update(|name, parameter| {
+                let columns: Vec<f32> = (0..3).map(|c| f32::from(u8::from(c == channel))).collect();
+                let mask = Tensor::<1>::from_floats(columns.as_slice(), &device);
+                Ok::<_, ()>(if name.starts_with("made") {
+                    parameter * mask.reshape([1, 1, 3])
+                } else {
+                    parameter
+                })
+            });
+            for value in [conv, layer] {
+                let values = masked.as_ref().unwrap().values(batch.clone(), &[value]);
+                let [_, rows, columns] = values[0].dims();
+                let all: Vec<f32> = values[0].clone().into_data().try_to_vec().unwrap();
+                results.push((all, rows * columns));
+            }
+            (0..2)
+                .map(|replica| {
+                    let of = |(all, size): &(Vec<f32>, usize)| {
+                        all[replica * size..(replica + 1) * size].to_vec()
+                    };
+                    results.iter().flat_map(of).collect()
+                })
+                .collect()
+        };
+        let contributions: Vec<Vec<Vec<f32>>> = (0..3).map(alone).collect();
+        for replica in 0..2 {
+            for (a, b) in (0..3).flat_map(|a| (0..3).map(move |b| (a, b))) {
+                let products = contributions[a][replica].iter().zip(&contributions[b][replica]);
+                let expected: f32 = products.map(|(a, b)| a * b).sum();
+                let found = found[(replica * 3 + a) * 3 + b];
+                assert!(
+                    (found - expected).abs() < 1e-3 * (1.0 + expected.abs()),
+                    "{found} {expected}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn a_ridge_grows_until_the_matrix_is_definite_or_there_is_none() {

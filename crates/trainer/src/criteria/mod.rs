@@ -30,6 +30,8 @@ pub(crate) struct Context<'a> {
     /// The replicas that the weights belong to.
     pub(crate) replicas: &'a [Replica],
     pub(crate) cycle: usize,
+    /// Channels that the clip keeps of every group.
+    pub(crate) kept: &'a [usize],
     /// Their networks, for criteria that need activations.
     pub(crate) network: &'a Population,
     /// The images for these criteria.
@@ -139,6 +141,7 @@ mod tests {
             config: &config,
             replicas: &replicas,
             cycle: 0,
+            kept: &[1],
             network: &network,
             calibration: &calibration,
         };

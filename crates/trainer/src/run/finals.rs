@@ -86,7 +86,7 @@ impl FinalNetworks {
     /// The device fails.
     pub(crate) fn save(&self, tensors: &mut HostTensors) -> Result<Vec<Vec<usize>>, TrainerError> {
         for (chunk, finished) in self.finished.iter().enumerate() {
-            tensors.insert_store(&name(chunk), finished.networks.parameters())?;
+            tensors.insert_network(&name(chunk), &finished.networks)?;
         }
         Ok(self.finished.iter().map(|finished| finished.replicas.clone()).collect())
     }

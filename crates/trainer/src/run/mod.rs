@@ -24,6 +24,7 @@ mod position;
 mod rungs;
 mod session;
 mod state;
+mod widths;
 
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,7 @@ pub use events::{Chunks, Event, Observer};
 pub use network::{read_graph, resolve_network};
 pub use networks::{KeepNetworks, KeptNetwork, NETWORK_FORMAT, export_final};
 pub use options::{Backend, Interrupter, OnDivergence, RunOptions};
+pub use widths::{Reached, resolve_ladder};
 
 use self::beginning::{Beginning, Environment};
 use self::chunk::Chunk;

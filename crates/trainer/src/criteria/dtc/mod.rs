@@ -103,6 +103,7 @@ mod tests {
         let weights = |_, layer| stream(0, Purpose::Weights, [layer, 0]);
         let network = Population::init(&Graph::perceptron(1, &[], 1, false), 1, device, weights);
         let context = Context {
+            kept: &[],
             config: &config,
             replicas: &replicas,
             cycle: 3,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use rayclip_model::Store;
+use rayclip_model::{Population, Store};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
@@ -77,6 +77,19 @@ impl HostTensors {
     pub(crate) fn insert_store(&mut self, group: &str, store: &Store) -> Result<(), TrainerError> {
         let mut all = store.iter();
         all.try_for_each(|(name, tensor)| self.insert(format!("{group}.{name}"), tensor.clone()))
+    }
+
+    /// Adds the parameters and the state of networks. Their names get the prefix `group`.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub(crate) fn insert_network(
+        &mut self,
+        group: &str,
+        network: &Population,
+    ) -> Result<(), TrainerError> {
+        self.insert_store(group, network.parameters())?;
+        self.insert_store(group, network.state())
     }
 
     /// Adds a vector of f64.

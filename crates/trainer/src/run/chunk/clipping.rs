@@ -1,10 +1,10 @@
 //! A clip: score with all methods, choose the neurons to keep, rebuild smaller networks.
 
 use rayclip_run_folder::config::Moments as MomentsAtClip;
-use rayclip_run_folder::{KeptRow, Replica};
+use rayclip_run_folder::{KeptRow, Replica, clipped_groups};
 
 use super::{Advance, BeforeClip, Chunk, Network, Phase};
-use crate::compress::{ByGroup, Rebuilt, Scoring, ScoringInputs, keep, rebuild, refit};
+use crate::compress::{ByGroup, Clipped, Rebuilt, Scoring, ScoringInputs, keep, rebuild, refit};
 use crate::data::Calibration;
 use crate::error::TrainerError;
 use crate::run::inputs::Inputs;
@@ -26,8 +26,10 @@ impl Chunk<'_> {
 
     fn groups_to_clip(&self) -> Result<Vec<usize>, TrainerError> {
         let widths = self.network()?.graph().widths();
-        let min_width = self.inputs.config.compression.min_width;
-        Ok((0..widths.len()).filter(|group| widths[*group] > min_width).collect())
+        let Some(next) = self.inputs.rungs.after().get(self.cycle.number) else {
+            return Ok(vec![]);
+        };
+        Ok(clipped_groups(&widths, &next.widths))
     }
 
     pub(super) fn score(
@@ -40,6 +42,7 @@ impl Chunk<'_> {
             config,
             images: &splits.train,
             cycle: self.cycle.number,
+            kept: &self.inputs.rungs.at(Some(self.cycle.number)).widths,
             network: self.network()?,
             replicas: &self.replicas,
         };
@@ -72,9 +75,10 @@ impl Chunk<'_> {
         let larger = compression.compensate.then(|| self.network().cloned()).transpose()?;
         let calibration = || Calibration::draw(&splits.train, &self.replicas, cycle, config);
         let larger = larger.map(|network| (network, calibration()));
+        let mut clipped = vec![];
         for (&index, scores) in &scores {
             // A clip of one group moves the channels of those beside it.
-            let group = &self.network()?.graph().free_groups()[index];
+            let group = self.network()?.graph().free_groups().remove(index);
             let count = self.inputs.rungs.at(Some(cycle)).widths[index];
             let choose = |(scores, replica): (&Vec<f64>, &Replica)| {
                 let mut ties = stream(replica.seed, Purpose::Ties, [cycle, index]);
@@ -82,11 +86,12 @@ impl Chunk<'_> {
             };
             let scores = scores.iter().map(|scores| &scores.values);
             let kept: Vec<Vec<usize>> = scores.zip(&self.replicas).map(choose).collect();
-            let rebuilt = Rebuilt { cycle, group, probe: &probe };
+            let rebuilt = Rebuilt { cycle, group: &group, probe: &probe };
             let network = self.network()?.clone();
             let mut network = rebuild(network, &mut self.optimizer, &rebuilt, &kept)?;
+            clipped.push(Clipped { group, kept: kept.clone() });
             if let Some((larger, calibration)) = &larger {
-                network = refit(network, larger, group, calibration);
+                network = refit(network, larger, &clipped, calibration);
             }
             self.network = Network::Here(network);
             for (lineage, kept) in self.lineage.iter_mut().zip(&kept) {

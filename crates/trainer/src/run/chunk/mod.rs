@@ -4,8 +4,8 @@
 //! for cycle = 0, 1, …
 //!     train on `batches_per_cycle` batches                                    Advance::Batch
 //!     test the networks                                                       Advance::Trained
-//!     if every group has at most `min_width` neurons: end                     Advance::Done
-//!     score the groups that have more, by every method                        Advance::Scored
+//!     if the ladder has no more clip: end                                     Advance::Done
+//!     score the groups that it makes narrower, by every method                Advance::Scored
 //!     keep the best neurons of each; rebuild the networks                     Advance::Clipped
 //!     measure the smaller networks                                            Advance::Measured
 //! ```

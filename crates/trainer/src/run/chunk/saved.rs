@@ -47,8 +47,7 @@ impl<'a> Chunk<'a> {
     /// # Errors
     /// The device fails.
     pub(crate) fn save(&self, tensors: &mut HostTensors) -> Result<ChunkState, TrainerError> {
-        tensors.insert_store(NETWORK, self.network()?.parameters())?;
-        tensors.insert_store(NETWORK, self.network()?.state())?;
+        tensors.insert_network(NETWORK, self.network()?)?;
         let moments = self.optimizer.moments();
         if let Some(Moments { stores, .. }) = moments {
             for (name, store) in MOMENTS.into_iter().zip(stores) {
