@@ -18,6 +18,9 @@ pub struct Description {
     pub graph: Graph,
     /// Extents of one image. Their product equals that of the extents of the graph's input.
     pub image_shape: Vec<usize>,
+    /// Names of the classes; none if they are numbers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub class_names: Vec<String>,
     /// The network sees `(pixel / 255 − mean) / deviation`.
     pub mean: f64,
     /// See `mean`.
@@ -55,6 +58,8 @@ struct Written {
     graph: Option<Graph>,
     shape: Option<Perceptron>,
     image_shape: Vec<usize>,
+    #[serde(default)]
+    class_names: Vec<String>,
     mean: f64,
     deviation: f64,
 }
@@ -74,7 +79,7 @@ impl TryFrom<Written> for Description {
     type Error = String;
 
     fn try_from(written: Written) -> Result<Self, String> {
-        let Written { replicas, graph, shape, image_shape, mean, deviation } = written;
+        let Written { replicas, graph, shape, image_shape, class_names, mean, deviation } = written;
         let (replicas, graph) = match (replicas, graph, shape) {
             (Some(replicas), Some(graph), None) => (replicas, graph),
             (None, None, Some(Perceptron { replicas, inputs, hidden, outputs, bias })) => {
@@ -86,7 +91,7 @@ impl TryFrom<Written> for Description {
             }
             _ => return Err("expected the keys replicas and graph, or the key shape".into()),
         };
-        Ok(Self { replicas, graph, image_shape, mean, deviation })
+        Ok(Self { replicas, graph, image_shape, class_names, mean, deviation })
     }
 }
 

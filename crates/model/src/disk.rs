@@ -109,8 +109,14 @@ mod tests {
         let device = Device::flex();
         let graph = Graph::perceptron(4, &[3], 2, true);
         let network = Population::init(&graph, 2, &device, seeded).unwrap();
-        let description =
-            Description { replicas: 2, graph, image_shape: vec![2, 2], mean: 0.5, deviation: 0.25 };
+        let description = Description {
+            replicas: 2,
+            graph,
+            image_shape: vec![2, 2],
+            class_names: vec![],
+            mean: 0.5,
+            deviation: 0.25,
+        };
         let (weights, json) = save(&network, &description).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let [weights_path, json_path] = ["n.safetensors", "n.json"].map(|n| folder.path().join(n));

@@ -9,20 +9,23 @@ pub(crate) fn max_pool(x: &Primitive, window: &Window) -> Primitive {
     let x = Matrices::of(x);
     let (positions, places, channels) = (window.positions(), window.output_positions(), x.columns);
     let extents = [x.replicas, x.rows / positions, places, channels];
+    let mut seen = vec![];
+    window.each(|place, _, position| {
+        seen.extend(position.map(|position| [place * channels, position * channels]));
+    });
     for_each_image(extents, 0, |_, out, replica, image| {
         let image = x.rows(replica, image * positions, positions);
         out.fill(f32::NEG_INFINITY);
         vectorised(
             #[inline(always)]
             || {
-                window.each(|place, _, position| {
-                    let Some(position) = position else { return };
-                    let out = &mut out[place * channels..][..channels];
-                    for (out, x) in out.iter_mut().zip(&image[position * channels..][..channels]) {
+                for &[place, position] in &seen {
+                    let out = &mut out[place..place + channels];
+                    for (out, x) in out.iter_mut().zip(&image[position..position + channels]) {
                         // NaN stays, so that a diverged network is noticed.
                         *out = if *x > *out || x.is_nan() { *x } else { *out };
                     }
-                });
+                }
             },
         );
     })

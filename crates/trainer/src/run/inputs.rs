@@ -74,7 +74,9 @@ impl Uploaded {
             test: upload(dataset.test),
         };
         let image_shape = dataset.image_shape;
-        let description = Description { replicas: 1, graph, image_shape, mean, deviation };
+        let class_names = dataset.class_names;
+        let description =
+            Description { replicas: 1, graph, image_shape, class_names, mean, deviation };
         Ok(Self { splits, labels, description, rungs, data })
     }
 }

@@ -214,10 +214,11 @@ impl KeptNetwork {
         config: &RunConfig,
         description: &Description,
     ) -> BTreeMap<String, String> {
-        let Description { graph, image_shape, mean, deviation, .. } = description;
+        let Description { graph, image_shape, class_names, mean, deviation, .. } = description;
         let graph = graph.with_widths(&self.widths);
-        // The classes of the data sets are numbers.
-        let classes: Vec<String> = (0..graph.outputs()).map(|class| class.to_string()).collect();
+        // A class without a name is a number.
+        let name = |class: usize| class_names.get(class).cloned().unwrap_or(class.to_string());
+        let classes: Vec<String> = (0..graph.outputs()).map(name).collect();
         let accuracy = match config.evaluation.accuracy {
             AccuracyKind::AllImages => "all-images",
             AccuracyKind::MeanOfBatches => "mean-of-batches",
@@ -225,7 +226,6 @@ impl KeptNetwork {
         let batch_softmax = config.training.loss == LossKind::BatchAxis;
         let entries = [
             ("format", NETWORK_FORMAT.to_owned()),
-            ("activation", "relu".to_owned()),
             ("normalisation", "(pixel / 255 - mean) / deviation".to_owned()),
             ("mean", format!("{mean:?}")),
             ("deviation", format!("{deviation:?}")),
@@ -241,9 +241,13 @@ impl KeptNetwork {
             ("batch_log_softmax", batch_softmax.to_string()),
             ("batch_size", config.training.batch_size.to_string()),
         ];
+        // What a perceptron computes is known from its tensors.
+        let graph =
+            (!config.network.is_mlp()).then(|| serde_json::to_string(&graph).ok()).flatten();
+        let kind = graph.map_or(("activation", "relu".to_owned()), |graph| ("graph", graph));
         let validation =
             self.validation.map(|accuracy| ("accuracy_validation", format!("{accuracy:?}")));
-        let entries = entries.into_iter().chain(validation);
+        let entries = entries.into_iter().chain([kind]).chain(validation);
         entries.map(|(key, value)| (key.to_owned(), value)).collect()
     }
 }
