@@ -35,7 +35,8 @@ def apply(name, op, inputs):
     x = inputs[0]
     weight, bias = tensors.get(f"{name}.weight"), tensors.get(f"{name}.bias")
     if kind == "linear":
-        return F.linear(x.flatten(1), weight, bias)
+        result = F.linear(x.flatten(1), weight, bias)
+        return result[:, :, None, None] if x.dim() == 4 else result
     if kind in ("conv2d", "depthwise_conv2d"):
         _, stride, padding, dilation = slid(options)
         groups = x.shape[1] if kind == "depthwise_conv2d" else 1
@@ -75,6 +76,6 @@ x = (pixels.float() / 255 - float(meta["mean"])) / float(meta["deviation"])
 values = {"input": x.permute(0, 3, 1, 2)}
 for node in graph["nodes"]:
     values[node["name"]] = apply(node["name"], node["op"], [values[name] for name in node["inputs"]])
-found = values[graph["output"]].argmax(1)
+found = values[graph["output"]].flatten(1).argmax(1)
 expected = load_file(predictions)["after_training"].long()
 print((found == expected).float().mean().item())
