@@ -141,7 +141,7 @@ impl Norm {
 
 #[expect(clippy::expect_used, reason = "crate::sizes has two matrices of each kind")]
 fn pair(matrices: Vec<Tensor<3>>) -> [Tensor<3>; 2] {
-    matrices.try_into().ok().expect("a normalisation has two parameters and two matrices of state")
+    matrices.try_into().expect("a normalisation has two parameters and two matrices of state")
 }
 
 /// Normalises the channels of every position.

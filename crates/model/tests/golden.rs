@@ -1,6 +1,10 @@
 //! The operations beside PyTorch's values (`golden/operations.py` computes them) and beside finite differences.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not there")]
+#![expect(clippy::explicit_write, reason = "the harness captures eprintln, and skips must be seen")]
+
 use std::collections::BTreeMap;
+
 use std::fs;
 use std::io::Write;
 use std::path::Path;

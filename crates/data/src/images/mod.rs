@@ -70,13 +70,12 @@ pub fn load(
 ) -> Result<Dataset, DataError> {
     let listing = Listing::of(folder, options.test_fraction)?;
     let key = cache::key(folder, &listing, options)?;
-    let decoded = match cache::read(&key) {
-        Some(decoded) => decoded,
-        None => {
-            let decoded = decode_all(folder, &listing, options, progress)?;
-            cache::write(&key, &decoded);
-            decoded
-        }
+    let decoded = if let Some(decoded) = cache::read(&key) {
+        decoded
+    } else {
+        let decoded = decode_all(folder, &listing, options, progress)?;
+        cache::write(&key, &decoded);
+        decoded
     };
     let name = folder.file_name().map_or("images".into(), |name| name.to_string_lossy());
     let DecodedSet { image_shape, train, test, bad } = decoded;

@@ -1,7 +1,7 @@
 //! MobileNet-V2, with the strides that are usual for small images: the first two stages keep all positions.
 //!
 //! # References
-//! Sandler, Howard, Zhu, Zhmoginov, Chen, *MobileNetV2: Inverted residuals and linear bottlenecks* (CVPR 2018), table
+//! Sandler, Howard, Zhu, Zhmoginov, Chen, *`MobileNetV2`: Inverted residuals and linear bottlenecks* (CVPR 2018), table
 //! 2.
 
 use super::{NORM, conv_norm};

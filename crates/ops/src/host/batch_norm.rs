@@ -11,7 +11,7 @@ const ROWS: usize = 1 << 10;
 /// See [`crate::batch_moments`]. The moments of parts are joined in f64.
 ///
 /// # References
-/// Chan, Golub, LeVeque, *Updating formulae and a pairwise algorithm for computing sample variances* (COMPSTAT
+/// Chan, Golub, `LeVeque`, *Updating formulae and a pairwise algorithm for computing sample variances* (COMPSTAT
 /// 1982), for the joining.
 pub(crate) fn batch_moments(x: &Primitive) -> Primitive {
     let x = Matrices::of(x);
@@ -56,7 +56,9 @@ fn moments_of(rows: &[f32], channels: usize) -> [Vec<f32>; 2] {
                 }
             }
             let count = (rows.len() / channels) as f32;
-            means.iter_mut().for_each(|mean| *mean /= count);
+            for mean in &mut means {
+                *mean /= count;
+            }
             let mut squares = vec![0.0; channels];
             for row in rows.chunks_exact(channels) {
                 for ((square, x), mean) in squares.iter_mut().zip(row).zip(&means) {

@@ -1,5 +1,7 @@
 //! Depthwise convolution: every channel has its own window.
 
+#![expect(clippy::inline_always, reason = "only inlined code is compiled for the vector unit")]
+
 use super::vector::vectorised;
 use super::{Matrices, Primitive, for_each_image, sum_over_images};
 use crate::window::Window;

@@ -170,7 +170,7 @@ impl Widths {
             return Err(refused(key, reason));
         }
         for _ in 0..BISECTIONS {
-            let middle = (low + high) / 2.0;
+            let middle = f64::midpoint(low, high);
             if fraction(middle)? <= wanted { low = middle } else { high = middle }
         }
         Ok(low)
@@ -314,7 +314,7 @@ mod tests {
             assert!(part(&last) <= 0.25 && part(&widths.scaled(factor * 1.05)) > 0.25);
             let ladder = widths.to_factor(factor, 3, 0.9);
             assert_eq!((ladder.len(), ladder.last().unwrap()), (3, &last));
-            assert_eq!(widths.to_factor(factor, 1, 0.9), [last.clone()]);
+            assert_eq!(widths.to_factor(factor, 1, 0.9), std::slice::from_ref(&last));
             assert!(widths.to_factor(factor, 0, 0.9).len() > 5);
         }
     }

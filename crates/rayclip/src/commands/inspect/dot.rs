@@ -14,7 +14,7 @@ pub(super) fn drawing(graph: &Graph) -> String {
     let mut text = String::from(
         "digraph network {\n  node [shape=box, style=filled, fillcolor=white, colorscheme=set312]\n",
     );
-    let quoted = |text: &str| format!("{:?}", text);
+    let quoted = |text: &str| format!("{text:?}");
     let mut line = |line: std::fmt::Arguments<'_>| {
         // Writing into a string cannot fail.
         let _written = writeln!(text, "  {line}");

@@ -284,13 +284,13 @@ impl<'a> Chunk<'a> {
             let uniform = |replica: usize| streams[replica].random();
             dropout_factors(extents, probability, uniform, self.inputs.device)
         };
-        let step = TrainStep {
+        let mut step = TrainStep {
             loss: config.training.loss,
             label_smoothing: config.training.label_smoothing,
             learning_rate: self.learning_rate(),
             dropout: &mut dropout,
         };
-        let (network, losses) = train_batch(network, &mut self.optimizer, batch, step)?;
+        let (network, losses) = train_batch(network, &mut self.optimizer, batch, &mut step)?;
         self.network = Network::Here(network);
         self.cycle.loss_sums = Some(match self.cycle.loss_sums.take() {
             Some(sums) => sums + losses,
