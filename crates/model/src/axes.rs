@@ -119,7 +119,10 @@ fn trace(graph: &Graph) -> (Axes, Vec<Vec<Piece>>) {
             }
             Op::Flatten if shapes[first].positions() == 1 => pieces[first].clone(),
             Op::Flatten => {
-                // A piece that is already repeated is flattened: it has one position.
+                // A padded window can give a flattened image several positions again.
+                for piece in pieces[first].iter().filter(|piece| piece.span.repeat > 1) {
+                    axes.fix(piece.axis, Reason::FlattenedTwice { node: node.name.clone() });
+                }
                 let (stride, repeat) = (shapes[first].channels, shapes[first].positions());
                 let repeated =
                     |piece: &Piece| Piece { span: Span { stride, repeat, ..piece.span }, ..*piece };

@@ -92,6 +92,11 @@ pub enum Reason {
         /// The node that normalises them.
         node: String,
     },
+    /// They are flattened a second time, so that a channel lies at positions of positions.
+    FlattenedTwice {
+        /// The node that flattens them.
+        node: String,
+    },
     /// They are the output.
     Output,
 }
@@ -105,6 +110,9 @@ impl fmt::Display for Reason {
             }
             Self::Normalised { node } => {
                 write!(f, "node {node} normalises the channels together")
+            }
+            Self::FlattenedTwice { node } => {
+                write!(f, "node {node} flattens the channels a second time")
             }
             Self::Output => write!(f, "the channels are the output"),
         }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::graph::{Activation, Node, Shape};
+use crate::graph::{Activation, Node, Shape, Slide};
 use crate::properties::{assert_cuts_are_silenced, drawn};
 use crate::validate::tests::node;
 
@@ -264,4 +264,22 @@ fn what_is_added_to_the_images_or_to_the_output_is_fixed() {
     let expected = [("a".to_owned(), Reason::Input), ("b".to_owned(), Reason::Output)];
     assert_eq!(fixed(&graph), expected);
     assert!(checked(&graph).is_empty());
+}
+
+#[test]
+fn channels_that_are_flattened_twice_are_fixed() {
+    let padded = Slide { padding: [0, 0, 0, 1], ..Slide::of(1) };
+    let graph = graph(
+        [2, 3],
+        vec![
+            node("made", linear(4), &[Value::Input]),
+            node("once", Op::Flatten, &[Value::Node(0)]),
+            node("own", Op::DepthwiseConv2d { slide: padded, bias: false }, &[Value::Node(1)]),
+            node("twice", Op::Flatten, &[Value::Node(2)]),
+            node("scores", linear(3), &[Value::Node(3)]),
+        ],
+    );
+    assert!(checked(&graph).is_empty());
+    let reason = Reason::FlattenedTwice { node: "twice".into() };
+    assert!(fixed(&graph).contains(&("made".to_owned(), reason)));
 }

@@ -81,6 +81,7 @@ pub(crate) fn command(run: &Run) -> Option<String> {
     }
     words.extend(["--data".to_owned(), settings.data.source.clone()]);
     let said = ["preset", "seed", "replicas", "compression.methods", "data.source"];
+    let said = [&said[..], &RESOLVED].concat();
     for (key, value) in own.iter().filter(|(key, _)| !said.contains(&key.as_str())) {
         if defaults.get(key) != Some(value) {
             words.extend(flag(key, value));
@@ -91,6 +92,10 @@ pub(crate) fn command(run: &Run) -> Option<String> {
     Some(command.join(" ")).filter(|command| !command.contains(char::is_control))
 }
 
+/// Keys that rayclip sets when it sees the images.
+const RESOLVED: [&str; 4] =
+    ["network.groups", "network.widths", "network.digest", "compression.ladder"];
+
 /// Returns the flag that sets a key.
 fn flag(key: &str, value: &Value) -> [String; 2] {
     match (key, value) {
@@ -98,6 +103,7 @@ fn flag(key: &str, value: &Value) -> [String; 2] {
             let widths: Vec<String> = widths.iter().map(ToString::to_string).collect();
             ["--hidden".into(), widths.join(",")]
         }
+        ("network.name", Value::String(name)) => ["--network".into(), name.clone()],
         ("device", Value::String(device)) => ["--device".into(), device.clone()],
         (key, Value::String(text)) if is_plain(text) => ["--set".into(), format!("{key}={text}")],
         (key, value) => ["--set".into(), format!("{key}={value}")],
@@ -213,6 +219,17 @@ mod tests {
         ];
         assert_eq!(without(&exact), expected);
         assert_eq!(without(&of("a = 1\n[compression]\nlambda = 2")), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_resolved_with_the_images_is_not_asked_for() {
+        let text = PRESETS[0].1.replace("name = \"mlp\"", "name = \"lenet5\"");
+        let text = text
+            .replace("groups = []", "groups = [\"conv1\"]")
+            .replace("widths = []", "widths = [6]");
+        let text = text.replace("ladder = []", "ladder = [[4]]").replace("steps = 0", "steps = 1");
+        let command = command(&of(&format!("preset = \"corrected\"\n{text}"))).unwrap();
+        assert!(command.ends_with(" --set compression.steps=1 --network lenet5"), "{command}");
     }
 
     #[test]
