@@ -151,7 +151,7 @@ pub enum Activation {
 /// All other functions expect a valid graph and may panic otherwise, except for a [`perceptron`](Self::perceptron),
 /// of which only the extents can be wrong.
 ///
-/// It is serialised with names instead of numbers ([`crate::written`]), so that files can be written by hand.
+/// It is serialised with names instead of numbers (`written.rs`), so that files can be written by hand.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "written::Graph", into = "written::Graph")]
 pub struct Graph {

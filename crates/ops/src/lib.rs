@@ -9,8 +9,8 @@
 //! channel, output channel]`: taps are the entries of the window, row by row.
 //!
 //! # Backends
-//! On `flex`, the operations are loops over the memory of the tensors ([`host`]): patches of one image at a time,
-//! which stay in the cache. On all other backends, they are tensor operations ([`anywhere`]). Gradients are our own
+//! On `flex`, the operations are loops over the memory of the tensors (`host/`): patches of one image at a time,
+//! which stay in the cache. On all other backends, they are tensor operations (`anywhere.rs`). Gradients are our own
 //! on every backend: they compute the patches again instead of keeping them, and add in a fixed order.
 
 mod anywhere;
