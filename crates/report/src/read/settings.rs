@@ -227,9 +227,14 @@ mod tests {
         let text = text
             .replace("groups = []", "groups = [\"conv1\"]")
             .replace("widths = []", "widths = [6]");
-        let text = text.replace("ladder = []", "ladder = [[4]]").replace("steps = 0", "steps = 1");
+        let text = text
+            .replace("ladder = []", "ladder = [[4]]")
+            .replace("target_macs = 0.0", "target_macs = 0.5");
         let command = command(&of(&format!("preset = \"corrected\"\n{text}"))).unwrap();
-        assert!(command.ends_with(" --set compression.steps=1 --network lenet5"), "{command}");
+        assert!(
+            command.ends_with(" --set compression.target_macs=0.5 --network lenet5"),
+            "{command}"
+        );
     }
 
     #[test]
