@@ -36,6 +36,26 @@ pub(crate) struct ImageShape {
     pub(crate) channels: usize,
 }
 
+/// Height and width: `32x32`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ImageSize {
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+}
+
+impl FromStr for ImageSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let sides = text.split_once('x');
+        let sides =
+            sides.and_then(|(height, width)| Some((height.parse().ok()?, width.parse().ok()?)));
+        let (height, width) = sides
+            .ok_or_else(|| format!("expected height and width, such as 32x32, found `{text}`"))?;
+        Ok(Self { height, width })
+    }
+}
+
 impl FromStr for ImageShape {
     type Err = String;
 

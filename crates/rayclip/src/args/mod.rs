@@ -19,7 +19,7 @@ use clap::{Args, Parser, Subcommand};
 use rayclip_trainer::{KeepNetworks, RunOptions};
 
 pub(crate) use cells::{ReproduceArgs, SweepArgs};
-pub(crate) use inspect::{ImageShape, InspectArgs};
+pub(crate) use inspect::{ImageShape, ImageSize, InspectArgs};
 pub(crate) use margin::MarginArgs;
 pub(crate) use names::{ALGORITHMS, DEVICES, METHODS, MOMENTS, ON_DIVERGENCE, PRESETS};
 pub(crate) use parse::try_parse;
@@ -204,7 +204,7 @@ pub(crate) struct ConfigArgs {
 
     /// Scale and crop the images of a folder to this height and width, such as 32x32
     #[arg(long, value_name = "SIZE", overrides_with = "resize")]
-    pub(crate) resize: Option<ImageShape>,
+    pub(crate) resize: Option<ImageSize>,
 
     /// A damaged image in a folder of images: stop, or skip it [default: stop]
     #[arg(long, value_name = "ACTION", overrides_with = "on_bad_image")]

@@ -135,8 +135,7 @@ impl Cells {
         let mut config = config.clone();
         if !config.network.is_mlp() || config.compression.has_own_widths() {
             let (dataset, _) = self.load(&config)?;
-            rayclip_trainer::resolve_network(&mut config.network, dataset, Some(folder))?;
-            rayclip_trainer::resolve_ladder(&mut config, dataset, Some(folder))?;
+            rayclip_trainer::resolve(&mut config, dataset, Some(folder))?;
             config.validate()?;
         }
         Ok(config)

@@ -38,6 +38,7 @@ pub(crate) fn resolve(
         preset: args.preset.as_deref(),
         defaults,
         file: args.config.as_deref(),
+        is_recorded: false,
         settings: settings(args, more)?,
     };
     Ok(presets::resolve(&layers)?)

@@ -33,8 +33,9 @@ pub(crate) fn resume(args: &ResumeArgs) -> anyhow::Result<ExitCode> {
         "{} is not the folder of a run: it has no config.toml",
         folder.display()
     );
-    let config = presets::resolve(&Layers { file: Some(&file), ..Layers::default() })
-        .with_context(|| format!("the configuration of {}", folder.display()))?;
+    let config =
+        presets::resolve(&Layers { file: Some(&file), is_recorded: true, ..Layers::default() })
+            .with_context(|| format!("the configuration of {}", folder.display()))?;
     let ShowArgs { quiet, json } = args.show;
     let show = ShowArgs { quiet, json };
     let mode = show.mode();

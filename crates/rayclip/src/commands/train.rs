@@ -73,8 +73,7 @@ pub(crate) fn train_on(
     let progress = Progress::new(mode, config.clone());
     let image_options = config.data.image_options();
     let dataset = progress.while_loading(|report| source.load(&image_options, report))?;
-    rayclip_trainer::resolve_network(&mut config.network, &dataset, out.out.as_deref())?;
-    let reached = rayclip_trainer::resolve_ladder(&mut config, &dataset, out.out.as_deref())?;
+    let reached = rayclip_trainer::resolve(&mut config, &dataset, out.out.as_deref())?;
     config.validate()?;
     let progress = progress.resolved(config.clone());
     // A finished run is shown on any machine, even without the device that it ran on.

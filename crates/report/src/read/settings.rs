@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rayclip_run_folder::config::{Algorithm, CountKind, DeviceChoice, Normalization};
-use rayclip_run_folder::presets::PRESETS;
+use rayclip_run_folder::presets::{PRESETS, RESOLVED};
 use rayclip_run_folder::{Method, RunConfig};
 use toml::{Table, Value};
 
@@ -91,10 +91,6 @@ pub(crate) fn command(run: &Run) -> Option<String> {
     // A terminal into which the command is pasted would obey a control character.
     Some(command.join(" ")).filter(|command| !command.contains(char::is_control))
 }
-
-/// Keys that rayclip sets when it sees the images.
-const RESOLVED: [&str; 4] =
-    ["network.groups", "network.widths", "network.digest", "compression.ladder"];
 
 /// Returns the flag that sets a key.
 fn flag(key: &str, value: &Value) -> [String; 2] {
@@ -226,9 +222,9 @@ mod tests {
         let text = PRESETS[0].1.replace("name = \"mlp\"", "name = \"lenet5\"");
         let text = text
             .replace("groups = []", "groups = [\"conv1\"]")
-            .replace("widths = []", "widths = [6]");
+            .replace("widths = []", "widths = [20]");
         let text = text
-            .replace("ladder = []", "ladder = [[4]]")
+            .replace("ladder = []", "ladder = [[18]]")
             .replace("target_macs = 0.0", "target_macs = 0.5");
         let command = command(&of(&format!("preset = \"corrected\"\n{text}"))).unwrap();
         assert!(

@@ -147,7 +147,7 @@ impl Grid {
             origin: "the sweep".into(),
         };
         let settings = [settings, &chosen].concat();
-        let layers = Layers { preset, defaults: vec![default], file: None, settings };
+        let layers = Layers { preset, defaults: vec![default], settings, ..Layers::default() };
         let config = resolve_document(&layers, self.file.clone())?;
         let text = toml::to_string(&config).map_err(|error| RunFolderError::Value {
             key: "grid".into(),

@@ -19,6 +19,10 @@ pub const PRESETS: [(&str, &str); 4] = [
     ("cifar10", include_str!("../../../../assets/presets/cifar10.toml")),
 ];
 
+/// Keys that rayclip sets when it sees the images.
+pub const RESOLVED: [&str; 4] =
+    ["network.groups", "network.widths", "network.digest", "compression.ladder"];
+
 /// Returns the names of the presets; the first is the default.
 pub fn names() -> impl Iterator<Item = &'static str> {
     PRESETS.into_iter().map(|(name, _)| name)
@@ -33,6 +37,9 @@ pub struct Layers<'a> {
     pub defaults: Vec<Setting>,
     /// A configuration file.
     pub file: Option<&'a Path>,
+    /// Whether the file is that of a run that is resumed: what rayclip resolved with the images then still counts.
+    /// Otherwise the keys of [`RESOLVED`] in the file are ignored, and resolved anew.
+    pub is_recorded: bool,
     /// Single keys, `a.b = value`, each with its origin. Later ones override earlier ones.
     pub settings: Vec<Setting>,
 }
@@ -74,6 +81,9 @@ pub(super) fn resolve_document(
         insert(&mut table, setting)?;
     }
     for (key, value) in leaves(&file) {
+        if !layers.is_recorded && RESOLVED.contains(&key.as_str()) {
+            continue;
+        }
         insert(&mut table, &Setting { key, value, origin: origin.clone() })?;
     }
     for setting in settings {

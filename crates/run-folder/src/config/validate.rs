@@ -230,7 +230,10 @@ impl RunConfig {
         }
         let has_target = *target_macs > 0.0 || *target_parameters > 0.0;
         if *steps > CYCLES || (*steps > 0 && !has_target) {
-            let reason = format!("expected up to {CYCLES} clips to a target, found {steps}");
+            let reason = format!(
+                "expected at most {CYCLES} clips, to a target (compression.target_macs or \
+                 compression.target_parameters), found {steps}"
+            );
             return refuse("steps", reason);
         }
         let mut before = self.network.first_widths();

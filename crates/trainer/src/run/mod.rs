@@ -36,10 +36,10 @@ use rayclip_run_folder::{Outcome, RunConfig, Summary, paths};
 
 pub use beginning::check_checkpoint;
 pub use events::{Chunks, Event, Observer};
-pub use network::{read_graph, resolve_network};
+pub use network::{named, resolve};
 pub use networks::{KeepNetworks, KeptNetwork, NETWORK_FORMAT, export_final};
 pub use options::{Backend, Interrupter, OnDivergence, RunOptions};
-pub use widths::{Reached, resolve_ladder};
+pub use widths::Reached;
 
 use self::beginning::{Beginning, Environment};
 use self::chunk::Chunk;

@@ -5,40 +5,38 @@ use std::path::Path;
 use rayclip_data::{Dataset, plain, read_whole, sha256};
 use rayclip_model::{Graph, KnownNetwork, Shape};
 use rayclip_run_folder::config::{MLP, NetworkConfig};
-use rayclip_run_folder::{nearest, paths};
+use rayclip_run_folder::{RunConfig, nearest, paths};
 
+use super::widths::{Reached, resolve_ladder};
 use crate::error::TrainerError;
 
 /// Bytes of a file with a graph; one node has about two hundred.
 const MOST_BYTES: u64 = 16 << 20;
 
-/// Records the groups of the network in the configuration, which are known with the images. `folder` may be that of
-/// a run that is resumed; it has a copy of the graph. Does nothing for `mlp`, whose groups are its hidden layers.
+/// Records in the configuration what is known only with the images: the groups of the network (not of `mlp`, whose
+/// groups are its hidden layers), and the ladder, if it depends on them. Returns the size that a target comes to.
+/// `folder` may have a copy of the graph: that of the run that the configuration records.
 ///
 /// # Errors
-/// There is no such network, it does not fit the images, or it is not the one that the configuration records.
-pub fn resolve_network(
-    network: &mut NetworkConfig,
+/// There is no such network, it does not fit the images, or the ladder is impossible.
+pub fn resolve(
+    config: &mut RunConfig,
     dataset: &Dataset,
     folder: Option<&Path>,
-) -> Result<(), TrainerError> {
-    if network.is_mlp() {
-        return Ok(());
+) -> Result<Option<Reached>, TrainerError> {
+    let graph = graph(&config.network, dataset, folder)?;
+    if !config.network.is_mlp() {
+        let groups = graph.free_groups();
+        if groups.is_empty() {
+            let reason = "has no group of channels that can be clipped".into();
+            return Err(TrainerError::Network { name: config.network.name.clone(), reason });
+        }
+        let network = &mut config.network;
+        network.digest = sha256([encode(&graph)?.as_slice()]);
+        network.groups = groups.iter().map(|group| group.name.clone()).collect();
+        network.widths = groups.iter().map(|group| group.width).collect();
     }
-    let graph = graph(network, dataset, folder)?;
-    let fault = |reason: String| TrainerError::Network { name: network.name.clone(), reason };
-    let digest = sha256([encode(&graph)?.as_slice()]);
-    if !network.digest.is_empty() && network.digest != digest {
-        return Err(fault("is not the network that the configuration records".into()));
-    }
-    let groups = graph.free_groups();
-    if groups.is_empty() {
-        return Err(fault("has no group of channels that can be clipped".into()));
-    }
-    network.groups = groups.iter().map(|group| group.name.clone()).collect();
-    network.widths = groups.iter().map(|group| group.width).collect();
-    network.digest = digest;
-    Ok(())
+    resolve_ladder(&mut config.compression, &graph)
 }
 
 /// Returns the network before the first clip; it is valid for one replica, and its output is a class score.
@@ -51,17 +49,20 @@ pub(crate) fn graph(
     folder: Option<&Path>,
 ) -> Result<Graph, TrainerError> {
     let (input, classes) = (shape(&dataset.image_shape), dataset.classes);
-    let graph = if network.is_mlp() {
-        Graph::perceptron(input.numbers(), &network.hidden, classes, network.bias)
-    } else if let Ok(known) = network.name.parse::<KnownNetwork>() {
-        known.graph(input, classes)
-    } else {
-        let copy = folder.map(|folder| folder.join(paths::GRAPH)).filter(|copy| copy.is_file());
-        read_graph(copy.as_deref().unwrap_or(Path::new(&network.name)))?
+    let graph = match recorded(network, folder)? {
+        Some(graph) => graph,
+        None => named(network, input, classes)?,
     };
-    graph.validate(1)?;
+    if network.is_mlp() {
+        graph.validate(1)?;
+        return Ok(graph);
+    }
     let fault = |reason| Err(TrainerError::Network { name: network.name.clone(), reason });
-    if graph.input.numbers() != input.numbers() {
+    if let Err(error) = graph.validate(1) {
+        return fault(format!("cannot be computed: {error}"));
+    }
+    // A vector of all numbers is read row by row, pixel by pixel.
+    if ![input, Shape::vector(input.numbers())].contains(&graph.input) {
         return fault(format!("reads {}, but the images have {input}", graph.input));
     }
     let output = graph.output_shape();
@@ -69,6 +70,34 @@ pub(crate) fn graph(
         return fault(format!("gives {output}, but the images have {classes} classes"));
     }
     Ok(graph)
+}
+
+/// Returns the copy of the graph in the folder of the run that the configuration records. Its file may have changed
+/// since then, or be gone.
+fn recorded(network: &NetworkConfig, folder: Option<&Path>) -> Result<Option<Graph>, TrainerError> {
+    let copy = folder.map(|folder| folder.join(paths::GRAPH)).filter(|copy| copy.is_file());
+    let Some(copy) = copy.filter(|_| !network.digest.is_empty()) else { return Ok(None) };
+    let graph = read_graph(&copy)?;
+    if sha256([encode(&graph)?.as_slice()]) == network.digest {
+        return Ok(Some(graph));
+    }
+    let (name, reason) = (copy.display().to_string(), "has changed since the run began".into());
+    Err(TrainerError::Network { name, reason })
+}
+
+/// Returns the network with the name in a configuration, or from the file that it names, for images of a shape. It
+/// may not be valid.
+///
+/// # Errors
+/// There is no such network.
+pub fn named(network: &NetworkConfig, input: Shape, classes: usize) -> Result<Graph, TrainerError> {
+    if network.is_mlp() {
+        return Ok(Graph::perceptron(input.numbers(), &network.hidden, classes, network.bias));
+    }
+    match network.name.parse::<KnownNetwork>() {
+        Ok(known) => Ok(known.graph(input, classes)),
+        Err(()) => read_graph(Path::new(&network.name)),
+    }
 }
 
 /// Returns the extents of images: height and width, and channels if there are three numbers.
@@ -84,7 +113,7 @@ pub(crate) fn shape(image_shape: &[usize]) -> Shape {
 ///
 /// # Errors
 /// There is no such file and no network of this name, or it is not a graph.
-pub fn read_graph(path: &Path) -> Result<Graph, TrainerError> {
+fn read_graph(path: &Path) -> Result<Graph, TrainerError> {
     let name = path.display().to_string();
     let fault = |reason: String| TrainerError::Network { name: name.clone(), reason };
     if !path.exists() {
@@ -98,7 +127,7 @@ pub fn read_graph(path: &Path) -> Result<Graph, TrainerError> {
         read_whole(path, MOST_BYTES).map_err(|error| fault(format!("cannot be read: {error}")))?;
     let is_toml = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"));
     let graph: Result<Graph, String> = if is_toml {
-        toml::from_slice(&bytes).map_err(|error| error.to_string())
+        toml::from_slice(&bytes).map_err(|error: toml::de::Error| error.message().to_owned())
     } else {
         serde_json::from_slice(&bytes).map_err(|error| error.to_string())
     };

@@ -1,12 +1,10 @@
 //! The ladder of a run whose groups have widths of their own, or a target: resolved with the network.
 
 use glob::Pattern;
-use rayclip_data::Dataset;
 use rayclip_model::{Graph, Group};
 use rayclip_run_folder::config::CompressionConfig;
-use rayclip_run_folder::{RunConfig, kept_count, limits, nearest};
+use rayclip_run_folder::{kept_count, limits, nearest};
 
-use super::network;
 use crate::error::TrainerError;
 
 /// Bisections of the factor of all widths; each halves the interval.
@@ -28,25 +26,22 @@ pub struct Reached {
 ///
 /// # Errors
 /// A name fits no group, a value makes no sense, or the target cannot be reached.
-pub fn resolve_ladder(
-    config: &mut RunConfig,
-    dataset: &Dataset,
-    folder: Option<&std::path::Path>,
+pub(crate) fn resolve_ladder(
+    compression: &mut CompressionConfig,
+    graph: &Graph,
 ) -> Result<Option<Reached>, TrainerError> {
-    if !config.compression.has_own_widths() {
+    if !compression.has_own_widths() {
         return Ok(None);
     }
-    let graph = network::graph(&config.network, dataset, folder)?;
-    let widths = Widths::of(&config.compression, &graph)?;
-    let first = size(&graph, &graph.widths())?;
-    let (ladder, reached) = match Target::of(&config.compression) {
+    let widths = Widths::of(compression, graph)?;
+    let (ladder, reached) = match Target::of(compression) {
         None => (widths.by_fraction(), None),
         Some(target) => {
-            let factor = widths.factor(&graph, target)?;
-            let ladder =
-                widths.to_factor(factor, config.compression.steps, config.compression.keep);
+            let first = size(graph, &graph.widths())?;
+            let factor = widths.factor(graph, target)?;
+            let ladder = widths.to_factor(factor, compression.steps, compression.keep);
             let last = ladder.last().cloned().unwrap_or_else(|| graph.widths());
-            let (macs, parameters) = size(&graph, &last)?;
+            let (macs, parameters) = size(graph, &last)?;
             (ladder, Some(Reached { macs, parameters, first }))
         }
     };
@@ -60,7 +55,7 @@ pub fn resolve_ladder(
         let reason = format!("makes a ladder of more than {} clips", limits::CYCLES);
         return Err(refused("keep", reason));
     }
-    config.compression.ladder = ladder;
+    compression.ladder = ladder;
     Ok(reached)
 }
 

@@ -2,10 +2,8 @@
 
 mod dot;
 
-use std::path::Path;
-
-use rayclip_model::{Graph, Group, KnownNetwork, Shape, Tie};
-use rayclip_run_folder::config::MLP;
+use rayclip_model::{Graph, Group, Shape, Tie};
+use rayclip_run_folder::presets::{self, Layers};
 use serde_json::json;
 
 use crate::args::{ImageShape, InspectArgs};
@@ -33,14 +31,11 @@ pub(crate) fn inspect(args: &InspectArgs) -> anyhow::Result<()> {
 /// Returns the network with the name, or from the file, of the arguments.
 fn graph(args: &InspectArgs) -> anyhow::Result<Graph> {
     let ImageShape { height, width, channels } = args.input;
+    let mut network = presets::resolve(&Layers::default())?.network;
+    network.name.clone_from(&args.network);
+    network.hidden.clone_from(&args.hidden);
     let input = Shape { height, width, channels };
-    if args.network == MLP {
-        return Ok(Graph::perceptron(input.numbers(), &args.hidden, args.classes, false));
-    }
-    match args.network.parse::<KnownNetwork>() {
-        Ok(known) => Ok(known.graph(input, args.classes)),
-        Err(()) => Ok(rayclip_trainer::read_graph(Path::new(&args.network))?),
-    }
+    Ok(rayclip_trainer::named(&network, input, args.classes)?)
 }
 
 fn print(graph: &Graph) {

@@ -65,8 +65,9 @@ impl Pool {
         let manifest = verified(folder)?;
         let (run, _) = Run::read_what_is_there(folder)?;
         let file = folder.join(paths::CONFIG);
-        let config = presets::resolve(&Layers { file: Some(&file), ..Layers::default() })
-            .with_context(|| format!("the configuration of {}", folder.display()))?;
+        let config =
+            presets::resolve(&Layers { file: Some(&file), is_recorded: true, ..Layers::default() })
+                .with_context(|| format!("the configuration of {}", folder.display()))?;
         let held_out = config.data.validation > 0.0;
         let is_old = !folder.join(paths::NETWORKS).is_dir();
         let replicas: BTreeMap<usize, &ReplicaSummary> =

@@ -6,7 +6,7 @@ use std::fs;
 use rayclip_run_folder::{Outcome, read};
 
 use super::*;
-use crate::run::resolve_network;
+use crate::run::resolve;
 
 /// A residual network with a normalisation, a gate, a concatenation and a dropout.
 const GRAPH: &str = r#"
@@ -51,7 +51,7 @@ fn config(parent: &Path, more: &[&str]) -> RunConfig {
     ];
     let settings: Vec<&str> = settings.into_iter().chain(more.iter().copied()).collect();
     let mut config = super::config(&settings);
-    resolve_network(&mut config.network, &dataset(), None).unwrap();
+    resolve(&mut config, &dataset(), None).unwrap();
     config.validate().unwrap();
     config
 }
@@ -108,7 +108,7 @@ fn every_criterion_ranks_channels() {
 }
 
 #[test]
-fn a_copy_of_the_graph_serves_when_the_file_is_gone_and_another_graph_is_refused() {
+fn a_copy_of_the_graph_serves_when_the_file_is_gone() {
     let parent = tempfile::tempdir().unwrap();
     let config = config(parent.path(), &[]);
     let path = parent.path().join("run");
@@ -116,19 +116,40 @@ fn a_copy_of_the_graph_serves_when_the_file_is_gone_and_another_graph_is_refused
     let file = parent.path().join("network.toml");
     fs::remove_file(&file).unwrap();
     assert_eq!(resume(&config, &path, None).0.unwrap().outcome, Outcome::Finished);
-    fs::write(&file, GRAPH.replace("outputs = 5", "outputs = 7")).unwrap();
-    let mut network = config.network.clone();
-    let refused = resolve_network(&mut network, &dataset(), None).unwrap_err().to_string();
-    assert!(refused.contains("is not the network that the configuration records"), "{refused}");
+}
+
+#[test]
+fn another_graph_under_the_same_name_is_another_run() {
+    let parent = tempfile::tempdir().unwrap();
+    let config = config(parent.path(), &[]);
+    let path = parent.path().join("run");
+    resume(&config, &path, Some(2)).0.unwrap();
+    let changed = GRAPH.replace("outputs = 5", "outputs = 7");
+    fs::write(parent.path().join("network.toml"), changed).unwrap();
+    // As `run` asks for it: nothing is recorded yet, so the copy in the folder does not count.
+    let mut asked = config.clone();
+    asked.network.digest = String::new();
+    resolve(&mut asked, &dataset(), Some(&path)).unwrap();
+    assert_eq!(asked.network.widths, [6, 7]);
+    let refused = Found::of(&path, &asked).unwrap_err().to_string();
+    assert!(refused.contains("network.digest"), "{refused}");
+    // As `resume` asks for it: the copy counts, unless it was changed.
+    let mut recorded = config.clone();
+    resolve(&mut recorded, &dataset(), Some(&path)).unwrap();
+    assert_eq!(recorded, config);
+    let copy = fs::read_to_string(path.join(paths::GRAPH)).unwrap();
+    fs::write(path.join(paths::GRAPH), copy.replace("0.3", "0.4")).unwrap();
+    let refused = resolve(&mut recorded, &dataset(), Some(&path)).unwrap_err().to_string();
+    assert!(refused.contains("graph.json has changed since the run began"), "{refused}");
 }
 
 #[test]
 fn a_network_that_does_not_fit_is_refused_by_its_name() {
     let parent = tempfile::tempdir().unwrap();
-    let mut network = config(parent.path(), &[]).network;
+    let mut config = config(parent.path(), &[]);
     let mut refused = |name: &str| {
-        (network.name, network.digest) = (name.to_owned(), String::new());
-        resolve_network(&mut network, &dataset(), None).unwrap_err().to_string()
+        config.network.name = name.to_owned();
+        resolve(&mut config, &dataset(), None).unwrap_err().to_string()
     };
     let unknown = refused("lenet");
     assert!(unknown.contains("lenet") && unknown.contains("did you mean `lenet5`?"), "{unknown}");
@@ -143,6 +164,8 @@ fn a_network_that_does_not_fit_is_refused_by_its_name() {
     assert!(classes.contains("gives 4 channels, but the images have 3 classes"), "{classes}");
     let wide = changed("width = 3", "width = 4");
     assert!(wide.contains("reads 1 channels at 2 × 4 positions, but the images have"), "{wide}");
+    let turned = changed("height = 2, width = 3", "height = 3, width = 2");
+    assert!(turned.contains("reads 1 channels at 3 × 2 positions"), "{turned}");
     let unequal = changed("outputs = 6, kernel = [1, 3]", "outputs = 4, kernel = [1, 3]");
     assert!(unequal.contains("node add adds values of different shapes"), "{unequal}");
 }
