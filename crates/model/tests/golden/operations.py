@@ -181,6 +181,7 @@ case(
         {"name": "all", "op": "concat", "inputs": ["input", "relu", "input"]},
     ],
 )
+case("conv_dilated_padded", *conv([2, 3], dilation=[3, 2], padding=[2, 1, 1, 2], stride=[1, 2]))
 
 tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
 save_file(tensors, Path(__file__).with_suffix(".safetensors"), graphs)

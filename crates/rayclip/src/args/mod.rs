@@ -176,7 +176,7 @@ pub(crate) struct WatchArgs {
 #[group(id = "config_args", multiple = true)]
 #[command(next_help_heading = "Configuration")]
 pub(crate) struct ConfigArgs {
-    /// Defaults to start from: corrected, paper or supplement [default: corrected]
+    /// Defaults to start from: corrected, paper, supplement or cifar10 [default: corrected]
     #[arg(long, value_name = "NAME", value_parser = PRESETS, hide_possible_values = true)]
     pub(crate) preset: Option<String>,
     /// digits (built in), mnist (downloaded once), or a folder with images, CIFAR or IDX files

@@ -213,6 +213,24 @@ mod tests {
     }
 
     #[test]
+    fn what_another_run_resolved_with_its_images_does_not_count() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let text = "[network]\nname = 'lenet5'\ngroups = ['conv1']\nwidths = [20]\ndigest = 'a'\n\
+                    [compression]\ntarget_macs = 0.5\nladder = [[18]]\n";
+        std::fs::write(file.path(), text).unwrap();
+        let widths = |is_recorded| {
+            let layers = Layers { file: Some(file.path()), is_recorded, ..Layers::default() };
+            let config = resolve(&layers).unwrap();
+            assert_eq!(
+                (config.network.name.as_str(), config.compression.target_macs),
+                ("lenet5", 0.5)
+            );
+            (config.network.widths, config.compression.ladder)
+        };
+        assert_eq!([widths(true), widths(false)], [(vec![20], vec![vec![18]]), (vec![], vec![])]);
+    }
+
+    #[test]
     fn a_commands_default_yields_to_everything_but_the_preset() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let resolved = |text: &str, settings: &[&str]| {

@@ -4,8 +4,9 @@
 //! min_D ‖H (W + D) − Y‖² + δ‖D‖²
 //! ```
 //!
-//! H are the activations that a layer reads after the clip (the patches, if it is a convolution), and Y is its output before the clip, on training
-//! images. Conjugate gradients solve the normal equations on the device, for all replicas and outputs together.
+//! H are the activations that a layer reads after the clip (the patches, if it is a convolution), and Y is its output
+//! before the clip, on training images. Conjugate gradients solve the normal equations on the device, for all
+//! replicas and outputs together.
 //!
 //! # References
 //! He, Zhang, Sun, *Channel pruning for accelerating very deep neural networks* (ICCV 2017), equation 4; Hestenes,

@@ -130,14 +130,9 @@ impl DeviceImages {
                 move |source: Option<usize>| source.map_or(outside, |at| number * positions + at);
             change.sources(image).map(row)
         });
-        let images = if is_host(&self.device) {
-            gather_rows(images, sources, black)
-        } else {
-            let ids: Vec<i32> = sources.map(|row| row as i32).collect();
-            let ids = TensorData::new(ids, [replicas * rows]);
-            let outside = Tensor::full([1, channels], black, &self.device);
-            let all = Tensor::cat(vec![images, outside], 0);
-            all.select(0, Tensor::from_data(ids, &self.device))
+        let images = match self.store {
+            Store::Bytes(_) => gather_rows(images, sources, black),
+            Store::Words(_) => select_rows(images, sources, black),
         };
         Batch { images: images.reshape(extents), labels }
     }
@@ -165,6 +160,15 @@ impl DeviceImages {
         let PixelScale { mean, deviation } = self.scale;
         (pixels * (1.0 / (255.0 * deviation))).sub_scalar(mean / deviation)
     }
+}
+
+/// As [`gather_rows`], on the device.
+fn select_rows(images: Tensor<2>, sources: impl Iterator<Item = usize>, outside: f32) -> Tensor<2> {
+    let ([rows, channels], device) = (images.dims(), images.device());
+    let ids: Vec<i32> = sources.map(|row| row as i32).collect();
+    let outside = Tensor::full([1, channels], outside, &device);
+    let all = Tensor::cat(vec![images, outside], 0);
+    all.select(0, Tensor::from_data(TensorData::new(ids, [rows]), &device))
 }
 
 /// Gathers rows of `[row, channel]`. A row after the last one is `outside`.
@@ -248,19 +252,24 @@ mod tests {
         let image = Shape { height: 2, width: 3, channels: 2 };
         let split = Split { images: (0..36).collect(), labels: vec![0, 1, 2] };
         let scale = PixelScale { mean: 0.0, deviation: 1.0 / 255.0 };
-        let images = DeviceImages::upload(split, Shape::vector(12), scale, &device);
-        let images = images.of_images(image);
+        let words = Words::pack(&split.images, 12, BLOCK_BYTES, &device);
+        let host = DeviceImages::upload(split, Shape::vector(12), scale, &device).of_images(image);
         let change = |shift, flip| Change { shift, flip };
         let changes =
             [vec![change([0, 0], false), change([1, -1], true)], vec![change([0, 0], true); 2]];
-        // A list that both replicas share.
-        let batch = images.changed_batch(&[vec![0, 2]], &changes);
-        assert_eq!(batch.images.dims(), [2, 2, 12]);
-        let values: Vec<f32> = batch.images.into_data().try_to_vec().unwrap();
-        let values: Vec<u8> = values.into_iter().map(|value| value.round() as u8).collect();
-        assert_eq!(values[..12], (0..12).collect::<Vec<u8>>());
-        assert_eq!(values[12..24], [0, 0, 0, 0, 0, 0, 26, 27, 24, 25, 0, 0]);
-        assert_eq!(values[24..36], [4, 5, 2, 3, 0, 1, 10, 11, 8, 9, 6, 7]);
+        let values = |images: &DeviceImages| -> Vec<u8> {
+            // A list that both replicas share.
+            let batch = images.changed_batch(&[vec![0, 2]], &changes);
+            assert_eq!(batch.images.dims(), [2, 2, 12]);
+            let values: Vec<f32> = batch.images.into_data().try_to_vec().unwrap();
+            values.into_iter().map(|value| value.round() as u8).collect()
+        };
+        let from_host = values(&host);
+        assert_eq!(from_host[..12], (0..12).collect::<Vec<u8>>());
+        assert_eq!(from_host[12..24], [0, 0, 0, 0, 0, 0, 26, 27, 24, 25, 0, 0]);
+        assert_eq!(from_host[24..36], [4, 5, 2, 3, 0, 1, 10, 11, 8, 9, 6, 7]);
+        let on_device = DeviceImages { store: Store::Words(words), ..host };
+        assert_eq!(values(&on_device), from_host);
     }
 
     #[test]
