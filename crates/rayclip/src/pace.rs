@@ -1,4 +1,4 @@
-//! The time of a cycle as a function of the number of neurons.
+//! The time of a batch as a function of the number of neurons.
 
 /// A linear fit of the time to the number of neurons, over the finished cycles.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,7 +24,7 @@ impl Pace {
         Some(Self { neurons, seconds, slope })
     }
 
-    /// Returns the seconds of a cycle with this many neurons.
+    /// Returns the seconds of a batch with this many neurons.
     pub(crate) fn at(&self, neurons: f64) -> f64 {
         self.seconds + self.slope * (neurons - self.neurons)
     }

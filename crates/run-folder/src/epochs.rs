@@ -2,14 +2,15 @@
 
 use std::ops::Range;
 
-use crate::config::{OrderKind, TrainingConfig};
+use crate::config::{OrderKind, RunConfig};
+use crate::cycles::Cycles;
 
 /// The batches of a run, epoch after epoch. The last batch of an epoch has the images that are left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Epochs {
     order: OrderKind,
     batch_size: usize,
-    batches_per_cycle: usize,
+    cycles: Cycles,
     /// Images of the training set.
     images: usize,
 }
@@ -25,23 +26,21 @@ pub struct BatchRange {
 
 impl Epochs {
     /// Creates the epochs of a training set with `images` images; `None` if there is no image.
-    pub fn of(training: &TrainingConfig, images: usize) -> Option<Self> {
-        let TrainingConfig { order, batch_size, batches_per_cycle, .. } = *training;
-        let all = Self { order, batch_size, batches_per_cycle, images };
-        (images > 0 && batch_size > 0).then_some(all)
+    pub fn of(config: &RunConfig, images: usize) -> Option<Self> {
+        let (order, batch_size) = (config.training.order, config.training.batch_size);
+        let is_possible = images > 0 && batch_size > 0;
+        is_possible.then(|| Self { order, batch_size, cycles: Cycles::of(config), images })
     }
 
-    /// Returns the number of batches between two clips.
-    pub fn batches_per_cycle(self) -> usize {
-        self.batches_per_cycle
+    /// Returns the number of batches in every cycle.
+    pub fn cycles(&self) -> &Cycles {
+        &self.cycles
     }
 
     /// Returns batch `batch` of cycle `cycle`.
-    pub fn batch(self, cycle: usize, batch: usize) -> BatchRange {
-        let position = match self.order {
-            OrderKind::Shuffled => cycle * self.batches_per_cycle + batch,
-            OrderKind::Sequential => batch,
-        };
+    pub fn batch(&self, cycle: usize, batch: usize) -> BatchRange {
+        // More batches than can be counted cannot be trained.
+        let position = self.first_of(cycle).unwrap_or(usize::MAX).saturating_add(batch);
         let per_epoch = self.images.div_ceil(self.batch_size);
         let (epoch, index) = (position / per_epoch, position % per_epoch);
         let first = index * self.batch_size;
@@ -49,16 +48,21 @@ impl Epochs {
     }
 
     /// Returns the number of images in a cycle; `None` if there are too many to count.
-    pub fn images_in(self, cycle: usize) -> Option<usize> {
-        let first = match self.order {
-            OrderKind::Shuffled => cycle.checked_mul(self.batches_per_cycle)?,
-            OrderKind::Sequential => 0,
-        };
-        let last = first.checked_add(self.batches_per_cycle)?;
+    pub fn images_in(&self, cycle: usize) -> Option<usize> {
+        let first = self.first_of(cycle)?;
+        let last = first.checked_add(self.cycles.batches(cycle))?;
         self.images_until(last)?.checked_sub(self.images_until(first)?)
     }
 
-    fn images_until(self, batches: usize) -> Option<usize> {
+    /// Returns the position of the first batch of a cycle in the epochs.
+    fn first_of(&self, cycle: usize) -> Option<usize> {
+        match self.order {
+            OrderKind::Shuffled => self.cycles.batches_before(cycle),
+            OrderKind::Sequential => Some(0),
+        }
+    }
+
+    fn images_until(&self, batches: usize) -> Option<usize> {
         let epoch = self.images.div_ceil(self.batch_size);
         let of_epoch = (batches % epoch).saturating_mul(self.batch_size).min(self.images);
         (batches / epoch).checked_mul(self.images)?.checked_add(of_epoch)
@@ -68,38 +72,42 @@ impl Epochs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::presets::{Layers, Setting, resolve};
 
-    fn epochs(order: OrderKind, images: usize) -> Epochs {
-        Epochs { order, batch_size: 5, batches_per_cycle: 4, images }
+    /// Batches of five images, four per cycle; the second cycle has three.
+    fn epochs(order: &str, images: usize) -> Epochs {
+        let settings = [
+            "training.batch_size=5",
+            "training.batches_per_cycle=4",
+            "training.first_batches=[4, 3]",
+            &format!("training.order={order}"),
+        ];
+        let settings = settings.map(|text| Setting::parse(text).unwrap()).to_vec();
+        Epochs::of(&resolve(&Layers { settings, ..Layers::default() }).unwrap(), images).unwrap()
     }
 
     #[test]
     fn the_last_batch_of_an_epoch_is_smaller() {
-        // Batches of 5, 5, 2 | 5, 5, 2 | … images, four per cycle.
-        let shuffled = epochs(OrderKind::Shuffled, 12);
-        assert_eq!([0, 1, 2].map(|cycle| shuffled.images_in(cycle)), [17, 17, 14].map(Some));
+        // Batches of 5, 5, 2 | 5, 5, 2 | … images.
+        let shuffled = epochs("shuffled", 12);
+        assert_eq!([0, 1, 2].map(|cycle| shuffled.images_in(cycle)), [17, 12, 17].map(Some));
         assert_eq!(shuffled.batch(0, 2), BatchRange { epoch: 0, images: 10..12 });
         assert_eq!(shuffled.batch(1, 0), BatchRange { epoch: 1, images: 5..10 });
-        let anew = epochs(OrderKind::Sequential, 12);
-        assert_eq!([0, 1].map(|cycle| anew.images_in(cycle)), [17, 17].map(Some));
-        assert_eq!(anew.batch(1, 3), BatchRange { epoch: 1, images: 0..5 });
+        assert_eq!(shuffled.batch(2, 1), BatchRange { epoch: 2, images: 10..12 });
+        let anew = epochs("sequential", 12);
+        assert_eq!([0, 1].map(|cycle| anew.images_in(cycle)), [17, 12].map(Some));
+        assert_eq!(anew.batch(2, 3), BatchRange { epoch: 1, images: 0..5 });
     }
 
     #[test]
     fn a_cycle_holds_the_images_of_its_batches() {
-        for order in [OrderKind::Shuffled, OrderKind::Sequential] {
+        for order in ["shuffled", "sequential"] {
             let epochs = epochs(order, 13);
             for cycle in 0..9 {
-                let sum = (0..4).map(|batch| epochs.batch(cycle, batch).images.len()).sum();
+                let batches = 0..epochs.cycles().batches(cycle);
+                let sum = batches.map(|batch| epochs.batch(cycle, batch).images.len()).sum();
                 assert_eq!(epochs.images_in(cycle), Some(sum));
             }
         }
-    }
-
-    #[test]
-    fn what_cannot_be_counted_is_not_known() {
-        let endless =
-            Epochs { batches_per_cycle: usize::MAX / 2, ..epochs(OrderKind::Shuffled, 5) };
-        assert_eq!([0, 3].map(|cycle| endless.images_in(cycle)), [None; 2]);
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod csv;
+mod cycles;
 mod data;
 pub mod epochs;
 mod error;
@@ -22,6 +23,7 @@ pub use config::ladder::{
     clipped_groups, halvings, hidden_group, kept_count, ladder, scratch_clips,
 };
 pub use config::{METHOD_SCRATCH, Method, Replica, RunConfig, presets};
+pub use cycles::Cycles;
 pub use data::DataSummary;
 pub use error::RunFolderError;
 pub use nearest::nearest;

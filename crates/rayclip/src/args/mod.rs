@@ -190,6 +190,14 @@ pub(crate) struct ConfigArgs {
     #[arg(long, value_name = "FRACTION", value_parser = fraction, overrides_with = "target_parameters")]
     pub(crate) target_parameters: Option<f64>,
 
+    /// Clip until the network classifies in at most so many milliseconds on this device
+    #[arg(long, value_name = "MS", overrides_with = "target_latency", conflicts_with_all = ["target_macs", "target_parameters"])]
+    pub(crate) target_latency: Option<f64>,
+
+    /// Images that --target-latency classifies at once [default: 1]
+    #[arg(long, value_name = "COUNT", value_parser = at_least_one, allow_negative_numbers = true, overrides_with = "latency_images")]
+    pub(crate) latency_images: Option<usize>,
+
     /// Clips to the target, in geometric steps; 1: all at once [default: as many as --keep needs]
     #[arg(long, value_name = "COUNT", value_parser = at_least_one, allow_negative_numbers = true, overrides_with = "steps")]
     pub(crate) steps: Option<usize>,

@@ -134,8 +134,11 @@ impl Cells {
     fn resolved(&mut self, config: &RunConfig, folder: &Path) -> anyhow::Result<RunConfig> {
         let mut config = config.clone();
         if !config.network.is_mlp() || config.compression.has_own_widths() {
+            let device = self.chosen.device.clone();
             let (dataset, _) = self.load(&config)?;
-            rayclip_trainer::resolve(&mut config, dataset, Some(folder))?;
+            rayclip_trainer::resolve(&mut config, dataset, Some(folder), &mut || {
+                Ok(device.clone())
+            })?;
             config.validate()?;
         }
         Ok(config)

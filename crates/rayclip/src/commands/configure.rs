@@ -68,6 +68,10 @@ pub(crate) fn settings(args: &ConfigArgs, more: Vec<Setting>) -> anyhow::Result<
     let parameters = args.target_parameters;
     settings
         .extend(parameters.map(|f| flag("target-parameters", "compression.target_parameters", f)));
+    let latency = args.target_latency;
+    settings.extend(latency.map(|ms| flag("target-latency", "compression.target_latency", ms)));
+    let images = args.latency_images;
+    settings.extend(images.map(|n| flag("latency-images", "compression.latency_images", n as i64)));
     settings.extend(args.steps.map(|n| flag("steps", "compression.steps", n as i64)));
     settings.extend(args.round_to.map(|n| flag("round-to", "compression.round_to", n as i64)));
     if !args.protect.is_empty() {

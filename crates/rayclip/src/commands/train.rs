@@ -1,5 +1,6 @@
 //! The steps that `run`, `compare` and `resume` share: data, device, folder, training.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -73,7 +74,14 @@ pub(crate) fn train_on(
     let progress = Progress::new(mode, config.clone());
     let image_options = config.data.image_options();
     let dataset = progress.while_loading(|report| source.load(&image_options, report))?;
-    let reached = rayclip_trainer::resolve(&mut config, &dataset, out.out.as_deref())?;
+    let (choice, mut chosen) = (config.device, None);
+    let reached = rayclip_trainer::resolve(&mut config, &dataset, out.out.as_deref(), &mut || {
+        let ready = match chosen.take() {
+            Some(ready) => ready,
+            None => choose(choice).map_err(|error| not_chosen(&error))?,
+        };
+        Ok(chosen.insert(ready).device.clone())
+    })?;
     config.validate()?;
     let progress = progress.resolved(config.clone());
     // A finished run is shown on any machine, even without the device that it ran on.
@@ -83,7 +91,7 @@ pub(crate) fn train_on(
     {
         return finished(&run, &dataset.digest(), mode);
     }
-    let chosen = choose(config.device)?;
+    let chosen = chosen.map_or_else(|| choose(choice), Ok)?;
     device::check_autotune(&chosen, options.deterministic)?;
     let progress = progress.on(&chosen.name);
     // The `config.toml` of the folder names the backend, so that it repeats the run on the same one.
@@ -91,7 +99,7 @@ pub(crate) fn train_on(
     if mode != Mode::Quiet {
         output::note(&format!("device: {} — {}", chosen.name, chosen.reason));
         note_data(&dataset);
-        note_target(reached);
+        note_target(reached, config.compression.latency_images);
     }
     let taken = match &out.out {
         None => {
@@ -119,17 +127,27 @@ pub(crate) fn train_on(
     Ok(Trained { folder, outcome: summary.outcome, incomplete })
 }
 
+fn not_chosen(error: &anyhow::Error) -> TrainerError {
+    TrainerError::Device { doing: "choosing it", reason: format!("{error:#}") }
+}
+
 /// Prints what a target comes to.
-fn note_target(reached: Option<Reached>) {
-    if let Some(Reached { macs, parameters, first }) = reached {
-        output::note(&format!(
-            "target: {macs} of {} multiply-accumulates ({:.4}), {parameters} of {} parameters ({:.4})",
-            first.0,
-            macs as f64 / first.0 as f64,
-            first.1,
-            parameters as f64 / first.1 as f64
-        ));
+fn note_target(reached: Option<Reached>, images: usize) {
+    let Some(Reached { first, last }) = reached else { return };
+    let mut note = format!(
+        "target: {} of {} multiply-accumulates ({:.4}), {} of {} parameters ({:.4})",
+        last.macs,
+        first.macs,
+        last.macs as f64 / first.macs as f64,
+        last.parameters,
+        first.parameters,
+        last.parameters as f64 / first.parameters as f64
+    );
+    if let (Some(first), Some(last)) = (first.milliseconds, last.milliseconds) {
+        let images = if images == 1 { "one image".into() } else { format!("{images} images") };
+        write!(note, "; {last:.3} of {first:.3} ms for {images}, medians").unwrap_or_default();
     }
+    output::note(&note);
 }
 
 fn note_data(dataset: &Dataset) {

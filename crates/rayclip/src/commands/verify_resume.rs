@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayclip_data::{MANIFEST, Manifest, is_partial, sha256_of};
@@ -44,6 +44,12 @@ pub(crate) fn verify_resume(args: &VerifyResumeArgs) -> anyhow::Result<ExitCode>
     defaults.push(methods(&METHODS.map(str::to_owned)));
     let asked = (!args.methods.is_empty()).then(|| methods(&args.methods));
     let mut config = resolve(&args.config, defaults, asked.into_iter().collect())?;
+    if config.compression.target_latency > 0.0 {
+        bail!(
+            "verify-resume cannot compare runs whose widths come from timings: set compression.target_macs instead \
+             of compression.target_latency"
+        );
+    }
     let chosen = device::choose_fast(config.device)?;
     config.device = chosen.resolved(config.device);
     output::note(&format!("device: {} — {}", chosen.name, chosen.reason));

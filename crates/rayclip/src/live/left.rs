@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rayclip_run_folder::Cycles;
+
 use super::Live;
 use crate::pace::Pace;
 
 impl Live {
-    /// Returns an estimate of the time that is left. The time of a cycle is a linear function of the hidden neurons,
+    /// Returns an estimate of the time that is left. The time of a batch is a linear function of the hidden neurons,
     /// which is fitted to the finished cycles.
     pub(super) fn left(&self) -> Option<Duration> {
         let progress = self.run.progress.as_ref()?;
@@ -18,34 +20,46 @@ impl Live {
         let first = self.run.groups.neurons() as f64;
         let widths: Vec<f64> =
             std::iter::once(first).chain(self.ladder.iter().map(neurons)).collect();
-        let pace = Pace::of(&self.cycle_seconds());
-        let costs = pace.map(|pace| widths.iter().map(|width| pace.at(*width)).collect::<Vec<_>>());
+        let of = Cycles::of(self.run.settings.as_ref()?);
+        let cycle = |(cycle, width): (usize, &f64), pace: Pace| Cost {
+            batches: of.batches(cycle) as f64,
+            a_batch: pace.at(*width),
+        };
+        let pace = Pace::of(&self.batch_seconds(&of));
         let batches = Batches { done: progress.batches_done as f64, all: progress.batches as f64 };
-        let seconds = match costs {
-            Some(costs) => batches.seconds_left(&costs, self.batches_per_cycle()? as f64),
+        let seconds = match pace {
+            Some(pace) => {
+                let costs: Vec<Cost> =
+                    widths.iter().enumerate().map(|at| cycle(at, pace)).collect();
+                batches.seconds_left(&costs)
+            }
             None => progress.seconds * (batches.all - batches.done) / batches.done,
         };
         Duration::try_from_secs_f64(seconds).ok()
     }
 
-    fn batches_per_cycle(&self) -> Option<usize> {
-        Some(self.run.settings.as_ref()?.training.batches_per_cycle)
-    }
-
-    /// Returns, for each finished cycle, the hidden neurons before its clip and its seconds.
-    fn cycle_seconds(&self) -> Vec<(f64, f64)> {
+    /// Returns, for each finished cycle, the hidden neurons before its clip and the seconds of a batch.
+    fn batch_seconds(&self, of: &Cycles) -> Vec<(f64, f64)> {
         let mut cycles: BTreeMap<usize, (BTreeMap<&str, usize>, f64)> = BTreeMap::new();
         // Every row of `scratch` counts from the start of training.
         for row in self.run.rows.iter().filter(|row| !row.is_scratch()) {
             if let Some(timing) = self.run.timing(row) {
                 let cycle = cycles.entry(row.cycle).or_default();
                 cycle.0.insert(&row.group, row.width_before);
-                cycle.1 = timing.train_seconds + timing.compress_seconds;
+                let seconds = timing.train_seconds + timing.compress_seconds;
+                cycle.1 = seconds / of.batches(row.cycle) as f64;
             }
         }
         let neurons = |widths: BTreeMap<&str, usize>| widths.into_values().sum::<usize>() as f64;
         cycles.into_values().map(|(widths, seconds)| (neurons(widths), seconds)).collect()
     }
+}
+
+/// A cycle.
+struct Cost {
+    batches: f64,
+    /// Seconds of a batch.
+    a_batch: f64,
 }
 
 /// Batches of a run.
@@ -55,14 +69,18 @@ struct Batches {
 }
 
 impl Batches {
-    /// Returns the seconds of the batches that are left, as if all chunks took the same time. `costs` are the
-    /// seconds of each cycle of a chunk.
-    fn seconds_left(&self, costs: &[f64], batches_per_cycle: f64) -> f64 {
-        let chunk = costs.len() as f64 * batches_per_cycle;
-        let total: f64 = costs.iter().sum();
-        let within = (self.done % chunk) / batches_per_cycle;
-        let spent = |(cycle, cost): (usize, &f64)| cost * (within - cycle as f64).clamp(0.0, 1.0);
-        let spent: f64 = costs.iter().enumerate().map(spent).sum();
+    /// Returns the seconds of the batches that are left, as if all chunks took the same time. `costs` are the cycles
+    /// of a chunk.
+    fn seconds_left(&self, costs: &[Cost]) -> f64 {
+        let chunk: f64 = costs.iter().map(|cost| cost.batches).sum();
+        let total: f64 = costs.iter().map(|cost| cost.batches * cost.a_batch).sum();
+        let mut within = self.done % chunk;
+        let spent = costs.iter().map(|cost| {
+            let done = within.min(cost.batches);
+            within -= done;
+            done * cost.a_batch
+        });
+        let spent: f64 = spent.sum();
         (total * (self.all / chunk - (self.done / chunk).floor()) - spent).max(0.0)
     }
 }
@@ -73,10 +91,11 @@ mod tests {
 
     #[test]
     fn what_is_left_is_the_rest_of_the_chunk_and_the_chunks_that_follow() {
-        let costs = [12.0, 7.0, 4.0];
-        // Ten batches per cycle, two chunks.
-        let left = |done| Batches { done, all: 60.0 }.seconds_left(&costs, 10.0);
-        assert_eq!([15.0, 30.0, 60.0].map(left), [3.5 + 4.0 + 23.0, 23.0, 0.0]);
+        // Two chunks of thirty batches.
+        let costs = [(5.0, 2.0), (10.0, 0.5), (15.0, 0.25)];
+        let costs = costs.map(|(batches, a_batch)| Cost { batches, a_batch });
+        let left = |done| Batches { done, all: 60.0 }.seconds_left(&costs);
+        assert_eq!([11.0, 30.0, 60.0].map(left), [2.0 + 3.75 + 18.75, 18.75, 0.0]);
     }
 
     #[test]

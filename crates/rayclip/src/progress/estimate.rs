@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rayclip_run_folder::RunConfig;
+use rayclip_run_folder::{Cycles, RunConfig};
 use rayclip_trainer::Chunks;
 
 use crate::pace::Pace;
@@ -17,10 +17,11 @@ pub(super) struct Estimate {
     /// Hidden neurons of a clipped network in each cycle.
     ladder: Vec<f64>,
     chunks: Chunks,
-    batches_per_cycle: usize,
+    /// Batches of every cycle.
+    batches: Vec<usize>,
     /// Finished batches.
     done: usize,
-    /// Hidden neurons of a finished cycle, and its seconds per network of the chunk.
+    /// Hidden neurons of a finished cycle, and the seconds of a batch per network of the chunk.
     cycles: Vec<(f64, f64)>,
     now: Option<Open>,
     /// Whether a reported batch is finished. A GPU may only have queued it.
@@ -44,9 +45,9 @@ pub(super) struct Seconds {
     pub(super) high: f64,
 }
 
-/// Cycles of a chunk of networks at one width.
+/// Batches of a chunk of networks at one width.
 struct Leg {
-    cycles: usize,
+    batches: usize,
     neurons: f64,
     networks: f64,
 }
@@ -56,13 +57,14 @@ impl Estimate {
         let neurons = |widths: &[usize]| widths.iter().sum::<usize>() as f64;
         let rest = rayclip_run_folder::ladder(config);
         let first = config.network.first_widths();
+        let cycles = Cycles::of(config);
         Self {
             ladder: std::iter::once(first)
                 .chain(rest.iter().map(Vec::as_slice))
                 .map(neurons)
                 .collect(),
             chunks: chunks.clone(),
-            batches_per_cycle: config.training.batches_per_cycle,
+            batches: (0..=rest.len()).map(|cycle| cycles.batches(cycle)).collect(),
             done: 0,
             cycles: vec![],
             now: None,
@@ -73,16 +75,22 @@ impl Estimate {
     fn legs(&self) -> impl Iterator<Item = Leg> + '_ {
         let clipped = self.chunks.clipped.iter().flat_map(move |networks| {
             let networks = *networks as f64;
-            self.ladder.iter().map(move |neurons| Leg { cycles: 1, neurons: *neurons, networks })
+            let cycles = self.ladder.iter().zip(&self.batches);
+            cycles.map(move |(&neurons, &batches)| Leg { batches, neurons, networks })
         });
         let scratch = self.chunks.scratch.iter().flat_map(move |networks| {
             let networks = *networks as f64;
             self.chunks.scratch_clips.iter().filter_map(move |clip| {
                 let neurons = *self.ladder.get(clip + 1)?;
-                Some(Leg { cycles: clip + 2, neurons, networks })
+                Some(Leg { batches: self.of_scratch(*clip), neurons, networks })
             })
         });
         clipped.chain(scratch)
+    }
+
+    /// Returns the batches of a network that trains from scratch with the widths after a clip.
+    fn of_scratch(&self, clip: usize) -> usize {
+        sum(self.batches.iter().take(clip + 2).copied())
     }
 
     /// Starts a chunk. All batches before it count as finished, even if they were not reported.
@@ -93,17 +101,17 @@ impl Estimate {
         networks: usize,
         at: Instant,
     ) {
-        let of_ladder = self.ladder.len();
-        let before: usize = match rung {
-            None => number * of_ladder,
+        let of_ladder = sum(self.batches.iter().copied());
+        let before = match rung {
+            None => number.saturating_mul(of_ladder),
             Some(rung) => {
-                let clips = &self.chunks.scratch_clips;
-                let of_scratch: usize = clips.iter().map(|clip| clip + 2).sum();
-                let rungs: usize = clips.iter().take(rung).map(|clip| clip + 2).sum();
-                self.chunks.clipped.len() * of_ladder + number * of_scratch + rungs
+                let rungs = self.chunks.scratch_clips.iter().map(|clip| self.of_scratch(*clip));
+                let of_scratch = sum(rungs.clone());
+                let of_clipped = self.chunks.clipped.len().saturating_mul(of_ladder);
+                sum([of_clipped, number.saturating_mul(of_scratch), sum(rungs.take(rung))])
             }
         };
-        self.done = self.done.max(before.saturating_mul(self.batches_per_cycle));
+        self.done = self.done.max(before);
         let networks = networks as f64;
         self.now = Some(Open { cycle: usize::MAX, neurons: 0.0, networks, since: at, batches: 0 });
     }
@@ -127,8 +135,7 @@ impl Estimate {
         if is_next {
             // From the start of the cycle before, or from its first batch, to the first batch of this one.
             let seconds = at.duration_since(now.since).as_secs_f64() / (now.batches + 1) as f64;
-            let seconds = seconds * self.batches_per_cycle as f64 / now.networks;
-            self.cycles.push((now.neurons, seconds));
+            self.cycles.push((now.neurons, seconds / now.networks));
         }
         if is_first || is_next {
             now = Open { since: if is_first { now.since } else { at }, batches: 0, ..now };
@@ -146,15 +153,14 @@ impl Estimate {
         (time >= LEAST_TIME).then_some((now.batches, time.as_secs_f64()))
     }
 
-    /// Returns the time that is left. After one cycle or less, it is a range: the time of a cycle may be proportional
+    /// Returns the time that is left. After one cycle or less, it is a range: the time of a batch may be proportional
     /// to the neurons, or constant.
     pub(super) fn left(&self, at: Instant) -> Option<Seconds> {
         let pace = Pace::of(&self.cycles);
         let of_now = || {
             let (batches, seconds) = self.first_batches(at)?;
             let now = self.now?;
-            let a_cycle = seconds / batches as f64 * self.batches_per_cycle as f64 / now.networks;
-            Some((now.neurons, a_cycle))
+            Some((now.neurons, seconds / batches as f64 / now.networks))
         };
         match (pace, self.cycles.first().copied().or_else(of_now)) {
             (Some(pace), _) => {
@@ -172,18 +178,21 @@ impl Estimate {
         }
     }
 
-    /// Returns the seconds of the batches that are left, from the seconds of a cycle per network.
-    fn cost(&self, a_cycle: impl Fn(f64) -> f64) -> f64 {
-        let mut skip = self.done as f64 / self.batches_per_cycle.max(1) as f64;
+    /// Returns the seconds of the batches that are left, from the seconds of a batch per network.
+    fn cost(&self, a_batch: impl Fn(f64) -> f64) -> f64 {
+        let mut skip = self.done;
         let mut seconds = 0.0;
         for leg in self.legs() {
-            let cycles = leg.cycles as f64;
-            let left = (cycles - skip).max(0.0);
-            skip = (skip - cycles).max(0.0);
-            seconds += left * leg.networks * a_cycle(leg.neurons);
+            let left = leg.batches.saturating_sub(skip);
+            skip = skip.saturating_sub(leg.batches);
+            seconds += left as f64 * leg.networks * a_batch(leg.neurons);
         }
         seconds
     }
+}
+
+fn sum(batches: impl IntoIterator<Item = usize>) -> usize {
+    batches.into_iter().fold(0, usize::saturating_add)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Ranks the cells of a sweep.
 
+use rayclip_run_folder::Cycles;
 use rayclip_run_folder::read::Rung;
 
 use crate::compare::comparison::Comparison;
@@ -88,7 +89,7 @@ fn results_of(run: &Run, neurons: Option<usize>) -> Result<Vec<SweepResult>, Rep
     // After the training that follows a clip.
     let batches = |cycle: usize, method: &str| {
         let row = run.cycle(cycle).find(|row| row.method == method)?;
-        row.batches?.checked_add(settings?.training.batches_per_cycle)
+        row.batches?.checked_add(Cycles::of(settings?).batches(cycle + 1))
     };
     let result = |(method, name): (usize, &String)| {
         let of = |measure, cycle| comparison.estimate(measure, cycle, method);

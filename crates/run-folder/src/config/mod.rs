@@ -188,6 +188,12 @@ pub struct CompressionConfig {
     /// The part of the first network's parameters that the last one may have; 0 means no target.
     #[serde(default)]
     pub target_parameters: f64,
+    /// Milliseconds that the last network may take to classify `latency_images` images; 0 means no target.
+    #[serde(default)]
+    pub target_latency: f64,
+    /// Images that are classified at once, for `target_latency`.
+    #[serde(default = "one")]
+    pub latency_images: usize,
     /// Clips to the target; 0 means as many as `keep` needs.
     #[serde(default)]
     pub steps: usize,
@@ -223,10 +229,12 @@ impl CompressionConfig {
     /// network.
     pub fn has_own_widths(&self) -> bool {
         let lists = [&self.keep_of, &self.min_width_of, &self.protect];
-        lists.iter().any(|list| !list.is_empty())
-            || self.round_to > 1
-            || self.target_macs > 0.0
-            || self.target_parameters > 0.0
+        lists.iter().any(|list| !list.is_empty()) || self.round_to > 1 || self.has_target()
+    }
+
+    /// Returns whether the last network has a size or a time to reach.
+    pub fn has_target(&self) -> bool {
+        [self.target_macs, self.target_parameters, self.target_latency].iter().any(|t| *t > 0.0)
     }
 }
 

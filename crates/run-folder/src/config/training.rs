@@ -17,6 +17,12 @@ pub struct TrainingConfig {
     pub batch_size: usize,
     /// Batches between two clips.
     pub batches_per_cycle: usize,
+    /// Batches of the first cycles, one number for each; the cycles that follow have `batches_per_cycle`.
+    #[serde(default)]
+    pub first_batches: Vec<usize>,
+    /// Batches after the last clip; 0 means `batches_per_cycle`.
+    #[serde(default)]
+    pub final_batches: usize,
     /// Pixels by which a training image is shifted at most, in both directions.
     #[serde(default)]
     pub shift: usize,

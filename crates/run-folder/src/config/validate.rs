@@ -1,12 +1,15 @@
 //! Refuses configurations that no run can use.
 
 use super::ladder;
-use super::{CompressionConfig, LEAST_TOLERANCE, Method, NetworkConfig, RunConfig};
+use super::{CompressionConfig, LEAST_TOLERANCE, Method, NetworkConfig, RunConfig, TrainingConfig};
 use crate::error::RunFolderError;
 use crate::limits::{CYCLES, GROUPS, WIDTH};
 
 /// The maximum number of entries of a matrix of weights or measurements: 16 GiB of f32.
 const MOST_ENTRIES: usize = 1 << 32;
+
+/// The most batches of a cycle.
+const BATCHES: usize = 1 << 24;
 
 /// The largest height or width of images.
 const SIDE: usize = 1 << 14;
@@ -26,8 +29,9 @@ impl RunConfig {
         let counts = [
             ("replicas", self.replicas, 10_000),
             ("training.batch_size", self.training.batch_size, 1 << 20),
-            ("training.batches_per_cycle", self.training.batches_per_cycle, 1 << 24),
+            ("training.batches_per_cycle", self.training.batches_per_cycle, BATCHES),
             ("compression.min_width", self.compression.min_width, WIDTH),
+            ("compression.latency_images", self.compression.latency_images, 1 << 20),
             ("compression.calibration_batches", self.compression.calibration_batches, 1 << 16),
             ("solver.max_iterations", self.solver.max_iterations, 1 << 30),
         ];
@@ -77,11 +81,34 @@ impl RunConfig {
         if !self.data.mean.is_finite() {
             return refuse("data.mean", &self.data.mean, "a finite number");
         }
+        self.validate_batches()?;
         self.validate_training()?;
         self.validate_until_accuracy()?;
         self.validate_methods()?;
         self.validate_widths()?;
         self.validate_ladder()
+    }
+
+    fn validate_batches(&self) -> Result<(), RunFolderError> {
+        let TrainingConfig { first_batches, final_batches, .. } = &self.training;
+        let refuse = |key: &str, reason: String| {
+            Err(RunFolderError::Value { key: format!("training.{key}"), reason })
+        };
+        if !first_batches.iter().all(|batches| (1..=BATCHES).contains(batches)) {
+            let reason = format!(
+                "expected numbers of at least 1 and at most {BATCHES}, found {first_batches:?}"
+            );
+            return refuse("first_batches", reason);
+        }
+        if first_batches.len() > CYCLES {
+            let reason = format!("expected at most {CYCLES} numbers");
+            return refuse("first_batches", reason);
+        }
+        if *final_batches > BATCHES {
+            let reason = format!("expected 0 or at most {BATCHES}, found {final_batches}");
+            return refuse("final_batches", reason);
+        }
+        Ok(())
     }
 
     fn validate_training(&self) -> Result<(), RunFolderError> {
@@ -207,17 +234,18 @@ impl RunConfig {
 
     /// Refuses widths of groups and targets that make no sense.
     fn validate_own_widths(&self) -> Result<(), RunFolderError> {
-        let CompressionConfig { round_to, target_macs, target_parameters, steps, ladder, .. } =
-            &self.compression;
+        let CompressionConfig { round_to, target_latency, steps, ladder, .. } = &self.compression;
+        let fractions = [
+            ("target_macs", self.compression.target_macs),
+            ("target_parameters", self.compression.target_parameters),
+        ];
         let refuse = |key: &str, reason: String| {
             Err(RunFolderError::Value { key: format!("compression.{key}"), reason })
         };
         if !(1..=WIDTH).contains(round_to) {
             return refuse("round_to", format!("expected 1 to {WIDTH}, found {round_to}"));
         }
-        for (key, target) in
-            [("target_macs", *target_macs), ("target_parameters", *target_parameters)]
-        {
+        for (key, target) in fractions {
             if !(0.0..1.0).contains(&target) {
                 return refuse(
                     key,
@@ -225,14 +253,22 @@ impl RunConfig {
                 );
             }
         }
-        if *target_macs > 0.0 && *target_parameters > 0.0 {
-            return refuse("target_macs", "give one target, not two".into());
+        if !(target_latency.is_finite() && *target_latency >= 0.0) {
+            return refuse(
+                "target_latency",
+                format!("expected milliseconds, found {target_latency}"),
+            );
         }
-        let has_target = *target_macs > 0.0 || *target_parameters > 0.0;
-        if *steps > CYCLES || (*steps > 0 && !has_target) {
+        let targets = fractions.into_iter().chain([("target_latency", *target_latency)]);
+        let given: Vec<&str> =
+            targets.filter(|(_, target)| *target > 0.0).map(|(key, _)| key).collect();
+        if let [first, second, ..] = given[..] {
+            return refuse(first, format!("there is compression.{second} too: give one target"));
+        }
+        if *steps > CYCLES || (*steps > 0 && given.is_empty()) {
             let reason = format!(
-                "expected at most {CYCLES} clips, to a target (compression.target_macs or \
-                 compression.target_parameters), found {steps}"
+                "expected at most {CYCLES} clips, to a target (compression.target_macs, target_parameters or \
+                 target_latency), found {steps}"
             );
             return refuse("steps", reason);
         }
@@ -297,7 +333,7 @@ mod tests {
     #[test]
     fn what_no_memory_or_patience_takes_is_refused_unmade() {
         let huge = i64::MAX;
-        let cases: [(&str, &str); 12] = [
+        let cases: [(&str, &str); 14] = [
             ("network.hidden=[1000000000000]", "network.hidden"),
             (&format!("network.hidden=[{huge}, {huge}]"), "network.hidden"),
             ("network.hidden=[1048576, 1048576]", "network.hidden"),
@@ -306,6 +342,8 @@ mod tests {
             ("replicas=1000000000000000", "replicas"),
             (&format!("training.batch_size={}", 1_i64 << 62), "training.batch_size"),
             (&format!("training.batches_per_cycle={huge}"), "training.batches_per_cycle"),
+            ("training.first_batches=[10, 0]", "training.first_batches"),
+            (&format!("training.final_batches={huge}"), "training.final_batches"),
             (&format!("compression.calibration_batches={huge}"), "compression.calibration_batches"),
             (&format!("compression.min_width={huge}"), "compression.min_width"),
             (&format!("solver.max_iterations={huge}"), "solver.max_iterations"),

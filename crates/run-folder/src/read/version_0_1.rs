@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::{Groups, rungs};
 use crate::config::RunConfig;
 use crate::config::ladder::hidden_group;
+use crate::cycles::Cycles;
 use crate::data::DataSummary;
 use crate::epochs::Epochs;
 use crate::rows::CycleRow;
@@ -100,8 +101,8 @@ pub fn complete_rows(
     let ladder = rungs(rows, groups);
     let ladder: Ladder = ladder.into_iter().map(|(cycle, rung)| (cycle, rung.widths)).collect();
     let ledger = config.and_then(|config| {
-        let epochs = Epochs::of(&config.training, data.train?)?;
-        Some(Ledger::new(perceptron, epochs, &groups.widths, &ladder))
+        let epochs = Epochs::of(config, data.train?)?;
+        Some(Ledger::new(perceptron, &epochs, &groups.widths, &ladder))
     });
     for row in rows {
         row.bytes = operations::bytes(row.parameters);
@@ -118,7 +119,7 @@ type Ladder = BTreeMap<usize, Vec<usize>>;
 
 /// The cost of training up to every clip, by cycle.
 struct Ledger {
-    batches_per_cycle: usize,
+    cycles: Cycles,
     images: Vec<Option<usize>>,
     /// Floating-point operations to train a network that is clipped.
     clipped: Vec<Option<f64>>,
@@ -131,7 +132,7 @@ struct Ledger {
 impl Ledger {
     fn new(
         perceptron: Option<Perceptron>,
-        epochs: Epochs,
+        epochs: &Epochs,
         first: &[usize],
         ladder: &Ladder,
     ) -> Self {
@@ -152,7 +153,7 @@ impl Ledger {
         });
         let full = per_image(Some(first));
         Self {
-            batches_per_cycle: epochs.batches_per_cycle(),
+            cycles: epochs.cycles().clone(),
             clipped: running(cycles.clone().map(|cycle| flops(cycle, per_image(before(cycle))))),
             full_width: running(cycles.map(|cycle| flops(cycle, full))),
             scratch: scratch.collect(),
@@ -170,7 +171,7 @@ impl Ledger {
         let cycle = row.cycle;
         let trained = self.clipped.get(cycle).copied().flatten();
         let fresh = self.scratch.get(&cycle).copied().flatten();
-        row.batches = cycle.checked_add(1).and_then(|n| self.batches_per_cycle.checked_mul(n));
+        row.batches = cycle.checked_add(1).and_then(|next| self.cycles.batches_before(next));
         row.images = self.images.get(cycle).copied().flatten();
         row.training_flops = if row.is_scratch() { fresh } else { trained };
         row.full_width_flops = self.full_width.get(cycle).copied().flatten();

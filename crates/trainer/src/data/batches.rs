@@ -1,7 +1,8 @@
 //! The images of each batch.
 
 use rand::seq::SliceRandom;
-use rayclip_run_folder::config::{OrderKind, TrainingConfig};
+use rayclip_run_folder::RunConfig;
+use rayclip_run_folder::config::OrderKind;
 use rayclip_run_folder::epochs::{BatchRange, Epochs};
 
 use crate::error::TrainerError;
@@ -25,12 +26,12 @@ impl BatchOrder {
     /// # Errors
     /// There is no image.
     pub(crate) fn new(
-        training: &TrainingConfig,
+        config: &RunConfig,
         seeds: Vec<u64>,
         images: usize,
     ) -> Result<Self, TrainerError> {
-        let epochs = Epochs::of(training, images).ok_or(TrainerError::NoImages)?;
-        let kind = training.order;
+        let epochs = Epochs::of(config, images).ok_or(TrainerError::NoImages)?;
+        let kind = config.training.order;
         Ok(Self { kind, epochs, seeds, images, epoch: None, permutations: vec![] })
     }
 
@@ -86,7 +87,7 @@ mod tests {
         ];
         let settings = settings.iter().map(|text| Setting::parse(text).unwrap()).collect();
         let config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
-        BatchOrder::new(&config.training, seeds.to_vec(), 10).unwrap()
+        BatchOrder::new(&config, seeds.to_vec(), 10).unwrap()
     }
 
     #[test]
@@ -130,7 +131,7 @@ mod tests {
     #[test]
     fn a_training_set_without_an_image_is_refused() {
         let config = resolve(&Layers::default()).unwrap();
-        let refused = BatchOrder::new(&config.training, vec![0], 0).unwrap_err();
+        let refused = BatchOrder::new(&config, vec![0], 0).unwrap_err();
         assert!(refused.to_string().contains("no training image"), "{refused}");
     }
 }

@@ -1,5 +1,6 @@
 //! How long a network takes to classify, at the widths of a run.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, Tensor};
@@ -34,7 +35,7 @@ struct Timed {
     milliseconds: Vec<f64>,
 }
 
-/// Times one fresh network of every rung, with one image and with a batch of `images`.
+/// Times one fresh network of every rung, with the first images in batches of these sizes.
 ///
 /// All are timed in turn, so a machine that is busy for a while slows all of them.
 ///
@@ -44,23 +45,49 @@ pub(crate) fn latencies(
     rungs: &[TimedRung],
     device: &Device,
     images: &DeviceImages,
-    batch_size: usize,
+    batch_sizes: &BTreeSet<usize>,
 ) -> Result<Vec<LatencyRow>, TrainerError> {
     let mut all = Vec::new();
     for TimedRung { clip, graph } in rungs {
         let weights = |_, layer| stream(0, Purpose::Weights, [layer, 0]);
         let network = Population::init(graph, 1, device, weights)?;
-        let batch = batch_size.min(images.len());
-        for count in [1, batch].into_iter().take(batch.min(2)) {
+        for &count in batch_sizes {
             let images = images.batch(&[(0..count).collect()]).images;
             let (network, neurons) = (network.clone(), graph.widths().iter().sum());
             all.push(Timed { clip: *clip, neurons, count, network, images, milliseconds: vec![] });
         }
     }
+    time_in_turn(&mut all)?;
+    Ok(all.into_iter().map(Timed::row).collect())
+}
+
+/// Returns the median milliseconds in which a fresh network of each graph classifies `count` images. All are timed
+/// in turn.
+///
+/// # Errors
+/// The device fails.
+pub(crate) fn medians(
+    graphs: &[Graph],
+    device: &Device,
+    count: usize,
+) -> Result<Vec<f64>, TrainerError> {
+    let timed = |graph: &Graph| {
+        let weights = |_, layer| stream(0, Purpose::Weights, [layer, 0]);
+        let network = Population::init(graph, 1, device, weights)?;
+        let extents = [1, count * graph.input.positions(), graph.input.channels];
+        let (images, neurons) = (Tensor::zeros(extents, device), graph.widths().iter().sum());
+        Ok(Timed { clip: None, neurons, count, network, images, milliseconds: vec![] })
+    };
+    let mut all = graphs.iter().map(timed).collect::<Result<Vec<Timed>, TrainerError>>()?;
+    time_in_turn(&mut all)?;
+    Ok(all.into_iter().map(|timed| timed.row().median_ms).collect())
+}
+
+fn time_in_turn(all: &mut [Timed]) -> Result<(), TrainerError> {
     let began = Instant::now();
     // The first round compiles kernels and does not count.
     for round in 0..=ROUNDS {
-        for timed in &mut all {
+        for timed in &mut *all {
             let milliseconds = timed.classify()?;
             if round > 0 {
                 timed.milliseconds.push(milliseconds);
@@ -70,7 +97,7 @@ pub(crate) fn latencies(
             break;
         }
     }
-    Ok(all.into_iter().map(Timed::row).collect())
+    Ok(())
 }
 
 impl Timed {
@@ -115,7 +142,7 @@ mod tests {
             TimedRung { clip, graph }
         };
         let rungs = [rung(None, [8, 8]), rung(Some(0), [7, 7])];
-        let rows = latencies(&rungs, &device, &images, 512).unwrap();
+        let rows = latencies(&rungs, &device, &images, &BTreeSet::from([1, 3])).unwrap();
         let what: Vec<_> = rows.iter().map(|row| (row.cycle, row.neurons, row.images)).collect();
         assert_eq!(what, [(None, 16, 1), (None, 16, 3), (Some(0), 14, 1), (Some(0), 14, 3)]);
         for row in &rows {

@@ -4,4 +4,4 @@ mod energy;
 mod latency;
 
 pub(crate) use energy::EnergyMeter;
-pub(crate) use latency::{TimedRung, latencies};
+pub(crate) use latency::{TimedRung, latencies, medians};

@@ -39,7 +39,7 @@ pub use events::{Chunks, Event, Observer};
 pub use network::{named, resolve};
 pub use networks::{KeepNetworks, KeptNetwork, NETWORK_FORMAT, export_final};
 pub use options::{Backend, Interrupter, OnDivergence, RunOptions};
-pub use widths::Reached;
+pub use widths::{Reached, Size};
 
 use self::beginning::{Beginning, Environment};
 use self::chunk::Chunk;
@@ -118,7 +118,7 @@ pub fn run(
 fn train_again(plan: &Plan, inputs: Inputs<'_>) -> Result<rayclip_model::Population, TrainerError> {
     let replicas = plan.first().ok_or_else(|| TrainerError::fault("the run has no replica"))?;
     let mut chunk = Chunk::start(inputs, replicas, TrainingSchedule::Ladder)?;
-    for _ in 0..BATCHES.min(inputs.config.training.batches_per_cycle) {
+    for _ in 0..BATCHES.min(inputs.rungs.cycles().batches(0)) {
         chunk.train_batch()?;
     }
     Ok(chunk.network()?.clone())
@@ -217,8 +217,9 @@ fn time(inputs: Inputs<'_>, session: &Session<'_>) -> Result<(), TrainerError> {
     let clips = std::iter::once(None).chain(config.halvings().into_iter().map(Some));
     let timed = |clip| TimedRung { clip, graph: rungs.at(clip).graph.clone() };
     let timed: Vec<TimedRung> = clips.map(timed).collect();
-    let batch_size = config.training.batch_size;
-    let rows = no_panic(|| latencies(&timed, device, &splits.test, batch_size))?;
+    let sizes = [1, config.compression.latency_images, config.training.batch_size];
+    let sizes = sizes.map(|size| size.min(splits.test.len())).into();
+    let rows = no_panic(|| latencies(&timed, device, &splits.test, &sizes))?;
     Ok(session.about.folder.write_latency(&rows)?)
 }
 

@@ -2,27 +2,32 @@
 
 use std::path::Path;
 
+use burn::tensor::Device;
 use rayclip_data::{Dataset, plain, read_whole, sha256};
 use rayclip_model::{Graph, KnownNetwork, Shape};
-use rayclip_run_folder::config::{MLP, NetworkConfig};
-use rayclip_run_folder::{RunConfig, nearest, paths};
+use rayclip_run_folder::config::{CompressionConfig, MLP, NetworkConfig};
+use rayclip_run_folder::{RunConfig, nearest, paths, read};
 
 use super::widths::{Reached, resolve_ladder};
 use crate::error::TrainerError;
+use crate::measure::medians;
 
 /// Bytes of a file with a graph; one node has about two hundred.
 const MOST_BYTES: u64 = 16 << 20;
 
 /// Records in the configuration what is known only with the images: the groups of the network (not of `mlp`, whose
-/// groups are its hidden layers), and the ladder, if it depends on them. Returns the size that a target comes to.
-/// `folder` may have a copy of the graph: that of the run that the configuration records.
+/// groups are its hidden layers), and the ladder, if it depends on them. Returns the sizes that a target comes to.
+///
+/// `folder` may have the run that the configuration records: a copy of the graph, and a ladder that was made by
+/// timing networks. `device` returns the device on which networks are timed, if that is needed.
 ///
 /// # Errors
-/// There is no such network, it does not fit the images, or the ladder is impossible.
+/// There is no such network, it does not fit the images, or the ladder is impossible; or the device fails.
 pub fn resolve(
     config: &mut RunConfig,
     dataset: &Dataset,
     folder: Option<&Path>,
+    device: &mut dyn FnMut() -> Result<Device, TrainerError>,
 ) -> Result<Option<Reached>, TrainerError> {
     let graph = graph(&config.network, dataset, folder)?;
     if !config.network.is_mlp() {
@@ -36,7 +41,19 @@ pub fn resolve(
         network.groups = groups.iter().map(|group| group.name.clone()).collect();
         network.widths = groups.iter().map(|group| group.width).collect();
     }
-    resolve_ladder(&mut config.compression, &graph)
+    let timed = folder.and_then(|folder| timed_ladder(config, folder));
+    resolve_ladder(&mut config.compression, &graph, timed, &mut |graphs, images| {
+        medians(graphs, &device()?, images)
+    })
+}
+
+/// Returns the ladder that a run in a folder made by timing networks, if it is the run of this configuration.
+fn timed_ladder(config: &RunConfig, folder: &Path) -> Option<Vec<Vec<usize>>> {
+    let bytes = read_whole(&folder.join(paths::CONFIG), MOST_BYTES).ok()?;
+    let found = read::config(&bytes).ok()?.config?;
+    let ladder = found.compression.ladder.clone();
+    let asked = CompressionConfig { ladder: ladder.clone(), ..config.compression.clone() };
+    (found.compression == asked && found.network == config.network).then_some(ladder)
 }
 
 /// Returns the network before the first clip; it is valid for one replica, and its output is a class score.

@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use rayclip_model::Graph;
 use rayclip_run_folder::config::{Method, by_method};
-use rayclip_run_folder::{Replica, RunConfig, scratch_clips};
+use rayclip_run_folder::{Cycles, Replica, RunConfig, scratch_clips};
 
 use super::chunk::Chunk;
 use super::chunk_size::{ChunkSize, chunk_size, split};
@@ -89,9 +89,12 @@ impl Plan {
 
     /// Returns the number of batches of the whole run, each of one chunk.
     pub(crate) fn batches(&self, config: &RunConfig, clips: usize) -> usize {
-        let of_scratch: usize = self.scratch_clips.iter().map(|clip| clip + 2).sum();
-        let cycles = self.clipped.len() * (clips + 1) + self.scratch.len() * of_scratch;
-        cycles.saturating_mul(config.training.batches_per_cycle)
+        let cycles = Cycles::of(config);
+        let until = |last: usize| cycles.batches_before(last + 1).unwrap_or(usize::MAX);
+        let add = |sum: usize, clip: &usize| sum.saturating_add(until(clip + 1));
+        let of_scratch = self.scratch_clips.iter().fold(0, add);
+        let of_clipped = self.clipped.len().saturating_mul(until(clips));
+        of_clipped.saturating_add(self.scratch.len().saturating_mul(of_scratch))
     }
 
     /// Returns the replicas of the first chunk.

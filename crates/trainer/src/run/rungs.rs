@@ -2,7 +2,7 @@
 
 use rayclip_model::{Graph, Macs};
 use rayclip_run_folder::epochs::Epochs;
-use rayclip_run_folder::{RunConfig, ladder, limits, operations};
+use rayclip_run_folder::{Cycles, RunConfig, ladder, limits, operations};
 
 use crate::error::TrainerError;
 
@@ -12,7 +12,6 @@ pub(crate) struct Rungs {
     after: Vec<Rung>,
     groups: Vec<String>,
     epochs: Epochs,
-    batches_per_cycle: usize,
 }
 
 /// One of these networks.
@@ -54,8 +53,7 @@ impl Rungs {
             first: Rung::of(graph.clone()),
             after: after.collect(),
             groups: graph.free_groups().into_iter().map(|group| group.name).collect(),
-            epochs: Epochs::of(&config.training, images).ok_or(TrainerError::NoImages)?,
-            batches_per_cycle: config.training.batches_per_cycle,
+            epochs: Epochs::of(config, images).ok_or(TrainerError::NoImages)?,
         })
     }
 
@@ -67,6 +65,11 @@ impl Rungs {
     /// Returns the networks after every clip.
     pub(crate) fn after(&self) -> &[Rung] {
         &self.after
+    }
+
+    /// Returns the number of batches in every cycle.
+    pub(crate) fn cycles(&self) -> &Cycles {
+        self.epochs.cycles()
     }
 
     /// Returns the names of the groups that can be clipped.
@@ -109,7 +112,7 @@ impl Rungs {
             Some(rung.training_flops? * self.epochs.images_in(cycle)? as f64)
         };
         Spent {
-            batches: self.batches_per_cycle.checked_mul(cycles),
+            batches: self.cycles().batches_before(cycles),
             images: (0..cycles)
                 .try_fold(0_usize, |sum, cycle| sum.checked_add(self.epochs.images_in(cycle)?)),
             training_flops: (0..cycles).map(|cycle| flops(cycle, trained(cycle))).sum(),

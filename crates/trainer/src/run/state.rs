@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rayclip_run_folder::config::{Named, Settings, differences, settings, with_defaults};
-use rayclip_run_folder::{Method, Outcome, Replica, RunConfig, ladder, scratch_clips};
+use rayclip_run_folder::{Cycles, Method, Outcome, Replica, RunConfig, ladder, scratch_clips};
 use serde::{Deserialize, Serialize};
 
 use super::KeepNetworks;
@@ -102,9 +102,12 @@ impl State {
     }
 
     fn check_chunk(&self, config: &RunConfig) -> Result<(), String> {
-        let (position, batches) = (self.position, config.training.batches_per_cycle);
+        let (position, cycles) = (self.position, Cycles::of(config));
         let schedule = self.schedule(config)?;
-        ensure(position.done <= batches, "more batches are done than a cycle has")?;
+        ensure(
+            position.done <= cycles.batches(position.cycle),
+            "more batches are done than a cycle has",
+        )?;
         let chunks = if position.scratch { &self.chunks.scratch } else { &self.chunks.clipped };
         let chunk = chunks.get(position.chunk).ok_or("the run has no such chunk")?;
         let ChunkState { replicas, lineage, steps } = &self.chunk;
@@ -120,9 +123,9 @@ impl State {
             !replicas.iter().any(has_left),
             "a replica that has diverged or stopped is training",
         )?;
-        let most = (position.cycle + 1).saturating_mul(batches);
+        let most = cycles.batches_before(position.cycle + 1);
         ensure(
-            steps.is_none_or(|steps| steps <= most),
+            steps.is_none_or(|steps| most.is_none_or(|most| steps <= most)),
             "the optimizer has made more steps than the batches allow",
         )?;
         let ladder = ladder(config);

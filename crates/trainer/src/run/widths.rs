@@ -10,40 +10,53 @@ use crate::error::TrainerError;
 /// Bisections of the factor of all widths; each halves the interval.
 const BISECTIONS: usize = 60;
 
-/// The size that a ladder with a target reaches.
+/// How often a ladder whose last network is too slow, when it is timed again, is lowered, and by what factor.
+const CORRECTIONS: usize = 10;
+const CORRECTION: f64 = 0.97;
+
+/// What a ladder with a target reaches.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Reached {
-    /// Multiply-accumulates and parameters of the last network.
-    pub macs: usize,
-    /// See `macs`.
-    pub parameters: usize,
-    /// The same of the network before the first clip.
-    pub first: (usize, usize),
+    /// The network before the first clip.
+    pub first: Size,
+    /// The network after the last clip.
+    pub last: Size,
 }
 
+/// The size of a network.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Size {
+    /// Multiply-accumulates to classify an image.
+    pub macs: usize,
+    /// Weights and biases.
+    pub parameters: usize,
+    /// Median milliseconds to classify the images of [`CompressionConfig::latency_images`], if that is the target.
+    pub milliseconds: Option<f64>,
+}
+
+/// Returns the median milliseconds of some networks for a number of images, timed in turn.
+pub(crate) type Timer<'a> = &'a mut dyn FnMut(&[Graph], usize) -> Result<Vec<f64>, TrainerError>;
+
 /// Records the widths after each clip in the configuration, if they depend on the groups or on a target. Returns the
-/// size that is reached if there is a target.
+/// sizes that are reached if there is a target. A ladder that was made by timing networks is made only once:
+/// `timed` is that of the run so far, if there is one.
 ///
 /// # Errors
-/// A name fits no group, a value makes no sense, or the target cannot be reached.
+/// A name fits no group, a value makes no sense, the target cannot be reached, or the device fails.
 pub(crate) fn resolve_ladder(
     compression: &mut CompressionConfig,
     graph: &Graph,
+    timed: Option<Vec<Vec<usize>>>,
+    timer: Timer<'_>,
 ) -> Result<Option<Reached>, TrainerError> {
     if !compression.has_own_widths() {
         return Ok(None);
     }
     let widths = Widths::of(compression, graph)?;
-    let (ladder, reached) = match Target::of(compression) {
-        None => (widths.by_fraction(), None),
-        Some(target) => {
-            let first = size(graph, &graph.widths())?;
-            let factor = widths.factor(graph, target)?;
-            let ladder = widths.to_factor(factor, compression.steps, compression.keep);
-            let last = ladder.last().cloned().unwrap_or_else(|| graph.widths());
-            let (macs, parameters) = size(graph, &last)?;
-            (ladder, Some(Reached { macs, parameters, first }))
-        }
+    let (ladder, reached) = match (Target::of(compression), timed) {
+        (None, _) => (widths.by_fraction(), None),
+        (Some(Target::Latency(_)), Some(timed)) => (timed, None),
+        (Some(target), _) => widths.to_target(graph, target, compression, timer)?,
     };
     if ladder.is_empty() {
         return Err(refused(
@@ -63,18 +76,22 @@ fn refused(key: &str, reason: String) -> TrainerError {
     TrainerError::Ladder { key: format!("compression.{key}"), reason }
 }
 
-/// Returns the multiply-accumulates and the parameters of a network with other widths.
-fn size(graph: &Graph, widths: &[usize]) -> Result<(usize, usize), TrainerError> {
+/// Returns the size of a network with other widths.
+fn size(graph: &Graph, widths: &[usize]) -> Result<Size, TrainerError> {
     let graph = graph.with_widths(widths);
     let macs = graph.macs().ok_or_else(|| refused("ladder", "has too many operations".into()))?;
-    Ok((macs.all, graph.parameters()))
+    Ok(Size { macs: macs.all, parameters: graph.parameters(), milliseconds: None })
 }
 
-/// A target, as a fraction of the network before the first clip.
+/// A target.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Target {
+    /// A fraction of the multiply-accumulates of the network before the first clip.
     Macs(f64),
+    /// A fraction of its parameters.
     Parameters(f64),
+    /// Milliseconds.
+    Latency(f64),
 }
 
 /// How every group is clipped.
@@ -141,32 +158,80 @@ impl Widths {
         self.groups.iter().map(of_group).collect()
     }
 
-    /// Returns the largest factor with which the network is within the target, by bisection.
-    fn factor(&self, graph: &Graph, target: Target) -> Result<f64, TrainerError> {
-        let fraction = |factor: f64| -> Result<f64, TrainerError> {
-            let whole = size(graph, &graph.widths())?;
-            let part = size(graph, &self.scaled(factor))?;
+    /// Returns the ladder to a target, and the sizes of its first and last network.
+    fn to_target(
+        &self,
+        graph: &Graph,
+        target: Target,
+        compression: &CompressionConfig,
+        timer: Timer<'_>,
+    ) -> Result<(Vec<Vec<usize>>, Option<Reached>), TrainerError> {
+        let (mut first, images) = (size(graph, &graph.widths())?, compression.latency_images);
+        let mut factor = self.factor(target, |widths| {
+            let part = size(graph, widths)?;
             Ok(match target {
-                Target::Macs(_) => part.0 as f64 / whole.0 as f64,
-                Target::Parameters(_) => part.1 as f64 / whole.1 as f64,
+                Target::Macs(_) => part.macs as f64 / first.macs as f64,
+                Target::Parameters(_) => part.parameters as f64 / first.parameters as f64,
+                Target::Latency(_) => timer(&[graph.with_widths(widths)], images)?[0],
             })
-        };
-        let (key, wanted) = match target {
-            Target::Macs(wanted) => ("target_macs", wanted),
-            Target::Parameters(wanted) => ("target_parameters", wanted),
+        })?;
+        let mut milliseconds = None;
+        if let Target::Latency(wanted) = target {
+            // A time is not the same twice.
+            for _ in 0..CORRECTIONS {
+                let last = graph.with_widths(&self.scaled(factor));
+                let both = timer(&[graph.clone(), last], images)?;
+                (first.milliseconds, milliseconds) = (Some(both[0]), Some(both[1]));
+                if both[1] <= wanted {
+                    break;
+                }
+                factor *= CORRECTION;
+            }
+        }
+        let ladder = self.to_factor(factor, compression.steps, compression.keep);
+        let last = ladder.last().cloned().unwrap_or_else(|| graph.widths());
+        let last = Size { milliseconds, ..size(graph, &last)? };
+        Ok((ladder, Some(Reached { first, last })))
+    }
+
+    /// Returns the largest factor with which the network is within the target, by bisection. `measured` returns the
+    /// quantity of the target for some widths.
+    fn factor(
+        &self,
+        target: Target,
+        mut measured: impl FnMut(&[usize]) -> Result<f64, TrainerError>,
+    ) -> Result<f64, TrainerError> {
+        let (key, wanted, unit) = match target {
+            Target::Macs(wanted) => ("target_macs", wanted, ""),
+            Target::Parameters(wanted) => ("target_parameters", wanted, ""),
+            Target::Latency(wanted) => ("target_latency", wanted, " ms"),
         };
         let (mut low, mut high) = (0.0, 1.0);
-        let least = fraction(low)?;
+        let (least, most) = (measured(&self.scaled(low))?, measured(&self.scaled(high))?);
         if least > wanted {
             let reason = format!(
-                "{wanted} cannot be reached: the smallest network that the groups allow has {least:.4}; protect \
-                 fewer groups, or lower compression.min_width"
+                "{wanted}{unit} cannot be reached: the smallest network that the groups allow has {least:.4}{unit}; \
+                 protect fewer groups, or lower compression.min_width"
+            );
+            return Err(refused(key, reason));
+        }
+        if most <= wanted {
+            let reason = format!(
+                "{wanted}{unit} needs no clip: the first network has {most:.4}{unit}; choose a smaller target"
             );
             return Err(refused(key, reason));
         }
         for _ in 0..BISECTIONS {
             let middle = f64::midpoint(low, high);
-            if fraction(middle)? <= wanted { low = middle } else { high = middle }
+            let widths = self.scaled(middle);
+            let is_within = if widths == self.scaled(low) {
+                true
+            } else if widths == self.scaled(high) {
+                false
+            } else {
+                measured(&widths)? <= wanted
+            };
+            if is_within { low = middle } else { high = middle }
         }
         Ok(low)
     }
@@ -239,12 +304,14 @@ fn each<T: Clone>(
 
 impl Target {
     fn of(compression: &CompressionConfig) -> Option<Self> {
-        let CompressionConfig { target_macs, target_parameters, .. } = *compression;
-        match (target_macs > 0.0, target_parameters > 0.0) {
-            (true, _) => Some(Self::Macs(target_macs)),
-            (_, true) => Some(Self::Parameters(target_parameters)),
-            _ => None,
-        }
+        let CompressionConfig { target_macs, target_parameters, target_latency, .. } = *compression;
+        let targets = [
+            (target_macs, Self::Macs as fn(f64) -> Self),
+            (target_parameters, Self::Parameters),
+            (target_latency, Self::Latency),
+        ];
+        let given = targets.into_iter().find(|(value, _)| *value > 0.0);
+        given.map(|(value, target)| target(value))
     }
 }
 
@@ -295,23 +362,74 @@ mod tests {
         assert_eq!(ladder.last().unwrap(), &[8, 8, 8]);
     }
 
+    /// A clock that is not asked.
+    fn no_timer(_: &[Graph], _: usize) -> Result<Vec<f64>, TrainerError> {
+        panic!("nothing is timed")
+    }
+
+    fn resolved(
+        settings: &[&str],
+        timer: Timer<'_>,
+    ) -> Result<(CompressionConfig, Reached), String> {
+        let mut config = config(settings);
+        let reached = resolve_ladder(&mut config, &graph(), None, timer);
+        reached.map(|reached| (config, reached.unwrap())).map_err(|error| error.to_string())
+    }
+
     #[test]
     fn a_target_is_reached_from_below_in_geometric_steps() {
-        for (target, key) in [(Target::Macs(0.25), 0), (Target::Parameters(0.25), 1)] {
-            let widths = widths(&["compression.keep=0.9"]);
-            let factor = widths.factor(&graph(), target).unwrap();
-            let part = |widths: &[usize]| {
-                let (whole, part) =
-                    (size(&graph(), &graph().widths()).unwrap(), size(&graph(), widths).unwrap());
-                [part.0 as f64 / whole.0 as f64, part.1 as f64 / whole.1 as f64][key]
+        for key in ["macs", "parameters"] {
+            let target = format!("compression.target_{key}=0.25");
+            let of = |more: &[&str]| {
+                resolved(&[&[target.as_str()], more].concat(), &mut no_timer).unwrap()
             };
-            let last = widths.scaled(factor);
-            assert!(part(&last) <= 0.25 && part(&widths.scaled(factor * 1.05)) > 0.25);
-            let ladder = widths.to_factor(factor, 3, 0.9);
-            assert_eq!((ladder.len(), ladder.last().unwrap()), (3, &last));
-            assert_eq!(widths.to_factor(factor, 1, 0.9), std::slice::from_ref(&last));
-            assert!(widths.to_factor(factor, 0, 0.9).len() > 5);
+            let part = |size: Size, first: Size| match key {
+                "macs" => size.macs as f64 / first.macs as f64,
+                _ => size.parameters as f64 / first.parameters as f64,
+            };
+            let (config, Reached { first, last }) = of(&["compression.steps=3"]);
+            assert_eq!(first, size(&graph(), &graph().widths()).unwrap());
+            assert_eq!(last, size(&graph(), &config.ladder[2]).unwrap());
+            let more: Vec<usize> = config.ladder[2].iter().map(|width| width + 2).collect();
+            let larger = size(&graph(), &more).unwrap();
+            assert!(part(last, first) <= 0.25 && part(larger, first) > 0.25);
+            assert_eq!(config.ladder.len(), 3);
+            assert_eq!(of(&["compression.steps=1"]).0.ladder, &config.ladder[2..]);
+            assert!(of(&["compression.keep=0.9"]).0.ladder.len() > 5);
         }
+    }
+
+    #[test]
+    fn a_time_is_reached_although_it_is_never_the_same_twice() {
+        let settings = ["compression.target_latency=5", "compression.latency_images=7"];
+        let settings = [&settings[..], &["compression.steps=2"]].concat();
+        // A network takes 0.1 ms per neuron; each timing is a little longer than the one before.
+        let mut timings = 0_u32;
+        let mut timer = |graphs: &[Graph], images: usize| {
+            assert_eq!(images, 7);
+            timings += 1;
+            let time = |graph: &Graph| {
+                let neurons: usize = graph.widths().iter().sum();
+                neurons as f64 * (0.1 + 1e-3 * f64::from(timings))
+            };
+            Ok(graphs.iter().map(time).collect())
+        };
+        let (config, Reached { first, last }) = resolved(&settings, &mut timer).unwrap();
+        assert!(last.milliseconds.unwrap() <= 5.0 && first.milliseconds.unwrap() > 11.2);
+        assert!(timings < 15, "{timings}");
+        let neurons: usize = config.ladder[1].iter().sum();
+        assert!((35..50).contains(&neurons), "{neurons}");
+        // When the run goes on, nothing is timed.
+        let mut again = self::config(&settings);
+        let timed = Some(config.ladder.clone());
+        assert_eq!(resolve_ladder(&mut again, &graph(), timed, &mut no_timer).unwrap(), None);
+        assert_eq!(again, config);
+        let fast = |_: &[Graph], _: usize| Ok(vec![1.0, 1.0]);
+        let needless = resolved(&settings, &mut { fast }).unwrap_err();
+        assert!(
+            needless.contains("5 ms needs no clip: the first network has 1.0000 ms"),
+            "{needless}"
+        );
     }
 
     #[test]
@@ -321,8 +439,8 @@ mod tests {
         assert!(unknown.contains("did you mean `layer_"), "{unknown}");
         let wrong = refusal(&["compression.keep_of=['layer_0=2']"]);
         assert!(wrong.contains("`layer_0=2` is not of the form GROUP=VALUE"), "{wrong}");
-        let all = widths(&["compression.protect=['layer_*']"]);
-        let least = all.factor(&graph(), Target::Macs(0.5)).unwrap_err().to_string();
+        let all = ["compression.protect=['layer_*']", "compression.target_macs=0.5"];
+        let least = resolved(&all, &mut no_timer).unwrap_err();
         assert!(least.contains("0.5 cannot be reached") && least.contains("has 1.0000"), "{least}");
     }
 }

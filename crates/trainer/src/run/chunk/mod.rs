@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! for cycle = 0, 1, …
-//!     train on `batches_per_cycle` batches                                    Advance::Batch
+//!     train on the batches of the cycle                                       Advance::Batch
 //!     test the networks                                                       Advance::Trained
 //!     if the ladder has no more clip: end                                     Advance::Done
 //!     score the groups that it makes narrower, by every method                Advance::Scored
@@ -155,11 +155,10 @@ impl<'a> Chunk<'a> {
         network: Population,
         lineage: Vec<Vec<Vec<usize>>>,
     ) -> Result<Self, TrainerError> {
-        let training = &inputs.config.training;
-        let images = inputs.splits.train.len();
+        let (config, images) = (inputs.config, inputs.splits.train.len());
         Ok(Self {
-            optimizer: Optimizer::new(training),
-            order: BatchOrder::new(training, seeds(&replicas), images)?,
+            optimizer: Optimizer::new(&config.training),
+            order: BatchOrder::new(config, seeds(&replicas), images)?,
             network: Network::Here(network),
             inputs,
             schedule,
@@ -199,7 +198,7 @@ impl<'a> Chunk<'a> {
     /// Returns whether the next step is a batch.
     pub(crate) fn wants_batch(&self) -> bool {
         matches!(self.phase, Phase::Train)
-            && self.cycle.done < self.inputs.config.training.batches_per_cycle
+            && self.cycle.done < self.inputs.rungs.cycles().batches(self.cycle.number)
     }
 
     /// Returns the number of groups times replicas scored so far, and in total; `None` outside of the scoring.

@@ -46,7 +46,7 @@ impl Chunk<'_> {
     pub(crate) fn train_batch(&mut self) -> Result<(), TrainerError> {
         let Inputs { config, splits, .. } = self.inputs;
         let images = self.order.batch(self.cycle.number, self.cycle.done);
-        let number = self.cycle.number * config.training.batches_per_cycle + self.cycle.done;
+        let number = self.batches_before(self.cycle.number)? + self.cycle.done;
         let batch = match Augmentation::of(&config.training) {
             None => splits.train.batch(&images),
             Some(augmentation) => {
@@ -67,7 +67,7 @@ impl Chunk<'_> {
         let mut step = TrainStep {
             loss: config.training.loss,
             label_smoothing: config.training.label_smoothing,
-            learning_rate: self.learning_rate(),
+            learning_rate: self.learning_rate()?,
             dropout: &mut dropout,
         };
         let (network, losses) = train_batch(network, &mut self.optimizer, batch, &mut step)?;
@@ -81,16 +81,23 @@ impl Chunk<'_> {
     }
 
     /// Returns the learning rate of the next batch.
-    fn learning_rate(&self) -> f64 {
-        let training = &self.inputs.config.training;
-        let (of_cycle, Cycle { number, done, .. }) = (training.batches_per_cycle, &self.cycle);
-        match training.schedule_over {
-            ScheduleSpan::Cycle => learning_rate(training, *done, of_cycle),
+    fn learning_rate(&self) -> Result<f64, TrainerError> {
+        let Inputs { config, rungs, .. } = self.inputs;
+        let Cycle { number, done, .. } = self.cycle;
+        let (batch, batches) = match config.training.schedule_over {
+            ScheduleSpan::Cycle => (done, rungs.cycles().batches(number)),
             ScheduleSpan::Run => {
-                let cycles = self.schedule.cycles(self.inputs.rungs.after().len());
-                learning_rate(training, number * of_cycle + done, cycles * of_cycle)
+                let cycles = self.schedule.cycles(rungs.after().len());
+                (self.batches_before(number)? + done, self.batches_before(cycles)?)
             }
-        }
+        };
+        Ok(learning_rate(&config.training, batch, batches))
+    }
+
+    /// Returns the number of batches before a cycle.
+    fn batches_before(&self, cycle: usize) -> Result<usize, TrainerError> {
+        let before = self.inputs.rungs.cycles().batches_before(cycle);
+        before.ok_or_else(|| TrainerError::fault("the run has more batches than can be counted"))
     }
 
     /// Returns the mean loss of every replica over the batches of the cycle so far.

@@ -6,7 +6,7 @@ use std::fs;
 use rayclip_run_folder::{Outcome, read};
 
 use super::*;
-use crate::run::resolve;
+use crate::run::Reached;
 
 /// A residual network with a normalisation, a gate, a concatenation and a dropout.
 const GRAPH: &str = r#"
@@ -30,6 +30,15 @@ nodes = [
 ]
 "#;
 
+/// As [`crate::run::resolve`], on flex.
+fn resolve(
+    config: &mut RunConfig,
+    dataset: &Dataset,
+    folder: Option<&Path>,
+) -> Result<Option<Reached>, TrainerError> {
+    crate::run::resolve(config, dataset, folder, &mut || Ok(Device::flex()))
+}
+
 fn config(parent: &Path, more: &[&str]) -> RunConfig {
     let file = parent.join("network.toml");
     fs::write(&file, GRAPH).unwrap();
@@ -46,6 +55,8 @@ fn config(parent: &Path, more: &[&str]) -> RunConfig {
         "training.clip_norm=1.0",
         "training.shift=1",
         "training.flip=true",
+        "training.first_batches=[4]",
+        "training.final_batches=5",
         "compression.methods=['dtc', 'taylor', 'scratch']",
         "compression.compensate=true",
     ];
@@ -76,6 +87,25 @@ fn a_run_that_was_ended_after_any_batch_ends_as_one_that_was_not() {
         assert_eq!(summary.unwrap().outcome, Outcome::Finished);
         assert!(files_of(&path) == expected, "interrupted after batch {after}");
     }
+}
+
+#[test]
+fn widths_that_come_from_timings_are_those_of_the_run_that_goes_on() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("run");
+    let mut first = config(parent.path(), &[]);
+    first.compression.target_latency = 0.5;
+    first.compression.ladder = vec![vec![4, 5], vec![3, 4]];
+    resume(&first, &path, Some(2)).0.unwrap();
+    let mut again = first.clone();
+    again.compression.ladder = vec![];
+    let never = &mut || panic!("nothing is timed");
+    assert_eq!(crate::run::resolve(&mut again, &dataset(), Some(&path), never).unwrap(), None);
+    assert_eq!(again, first);
+    // Another target has widths of its own. This one cannot be reached.
+    again.compression.target_latency = 1e-9;
+    let refused = resolve(&mut again, &dataset(), Some(&path)).unwrap_err().to_string();
+    assert!(refused.contains("0.000000001 ms cannot be reached"), "{refused}");
 }
 
 #[test]

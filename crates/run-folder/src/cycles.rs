@@ -1,0 +1,80 @@
+//! The number of batches in every cycle.
+
+use crate::config::RunConfig;
+use crate::ladder;
+
+/// The number of batches in every cycle. Cycle `c` comes before clip `c`; the last one comes after the last clip.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cycles {
+    /// The batches of every cycle, in order.
+    batches: Vec<usize>,
+    /// The batches of any further cycle.
+    further: usize,
+}
+
+impl Cycles {
+    /// Returns the cycles of a run.
+    pub fn of(config: &RunConfig) -> Self {
+        let training = &config.training;
+        let count = ladder(config).len() + 1;
+        let further = training.batches_per_cycle;
+        let mut batches = training.first_batches.clone();
+        batches.resize(count, further);
+        if training.final_batches > 0 {
+            batches[count - 1] = training.final_batches;
+        }
+        Self { batches, further }
+    }
+
+    /// Returns the number of batches of a cycle.
+    pub fn batches(&self, cycle: usize) -> usize {
+        self.batches.get(cycle).copied().unwrap_or(self.further)
+    }
+
+    /// Returns the number of batches before a cycle; `None` if there are too many to count.
+    pub fn batches_before(&self, cycle: usize) -> Option<usize> {
+        let known = cycle.min(self.batches.len());
+        let add = |sum: usize, batches: &usize| sum.checked_add(*batches);
+        let sum = self.batches[..known].iter().try_fold(0_usize, add)?;
+        sum.checked_add((cycle - known).checked_mul(self.further)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::presets::{Layers, Setting, resolve};
+
+    /// The cycles of a run with three clips.
+    fn cycles(settings: &[&str]) -> Cycles {
+        let all = ["network.hidden=[20]", "compression.keep=0.5", "compression.min_width=3"];
+        let settings = all.iter().chain(settings);
+        let settings = settings.map(|text| Setting::parse(text).unwrap()).collect();
+        Cycles::of(&resolve(&Layers { settings, ..Layers::default() }).unwrap())
+    }
+
+    #[test]
+    fn the_first_cycles_and_the_last_one_have_batches_of_their_own() {
+        let batches = |settings: &[&str]| -> Vec<usize> {
+            let cycles = cycles(settings);
+            (0..5).map(|cycle| cycles.batches(cycle)).collect()
+        };
+        let (first, last) = ("training.first_batches=[9, 7]", "training.final_batches=50");
+        let few = "training.batches_per_cycle=2";
+        assert_eq!(batches(&[few]), [2; 5]);
+        assert_eq!(batches(&[few, first, last]), [9, 7, 2, 50, 2]);
+        assert_eq!(batches(&[few, "training.first_batches=[9, 8, 7, 6, 5]"]), [9, 8, 7, 6, 2]);
+        let cycles = cycles(&[few, first, last]);
+        let before: Vec<Option<usize>> = (0..6).map(|cycle| cycles.batches_before(cycle)).collect();
+        assert_eq!(before, [0, 9, 16, 18, 68, 70].map(Some));
+    }
+
+    #[test]
+    fn what_cannot_be_counted_is_not_known() {
+        let huge = Cycles { batches: vec![usize::MAX / 2; 3], further: usize::MAX };
+        assert_eq!(
+            [2, 3, 4].map(|cycle| huge.batches_before(cycle)),
+            [Some(usize::MAX - 1), None, None]
+        );
+    }
+}
