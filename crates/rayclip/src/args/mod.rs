@@ -21,7 +21,7 @@ use rayclip_trainer::{KeepNetworks, RunOptions};
 pub(crate) use cells::{ReproduceArgs, SweepArgs};
 pub(crate) use inspect::{ImageShape, ImageSize, InspectArgs};
 pub(crate) use margin::MarginArgs;
-pub(crate) use names::{ALGORITHMS, DEVICES, METHODS, MOMENTS, ON_DIVERGENCE, PRESETS};
+pub(crate) use names::{ALGORITHMS, DEVICES, METHODS, MOMENTS, ON_DIVERGENCE, PRESETS, RANKINGS};
 pub(crate) use parse::try_parse;
 pub(crate) use pick::PickArgs;
 pub(crate) use safety::{ResumeArgs, SafetyArgs, VerifyResumeArgs};
@@ -231,6 +231,9 @@ pub(crate) struct ConfigArgs {
     /// Clip a layer until it has at most this many neurons [default: 10]
     #[arg(long, value_name = "NEURONS")]
     pub(crate) min_width: Option<usize>,
+    /// Rank the neurons of each group (group), or of all groups together by normalised scores (global) [default: group]
+    #[arg(long, value_name = "NAME", value_parser = RANKINGS, hide_possible_values = true)]
+    pub(crate) ranking: Option<String>,
     /// Stop clipping a network when its accuracy on held-out images has reached this value and then falls below
     /// it; needs --validation
     #[arg(long, value_name = "ACCURACY")]

@@ -29,6 +29,9 @@ pub(crate) const DEVICES: OneOf = OneOf(|| vec!["auto", "wgpu", "ndarray", "flex
 /// What happens to Adam's moments at a clip.
 pub(crate) const MOMENTS: OneOf = OneOf(|| vec!["carry", "reset"]);
 
+/// The rankings.
+pub(crate) const RANKINGS: OneOf = OneOf(|| vec!["group", "global"]);
+
 /// What happens when a replica diverges.
 pub(crate) const ON_DIVERGENCE: OneOf = OneOf(|| vec!["freeze", "stop"]);
 

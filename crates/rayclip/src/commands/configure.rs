@@ -63,6 +63,7 @@ pub(crate) fn settings(args: &ConfigArgs, more: Vec<Setting>) -> anyhow::Result<
     settings.extend(text("data", "data.source", &args.data));
     settings.extend(text("device", "device", &args.device));
     settings.extend(text("moments", "training.moments", &args.moments));
+    settings.extend(text("ranking", "compression.ranking", &args.ranking));
     settings.extend(text("network", "network.name", &args.network));
     settings.extend(args.target_macs.map(|f| flag("target-macs", "compression.target_macs", f)));
     let parameters = args.target_parameters;

@@ -72,9 +72,15 @@ impl Method<'_> {
         });
         let spent = Spent::of(&clips.collect::<Vec<_>>());
         let Some(longest) = self.runs.iter().max_by_key(|run| run.cycles()) else { return vec![] };
-        // All rows of a cycle have the same batches and operations. The longest run is asked first.
+        // All rows of a cycle have the same batches and operations; only with widths of their own, networks differ in
+        // their operations. The longest run is asked first.
         let agreed = |cycle: usize| {
-            let of = |run: &&Run| run.cycle(cycle).find(|row| own(run, row)).cloned();
+            let of = |run: &&Run| {
+                let rows: Vec<&CycleRow> = run.cycle(cycle).filter(|row| own(run, row)).collect();
+                let flops: Option<Vec<f64>> = rows.iter().map(|row| row.training_flops).collect();
+                let training_flops = flops.and_then(|flops| mean(&flops));
+                Some(CycleRow { training_flops, ..(*rows.first()?).clone() })
+            };
             of(longest).or_else(|| self.runs.iter().find_map(of))
         };
         let row = |rung: &Rung| {
@@ -84,6 +90,13 @@ impl Method<'_> {
         };
         longest.rungs().values().filter_map(row).collect()
     }
+}
+
+/// Returns the mean of some values. The mean of equal values is exact.
+fn mean(values: &[f64]) -> Option<f64> {
+    let first = *values.first()?;
+    let differences: f64 = values.iter().map(|value| value - first).sum();
+    Some(first + differences / values.len() as f64)
 }
 
 /// Returns the row of a rung; `first` is the seconds of the first cycle's training.

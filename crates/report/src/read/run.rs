@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rayclip_data::plain;
+use rayclip_run_folder::config::Ranking;
 use rayclip_run_folder::read::{self, Cycles, Gap, Groups, Rung, Verified};
 use rayclip_run_folder::{
     CycleRow, DataSummary, Progress, RunConfig, Summary, TimingRow, limits, paths,
@@ -132,6 +133,12 @@ impl Run {
         self.rows.iter().map(|row| row.cycle + 1).max().unwrap_or(0)
     }
 
+    /// Returns whether every network has its own widths.
+    pub fn has_own_widths(&self) -> bool {
+        let settings = self.settings.as_ref();
+        settings.is_some_and(|settings| settings.compression.ranking == Ranking::Global)
+    }
+
     /// Returns the rungs that the run reached, by cycle.
     pub fn rungs(&self) -> BTreeMap<usize, Rung> {
         read::rungs(&self.rows, &self.groups)
@@ -155,7 +162,8 @@ impl Reading {
         }
         let mut run = small.into_run(path, rows, timings);
         let lost_rows = run.summary.as_ref().and_then(|summary| lost(summary, &run.rows));
-        let impossible = read::drop_impossible(&mut run.rows, &run.groups);
+        let own = run.has_own_widths();
+        let impossible = read::drop_impossible(&mut run.rows, &run.groups, own);
         gaps.extend(impossible.or(lost_rows).map(|reason| gap(path, paths::CYCLES, reason)));
         if is_version_0_1 {
             let Run { rows, groups, data, settings, .. } = &mut run;

@@ -204,6 +204,9 @@ pub struct CompressionConfig {
     /// never.
     #[serde(default)]
     pub until_accuracy: f64,
+    /// Which neurons are ranked together.
+    #[serde(default)]
+    pub ranking: Ranking,
     /// Which side of the ranking is clipped.
     pub clip: Side,
     /// What `dtc` ranks.
@@ -236,6 +239,17 @@ impl CompressionConfig {
     pub fn has_target(&self) -> bool {
         [self.target_macs, self.target_parameters, self.target_latency].iter().any(|t| *t > 0.0)
     }
+}
+
+/// Which neurons are ranked together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ranking {
+    /// Those of each group. All networks have the widths of the ladder.
+    #[default]
+    Group,
+    /// Those of all groups, by normalised scores. Every network has its own widths.
+    Global,
 }
 
 /// A side of a ranking.

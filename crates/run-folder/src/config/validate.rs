@@ -1,7 +1,10 @@
 //! Refuses configurations that no run can use.
 
 use super::ladder;
-use super::{CompressionConfig, LEAST_TOLERANCE, Method, NetworkConfig, RunConfig, TrainingConfig};
+use super::{
+    CompressionConfig, CountKind, LEAST_TOLERANCE, Method, NetworkConfig, Ranking, RunConfig,
+    TrainingConfig,
+};
 use crate::error::RunFolderError;
 use crate::limits::{CYCLES, GROUPS, WIDTH};
 
@@ -307,6 +310,15 @@ impl RunConfig {
             && let Err(reason) = ladder::scratch_clips(self)
         {
             return Err(RunFolderError::Value { key: "compression.scratch_at".into(), reason });
+        }
+        let is_global = self.compression.ranking == Ranking::Global;
+        if is_global && self.measurement.count == CountKind::Supplement {
+            return Err(RunFolderError::Value {
+                key: "compression.ranking".into(),
+                reason: "with global, set measurement.count = \"rounded\": the supplement's rule gives no \
+                         measurement for few neurons"
+                    .into(),
+            });
         }
         let smallest = self.compression.min_width + 1;
         if self.has_dtc() && self.measurement.count(smallest, self.compression.keep) == 0 {

@@ -7,8 +7,13 @@ use crate::limits::{self, is_amount};
 use crate::rows::CycleRow;
 
 /// Drops the rows that no run writes: with an unknown group, a width that is not on the ladder, an impossible
-/// accuracy, or a number beyond the [`limits`]. Returns a sentence with their number.
-pub fn drop_impossible(rows: &mut Vec<CycleRow>, groups: &Groups) -> Option<String> {
+/// accuracy, or a number beyond the [`limits`]. With a global ranking (`has_own_widths`), networks leave the ladder.
+/// Returns a sentence with the number of dropped rows.
+pub fn drop_impossible(
+    rows: &mut Vec<CycleRow>,
+    groups: &Groups,
+    has_own_widths: bool,
+) -> Option<String> {
     let all = rows.len();
     let position = |row: &CycleRow| groups.position(&row.group);
     // A clip removes at least one neuron, so there are no more cycles than neurons.
@@ -19,12 +24,18 @@ pub fn drop_impossible(rows: &mut Vec<CycleRow>, groups: &Groups) -> Option<Stri
             && is_clip(row)
             && is_measured(row)
     });
+    if has_own_widths {
+        return sentence(all - rows.len(), all);
+    }
     let ladder = ladder(rows.iter().filter_map(|row| Some((position(row)?, row))));
     rows.retain(|row| {
         let width = position(row).and_then(|group| ladder.get(&(group, row.cycle)));
         width == Some(&row.width_after)
     });
-    let dropped = all - rows.len();
+    sentence(all - rows.len(), all)
+}
+
+fn sentence(dropped: usize, all: usize) -> Option<String> {
     (dropped > 0).then(|| format!("{dropped} of {all} rows are impossible and left out"))
 }
 
@@ -103,7 +114,7 @@ mod tests {
             .flat_map(|(cycle, a, b)| [0, 1].map(|replica| row(replica, cycle, a, b, 0.9)))
             .collect();
         let mut rows = good.clone();
-        assert_eq!(drop_impossible(&mut rows, &groups), None);
+        assert_eq!(drop_impossible(&mut rows, &groups, false), None);
         let next = || row(2, 1, 90, 81, 0.9);
         let bad = [
             row(2, 1, 90, 95, 0.9),
@@ -125,7 +136,7 @@ mod tests {
             CycleRow { method: "x".repeat(65), ..next() },
         ];
         rows.extend(bad);
-        let reason = drop_impossible(&mut rows, &groups).unwrap();
+        let reason = drop_impossible(&mut rows, &groups, false).unwrap();
         assert!(reason.starts_with("17 of 23 rows"), "{reason}");
         assert_eq!(rows, good);
     }
@@ -139,7 +150,7 @@ mod tests {
         };
         let mut rows = vec![of("a", 9, 8), of("b", 4, 3), of("b", 9, 3)];
         let good = rows[..2].to_vec();
-        assert!(drop_impossible(&mut rows, &groups).unwrap().starts_with("1 of 3"));
+        assert!(drop_impossible(&mut rows, &groups, false).unwrap().starts_with("1 of 3"));
         assert_eq!(rows, good);
     }
 }

@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use super::Groups;
 use crate::rows::CycleRow;
 
-/// The network after a clip.
+/// The networks after a clip. If they differ (with a global ranking), all numbers are means, rounded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rung {
     /// The clip's cycle.
     pub cycle: usize,
     /// Neurons of every group.
     pub widths: Vec<usize>,
+    /// Whether the networks have different widths.
+    pub is_mean: bool,
     /// Fraction of the first neurons that are gone.
     pub sparsity: f64,
     /// Weights and biases.
@@ -28,9 +30,11 @@ impl Rung {
         neurons(&self.widths)
     }
 
-    /// Returns the widths as text, `460` or `460 × 230`; of many groups, only their number and sum.
+    /// Returns the widths as text, `460` or `460 × 230`; of many groups, only their number and sum. Means have the
+    /// sign `≈`.
     pub fn label(&self) -> String {
-        shortened(&self.widths)
+        let sign = if self.is_mean { "≈ " } else { "" };
+        format!("{sign}{}", shortened(&self.widths))
     }
 }
 
@@ -55,28 +59,66 @@ pub fn joined(widths: &[usize]) -> String {
     widths.iter().map(ToString::to_string).collect::<Vec<_>>().join(" × ")
 }
 
-/// Returns the rungs for which a run has rows, by cycle.
-pub fn rungs(rows: &[CycleRow], groups: &Groups) -> BTreeMap<usize, Rung> {
-    let mut cycles: BTreeMap<usize, Vec<&CycleRow>> = BTreeMap::new();
+/// Returns the widths of every network after a clip, by cycle and replica.
+pub fn network_widths(rows: &[CycleRow], groups: &Groups) -> BTreeMap<(usize, usize), Vec<usize>> {
+    let mut by_clip: BTreeMap<(usize, usize), Vec<&CycleRow>> = BTreeMap::new();
     for row in rows {
-        cycles.entry(row.cycle).or_default().push(row);
+        by_clip.entry((row.cycle, row.replica)).or_default().push(row);
     }
-    let mut widths = groups.widths.clone();
-    let mut rungs = BTreeMap::new();
-    for (cycle, rows) in cycles {
-        for row in &rows {
+    let mut now: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    let mut after = |((cycle, replica), rows): ((usize, usize), Vec<&CycleRow>)| {
+        let widths = now.entry(replica).or_insert_with(|| groups.widths.clone());
+        for row in rows {
             if let Some(position) = groups.position(&row.group) {
                 widths[position] = row.width_after;
             }
         }
-        if let Some(last) = rows.last() {
-            let sparsity = 1.0 - neurons(&widths) as f64 / groups.neurons() as f64;
-            let CycleRow { parameters, bytes, macs, .. } = **last;
-            let widths = widths.clone();
-            rungs.insert(cycle, Rung { cycle, widths, sparsity, parameters, bytes, macs });
-        }
+        ((cycle, replica), widths.clone())
+    };
+    by_clip.into_iter().map(&mut after).collect()
+}
+
+/// Returns the rungs for which a run has rows, by cycle. `scratch`, which has the widths of the ladder, counts only
+/// where no other method has rows.
+pub fn rungs(rows: &[CycleRow], groups: &Groups) -> BTreeMap<usize, Rung> {
+    let widths = network_widths(rows, groups);
+    let mut cycles: BTreeMap<usize, BTreeMap<usize, &CycleRow>> = BTreeMap::new();
+    for row in rows {
+        cycles.entry(row.cycle).or_default().insert(row.replica, row);
     }
-    rungs
+    let rung = |(cycle, mut networks): (usize, BTreeMap<usize, &CycleRow>)| {
+        if networks.values().any(|row| !row.is_scratch()) {
+            networks.retain(|_, row| !row.is_scratch());
+        }
+        let widths: Vec<&Vec<usize>> =
+            networks.keys().filter_map(|replica| widths.get(&(cycle, *replica))).collect();
+        let of_group = |group: usize| mean(widths.iter().map(|widths| Some(widths[group])));
+        let mean_widths: Option<Vec<usize>> = (0..groups.widths.len()).map(of_group).collect();
+        let mean_widths = mean_widths?;
+        let of =
+            |value: fn(&CycleRow) -> Option<usize>| mean(networks.values().map(|row| value(row)));
+        let rung = Rung {
+            cycle,
+            is_mean: widths.windows(2).any(|two| two[0] != two[1]),
+            sparsity: 1.0 - neurons(&mean_widths) as f64 / groups.neurons() as f64,
+            widths: mean_widths,
+            parameters: of(|row| Some(row.parameters))?,
+            bytes: of(|row| row.bytes),
+            macs: of(|row| row.macs),
+        };
+        Some((cycle, rung))
+    };
+    cycles.into_iter().filter_map(rung).collect()
+}
+
+/// Returns the mean of some counts, rounded; `None` if there is none, or if one is unknown.
+fn mean(counts: impl Iterator<Item = Option<usize>>) -> Option<usize> {
+    let (mut sum, mut count) = (0_u128, 0_u128);
+    for value in counts {
+        sum += value? as u128;
+        count += 1;
+    }
+    usize::try_from((sum + count / 2).checked_div(count)?).ok()
 }
 
 #[cfg(test)]
@@ -100,6 +142,35 @@ mod tests {
         assert_eq!(found, [("6 × 3".to_owned(), Some(2)), ("4 × 3".to_owned(), None)]);
         assert_eq!((rungs[&1].neurons(), rungs[&1].parameters), (7, 40));
         assert_eq!(rungs[&1].sparsity, 1.0 - 7.0 / 12.0);
+        assert!(!rungs[&1].is_mean);
         assert_eq!(neurons(&[usize::MAX, 2]), usize::MAX);
+    }
+
+    #[test]
+    fn networks_with_widths_of_their_own_have_a_mean() {
+        let row = |replica, method: &str, cycle, group: &str, width_after| CycleRow {
+            replica,
+            method: method.into(),
+            cycle,
+            group: group.into(),
+            width_after,
+            parameters: 100 - replica,
+            ..CycleRow::default()
+        };
+        let rows = [
+            row(0, "l2", 0, "a", 6),
+            row(0, "l2", 0, "b", 2),
+            row(1, "l2", 0, "a", 5),
+            row(1, "l2", 0, "b", 3),
+            row(2, "scratch", 0, "a", 1),
+            row(0, "l2", 1, "a", 3),
+            row(1, "l2", 1, "b", 1),
+        ];
+        let groups = Groups { names: vec!["a".into(), "b".into()], widths: vec![8, 4] };
+        let rungs = rungs(&rows, &groups);
+        let found: Vec<_> = rungs.values().map(|rung| (rung.label(), rung.parameters)).collect();
+        assert_eq!(found, [("≈ 6 × 3".to_owned(), 100), ("≈ 4 × 2".to_owned(), 100)]);
+        let widths = network_widths(&rows, &groups);
+        assert_eq!((&widths[&(1, 0)], &widths[&(1, 1)]), (&vec![3, 2], &vec![5, 1]));
     }
 }

@@ -123,7 +123,7 @@ impl<'a> Beginning<'a> {
         let (batches_done, was) = (state.meter.batches_done, was.as_deref());
         observer.notify(&Event::Resumed { batches_done, was });
         let mut meter = Meter::start(device, progress(config, environment.data));
-        let widths = rungs.at(chunk.clip_before()).widths.clone();
+        let widths = chunk.rung().widths.clone();
         meter.restore(&state.meter, state.position.cycle, widths);
         let keeping = Keeping::new(state.keep_networks, config);
         let chunk = Some((state.position, chunk));
@@ -147,12 +147,17 @@ impl<'a> Resumed<'a> {
         ledger.restore(&state.ledger, &tensors)?;
         let most = rungs.most_table_bytes(config.all_replicas().len());
         let files = LedgerFiles::resume(environment.folder, &state.written, most, &mut ledger)?;
-        let last = &rungs.last().graph;
+        let own = |replica: &usize| match rungs.global() {
+            Some(_) => ledger.widths_of(*replica),
+            None => vec![],
+        };
+        let last = |replica: &usize| rungs.of_network(&own(replica)).last().graph.clone();
         let finals = FinalNetworks::restore(&state.finished, &tensors, last, device)?;
+        let own = state.chunk.replicas.first().map_or(vec![], own);
         finals.tell(&mut ledger);
         let schedule = state.schedule(config)?;
         let saved = SavedChunk { state: &state.chunk, tensors: &tensors };
-        let chunk = Chunk::restore(inputs, saved, schedule, state.position)?;
+        let chunk = Chunk::restore(inputs, saved, schedule, state.position, &own)?;
         Ok(Self { state, ledger, files, finals, chunk })
     }
 }

@@ -55,18 +55,27 @@ impl FinalNetworks {
     /// Numbers the networks in the ledger. In the file, they have the order of the replicas, regardless of their
     /// chunks.
     fn number(&self, ledger: &mut Ledger) {
+        if !self.are_alike() {
+            return ledger.number_networks(|_| None);
+        }
         let order = self.finished.iter().flat_map(|finished| finished.replicas.iter().copied());
         let order: BTreeSet<usize> = order.collect();
         ledger.number_networks(|replica| order.iter().position(|number| *number == replica));
     }
 
-    /// Returns the graph of the final networks, if there are any.
+    /// Returns the graph of the final networks, if there are any and they have the same one.
     pub(crate) fn graph(&self) -> Option<&Graph> {
         let finished = self.finished.first().map(|finished| &finished.networks);
-        finished.or(self.unfinished.as_ref()).map(Population::graph)
+        finished.or(self.unfinished.as_ref()).map(Population::graph).filter(|_| self.are_alike())
     }
 
-    /// Returns all final networks as they are written; `None` if every replica diverged.
+    /// Returns whether all finished networks have the same graph. With a global ranking, they may not.
+    pub(crate) fn are_alike(&self) -> bool {
+        self.finished.windows(2).all(|two| two[0].networks.graph() == two[1].networks.graph())
+    }
+
+    /// Returns all final networks as they are written together; `None` if every replica diverged, or if the networks
+    /// have different graphs.
     pub(crate) fn networks(&self) -> Option<Population> {
         if self.finished.is_empty() {
             return self.unfinished.clone();
@@ -75,6 +84,9 @@ impl FinalNetworks {
             self.finished.iter().flat_map(|finished| finished.replicas.clone()).collect();
         let networks: Vec<Population> =
             self.finished.iter().map(|finished| finished.networks.clone()).collect();
+        if !self.are_alike() {
+            return None;
+        }
         let mut order: Vec<usize> = (0..replicas.len()).collect();
         order.sort_by_key(|index| replicas[*index]);
         Some(Population::cat(&networks)?.keep_replicas(&order))
@@ -91,21 +103,22 @@ impl FinalNetworks {
         Ok(self.finished.iter().map(|finished| finished.replicas.clone()).collect())
     }
 
-    /// Restores the finished networks of a checkpoint. They have the last graph of the ladder.
+    /// Restores the finished networks of a checkpoint. `last` returns the graph of a replica after the last clip.
     ///
     /// # Errors
     /// A tensor is missing, or has another shape or type.
     pub(crate) fn restore(
         finished: &[Vec<usize>],
         tensors: &HostTensors,
-        graph: &Graph,
+        last: impl Fn(&usize) -> Graph,
         device: &Device,
     ) -> Result<Self, String> {
         let of_chunk = |(chunk, replicas): (usize, &Vec<usize>)| {
             let tensor = |parameter: &str, extents: [usize; 3]| {
                 tensors.tensor(&format!("{}.{parameter}", name(chunk)), extents, device)
             };
-            let networks = Population::from_tensors(graph, replicas.len(), tensor)?;
+            let first = replicas.first().ok_or("a finished chunk is empty")?;
+            let networks = Population::from_tensors(&last(first), replicas.len(), tensor)?;
             Ok(Finished { replicas: replicas.clone(), networks })
         };
         let finished = finished.iter().enumerate().map(of_chunk).collect::<Result<_, String>>()?;

@@ -13,6 +13,7 @@ mod cycle;
 mod events;
 mod files;
 mod finals;
+mod global;
 mod inputs;
 mod ledger;
 mod meter;
@@ -215,6 +216,11 @@ fn write_end(session: &Session<'_>, summary: &Summary) -> Result<(), TrainerErro
 fn time(inputs: Inputs<'_>, session: &Session<'_>) -> Result<(), TrainerError> {
     let Inputs { config, splits, rungs, device } = inputs;
     let clips = std::iter::once(None).chain(config.halvings().into_iter().map(Some));
+    // With a global ranking, the networks of the first replica that is finished.
+    let finished = session.ledger.replicas().iter().find(|r| r.outcome == Outcome::Finished);
+    let own = finished.filter(|_| rungs.global().is_some());
+    let own = own.map(|replica| rungs.of_network(&session.ledger.widths_of(replica.replica)));
+    let rungs = own.as_ref().unwrap_or(rungs);
     let timed = |clip| TimedRung { clip, graph: rungs.at(clip).graph.clone() };
     let timed: Vec<TimedRung> = clips.map(timed).collect();
     let sizes = [1, config.compression.latency_images, config.training.batch_size];

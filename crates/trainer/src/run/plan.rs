@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use rayclip_model::Graph;
-use rayclip_run_folder::config::{Method, by_method};
+use rayclip_run_folder::config::{Method, Ranking, by_method};
 use rayclip_run_folder::{Cycles, Replica, RunConfig, scratch_clips};
 
 use super::chunk::Chunk;
@@ -52,8 +52,13 @@ impl Plan {
         let ChunkSize { replicas: size, reason } = chunk_size(graph, batch_size, device, at_once)?;
         let (scratch, clipped): (Vec<Replica>, Vec<Replica>) =
             config.all_replicas().into_iter().partition(|r| r.method == Method::Scratch);
-        let chunks = |replicas: Vec<Replica>| chunks(replicas, size);
-        Ok(Self::with(config, chunks(clipped), chunks(scratch), reason))
+        let (of_clipped, reason) = match config.compression.ranking {
+            Ranking::Group => (size, reason),
+            Ranking::Global => {
+                (1, "with a global ranking, every network has its own widths".into())
+            }
+        };
+        Ok(Self::with(config, chunks(clipped, of_clipped), chunks(scratch, size), reason))
     }
 
     /// Restores the chunks of a resumed run, from the numbers of their replicas.

@@ -4,17 +4,21 @@ use rayclip_model::{Graph, Macs};
 use rayclip_run_folder::epochs::Epochs;
 use rayclip_run_folder::{Cycles, RunConfig, ladder, limits, operations};
 
+use super::global::GlobalRanking;
 use crate::error::TrainerError;
 
 /// The network before the first clip, and the networks after every clip.
+#[derive(Clone)]
 pub(crate) struct Rungs {
     first: Rung,
     after: Vec<Rung>,
     groups: Vec<String>,
     epochs: Epochs,
+    global: Option<GlobalRanking>,
 }
 
 /// One of these networks.
+#[derive(Clone)]
 pub(crate) struct Rung {
     pub(crate) graph: Graph,
     /// Neurons of every group.
@@ -41,20 +45,42 @@ impl Rungs {
     /// Computes the rungs of a run whose first network is `graph`, with `images` training images.
     ///
     /// # Errors
-    /// There is no image.
+    /// There is no image, or the configuration names no group of the network.
     pub(crate) fn of(
         config: &RunConfig,
         graph: &Graph,
         images: usize,
     ) -> Result<Self, TrainerError> {
         let ladder = ladder(config);
+        let last = ladder.last().cloned().unwrap_or_else(|| graph.widths());
         let after = ladder.iter().map(|widths| Rung::of(graph.with_widths(widths)));
         Ok(Self {
             first: Rung::of(graph.clone()),
             after: after.collect(),
+            global: GlobalRanking::of(&config.compression, graph, &last)?,
             groups: graph.free_groups().into_iter().map(|group| group.name).collect(),
             epochs: Epochs::of(config, images).ok_or(TrainerError::NoImages)?,
         })
+    }
+
+    /// Returns how clips are distributed over the groups; `None` if every group has its own ranking. With a global
+    /// ranking, a network has its own widths, and those of the ladder say how large it may be.
+    pub(crate) fn global(&self) -> Option<&GlobalRanking> {
+        self.global.as_ref()
+    }
+
+    /// Sets the widths of a network after a clip.
+    pub(crate) fn set(&mut self, clip: usize, widths: &[usize]) {
+        self.after[clip] = Rung::of(self.first.graph.with_widths(widths));
+    }
+
+    /// Returns the rungs of a network with these widths after its first clips.
+    pub(crate) fn of_network(&self, widths: &[Vec<usize>]) -> Self {
+        let mut own = self.clone();
+        for (clip, widths) in widths.iter().enumerate().take(self.after.len()) {
+            own.set(clip, widths);
+        }
+        own
     }
 
     /// Returns the network before the first clip.

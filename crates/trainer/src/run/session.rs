@@ -254,8 +254,7 @@ impl Session<'_> {
     /// # Errors
     /// An error ended its last step.
     pub(crate) fn finish_chunk(&mut self, chunk: &Chunk<'_>) -> Result<(), TrainerError> {
-        let is_last = chunk.network()?.graph() == &self.about.rungs.last().graph;
-        if chunk.replicas().is_empty() || !is_last {
+        if chunk.replicas().is_empty() || !chunk.is_clipped()? {
             return Ok(());
         }
         let (replicas, networks) = (chunk.replicas(), chunk.network()?.clone());

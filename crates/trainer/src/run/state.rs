@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rayclip_run_folder::config::{Named, Settings, differences, settings, with_defaults};
+use rayclip_run_folder::config::{Named, Ranking, Settings, differences, settings, with_defaults};
 use rayclip_run_folder::{Cycles, Method, Outcome, Replica, RunConfig, ladder, scratch_clips};
 use serde::{Deserialize, Serialize};
 
@@ -134,8 +134,13 @@ impl State {
             Some(clip) => ladder.get(clip).map(Vec::as_slice),
         };
         let now = widths(schedule.rung(position.cycle)).ok_or("the run has no such clip")?;
+        let is_own = config.compression.ranking == Ranking::Global && !position.scratch;
         let first = widths(schedule.first_rung()).ok_or("the run has no such clip")?;
-        lineage.iter().try_for_each(|groups| check_lineage(groups, now, first))
+        lineage.iter().try_for_each(|groups| {
+            // The widths of a global ranking are compared with the rows when the chunk is restored.
+            let own: Vec<usize> = groups.iter().map(Vec::len).collect();
+            check_lineage(groups, if is_own { &own } else { now }, first)
+        })
     }
 }
 

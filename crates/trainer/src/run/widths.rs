@@ -77,7 +77,7 @@ fn refused(key: &str, reason: String) -> TrainerError {
 }
 
 /// Returns the size of a network with other widths.
-fn size(graph: &Graph, widths: &[usize]) -> Result<Size, TrainerError> {
+pub(crate) fn size(graph: &Graph, widths: &[usize]) -> Result<Size, TrainerError> {
     let graph = graph.with_widths(widths);
     let macs = graph.macs().ok_or_else(|| refused("ladder", "has too many operations".into()))?;
     Ok(Size { macs: macs.all, parameters: graph.parameters(), milliseconds: None })
@@ -95,7 +95,7 @@ pub(crate) enum Target {
 }
 
 /// How every group is clipped.
-struct Widths {
+pub(crate) struct Widths {
     groups: Vec<GroupWidths>,
     round_to: usize,
 }
@@ -108,7 +108,7 @@ struct GroupWidths {
 }
 
 impl Widths {
-    fn of(compression: &CompressionConfig, graph: &Graph) -> Result<Self, TrainerError> {
+    pub(crate) fn of(compression: &CompressionConfig, graph: &Graph) -> Result<Self, TrainerError> {
         let free = graph.free_groups();
         let keep = each(&compression.keep_of, "keep_of", &free, |text| {
             text.parse().ok().filter(|keep: &f64| *keep > 0.0 && *keep < 1.0)
@@ -144,6 +144,14 @@ impl Widths {
         };
         let first: Vec<usize> = self.groups.iter().map(|group| group.first).collect();
         std::iter::successors(Some(first), next).skip(1).take(limits::CYCLES + 1).collect()
+    }
+
+    /// Returns the least width of every group, on a ladder that ends with the widths `last`.
+    pub(crate) fn floors(&self, last: &[usize]) -> Vec<usize> {
+        let floor = |(group, last): (&GroupWidths, &usize)| {
+            if group.is_protected { group.first } else { self.rounded(group.min_width).min(*last) }
+        };
+        self.groups.iter().zip(last).map(floor).collect()
     }
 
     /// Returns the widths if every group that is not protected keeps a fraction of its first width.

@@ -7,6 +7,7 @@ use anyhow::{Context, bail, ensure};
 use rayclip_data::{MANIFEST, Manifest};
 use rayclip_report::Run;
 use rayclip_run_folder::presets::{self, Layers};
+use rayclip_run_folder::read::network_widths;
 use rayclip_run_folder::{Method, Outcome, ReplicaSummary, RunConfig, paths};
 use rayclip_trainer::KeptNetwork;
 
@@ -174,20 +175,22 @@ fn trained(
     held_out: bool,
     is_old: bool,
 ) -> Vec<Candidate> {
-    let rungs = run.rungs();
-    let last = rungs.keys().next_back().copied();
+    let widths = network_widths(&run.rows, &run.groups);
+    let last = run.cycles().checked_sub(1);
     let mut trained = BTreeMap::new();
     for row in &run.rows {
-        let (Some(test), Ok(method), Some(rung)) =
-            (row.accuracy_after_training, row.method.parse::<Method>(), rungs.get(&row.cycle))
-        else {
+        let (Some(test), Ok(method), Some(widths)) = (
+            row.accuracy_after_training,
+            row.method.parse::<Method>(),
+            widths.get(&(row.cycle, row.replica)),
+        ) else {
             continue;
         };
         let network = KeptNetwork {
             method,
             seed: row.seed,
             clip: Some(row.cycle),
-            widths: rung.widths.clone(),
+            widths: widths.clone(),
             test,
             validation: row.validation_after_training,
         };

@@ -5,6 +5,7 @@ use rayclip_run_folder::{KeptRow, Replica, clipped_groups};
 
 use super::{Advance, BeforeClip, Chunk, Network, Phase};
 use crate::compress::{ByGroup, Clipped, Rebuilt, Scoring, ScoringInputs, keep, rebuild, refit};
+use crate::criteria::GroupScores;
 use crate::data::Calibration;
 use crate::error::TrainerError;
 use crate::run::inputs::Inputs;
@@ -26,10 +27,11 @@ impl Chunk<'_> {
 
     fn groups_to_clip(&self) -> Result<Vec<usize>, TrainerError> {
         let widths = self.network()?.graph().widths();
-        let Some(next) = self.inputs.rungs.after().get(self.cycle.number) else {
-            return Ok(vec![]);
-        };
-        Ok(clipped_groups(&widths, &next.widths))
+        Ok(match (self.rungs.after().get(self.cycle.number), self.rungs.global()) {
+            (None, _) => vec![],
+            (Some(_), Some(global)) => global.groups(&self.rungs.first().widths),
+            (Some(next), None) => clipped_groups(&widths, &next.widths),
+        })
     }
 
     pub(super) fn score(
@@ -38,12 +40,18 @@ impl Chunk<'_> {
         mut scoring: Scoring,
     ) -> Result<Advance, TrainerError> {
         let Inputs { config, splits, .. } = self.inputs;
+        let network = self.network()?;
+        let mut kept = self.rungs.at(Some(self.cycle.number)).widths.clone();
+        // With a global ranking, a group may be narrower already.
+        for (kept, width) in kept.iter_mut().zip(network.graph().widths()) {
+            *kept = width.min(*kept);
+        }
         let inputs = ScoringInputs {
             config,
             images: &splits.train,
             cycle: self.cycle.number,
-            kept: &self.inputs.rungs.at(Some(self.cycle.number)).widths,
-            network: self.network()?,
+            kept: &kept,
+            network,
             replicas: &self.replicas,
         };
         if let Some(scored) = scoring.advance(&inputs)? {
@@ -75,11 +83,15 @@ impl Chunk<'_> {
         let larger = compression.compensate.then(|| self.network().cloned()).transpose()?;
         let calibration = || Calibration::draw(&splits.train, &self.replicas, cycle, config);
         let larger = larger.map(|network| (network, calibration()));
+        self.allocate(&scores)?;
         let mut clipped = vec![];
         for (&index, scores) in &scores {
             // A clip of one group moves the channels of those beside it.
             let group = self.network()?.graph().free_groups().remove(index);
-            let count = self.inputs.rungs.at(Some(cycle)).widths[index];
+            let count = self.rungs.at(Some(cycle)).widths[index];
+            if count == group.width {
+                continue;
+            }
             let choose = |(scores, replica): (&Vec<f64>, &Replica)| {
                 let mut ties = stream(replica.seed, Purpose::Ties, [cycle, index]);
                 keep(scores, count, compression.clip, &mut ties)
@@ -104,6 +116,23 @@ impl Chunk<'_> {
         self.sync()?;
         self.phase = Phase::Clipped(before, scores);
         Ok(Advance::Clipped(self.kept()?))
+    }
+
+    /// With a global ranking, decides the widths of the network after this clip.
+    fn allocate(&mut self, scores: &ByGroup) -> Result<(), TrainerError> {
+        let Some(global) = self.rungs.global() else { return Ok(()) };
+        let [replica] = self.replicas[..] else {
+            return Err(TrainerError::fault("a chunk with a global ranking has one network"));
+        };
+        let (cycle, graph) = (self.cycle.number, self.network()?.graph());
+        let of_replica = |(group, scores): (&usize, &Vec<GroupScores>)| {
+            scores.first().map(|scores| (*group, scores.values.clone()))
+        };
+        let scores = scores.iter().filter_map(of_replica).collect();
+        let mut ties = stream(replica.seed, Purpose::Ties, [cycle, graph.widths().len()]);
+        let widths = global.widths(graph, &scores, self.rungs.at(Some(cycle)), &mut ties)?;
+        self.rungs.to_mut().set(cycle, &widths);
+        Ok(())
     }
 
     /// Waits until the device has finished its work.

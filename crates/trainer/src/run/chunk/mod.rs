@@ -20,6 +20,8 @@ mod saved;
 mod tests;
 mod training;
 
+use std::borrow::Cow;
+
 use burn::tensor::{Int, Tensor, TensorData};
 use rayclip_model::Population;
 use rayclip_run_folder::config::seeds;
@@ -27,6 +29,7 @@ use rayclip_run_folder::{CycleRow, GroupRays, KeptRow, Replica};
 
 use super::inputs::Inputs;
 use super::position::TrainingSchedule;
+use super::rungs::{Rung, Rungs};
 use crate::compress::{ByGroup, Scored, Scoring};
 use crate::data::BatchOrder;
 use crate::error::TrainerError;
@@ -38,6 +41,8 @@ pub(crate) use saved::{ChunkState, SavedChunk};
 /// Replicas that train at the same time.
 pub(crate) struct Chunk<'a> {
     inputs: Inputs<'a>,
+    /// The networks of the ladder; with a global ranking, those of this chunk after its clips.
+    rungs: Cow<'a, Rungs>,
     schedule: TrainingSchedule,
     /// The replicas that have neither diverged nor stopped.
     replicas: Vec<Replica>,
@@ -160,6 +165,7 @@ impl<'a> Chunk<'a> {
             optimizer: Optimizer::new(&config.training),
             order: BatchOrder::new(config, seeds(&replicas), images)?,
             network: Network::Here(network),
+            rungs: Cow::Borrowed(inputs.rungs),
             inputs,
             schedule,
             replicas,
@@ -195,10 +201,23 @@ impl<'a> Chunk<'a> {
         self.schedule.rung(self.cycle.number)
     }
 
+    /// Returns the rung of its networks.
+    pub(crate) fn rung(&self) -> &Rung {
+        self.rungs.at(self.clip_before())
+    }
+
+    /// Returns whether its networks are those after the last clip.
+    ///
+    /// # Errors
+    /// An error ended an earlier step.
+    pub(crate) fn is_clipped(&self) -> Result<bool, TrainerError> {
+        Ok(*self.network()?.graph() == self.rungs.last().graph)
+    }
+
     /// Returns whether the next step is a batch.
     pub(crate) fn wants_batch(&self) -> bool {
         matches!(self.phase, Phase::Train)
-            && self.cycle.done < self.inputs.rungs.cycles().batches(self.cycle.number)
+            && self.cycle.done < self.rungs.cycles().batches(self.cycle.number)
     }
 
     /// Returns the number of groups times replicas scored so far, and in total; `None` outside of the scoring.

@@ -27,8 +27,8 @@ impl Chunk<'_> {
         before: &BeforeClip,
         mut scores: ByGroup,
     ) -> Result<Advance, TrainerError> {
-        let (rungs, clip) = (self.inputs.rungs, self.cycle.number);
-        let spent = rungs.spent_clipping(clip);
+        let clip = self.cycle.number;
+        let spent = self.rungs.spent_clipping(clip);
         let (mut rows, mut rays) = (vec![], vec![]);
         for (index, accuracy) in self.accuracies()?.into_iter().enumerate() {
             for (&group, scores) in &mut scores {
@@ -68,7 +68,7 @@ impl Chunk<'_> {
     /// # Errors
     /// The device fails.
     pub(super) fn measure_scratch(&mut self, clip: usize) -> Result<Advance, TrainerError> {
-        let (rungs, losses) = (self.inputs.rungs, self.losses()?);
+        let (rungs, losses) = (&self.rungs, self.losses()?);
         let spent = rungs.spent_from_scratch(clip);
         let groups = clipped_groups(&rungs.first().widths, &rungs.at(Some(clip)).widths);
         let mut rows = vec![];
@@ -93,7 +93,7 @@ impl Chunk<'_> {
     /// Fills the row of a group after a clip, except for the training and the scores.
     fn row(&self, at: GroupAfterClip, after_clip: Accuracy, spent: Spent) -> CycleRow {
         let GroupAfterClip { clip, group, index } = at;
-        let (rungs, replica) = (self.inputs.rungs, self.replicas[index]);
+        let (rungs, replica) = (&self.rungs, self.replicas[index]);
         let [first, was, is] = [None, clip.checked_sub(1), Some(clip)].map(|clip| rungs.at(clip));
         CycleRow {
             replica: replica.number,

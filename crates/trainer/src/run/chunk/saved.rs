@@ -1,5 +1,7 @@
 //! Saves a chunk in a checkpoint, and restores it.
 
+use std::borrow::Cow;
+
 use burn::tensor::Tensor;
 use rayclip_model::{Population, Store};
 use rayclip_run_folder::Replica;
@@ -64,7 +66,8 @@ impl<'a> Chunk<'a> {
         })
     }
 
-    /// Restores the chunk of a checkpoint. Its state must have passed `State::check`.
+    /// Restores the chunk of a checkpoint. Its state must have passed `State::check`. With a global ranking, `own`
+    /// are the widths of its network after each clip.
     ///
     /// # Errors
     /// The arrays do not fit the networks.
@@ -73,13 +76,20 @@ impl<'a> Chunk<'a> {
         saved: SavedChunk<'_>,
         schedule: TrainingSchedule,
         Position { cycle: number, done, .. }: Position,
+        own: &[Vec<usize>],
     ) -> Result<Self, String> {
         let SavedChunk { state, tensors } = saved;
         let all = inputs.config.all_replicas();
         let replicas = state.replicas.iter().map(|number| all.get(*number).copied());
         let replicas: Vec<Replica> =
             replicas.collect::<Option<_>>().ok_or("it has unknown replicas")?;
-        let graph = &inputs.rungs.at(schedule.rung(number)).graph;
+        let rungs = match schedule {
+            TrainingSchedule::Ladder if inputs.rungs.global().is_some() => {
+                Cow::Owned(inputs.rungs.of_network(own))
+            }
+            _ => Cow::Borrowed(inputs.rungs),
+        };
+        let graph = &rungs.at(schedule.rung(number)).graph;
         let named = |group: &str, name: &str, extents: [usize; 3]| {
             tensors.tensor(&format!("{group}.{name}"), extents, inputs.device)
         };
@@ -99,8 +109,13 @@ impl<'a> Chunk<'a> {
         let moments = state.steps.map(moments).transpose()?;
         let sums = || tensors.tensor(LOSS_SUMS, [replicas.len()], inputs.device);
         let loss_sums = (done > 0).then(sums).transpose()?;
+        let lineage = state.lineage.iter().map(|groups| groups.iter().map(Vec::len));
+        if lineage.into_iter().any(|widths| !widths.eq(graph.widths())) {
+            return Err("the kept neurons are not those of its networks".into());
+        }
         let mut chunk = Self::of(inputs, replicas, schedule, network, state.lineage.clone())
             .map_err(|error| error.to_string())?;
+        chunk.rungs = rungs;
         chunk.optimizer.restore(moments);
         chunk.cycle = Cycle { number, done, loss_sums };
         Ok(chunk)

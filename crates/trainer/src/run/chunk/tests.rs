@@ -220,7 +220,7 @@ fn a_chunk_that_is_saved_after_any_batch_continues_to_the_bit() {
             let position = chunk.position(position);
             let saved = SavedChunk { state: &state, tensors: &tensors };
             let mut again =
-                Chunk::restore(inputs, saved, TrainingSchedule::Ladder, position).unwrap();
+                Chunk::restore(inputs, saved, TrainingSchedule::Ladder, position, &[]).unwrap();
             steps(&mut again, |advance| matches!(advance, Advance::Done));
             assert_eq!(bits(again.network().unwrap()), bits(whole.network().unwrap()), "{after}");
             assert_eq!(again.lineage, whole.lineage);

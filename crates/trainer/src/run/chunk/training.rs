@@ -82,7 +82,7 @@ impl Chunk<'_> {
 
     /// Returns the learning rate of the next batch.
     fn learning_rate(&self) -> Result<f64, TrainerError> {
-        let Inputs { config, rungs, .. } = self.inputs;
+        let (config, rungs) = (self.inputs.config, &self.rungs);
         let Cycle { number, done, .. } = self.cycle;
         let (batch, batches) = match config.training.schedule_over {
             ScheduleSpan::Cycle => (done, rungs.cycles().batches(number)),
@@ -96,7 +96,7 @@ impl Chunk<'_> {
 
     /// Returns the number of batches before a cycle.
     fn batches_before(&self, cycle: usize) -> Result<usize, TrainerError> {
-        let before = self.inputs.rungs.cycles().batches_before(cycle);
+        let before = self.rungs.cycles().batches_before(cycle);
         before.ok_or_else(|| TrainerError::fault("the run has more batches than can be counted"))
     }
 

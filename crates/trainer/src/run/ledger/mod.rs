@@ -211,6 +211,13 @@ impl Ledger {
         self.kept.range((cycle, 0)..(cycle + 1, 0)).map(|(_, kept)| kept).collect()
     }
 
+    /// Returns the widths of a replica after each of its clips, `[clip][group]`.
+    pub(crate) fn widths_of(&self, replica: usize) -> Vec<Vec<usize>> {
+        let width = |kept: &KeptRow, group| kept.groups.get(group).map_or(0, Vec::len);
+        let kept = (0..).map_while(|cycle| self.kept.get(&(cycle, replica)));
+        kept.map(|kept| self.groups.iter().map(|group| width(kept, group)).collect()).collect()
+    }
+
     /// Returns the rays of all replicas in a clip.
     pub(crate) fn rays_of(&self, cycle: usize) -> Vec<&GroupRays> {
         let first = |cycle| RowKey { cycle, replica: 0, group: 0 };

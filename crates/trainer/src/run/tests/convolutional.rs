@@ -1,9 +1,9 @@
 //! Runs of a convolutional network from a file, with everything that training can have.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use rayclip_run_folder::{Outcome, read};
+use rayclip_run_folder::{CycleRow, Outcome, ladder, read};
 
 use super::*;
 use crate::run::Reached;
@@ -72,21 +72,74 @@ fn a_run_that_was_ended_after_any_batch_ends_as_one_that_was_not() {
     let parent = tempfile::tempdir().unwrap();
     let config = config(parent.path(), &[]);
     assert_eq!(config.network.groups, ["stem", "side"]);
-    let whole = parent.path().join("whole");
-    let (summary, Ending { batches, .. }) = resume(&config, &whole, None);
-    let summary = summary.unwrap();
-    assert_eq!((summary.outcome, &summary.widths_before), (Outcome::Finished, &vec![6, 5]));
+    let (summary, expected) = ends_the_same_however_often_it_is_ended(&config, parent.path());
+    assert_eq!(summary.widths_before, [6, 5]);
     assert_eq!(summary.widths, [2, 2]);
-    let expected = files_of(&whole);
-    assert!(expected.contains_key(Path::new("graph.json")) && batches > 10, "{batches}");
+    assert!(expected.contains_key(Path::new("graph.json")));
+}
+
+/// Ends a run after every third batch and lets it go on. Returns how the run ends that is not ended, and its files.
+fn ends_the_same_however_often_it_is_ended(
+    config: &RunConfig,
+    parent: &Path,
+) -> (Summary, BTreeMap<PathBuf, Vec<u8>>) {
+    let whole = parent.join("whole");
+    let (summary, Ending { batches, .. }) = resume(config, &whole, None);
+    let (summary, expected) = (summary.unwrap(), files_of(&whole));
+    assert_eq!(summary.outcome, Outcome::Finished);
+    assert!(batches > 10, "{batches}");
     for after in (1..batches).step_by(3) {
-        let path = parent.path().join(format!("{after}"));
-        let (summary, _) = resume(&config, &path, Some(after));
+        let path = parent.join(format!("{after}"));
+        let (summary, _) = resume(config, &path, Some(after));
         assert_eq!(summary.unwrap().outcome, Outcome::Interrupted);
-        let (summary, _) = resume(&config, &path, None);
+        let (summary, _) = resume(config, &path, None);
         assert_eq!(summary.unwrap().outcome, Outcome::Finished);
         assert!(files_of(&path) == expected, "interrupted after batch {after}");
     }
+    (summary, expected)
+}
+
+fn rows(run: &Path) -> Vec<CycleRow> {
+    let rows = fs::read(run.join(paths::CYCLES)).unwrap();
+    rayclip_run_folder::csv::from_csv(&rows).unwrap()
+}
+
+#[test]
+fn with_a_global_ranking_networks_of_one_size_have_widths_of_their_own() {
+    let parent = tempfile::tempdir().unwrap();
+    let methods = "compression.methods=['l2', 'taylor', 'dtc', 'scratch']";
+    let more = [methods, "compression.ranking=global", "compression.compensate=false"];
+    let config = config(parent.path(), &more);
+    let (summary, expected) = ends_the_same_however_often_it_is_ended(&config, parent.path());
+    let rows = rows(&parent.path().join("whole"));
+    let ladder = ladder(&config);
+    let mut widths: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
+    for row in &rows {
+        widths.entry((row.cycle, row.replica)).or_default().push(row.width_after);
+    }
+    let clipped = 3 * config.replicas;
+    for ((cycle, replica), widths) in &widths {
+        let neurons: usize = widths.iter().sum();
+        assert_eq!(neurons, ladder[*cycle].iter().sum::<usize>(), "{cycle} {replica}");
+        assert!(*replica < clipped || *widths == ladder[*cycle], "scratch has the ladder");
+    }
+    let of_first: BTreeSet<&Vec<usize>> =
+        widths.iter().filter(|((cycle, _), _)| *cycle == 0).map(|(_, widths)| widths).collect();
+    assert!(of_first.len() > 1, "{widths:?}");
+    // A file of all networks needs networks of one shape; each has a file of its own.
+    assert!(summary.replicas.iter().all(|replica| replica.network.is_none()));
+    assert!(!expected.contains_key(Path::new(paths::WEIGHTS)));
+    let last = paths::network(config.compression.methods[0], 1, Some(ladder.len() - 1));
+    assert!(expected.contains_key(Path::new(&last)), "{last}");
+    // A replica is the same in a run of its own.
+    let mut alone = config.clone();
+    alone.replicas = 1;
+    alone.compression.methods.truncate(1);
+    let path = parent.path().join("alone");
+    resume(&alone, &path, None).0.unwrap();
+    let own = self::rows(&path);
+    let same = rows.iter().filter(|row| row.replica == 0).zip(&own).all(|(row, own)| row == own);
+    assert!(same && !own.is_empty());
 }
 
 #[test]
@@ -127,8 +180,7 @@ fn every_criterion_ranks_channels() {
     let path = parent.path().join("run");
     let (summary, _) = resume(&config, &path, None);
     assert_eq!(summary.unwrap().outcome, Outcome::Finished);
-    let rows = fs::read(path.join(paths::CYCLES)).unwrap();
-    let rows: Vec<rayclip_run_folder::CycleRow> = rayclip_run_folder::csv::from_csv(&rows).unwrap();
+    let rows = rows(&path);
     for method in &config.compression.methods {
         let of_method = rows.iter().filter(|row| row.method == method.to_string());
         let groups: BTreeSet<&str> = of_method.map(|row| row.group.as_str()).collect();
