@@ -191,7 +191,7 @@ pub(crate) struct ConfigArgs {
     pub(crate) target_parameters: Option<f64>,
 
     /// Clip until the network classifies in at most so many milliseconds on this device
-    #[arg(long, value_name = "MS", overrides_with = "target_latency", conflicts_with_all = ["target_macs", "target_parameters"])]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true, overrides_with = "target_latency", conflicts_with_all = ["target_macs", "target_parameters"])]
     pub(crate) target_latency: Option<f64>,
 
     /// Images that --target-latency classifies at once [default: 1]

@@ -209,23 +209,23 @@ impl Widths {
         target: Target,
         mut measured: impl FnMut(&[usize]) -> Result<f64, TrainerError>,
     ) -> Result<f64, TrainerError> {
-        let (key, wanted, unit) = match target {
-            Target::Macs(wanted) => ("target_macs", wanted, ""),
-            Target::Parameters(wanted) => ("target_parameters", wanted, ""),
-            Target::Latency(wanted) => ("target_latency", wanted, " ms"),
+        let (key, wanted, takes, unit) = match target {
+            Target::Macs(wanted) => ("target_macs", wanted, "has", ""),
+            Target::Parameters(wanted) => ("target_parameters", wanted, "has", ""),
+            Target::Latency(wanted) => ("target_latency", wanted, "takes", " ms"),
         };
         let (mut low, mut high) = (0.0, 1.0);
         let (least, most) = (measured(&self.scaled(low))?, measured(&self.scaled(high))?);
         if least > wanted {
             let reason = format!(
-                "{wanted}{unit} cannot be reached: the smallest network that the groups allow has {least:.4}{unit}; \
+                "{wanted}{unit} cannot be reached: the smallest network that the groups allow {takes} {least:.4}{unit}; \
                  protect fewer groups, or lower compression.min_width"
             );
             return Err(refused(key, reason));
         }
         if most <= wanted {
             let reason = format!(
-                "{wanted}{unit} needs no clip: the first network has {most:.4}{unit}; choose a smaller target"
+                "{wanted}{unit} needs no clip: the first network {takes} {most:.4}{unit}; choose a smaller target"
             );
             return Err(refused(key, reason));
         }
@@ -435,7 +435,7 @@ mod tests {
         let fast = |_: &[Graph], _: usize| Ok(vec![1.0, 1.0]);
         let needless = resolved(&settings, &mut { fast }).unwrap_err();
         assert!(
-            needless.contains("5 ms needs no clip: the first network has 1.0000 ms"),
+            needless.contains("5 ms needs no clip: the first network takes 1.0000 ms"),
             "{needless}"
         );
     }
