@@ -8,22 +8,24 @@ use rayclip_run_folder::config::{MLP, NetworkConfig};
 use rayclip_run_folder::{RunConfig, nearest, paths};
 
 use super::widths::{Reached, resolve_ladder};
+use crate::data::fit;
 use crate::error::TrainerError;
 
 /// Bytes of a file with a graph; one node has about two hundred.
 const MOST_BYTES: u64 = 16 << 20;
 
-/// Records in the configuration what is known only with the images: the groups of the network (not of `mlp`, whose
+/// Records in the configuration what is known only with the images: how they are normalised, the groups of the network (not of `mlp`, whose
 /// groups are its hidden layers), and the ladder, if it depends on them. Returns the size that a target comes to.
 /// `folder` may have a copy of the graph: that of the run that the configuration records.
 ///
 /// # Errors
-/// There is no such network, it does not fit the images, or the ladder is impossible.
+/// There is no such network, it or a key does not fit the images, or the ladder is impossible.
 pub fn resolve(
     config: &mut RunConfig,
     dataset: &Dataset,
     folder: Option<&Path>,
 ) -> Result<Option<Reached>, TrainerError> {
+    fit(config, dataset)?;
     let graph = graph(&config.network, dataset, folder)?;
     if !config.network.is_mlp() {
         let groups = graph.free_groups();
@@ -48,7 +50,7 @@ pub(crate) fn graph(
     dataset: &Dataset,
     folder: Option<&Path>,
 ) -> Result<Graph, TrainerError> {
-    let (input, classes) = (shape(&dataset.image_shape), dataset.classes);
+    let (input, classes) = (input_shape(dataset), dataset.classes);
     let graph = match recorded(network, folder)? {
         Some(graph) => graph,
         None => named(network, input, classes)?,
@@ -100,12 +102,13 @@ pub fn named(network: &NetworkConfig, input: Shape, classes: usize) -> Result<Gr
     }
 }
 
-/// Returns the extents of images: height and width, and channels if there are three numbers.
-pub(crate) fn shape(image_shape: &[usize]) -> Shape {
-    match *image_shape {
+/// Returns the shape of the images of a data set: height and width, and channels if it has three extents. What has
+/// another number of extents is a vector.
+pub fn input_shape(dataset: &Dataset) -> Shape {
+    match dataset.image_shape[..] {
         [height, width] => Shape { height, width, channels: 1 },
         [height, width, channels] => Shape { height, width, channels },
-        _ => Shape::vector(image_shape.iter().product()),
+        _ => Shape::vector(dataset.pixels()),
     }
 }
 
