@@ -48,7 +48,7 @@ fn a_folder_without_data_is_named() {
     fs::create_dir(folder.path().join("data")).unwrap();
     assert_parts(&refused_run(folder.path(), &[]), &["data", "training images", "four IDX files"]);
     let message = refused(folder.path(), &["run", "--data", "nowhere"]);
-    assert_parts(&message, &["--data nowhere", "no such data set or folder"]);
+    assert_parts(&message, &["--data nowhere", "no such data set, folder or file"]);
 }
 
 #[test]

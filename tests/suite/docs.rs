@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::{output, skipped, small_data, succeed};
+use crate::tabular::{small_arrays, small_table};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
@@ -62,6 +63,8 @@ fn quick(command: &[String]) -> Vec<String> {
 fn workplace() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     small_data(folder.path());
+    small_table(&folder.path().join("table.csv"));
+    small_arrays(&folder.path().join("arrays.npz"));
     let grids = folder.path().join("assets/sweeps");
     fs::create_dir_all(&grids).unwrap();
     fs::copy(root().join("assets/sweeps/questions.toml"), grids.join("questions.toml")).unwrap();

@@ -72,7 +72,8 @@ extents = struct.unpack(f">{data[3]}I", data[4 : 4 + 4 * data[3]])
 pixels = torch.frombuffer(bytearray(data[4 + 4 * data[3] :]), dtype=torch.uint8).reshape(extents)
 if pixels.dim() == 3:
     pixels = pixels.unsqueeze(3)
-x = (pixels.float() / 255 - float(meta["mean"])) / float(meta["deviation"])
+mean, deviation = (torch.tensor(json.loads(meta[key])) for key in ("mean", "deviation"))
+x = (pixels.float() / 255 - mean) / deviation
 values = {"input": x.permute(0, 3, 1, 2)}
 for node in graph["nodes"]:
     values[node["name"]] = apply(node["name"], node["op"], [values[name] for name in node["inputs"]])

@@ -27,5 +27,6 @@ mod solve;
 mod solver;
 mod support;
 mod sweep;
+mod tabular;
 mod terminal;
 mod watch;

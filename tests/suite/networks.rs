@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rayclip_data::PerChannel;
 use safetensors::SafeTensors;
 
 use crate::docs::{blocks, page};
@@ -46,12 +47,27 @@ impl Network {
         self.about[key].parse().unwrap()
     }
 
+    /// A number of the metadata for all channels, or one for each.
+    fn per_channel(&self, key: &str) -> Vec<f64> {
+        let numbers: PerChannel = serde_json::from_str(&self.about[key]).unwrap();
+        numbers.numbers().to_vec()
+    }
+
+    /// Classes of images of bytes.
+    pub(crate) fn classify(&self, images: &[Vec<u8>]) -> Vec<usize> {
+        let fractions =
+            |image: &Vec<u8>| image.iter().map(|pixel| f64::from(*pixel) / 255.0).collect();
+        self.classify_values(&images.iter().map(fractions).collect::<Vec<Vec<f64>>>())
+    }
+
     /// Classes of images, batch by batch where the metadata says that a batch is normalised as a whole.
-    fn classify(&self, images: &[Vec<u8>]) -> Vec<usize> {
-        let (mean, deviation) = (self.number("mean"), self.number("deviation"));
-        let logits = |image: &Vec<u8>| {
-            let pixels = image.iter().map(|pixel| (f64::from(*pixel) / 255.0 - mean) / deviation);
-            let mut x: Vec<f64> = pixels.collect();
+    pub(crate) fn classify_values(&self, images: &[Vec<f64>]) -> Vec<usize> {
+        let (mean, deviation) = (self.per_channel("mean"), self.per_channel("deviation"));
+        let logits = |image: &Vec<f64>| {
+            let each = mean.iter().zip(&deviation).cycle();
+            let values = image.iter().zip(each);
+            let values = values.map(|(value, (mean, deviation))| (value - mean) / deviation);
+            let mut x: Vec<f64> = values.collect();
             for (index, (weights, biases)) in self.layers.iter().enumerate() {
                 let input: Vec<f64> =
                     x.iter().map(|value| if index > 0 { value.max(0.0) } else { *value }).collect();
@@ -61,7 +77,7 @@ impl Network {
             x
         };
         let batch_size = self.number("batch_size") as usize;
-        let normalised = |batch: &[Vec<u8>]| -> Vec<usize> {
+        let normalised = |batch: &[Vec<f64>]| -> Vec<usize> {
             let mut scores: Vec<Vec<f64>> = batch.iter().map(logits).collect();
             if self.about["batch_log_softmax"] == "true" {
                 for class in 0..scores[0].len() {
@@ -91,7 +107,7 @@ fn test_images(data: &Path) -> (Vec<Vec<u8>>, Vec<usize>) {
 }
 
 /// The accuracy of classes, over all images or as the mean over batches.
-fn accuracy(network: &Network, classes: &[usize], labels: &[usize]) -> f64 {
+pub(crate) fn accuracy(network: &Network, classes: &[usize], labels: &[usize]) -> f64 {
     let right = |(a, b): (&[usize], &[usize])| {
         a.iter().zip(b).filter(|(a, b)| a == b).count() as f64 / a.len() as f64
     };
@@ -407,7 +423,7 @@ fn the_loaders_of_the_guide_give_the_reported_accuracy_to_the_digit() {
     assert_eq!(loaders.len(), 2);
     // The built-in digits as the four files of a data set that anybody can read.
     let digits = rayclip_data::Source::from_name("digits")
-        .load(&rayclip_data::ImageOptions::default(), &|_, _| {})
+        .load(&rayclip_data::LoadOptions::default(), &|_, _| {})
         .unwrap();
     let data = folder.path().join("digits");
     fs::create_dir(&data).unwrap();
@@ -417,7 +433,7 @@ fn the_loaders_of_the_guide_give_the_reported_accuracy_to_the_digit() {
         let write = |part: &str, bytes: Vec<u8>| {
             fs::write(data.join(format!("{name}-{part}-ubyte")), bytes).unwrap();
         };
-        write("images-idx3", idx(&[count, height, width], &split.images));
+        write("images-idx3", idx(&[count, height, width], split.images.bytes().unwrap()));
         write("labels-idx1", idx(&[count], &split.labels));
     }
     let own = ["--hidden", "64", "--set", "compression.keep=0.4", "--set", "network.bias=true"];

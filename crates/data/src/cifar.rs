@@ -69,17 +69,19 @@ pub fn load(folder: &Path, progress: &Progress<'_>) -> Result<Dataset, DataError
     let form = form(folder).ok_or_else(|| {
         DataError::format(folder, "expected data_batch_1.bin (CIFAR-10) or train.bin (CIFAR-100)")
     })?;
-    let mut train = Split { images: vec![], labels: vec![] };
+    let mut train = (vec![], vec![]);
     let files = form.train.len() as u64 + 1;
     for (done, name) in (1..).zip(form.train) {
         form.read(&folder.join(name), &mut train)?;
         progress(done, files);
     }
-    let mut test = Split { images: vec![], labels: vec![] };
+    let mut test = (vec![], vec![]);
     form.read(&folder.join(form.test), &mut test)?;
     progress(files, files);
     let name = folder.file_name().map_or("cifar".into(), |name| name.to_string_lossy());
-    let dataset = Dataset::new(name, vec![SIDE, SIDE, CHANNELS], train, test)?;
+    let split = |(images, labels): (Vec<u8>, _)| Split { images: images.into(), labels };
+    let shape = vec![SIDE, SIDE, CHANNELS];
+    let dataset = Dataset::new(name, shape, split(train), split(test))?;
     let class_names = std::fs::read_to_string(folder.join(form.names)).unwrap_or_default();
     let class_names = class_names.lines().filter(|line| !line.is_empty()).map(str::to_owned);
     let class_names: Vec<String> = class_names.take(form.classes).collect();
@@ -87,7 +89,8 @@ pub fn load(folder: &Path, progress: &Progress<'_>) -> Result<Dataset, DataError
 }
 
 impl Form {
-    fn read(&self, path: &Path, split: &mut Split) -> Result<(), DataError> {
+    /// Appends the images and labels of a file.
+    fn read(&self, path: &Path, (images, all): &mut (Vec<u8>, Vec<u8>)) -> Result<(), DataError> {
         let bytes =
             read_whole(path, MOST_BYTES).map_err(|source| DataError::io("read", path, source))?;
         let length = self.labels + CHANNELS * PIXELS;
@@ -103,9 +106,9 @@ impl Form {
                     format!("the label of image {number} is {label}, not below {}", self.classes);
                 return Err(DataError::format(path, reason));
             }
-            split.labels.push(label);
+            all.push(label);
             let pixel = |at: usize| (0..CHANNELS).map(move |channel| planes[channel * PIXELS + at]);
-            split.images.extend((0..PIXELS).flat_map(pixel));
+            images.extend((0..PIXELS).flat_map(pixel));
         }
         Ok(())
     }
@@ -132,7 +135,7 @@ mod tests {
         assert!(is_cifar(folder.path()));
         let data = load(folder.path(), &|_, _| ()).unwrap();
         assert_eq!((data.image_shape, data.train.labels), (vec![32, 32, 3], vec![99, 3]));
-        assert_eq!(data.test.images[..6], [0, 10, 20, 1, 11, 21]);
+        assert_eq!(data.test.images.bytes().unwrap()[..6], [0, 10, 20, 1, 11, 21]);
         assert_eq!((data.classes, data.class_names), (100, vec!["apple".into(), "bear".into()]));
     }
 

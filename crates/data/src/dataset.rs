@@ -1,4 +1,4 @@
-//! A data set: a training and a test split of byte images with labels.
+//! A data set: a training and a test split of images with labels.
 
 use std::path::PathBuf;
 
@@ -6,15 +6,21 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::digest::sha256;
+use sha2::{Digest, Sha256};
+
+use crate::digest::hexadecimal;
 use crate::error::DataError;
 use crate::images::BadImage;
+use crate::values::Values;
 
-/// Images and their labels, in the order of the source.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The most classes: a label is a byte.
+pub(crate) const CLASSES: usize = 256;
+
+/// Images (or the rows of a table) and their labels, in the order of the source.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Split {
-    /// `count × pixels` bytes, row-major, 0 = background.
-    pub images: Vec<u8>,
+    /// `count × pixels` values, row-major; in bytes, 0 = background.
+    pub images: Values,
     /// One class per image.
     pub labels: Vec<u8>,
 }
@@ -30,22 +36,21 @@ impl Split {
         self.labels.is_empty()
     }
 
-    /// Returns the images with the numbers `ids`; each has `pixels` pixels.
-    fn pick(&self, ids: &[usize], pixels: usize) -> Self {
-        let image = |id: &usize| self.images[id * pixels..(id + 1) * pixels].iter().copied();
+    /// Returns the images with the numbers `ids`; each has `pixels` values.
+    pub(crate) fn pick(&self, ids: &[usize], pixels: usize) -> Self {
         Self {
-            images: ids.iter().flat_map(image).collect(),
+            images: self.images.pick(ids, pixels),
             labels: ids.iter().map(|id| self.labels[*id]).collect(),
         }
     }
 }
 
 /// A training and a test split over the same image shape and classes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     /// The name of the data set.
     pub name: String,
-    /// Extents of one image, for example `[28, 28]`.
+    /// Extents of one image: `[height, width]`, `[height, width, channels]`, or the `[columns]` of a table.
     pub image_shape: Vec<usize>,
     /// Number of classes: the largest training label plus one.
     pub classes: usize,
@@ -57,7 +62,9 @@ pub struct Dataset {
     pub class_names: Vec<String>,
     /// Images that were left out because they are damaged.
     pub bad_images: Vec<BadImage>,
-    /// The absolute path of the folder that it was read from, if it was a folder.
+    /// What else the source has, and is not used: names of arrays.
+    pub unused: Vec<String>,
+    /// The absolute path of the folder or file that it was read from, if the user named one.
     pub folder: Option<PathBuf>,
 }
 
@@ -65,8 +72,8 @@ impl Dataset {
     /// Makes a data set from two splits.
     ///
     /// # Errors
-    /// A split is empty, an image has no pixel, the number of images and labels differ, there are
-    /// fewer than two classes, or a test label is not a class of the training labels.
+    /// A split is empty, an image has no pixel, the number of images and labels differ, the splits have values of
+    /// different types, there are fewer than two classes, or a test label is not a class of the training labels.
     pub fn new(
         name: impl Into<String>,
         image_shape: Vec<usize>,
@@ -94,6 +101,9 @@ impl Dataset {
                 )));
             }
         }
+        if train.images.value_type() != test.images.value_type() {
+            return Err(inconsistent("the splits have values of different types".into()));
+        }
         let classes = 1 + usize::from(train.labels.iter().copied().max().unwrap_or(0));
         if classes < 2 {
             return Err(inconsistent(
@@ -107,13 +117,37 @@ impl Dataset {
                 classes - 1
             )));
         }
-        let (class_names, bad_images, folder) = (vec![], vec![], None);
-        Ok(Self { name, image_shape, classes, train, test, class_names, bad_images, folder })
+        let (class_names, bad_images, unused, folder) = (vec![], vec![], vec![], None);
+        Ok(Self {
+            name,
+            image_shape,
+            classes,
+            train,
+            test,
+            class_names,
+            bad_images,
+            unused,
+            folder,
+        })
     }
 
     /// Returns the number of pixels of one image.
     pub fn pixels(&self) -> usize {
         self.image_shape.iter().product()
+    }
+
+    /// Returns the number of channels: 1 without a third extent. Every column of a table is a channel.
+    pub fn channels(&self) -> usize {
+        match self.image_shape[..] {
+            [_, _] => 1,
+            [_, _, channels] => channels,
+            _ => self.pixels(),
+        }
+    }
+
+    /// Returns whether the images have rows and columns of pixels.
+    pub fn has_positions(&self) -> bool {
+        self.channels() < self.pixels()
     }
 
     /// Removes `fraction` of the training images (at least one) and returns them. They are for choosing settings
@@ -147,30 +181,14 @@ impl Dataset {
         };
         let counts = [self.train.len(), self.test.len()];
         let (shape, counts) = (extents(&self.image_shape), extents(&counts));
-        let splits = [&self.train, &self.test];
-        let images = splits.into_iter().flat_map(|split| [&split.images[..], &split.labels[..]]);
-        sha256([&shape[..], &counts[..]].into_iter().chain(images))
-    }
-
-    /// Returns the mean and standard deviation of the training pixels, as fractions of 255.
-    ///
-    /// The deviation of a constant data set is 1, so that the normalisation never divides by zero.
-    pub fn pixel_statistics(&self) -> (f64, f64) {
-        let mut histogram = [0_u64; 256];
-        for &byte in &self.train.images {
-            histogram[usize::from(byte)] += 1;
+        let mut hash = Sha256::new();
+        hash.update(shape);
+        hash.update(counts);
+        for split in [&self.train, &self.test] {
+            split.images.hash(&mut hash);
+            hash.update(&split.labels);
         }
-        let count = self.train.images.len() as f64;
-        let moment = |power: i32| -> f64 {
-            let sum: f64 = (0_u32..)
-                .zip(histogram)
-                .map(|(value, times)| (f64::from(value) / 255.0).powi(power) * times as f64)
-                .sum();
-            sum / count
-        };
-        let mean = moment(1);
-        let variance = (moment(2) - mean * mean).max(0.0);
-        (mean, if variance > 0.0 { variance.sqrt() } else { 1.0 })
+        hexadecimal(hash)
     }
 }
 
@@ -179,7 +197,7 @@ mod tests {
     use super::*;
 
     fn split(images: &[u8], labels: &[u8]) -> Split {
-        Split { images: images.to_vec(), labels: labels.to_vec() }
+        Split { images: images.to_vec().into(), labels: labels.to_vec() }
     }
 
     fn reason(result: Result<Dataset, DataError>) -> String {
@@ -214,11 +232,12 @@ mod tests {
         let mut rest = whole.clone();
         let validation = rest.hold_out(0.25).unwrap();
         assert_eq!((validation.len(), rest.train.len()), (5, 15));
-        let mut all = [validation.images.clone(), rest.train.images.clone()].concat();
+        let held_out = validation.images.bytes().unwrap();
+        let mut all = [held_out, rest.train.images.bytes().unwrap()].concat();
         all.sort_unstable();
         assert_eq!(all, images);
-        assert!(validation.images.iter().zip(&validation.labels).all(|(i, l)| i % 2 == *l));
-        assert_ne!(validation.images, [0, 1, 2, 3, 4]);
+        assert!(held_out.iter().zip(&validation.labels).all(|(i, l)| i % 2 == *l));
+        assert_ne!(held_out, [0, 1, 2, 3, 4]);
         assert_eq!(rest.test, whole.test);
         assert!(whole.clone().hold_out(0.99).unwrap_err().to_string().contains("leaves none"));
     }
@@ -234,10 +253,20 @@ mod tests {
     }
 
     #[test]
-    fn statistics_are_fractions_of_255() {
-        let data =
-            Dataset::new("d", vec![2], split(&[0, 255, 0, 255], &[0, 1]), split(&[0; 2], &[1]));
-        let (mean, deviation) = data.unwrap().pixel_statistics();
-        assert!((mean - 0.5).abs() < 1e-12 && (deviation - 0.5).abs() < 1e-12);
+    fn the_digest_of_floats_depends_on_every_bit() {
+        let data = |values: [f32; 2]| {
+            let split = || Split { images: values.to_vec().into(), labels: vec![0, 1] };
+            Dataset::new("d", vec![1], split(), split()).unwrap()
+        };
+        assert_eq!(data([0.5, 1.0]).digest(), data([0.5, 1.0]).digest());
+        assert_ne!(data([0.5, 1.0]).digest(), data([0.5, 1.0 + f32::EPSILON]).digest());
+    }
+
+    #[test]
+    fn a_digest_stays_as_it_was() {
+        let data = Dataset::new("d", vec![1], split(&[3, 7], &[0, 1]), split(&[5], &[1])).unwrap();
+        let extents = [1_u64, 2, 1].map(u64::to_le_bytes).concat();
+        let parts: [&[u8]; 5] = [&extents, &[3, 7], &[0, 1], &[5], &[1]];
+        assert_eq!(data.digest(), crate::digest::sha256(parts));
     }
 }

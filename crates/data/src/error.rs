@@ -28,7 +28,8 @@ pub enum DataError {
     /// A folder does not have the four files of a data set.
     #[error(
         "{}: {reason}; expected a folder of images for every class (or train/CLASS and test/CLASS), or four IDX \
-         files (gzipped or not): images and labels named `train…`, images and labels named `t10k…` or `test…`",
+         files (gzipped or not): images and labels named `train…`, images and labels named `t10k…` or `test…`; or \
+         .npy files, or train.csv and test.csv",
         path.display()
     )]
     Folder {

@@ -50,8 +50,10 @@ pub(crate) fn read(
     progress(3, 4);
     let test_labels = idx::read(&parts.test_labels)?;
     progress(4, 4);
-    let split =
-        |images: Array, labels: Array| Split { images: images.elements, labels: labels.elements };
+    let split = |images: Array, labels: Array| Split {
+        images: images.elements.into(),
+        labels: labels.elements,
+    };
     Dataset::new(name, train, split(train_images, train_labels), split(test_images, test_labels))
 }
 
@@ -156,7 +158,7 @@ mod tests {
     fn finds_the_four_parts_by_header_and_name() {
         let data = load(small_set().path(), &|_, _| ()).unwrap();
         assert_eq!((data.image_shape, data.classes), (vec![1, 3], 2));
-        assert_eq!(data.test.images, [7, 8, 9]);
+        assert_eq!(data.test.images, vec![7, 8, 9].into());
     }
 
     #[test]

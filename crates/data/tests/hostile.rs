@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use rayclip_data::{arrays, idx, npy};
+use rayclip_data::{Dataset, LoadOptions, arrays, idx, npy, numpy, table};
 
 #[path = "../../../fuzz/memory.rs"]
 mod memory;
@@ -14,8 +14,11 @@ mod memory;
 type Reader = fn(&[u8]) -> Result<(), String>;
 
 /// The names of the fuzz targets, and their readers.
-const READERS: [(&str, Reader); 3] =
-    [("idx", read_idx), ("npy", read_npy), ("safetensors_arrays", read_tensors)];
+const READERS: [(&str, Reader); 4] =
+    [("idx", read_idx), ("npy", read_npy), ("npz", read_npz), ("safetensors_arrays", read_tensors)];
+
+/// The same for text, which may be whole where it is cut off.
+const TEXTS: [(&str, Reader); 1] = [("csv", read_csv)];
 
 fn read_idx(bytes: &[u8]) -> Result<(), String> {
     let array = idx::parse(bytes, Path::new("file")).map_err(|error| error.to_string())?;
@@ -33,6 +36,28 @@ fn read_tensors(bytes: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
+fn read_npz(bytes: &[u8]) -> Result<(), String> {
+    let options = LoadOptions { test_fraction: 0.5, ..LoadOptions::default() };
+    let data = numpy::parse(bytes, Path::new("file"), &options);
+    check_data(&data.map_err(|error| error.to_string())?);
+    Ok(())
+}
+
+fn read_csv(bytes: &[u8]) -> Result<(), String> {
+    let options = LoadOptions { test_fraction: 0.5, ..LoadOptions::default() };
+    let data = table::parse(bytes, Path::new("file"), &options);
+    check_data(&data.map_err(|error| error.to_string())?);
+    Ok(())
+}
+
+fn check_data(data: &Dataset) {
+    for split in [&data.train, &data.test] {
+        assert_eq!(split.images.len(), split.labels.len() * data.pixels());
+        assert!(!split.is_empty());
+        assert!(split.images.floats().is_none_or(|all| all.iter().all(|value| value.is_finite())));
+    }
+}
+
 fn check(array: &arrays::Array) {
     assert_eq!(array.shape.iter().product::<usize>(), array.values.len());
     assert!(!array.values.is_empty());
@@ -48,7 +73,7 @@ fn files(kind: &str, target: &str) -> Vec<(PathBuf, Vec<u8>)> {
 
 #[test]
 fn what_a_fuzzer_found_is_answered() {
-    for (target, read) in READERS {
+    for (target, read) in READERS.into_iter().chain(TEXTS) {
         for (path, bytes) in files("found", target) {
             if let Err(reason) = read(&bytes) {
                 assert!(!reason.is_empty(), "{}", path.display());
@@ -74,7 +99,7 @@ fn a_file_is_read_whole_and_no_truncation_of_it_is() {
 
 #[test]
 fn one_wrong_byte_anywhere_is_answered() {
-    for (target, read) in READERS {
+    for (target, read) in READERS.into_iter().chain(TEXTS) {
         for (_, bytes) in files("seeds", target) {
             for index in 0..bytes.len() {
                 let mut bytes = bytes.clone();
@@ -102,8 +127,10 @@ fn shape() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn any_bytes_are_answered(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let beginnings: [&[u8]; 6] = [
+        let beginnings: [&[u8]; 8] = [
             b"",
+            b"a,label\n",
+            b"PK\x05\x06\0\0\0\0",
             b"\x00\x00\x08\x02",
             b"\x1f\x8b\x08\x00",
             b"\x93NUMPY\x01\x00",
@@ -112,7 +139,7 @@ proptest! {
         ];
         for beginning in beginnings {
             let bytes = [beginning, &bytes].concat();
-            for (_, read) in READERS {
+            for (_, read) in READERS.into_iter().chain(TEXTS) {
                 let _ = read(&bytes);
             }
         }
@@ -140,6 +167,11 @@ proptest! {
         let length = (header.len() as u16).to_le_bytes();
         let bytes = [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), &vec![0; size]].concat();
         let _ = read_npy(&bytes);
+    }
+
+    #[test]
+    fn any_table_is_answered(text in "a,(label|b|\"c\")\n(([0-9.eE+-]{0,5}|nan|inf|\"[^\"]{0,4}\"?|x)[,\n]{1,2}){0,12}") {
+        let _ = read_csv(text.as_bytes());
     }
 
     #[test]

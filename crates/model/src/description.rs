@@ -1,5 +1,6 @@
 //! The content of the JSON file beside the weights.
 
+use rayclip_data::{PerChannel, ValueType};
 use serde::{Deserialize, Serialize};
 
 use crate::graph::Graph;
@@ -21,10 +22,13 @@ pub struct Description {
     /// Names of the classes; none if they are numbers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub class_names: Vec<String>,
-    /// The network sees `(pixel / 255 − mean) / deviation`.
-    pub mean: f64,
+    /// The network sees `(pixel / 255 − mean) / deviation` of bytes, and `(value − mean) / deviation` of floats.
+    pub mean: PerChannel,
     /// See `mean`.
-    pub deviation: f64,
+    pub deviation: PerChannel,
+    /// The type of the pixels.
+    #[serde(skip_serializing_if = "ValueType::is_bytes")]
+    pub values: ValueType,
 }
 
 impl Description {
@@ -43,8 +47,20 @@ impl Description {
         if inputs.is_none() || product(image) != inputs {
             return Err(format!("images of shape {image:?} do not match the input, {input}"));
         }
-        if self.deviation <= 0.0 {
-            return Err(format!("the deviation is {}, expected a positive number", self.deviation));
+        let channels = match image[..] {
+            [_, _] => 1,
+            [_, _, channels] => channels,
+            _ => image.iter().product(),
+        };
+        let (mean, deviation) = (&self.mean, &self.deviation);
+        if !(mean.fits(channels) && deviation.fits(channels)) {
+            let numbers = mean.numbers().len().max(deviation.numbers().len());
+            return Err(format!(
+                "mean or deviation have {numbers} numbers for {channels} channels"
+            ));
+        }
+        if deviation.numbers().iter().any(|deviation| *deviation <= 0.0) {
+            return Err(format!("the deviation is {deviation}, expected a positive number"));
         }
         Ok(())
     }
@@ -60,8 +76,10 @@ struct Written {
     image_shape: Vec<usize>,
     #[serde(default)]
     class_names: Vec<String>,
-    mean: f64,
-    deviation: f64,
+    mean: PerChannel,
+    deviation: PerChannel,
+    #[serde(default)]
+    values: ValueType,
 }
 
 /// Networks of version 0.1.
@@ -79,7 +97,8 @@ impl TryFrom<Written> for Description {
     type Error = String;
 
     fn try_from(written: Written) -> Result<Self, String> {
-        let Written { replicas, graph, shape, image_shape, class_names, mean, deviation } = written;
+        let Written { replicas, graph, shape, image_shape, class_names, .. } = written;
+        let Written { mean, deviation, values, .. } = written;
         let (replicas, graph) = match (replicas, graph, shape) {
             (Some(replicas), Some(graph), None) => (replicas, graph),
             (None, None, Some(Perceptron { replicas, inputs, hidden, outputs, bias })) => {
@@ -91,7 +110,7 @@ impl TryFrom<Written> for Description {
             }
             _ => return Err("expected the keys replicas and graph, or the key shape".into()),
         };
-        Ok(Self { replicas, graph, image_shape, class_names, mean, deviation })
+        Ok(Self { replicas, graph, image_shape, class_names, mean, deviation, values })
     }
 }
 
@@ -128,7 +147,8 @@ mod tests {
         for (from, to, reason) in [
             ("[2, 2]", "[2, 3]", "images of shape [2, 3] do not match the input, 4 channels"),
             ("[2, 2]", "[4294967296, 4294967296]", "images of shape"),
-            ("0.25", "0", "the deviation is 0, expected a positive number"),
+            ("0.25", "0", "the deviation is 0.0, expected a positive number"),
+            ("0.25", "[0.25, 0.25]", "mean or deviation have 2 numbers for 1 channels"),
             ("0.25", "-1e-9", "expected a positive number"),
             ("[3]", "[0]", "the number of channels of layer_0 is 0"),
             ("\"replicas\": 2", "\"replicas\": 4294967296", "4294967296 replicas"),

@@ -100,6 +100,8 @@ fn format(path: &Path, reason: String) -> ModelError {
 mod tests {
     use std::fs;
 
+    use rayclip_data::ValueType;
+
     use super::*;
     use crate::graph::Graph;
     use crate::population::tests::seeded;
@@ -114,8 +116,9 @@ mod tests {
             graph,
             image_shape: vec![2, 2],
             class_names: vec![],
-            mean: 0.5,
-            deviation: 0.25,
+            mean: 0.5.into(),
+            deviation: 0.25.into(),
+            values: ValueType::Bytes,
         };
         let (weights, json) = save(&network, &description).unwrap();
         let folder = tempfile::tempdir().unwrap();

@@ -19,7 +19,7 @@ pub struct DataSummary {
     pub image_shape: Option<Vec<usize>>,
     /// Number of classes.
     pub classes: Option<usize>,
-    /// The folder with the images, absolute, if the user named one. It is written to `progress.json`, so that
+    /// The folder or file with the images, absolute, if the user named one. It is written to `progress.json`, so that
     /// another copy of the images gives the same summary.
     #[serde(skip)]
     pub folder: Option<String>,

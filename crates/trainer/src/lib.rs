@@ -31,5 +31,6 @@ pub use folder::checkpoint::{Every, Schedule};
 pub use folder::{FinishedRun, FolderLock, Found, RunDir, Taken};
 pub use run::{
     Backend, Chunks, Event, Interrupter, KeepNetworks, KeptNetwork, NETWORK_FORMAT, Observer,
-    OnDivergence, Reached, RunOptions, Size, check_checkpoint, export_final, named, resolve, run,
+    OnDivergence, Reached, RunOptions, Size, check_checkpoint, export_final, input_shape, named,
+    resolve, run,
 };

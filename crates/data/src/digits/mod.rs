@@ -62,9 +62,9 @@ pub fn draw(config: &DigitsConfig, progress: &Progress<'_>) -> Result<Dataset, D
     let total = train + test;
     let done = AtomicU64::new(0);
     let draw_split = |count: usize, first: u64| {
-        let mut split = Split { images: vec![0; count * PIXELS], labels: vec![0; count] };
-        let images = split.images.par_chunks_mut(CHUNK * PIXELS);
-        let labels = split.labels.par_chunks_mut(CHUNK);
+        let (mut pixels, mut classes) = (vec![0; count * PIXELS], vec![0; count]);
+        let images = pixels.par_chunks_mut(CHUNK * PIXELS);
+        let labels = classes.par_chunks_mut(CHUNK);
         images.zip(labels).enumerate().for_each(|(chunk, (images, labels))| {
             for (offset, (image, label)) in images.chunks_mut(PIXELS).zip(&mut *labels).enumerate()
             {
@@ -74,7 +74,7 @@ pub fn draw(config: &DigitsConfig, progress: &Progress<'_>) -> Result<Dataset, D
             let drawn = labels.len() as u64;
             progress(done.fetch_add(drawn, Ordering::Relaxed) + drawn, total);
         });
-        split
+        Split { images: pixels.into(), labels: classes }
     };
     let train = draw_split(config.train, 0);
     let test = draw_split(config.test, TEST_FROM);
@@ -101,9 +101,10 @@ mod tests {
     fn the_same_seed_draws_the_same_digits_in_any_number() {
         let few = draw(&DigitsConfig { train: 40, test: 10, seed: 3 }, &|_, _| ()).unwrap();
         let more = draw(&DigitsConfig { train: 700, test: 10, seed: 3 }, &|_, _| ()).unwrap();
-        assert_eq!(few.train.images[..], more.train.images[..40 * PIXELS]);
+        let pixels = |split: &Split| split.images.bytes().unwrap().to_vec();
+        assert_eq!(pixels(&few.train), pixels(&more.train)[..40 * PIXELS]);
         assert_eq!(few.test, more.test);
-        assert_ne!(few.test.images[..], few.train.images[..10 * PIXELS]);
+        assert_ne!(pixels(&few.test), pixels(&few.train)[..10 * PIXELS]);
     }
 
     #[test]
@@ -123,7 +124,7 @@ mod tests {
             counts[usize::from(*label)] += 1;
         }
         assert!(counts.iter().all(|count| (10..60).contains(count)), "{counts:?}");
-        for image in data.train.images.chunks(PIXELS) {
+        for image in data.train.images.bytes().unwrap().chunks(PIXELS) {
             let ink = image.iter().filter(|&&byte| byte > 100).count();
             assert!((15..400).contains(&ink), "{ink} inked pixels");
         }

@@ -10,13 +10,14 @@ use rayon::prelude::*;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
+use super::DecodedSet;
 use super::listing::{Item, Listing};
-use super::{DecodedSet, ImageOptions};
 use crate::arrays::MOST_BYTES;
 use crate::dataset::Split;
 use crate::digest::{sha256, sha256_file};
 use crate::dir::Dir;
 use crate::error::DataError;
+use crate::source::LoadOptions;
 use crate::whole::read_whole;
 
 /// The version of what a file holds. Raise it when the same images would be decoded differently.
@@ -33,7 +34,7 @@ const SHAPE: &str = "shape";
 pub(super) fn key(
     folder: &Path,
     listing: &Listing,
-    options: &ImageOptions,
+    options: &LoadOptions,
 ) -> Result<String, DataError> {
     let line = |item: &Item| {
         let path = folder.join(&item.path);
@@ -60,8 +61,8 @@ pub(super) fn read(key: &str) -> Option<DecodedSet> {
     let [train_images, train_labels, test_images, test_labels] = NAMES.map(tensor);
     Some(DecodedSet {
         image_shape: serde_json::from_str(metadata.get(SHAPE)?).ok()?,
-        train: Split { images: train_images?, labels: train_labels? },
-        test: Split { images: test_images?, labels: test_labels? },
+        train: Split { images: train_images?.into(), labels: train_labels? },
+        test: Split { images: test_images?.into(), labels: test_labels? },
         bad: serde_json::from_str(metadata.get(BAD)?).ok()?,
     })
 }
@@ -72,7 +73,8 @@ pub(super) fn write(key: &str, set: &DecodedSet) {
 }
 
 fn try_write(key: &str, set: &DecodedSet) -> Option<()> {
-    let parts = [&set.train.images, &set.train.labels, &set.test.images, &set.test.labels];
+    let (train, test) = (set.train.images.bytes()?, set.test.images.bytes()?);
+    let parts = [train, &set.train.labels, test, &set.test.labels];
     let views = NAMES.into_iter().zip(parts).map(|(name, bytes)| {
         Some((name, TensorView::new(Dtype::U8, vec![bytes.len()], bytes).ok()?))
     });

@@ -3,11 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
-
+use crate::dataset::CLASSES;
 use crate::error::DataError;
+use crate::held_out;
 use crate::text::plain;
 
 /// The ends of the names of images.
@@ -15,9 +13,6 @@ const EXTENSIONS: [&str; 4] = ["png", "jpg", "jpeg", "webp"];
 
 /// The names of a folder of test images; the first that exists counts.
 const TESTS: [&str; 4] = ["test", "val", "valid", "validation"];
-
-/// The most classes: a label is a byte.
-const CLASSES: usize = 256;
 
 /// One image file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,10 +70,7 @@ impl Listing {
         let mut items = vec![];
         for (class, name) in classes.iter().enumerate() {
             let mut of_class = items_of(folder, &Path::new(within).join(name), class, false)?;
-            let count = (test_fraction * of_class.len() as f64).round() as usize;
-            let mut order: Vec<usize> = (0..of_class.len()).collect();
-            order.shuffle(&mut ChaCha8Rng::seed_from_u64(class as u64));
-            for index in order.into_iter().take(count) {
+            for index in held_out::of_class(class, of_class.len(), test_fraction) {
                 of_class[index].is_test = true;
             }
             items.extend(of_class);

@@ -18,6 +18,7 @@ use self::listing::{Item, Listing};
 use crate::dataset::{Dataset, Split};
 use crate::error::DataError;
 use crate::progress::Progress;
+use crate::source::LoadOptions;
 
 pub(crate) use listing::is_image_folder;
 
@@ -30,24 +31,6 @@ pub enum OnBadImage {
     Stop,
     /// The image is left out.
     Skip,
-}
-
-/// How a folder of images is read.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ImageOptions {
-    /// What happens to a damaged image.
-    pub on_bad: OnBadImage,
-    /// Height and width: an image is scaled until it covers them, and its centre is cut out. Without it, all images
-    /// must have the same size.
-    pub resize: Option<[usize; 2]>,
-    /// The fraction of the images that is held out as test images, if the folder has no split.
-    pub test_fraction: f64,
-}
-
-impl Default for ImageOptions {
-    fn default() -> Self {
-        Self { on_bad: OnBadImage::Stop, resize: None, test_fraction: 0.2 }
-    }
 }
 
 /// An image that cannot be decoded.
@@ -65,7 +48,7 @@ pub struct BadImage {
 /// The folder has fewer than two classes, an image is damaged, or the images have different sizes.
 pub fn load(
     folder: &Path,
-    options: &ImageOptions,
+    options: &LoadOptions,
     progress: &Progress<'_>,
 ) -> Result<Dataset, DataError> {
     let listing = Listing::of(folder, options.test_fraction)?;
@@ -99,7 +82,7 @@ const BLOCK: usize = 1024;
 fn decode_all(
     folder: &Path,
     listing: &Listing,
-    options: &ImageOptions,
+    options: &LoadOptions,
     progress: &Progress<'_>,
 ) -> Result<DecodedSet, DataError> {
     let mut decoded = Vec::with_capacity(listing.items.len());
@@ -146,12 +129,12 @@ fn decode_all(
     }
     let channels = good.iter().map(|(_, decoded)| decoded.channels).max().unwrap_or(1);
     let split = |is_test: bool| {
-        let mut split = Split { images: vec![], labels: vec![] };
+        let (mut images, mut labels) = (vec![], vec![]);
         for (item, decoded) in good.iter().filter(|(item, _)| item.is_test == is_test) {
-            decoded.append_to(&mut split.images, channels);
-            split.labels.push(item.class);
+            decoded.append_to(&mut images, channels);
+            labels.push(item.class);
         }
-        split
+        Split { images: images.into(), labels }
     };
     let mut image_shape = size.to_vec();
     image_shape.extend((channels > 1).then_some(channels));

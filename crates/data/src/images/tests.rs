@@ -17,10 +17,15 @@ fn write(folder: &Path, name: &str, value: u8, [height, width, channels]: [u32; 
 }
 
 fn read(folder: &Path) -> Result<Dataset, DataError> {
-    load(folder, &ImageOptions::default(), &|_, _| ())
+    load(folder, &LoadOptions::default(), &|_, _| ())
 }
 
-fn refused(folder: &Path, options: &ImageOptions) -> String {
+/// The pixels of both splits.
+fn bytes(data: &Dataset) -> Vec<u8> {
+    [&data.train, &data.test].map(|split| split.images.bytes().unwrap()).concat()
+}
+
+fn refused(folder: &Path, options: &LoadOptions) -> String {
     load(folder, options, &|_, _| ()).unwrap_err().to_string()
 }
 
@@ -38,14 +43,15 @@ fn a_folder_for_every_class_is_a_data_set() {
     assert_eq!(data.class_names, ["cat", "dog"]);
     assert_eq!(data.train.labels, [0, 0, 1]);
     assert_eq!(data.test.labels, [1]);
-    assert_eq!(data.train.images[..3], [1, 7, 9]);
-    assert_eq!(data.train.images[2 * 18..2 * 18 + 3], [3, 7, 9]);
+    let pixels = data.train.images.bytes().unwrap();
+    assert_eq!(pixels[..3], [1, 7, 9]);
+    assert_eq!(pixels[2 * 18..2 * 18 + 3], [3, 7, 9]);
     // The second time, it comes from the cache, and is the same.
     assert_eq!(read(folder.path()).unwrap(), data);
     write(folder.path(), "train/cat/1.png", 5, [2, 3, 3]);
-    assert_eq!(read(folder.path()).unwrap().train.images[0], 5);
+    assert_eq!(read(folder.path()).unwrap().train.images.bytes().unwrap()[0], 5);
     write(folder.path(), "test/bird/1.png", 4, [2, 3, 3]);
-    let message = refused(folder.path(), &ImageOptions::default());
+    let message = refused(folder.path(), &LoadOptions::default());
     assert!(message.contains("train has no class bird"), "{message}");
 }
 
@@ -59,7 +65,7 @@ fn without_a_split_a_part_of_every_class_is_held_out() {
     let data = read(folder.path()).unwrap();
     assert_eq!((data.image_shape.clone(), data.train.len(), data.test.len()), (vec![1, 1], 16, 4));
     assert_eq!(data.test.labels, [0, 0, 1, 1]);
-    let mut all = [data.train.images, data.test.images].concat();
+    let mut all = bytes(&data);
     all.sort_unstable();
     assert_eq!(all, (0..10).chain(100..110).collect::<Vec<u8>>());
 }
@@ -71,10 +77,10 @@ fn grey_colour_and_opacity_come_together() {
     write(folder.path(), "a/2.png", 2, [1, 1, 3]);
     write(folder.path(), "b/1.png", 3, [1, 1, 4]);
     write(folder.path(), "b/2.png", 4, [1, 1, 4]);
-    let options = ImageOptions { test_fraction: 0.5, ..ImageOptions::default() };
+    let options = LoadOptions { test_fraction: 0.5, ..LoadOptions::default() };
     let data = load(folder.path(), &options, &|_, _| ()).unwrap();
     assert_eq!(data.image_shape, [1, 1, 4]);
-    let images = [data.train.images, data.test.images].concat();
+    let images = bytes(&data);
     let pixels: Vec<&[u8]> = images.chunks(4).collect();
     for expected in [[1, 1, 1, 255], [2, 7, 9, 255], [3, 7, 9, 100], [4, 7, 9, 100]] {
         assert!(pixels.contains(&&expected[..]), "{expected:?} in {pixels:?}");
@@ -88,13 +94,13 @@ fn sizes_differ_only_where_that_is_asked_for() {
         write(folder.path(), name, 50, size);
     }
     write(folder.path(), "b/2.png", 50, [2, 4, 1]);
-    let options = ImageOptions { test_fraction: 0.5, ..ImageOptions::default() };
+    let options = LoadOptions { test_fraction: 0.5, ..LoadOptions::default() };
     let message = refused(folder.path(), &options);
     assert!(message.contains("b/1.png") && message.contains("6 × 3"), "{message}");
     assert!(message.contains("--resize 2x4"), "{message}");
-    let options = ImageOptions { resize: Some([2, 2]), ..options };
+    let options = LoadOptions { resize: Some([2, 2]), ..options };
     let data = load(folder.path(), &options, &|_, _| ()).unwrap();
-    assert_eq!((data.image_shape, data.train.images), (vec![2, 2], vec![50; 8]));
+    assert_eq!((data.image_shape, data.train.images), (vec![2, 2], vec![50; 8].into()));
 }
 
 #[test]
@@ -107,10 +113,10 @@ fn a_damaged_image_is_named_and_refused_or_left_out() {
     fs::write(folder.path().join("a/2.jpg"), "no image").unwrap();
     let whole = fs::read(folder.path().join("b/1.png")).unwrap();
     fs::write(folder.path().join("b/1.png"), &whole[..whole.len() / 2]).unwrap();
-    let message = refused(folder.path(), &ImageOptions::default());
+    let message = refused(folder.path(), &LoadOptions::default());
     assert!(message.contains("a/2.jpg") && message.contains("2 of 9 images"), "{message}");
     assert!(message.contains("--on-bad-image skip"), "{message}");
-    let options = ImageOptions { on_bad: OnBadImage::Skip, ..ImageOptions::default() };
+    let options = LoadOptions { on_bad: OnBadImage::Skip, ..LoadOptions::default() };
     let data = load(folder.path(), &options, &|_, _| ()).unwrap();
     assert_eq!(data.train.len() + data.test.len(), 7);
     let bad: Vec<&Path> = data.bad_images.iter().map(|bad| bad.path.as_path()).collect();
@@ -121,6 +127,6 @@ fn a_damaged_image_is_named_and_refused_or_left_out() {
 fn one_class_is_no_data_set() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "train/a/1.png", 1, [1, 1, 1]);
-    let message = refused(folder.path(), &ImageOptions::default());
+    let message = refused(folder.path(), &LoadOptions::default());
     assert!(message.contains("at least two; found only a"), "{message}");
 }

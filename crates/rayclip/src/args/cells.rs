@@ -39,8 +39,8 @@ pub(crate) struct SweepArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReproduceArgs {
-    /// mnist (downloaded once), or a folder with images, CIFAR or IDX files
-    #[arg(long, value_name = "NAME|DIR", default_value = "mnist")]
+    /// mnist (downloaded once), a folder with images, CIFAR, IDX, .npy or CSV files, or a .npz or .csv file
+    #[arg(long, value_name = "NAME|PATH", default_value = "mnist")]
     pub(crate) data: String,
     /// Seeds of every method and preset
     #[arg(long, value_name = "RANGE", value_parser = Seeds::from_str, allow_negative_numbers = true, default_value = "0..5")]

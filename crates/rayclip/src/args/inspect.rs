@@ -12,11 +12,17 @@ pub(crate) struct InspectArgs {
     #[arg(value_name = "NETWORK")]
     pub(crate) network: String,
     /// Height, width and channels of the images, for a network with a name
-    #[arg(long, value_name = "SHAPE", default_value = "32x32x3")]
+    #[arg(long, value_name = "SHAPE", default_value = "32x32x3", conflicts_with = "data")]
     pub(crate) input: ImageShape,
     /// Classes, for a network with a name
-    #[arg(long, value_name = "COUNT", default_value = "10", value_parser = at_least_one, allow_negative_numbers = true)]
+    #[arg(long, value_name = "COUNT", default_value = "10", value_parser = at_least_one, allow_negative_numbers = true, conflicts_with = "data")]
     pub(crate) classes: usize,
+    /// Take the images' shape and the classes from data: digits, mnist, a folder, or a .npz or .csv file
+    #[arg(long, value_name = "NAME|PATH", value_hint = clap::ValueHint::AnyPath)]
+    pub(crate) data: Option<String>,
+    /// Column of a CSV file with the labels [default: the one called label, class, target or y]
+    #[arg(long, value_name = "NAME", requires = "data")]
+    pub(crate) label_column: Option<String>,
     /// Neurons of every hidden layer of mlp, for example 512,256
     #[arg(long, value_name = "WIDTHS", value_delimiter = ',', default_value = "512", value_parser = width)]
     pub(crate) hidden: Vec<usize>,

@@ -179,9 +179,13 @@ pub(crate) struct ConfigArgs {
     /// Defaults to start from: corrected, paper, supplement or cifar10 [default: corrected]
     #[arg(long, value_name = "NAME", value_parser = PRESETS, hide_possible_values = true)]
     pub(crate) preset: Option<String>,
-    /// digits (built in), mnist (downloaded once), or a folder with images, CIFAR or IDX files
-    #[arg(long, value_name = "NAME|DIR", value_hint = clap::ValueHint::DirPath)]
+    /// digits (built in), mnist (downloaded once), a folder with images, CIFAR, IDX, .npy or CSV files, or a .npz or
+    /// .csv file
+    #[arg(long, value_name = "NAME|PATH", value_hint = clap::ValueHint::AnyPath)]
     pub(crate) data: Option<String>,
+    /// Column of a CSV file with the labels [default: the one called label, class, target or y]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) label_column: Option<String>,
     /// Clip to this part of the first network's multiply-accumulates, for example 0.25
     #[arg(long, value_name = "FRACTION", value_parser = fraction, overrides_with = "target_macs", conflicts_with = "target_parameters")]
     pub(crate) target_macs: Option<f64>,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use rayclip_data::{Dataset, Dir, Source};
-use rayclip_run_folder::config::DeviceChoice;
+use rayclip_run_folder::config::{DeviceChoice, Normalization};
 use rayclip_run_folder::presets::Setting;
 use rayclip_run_folder::write::Damage;
 use rayclip_run_folder::{Outcome, RunConfig};
@@ -127,13 +127,15 @@ impl Cells {
         }
     }
 
-    /// Returns the configuration of a cell, with the groups of its network.
+    /// Returns the configuration of a cell, with what depends on its data.
     ///
     /// # Errors
     /// There is no such network, or no such data.
     fn resolved(&mut self, config: &RunConfig, folder: &Path) -> anyhow::Result<RunConfig> {
         let mut config = config.clone();
-        if !config.network.is_mlp() || config.compression.has_own_widths() {
+        let depends =
+            config.compression.has_own_widths() || config.data.normalization == Normalization::Auto;
+        if depends || !config.network.is_mlp() {
             let device = self.chosen.device.clone();
             let (dataset, _) = self.load(&config)?;
             rayclip_trainer::resolve(&mut config, dataset, Some(folder), &mut || {
@@ -146,7 +148,7 @@ impl Cells {
 
     /// Returns the data of a cell and their digest. Each source is read once.
     fn load(&mut self, config: &RunConfig) -> anyhow::Result<&(Dataset, String)> {
-        let (name, options) = (&config.data.source, config.data.image_options());
+        let (name, options) = (&config.data.source, config.data.load_options());
         let key = format!("{name} {options:?}");
         if !self.datasets.contains_key(&key) {
             check_data(name)?;

@@ -61,6 +61,7 @@ pub(crate) fn settings(args: &ConfigArgs, more: Vec<Setting>) -> anyhow::Result<
         value.clone().map(|value| flag(name, key, value))
     };
     settings.extend(text("data", "data.source", &args.data));
+    settings.extend(text("label-column", "data.label_column", &args.label_column));
     settings.extend(text("device", "device", &args.device));
     settings.extend(text("moments", "training.moments", &args.moments));
     settings.extend(text("ranking", "compression.ranking", &args.ranking));

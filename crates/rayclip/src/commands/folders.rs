@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use rayclip_data::{MANIFEST, Manifest};
+use rayclip_data::{MANIFEST, Manifest, Source};
 use rayclip_run_folder::nearest;
 
 /// The most run folders that a message lists if none has a similar name.
@@ -118,25 +118,28 @@ pub(crate) fn check_config(path: &Path) -> anyhow::Result<()> {
     bail!("--config {shown}: it is a folder; name a file{meant}")
 }
 
-/// Refuses a name that is neither a data set nor a folder.
+/// Refuses a name that is neither a data set, nor a folder, nor a file with data.
 ///
 /// # Errors
-/// It is a file, or nothing has that name.
+/// It is another file, or nothing has that name.
 pub(crate) fn check_data(name: &str) -> anyhow::Result<()> {
     const KNOWN: [&str; 2] = ["digits", "mnist"];
-    const ALLOWED: &str = "digits (built into rayclip), mnist (downloaded once) or a folder with images or four IDX files";
+    const ALLOWED: &str = "digits (built into rayclip), mnist (downloaded once), a folder with images, four IDX files, \
+                           .npy or CSV files, or a .npz or .csv file";
     let path = Path::new(name);
-    if KNOWN.contains(&name) || path.is_dir() {
+    if KNOWN.contains(&name) || path.is_dir() || (path.is_file() && Source::is_file_name(path)) {
         return Ok(());
     }
     if path.exists() {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.map_or(".".to_owned(), |parent| parent.display().to_string());
-        bail!("--data {name}: it is a file, and --data takes {ALLOWED}; did you mean {parent}?");
+        bail!(
+            "--data {name}: it is another file, and --data takes {ALLOWED}; did you mean {parent}?"
+        );
     }
     let meant = nearest(name, KNOWN).map(|meant| format!("; did you mean {meant}?"));
     let meant = meant.unwrap_or_default();
-    bail!("--data {name}: there is no such data set or folder; --data takes {ALLOWED}{meant}")
+    bail!("--data {name}: there is no such data set, folder or file; --data takes {ALLOWED}{meant}")
 }
 
 #[cfg(test)]
@@ -189,6 +192,11 @@ mod tests {
         }
         assert!(!message(check_data("cifar10")).contains("did you mean"));
         let folder = tempfile::tempdir().unwrap();
+        for name in ["data.npz", "table.CSV"].map(|name| folder.path().join(name)) {
+            assert!(check_data(name.to_str().unwrap()).is_err());
+            std::fs::write(&name, "").unwrap();
+            assert!(check_data(name.to_str().unwrap()).is_ok());
+        }
         let file = folder.path().join("train-images");
         std::fs::write(&file, "").unwrap();
         let file = message(check_data(file.to_str().unwrap()));

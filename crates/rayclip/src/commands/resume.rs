@@ -54,22 +54,22 @@ pub(crate) fn resume(args: &ResumeArgs) -> anyhow::Result<ExitCode> {
     Ok(trained.exit_code())
 }
 
-/// Returns the source of the images of the run in `folder`: the folder in which the run found them, otherwise the
-/// one that its configuration names.
+/// Returns the source of the images of the run in `folder`: the folder or file in which the run found them,
+/// otherwise the one that its configuration names.
 ///
 /// # Errors
-/// Neither folder exists.
+/// Neither exists.
 fn images(folder: &Path, config: &RunConfig) -> anyhow::Result<Source> {
     let source = Source::from_name(&config.data.source);
-    let (Source::Folder(given), Some(found)) = (&source, RunDir::data_folder(folder)) else {
+    let (Source::Path(given), Some(found)) = (&source, RunDir::data_folder(folder)) else {
         return Ok(source);
     };
     anyhow::ensure!(
-        found.is_dir() || given.is_dir(),
-        "the images of {} are no longer in {}: put them back, or set data.source in its config.toml to the \
-         folder that has them",
+        found.exists() || given.exists(),
+        "the images of {} are no longer in {}: put them back, or set data.source in its config.toml to \
+         where they are",
         folder.display(),
         found.display()
     );
-    Ok(if found.is_dir() { Source::Folder(found) } else { source })
+    Ok(if found.exists() { Source::Path(found) } else { source })
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use rayclip_data::{Dataset, Source, plain};
 use rayclip_report::Run;
-use rayclip_run_folder::config::DeviceChoice;
+use rayclip_run_folder::config::{DeviceChoice, Normalization};
 use rayclip_run_folder::write::Damage;
 use rayclip_run_folder::{Outcome, RunConfig, paths};
 use rayclip_trainer::{
@@ -72,8 +72,8 @@ pub(crate) fn train_on(
     let mode = out.show.mode();
     let options = RunOptions { interrupter: interrupt::listen()?, ..options };
     let progress = Progress::new(mode, config.clone());
-    let image_options = config.data.image_options();
-    let dataset = progress.while_loading(|report| source.load(&image_options, report))?;
+    let load_options = config.data.load_options();
+    let dataset = progress.while_loading(|report| source.load(&load_options, report))?;
     let (choice, mut chosen) = (config.device, None);
     let reached = rayclip_trainer::resolve(&mut config, &dataset, out.out.as_deref(), &mut || {
         let ready = match chosen.take() {
@@ -98,7 +98,7 @@ pub(crate) fn train_on(
     config.device = chosen.resolved(config.device);
     if mode != Mode::Quiet {
         output::note(&format!("device: {} — {}", chosen.name, chosen.reason));
-        note_data(&dataset);
+        note_data(&dataset, config.data.normalization);
         note_target(reached, config.compression.latency_images);
     }
     let taken = match &out.out {
@@ -150,15 +150,26 @@ fn note_target(reached: Option<Reached>, images: usize) {
     output::note(&note);
 }
 
-fn note_data(dataset: &Dataset) {
+fn note_data(dataset: &Dataset, normalization: Normalization) {
+    let what = match dataset.image_shape[..] {
+        [columns] => format!("rows of {columns} numbers"),
+        _ => format!("images of {:?}", dataset.image_shape),
+    };
+    let each = if normalization == Normalization::Channels && !dataset.has_positions() {
+        "; every column is normalised by itself"
+    } else {
+        ""
+    };
     output::note(&format!(
-        "data: {}, {} + {} images of {:?}, {} classes",
+        "data: {}, {} + {} {what}, {} classes{each}",
         plain(&dataset.name),
         dataset.train.len(),
         dataset.test.len(),
-        dataset.image_shape,
         dataset.classes
     ));
+    if !dataset.unused.is_empty() {
+        output::note(&format!("not used: {}", plain(&dataset.unused.join(", "))));
+    }
     if let [first, ..] = &dataset.bad_images[..] {
         let count = dataset.bad_images.len();
         let names: Vec<String> = dataset

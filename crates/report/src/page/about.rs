@@ -84,7 +84,8 @@ fn data(run: &Run) -> Markup {
     let DataSummary { digest, test, validation, train, image_shape, classes, .. } = &run.data;
     let pixels = |shape: &Vec<usize>| {
         let extents: Vec<String> = shape.iter().map(ToString::to_string).collect();
-        extents.join(" × ")
+        let unit = if shape.len() == 1 { "numbers" } else { "pixels" };
+        format!("{} {unit}", extents.join(" × "))
     };
     html! {
         (run.data.title()) ": " (origin(run)) ". "
@@ -95,7 +96,7 @@ fn data(run: &Run) -> Markup {
         " images to train on, "
         @if *validation > 0 { (validation) " held out to choose settings, " }
         (test) " to test"
-        @if let Some(shape) = image_shape { "; " (pixels(shape)) " pixels" }
+        @if let Some(shape) = image_shape { "; " (pixels(shape)) }
         @if let Some(classes) = classes { ", " (classes) " classes" }
         @if !digest.is_empty() { "; SHA-256 " code { (digest.chars().take(16).collect::<String>()) "…" } }
         "."

@@ -83,13 +83,25 @@ pub(crate) fn command(run: &Run) -> Option<String> {
     let said = ["preset", "seed", "replicas", "compression.methods", "data.source"];
     let said = [&said[..], &RESOLVED].concat();
     for (key, value) in own.iter().filter(|(key, _)| !said.contains(&key.as_str())) {
-        if defaults.get(key) != Some(value) {
+        let is_default = defaults.get(key) == Some(value) || is_auto(run, key, &defaults);
+        if !is_default {
             words.extend(flag(key, value));
         }
     }
     let command: Vec<String> = words.iter().map(|word| quoted(word)).collect();
     // A terminal into which the command is pasted would obey a control character.
     Some(command.join(" ")).filter(|command| !command.contains(char::is_control))
+}
+
+/// Returns whether a key has the value that the preset's `auto` means for images with rows and columns.
+fn is_auto(run: &Run, key: &str, defaults: &BTreeMap<String, &Value>) -> bool {
+    let is_auto = defaults.get(key).and_then(|value| value.as_str()) == Some("auto");
+    let is_image = run.data.image_shape.as_ref().is_some_and(|shape| shape.len() > 1);
+    let normalization = run.settings.as_ref().map(|settings| settings.data.normalization);
+    key == "data.normalization"
+        && is_auto
+        && is_image
+        && normalization == Some(Normalization::TrainingPixels)
 }
 
 /// Returns the flag that sets a key.
@@ -167,6 +179,10 @@ mod tests {
             command(&many).unwrap(),
             r"rayclip compare --preset corrected --methods dtc-l1,scratch --seeds 3..7 --data 'my data/it'\''s' --set 'compression.scratch_at=[31, 20]' --device flex --hidden 24,12 --set training.learning_rate=0.0025 --set training.loss=batch-axis"
         );
+        let resolved = run(&[("normalization", "normalization = \"training-pixels\"")]);
+        assert_eq!(command(&resolved), command(&run(&[])));
+        let own = run(&[("normalization", "normalization = \"channels\"")]);
+        assert!(command(&own).unwrap().ends_with(" --set data.normalization=channels"));
         assert_eq!(command(&run(&[("source", "source = \"a\\nb\"")])), None);
         assert_eq!(command(&run_of(vec![])), None);
     }

@@ -3,6 +3,7 @@
 //! The keys are those of the preset files in `assets/presets/`, which have every default and explain each key.
 //! [`presets`] reads and merges them.
 
+mod data;
 mod differing;
 mod document;
 pub mod grid;
@@ -15,9 +16,9 @@ mod solver;
 mod training;
 mod validate;
 
-use rayclip_data::{ImageOptions, OnBadImage};
 use serde::{Deserialize, Serialize};
 
+pub use data::{DataConfig, Normalization};
 pub use differing::{described, differing};
 pub use keys::{Named, Settings, differences, settings, with_defaults};
 pub use method::{METHOD_SCRATCH, Method};
@@ -69,53 +70,6 @@ pub enum DeviceChoice {
     Flex,
     /// An NVIDIA GPU through CUDA, if rayclip was built with the feature `cuda`.
     Cuda,
-}
-
-/// See the preset files.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DataConfig {
-    /// `digits`, `mnist`, or a folder.
-    pub source: String,
-    /// How pixels are normalised.
-    pub normalization: Normalization,
-    /// Mean pixel, as a fraction of 255, if `normalization` is fixed.
-    pub mean: f64,
-    /// Standard deviation of a pixel, as a fraction of 255, if `normalization` is fixed.
-    pub deviation: f64,
-    /// Fraction of the training images that is held out for choosing settings.
-    pub validation: f64,
-    /// Fraction of a folder of images without a split that is held out as test images.
-    #[serde(default = "test_fraction")]
-    pub test: f64,
-    /// Height and width to which images are scaled and cropped; none if they have one size.
-    #[serde(default)]
-    pub resize: Vec<usize>,
-    /// What happens to a damaged image.
-    #[serde(default)]
-    pub on_bad_image: OnBadImage,
-}
-
-fn test_fraction() -> f64 {
-    ImageOptions::default().test_fraction
-}
-
-impl DataConfig {
-    /// Returns how a folder of images is read.
-    pub fn image_options(&self) -> ImageOptions {
-        let resize = <[usize; 2]>::try_from(self.resize.as_slice()).ok();
-        ImageOptions { on_bad: self.on_bad_image, resize, test_fraction: self.test }
-    }
-}
-
-/// How pixels are normalised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Normalization {
-    /// With the mean and deviation of the training pixels.
-    TrainingPixels,
-    /// With the configured mean and deviation.
-    Fixed,
 }
 
 /// See the preset files.

@@ -44,7 +44,6 @@ impl RunConfig {
             return refuse(key, &value, &format!("at least 1 and at most {most}"));
         }
         let positives = [
-            ("data.deviation", self.data.deviation),
             ("training.learning_rate", self.training.learning_rate),
             ("compression.lambda", self.compression.lambda),
         ];
@@ -81,8 +80,14 @@ impl RunConfig {
                 format!("expected a height and a width up to {SIDE}, or nothing, found {resize:?}");
             return Err(RunFolderError::Value { key: "data.resize".into(), reason });
         }
-        if !self.data.mean.is_finite() {
-            return refuse("data.mean", &self.data.mean, "a finite number");
+        let (mean, deviation) = (&self.data.mean, &self.data.deviation);
+        let is_number = |number: &f64| number.is_finite();
+        if mean.numbers().is_empty() || !mean.numbers().iter().all(is_number) {
+            return refuse("data.mean", mean, "a finite number, or one per channel");
+        }
+        let is_positive = |number: &f64| number.is_finite() && *number > 0.0;
+        if deviation.numbers().is_empty() || !deviation.numbers().iter().all(is_positive) {
+            return refuse("data.deviation", deviation, "a positive number, or one per channel");
         }
         self.validate_batches()?;
         self.validate_training()?;

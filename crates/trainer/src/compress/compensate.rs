@@ -186,8 +186,8 @@ mod tests {
         };
         let network = Population::from_tensors(&graph, 1, tensor).unwrap();
         let images: Vec<u8> = (0..200).map(|i| (i * 73 % 256) as u8).collect();
-        let split = Split { images, labels: vec![0; 100] };
-        let scale = PixelScale { mean: 0.0, deviation: 1.0 };
+        let split = Split { images: images.into(), labels: vec![0; 100] };
+        let scale = &PixelScale::all(0.0, 1.0);
         let images = DeviceImages::upload(split, rayclip_model::Shape::vector(2), scale, &device);
         let replicas = [Replica { number: 0, seed_index: 0, method: Method::Random, seed: 0 }];
         let config = resolve(&Layers::default()).unwrap();

@@ -142,8 +142,8 @@ mod tests {
             |replica: usize, layer| stream(replicas[replica].seed, Purpose::Weights, [layer, 0]);
         let graph = Graph::perceptron(3, &[12, 11], 2, false);
         let network = Population::init(&graph, replicas.len(), &Device::flex(), weights).unwrap();
-        let split = Split { images: (0..60).collect(), labels: vec![0; 20] };
-        let scale = PixelScale { mean: 0.0, deviation: 1.0 };
+        let split = Split { images: (0..60).collect::<Vec<u8>>().into(), labels: vec![0; 20] };
+        let scale = &PixelScale::all(0.0, 1.0);
         let images = &DeviceImages::upload(split, Shape::vector(3), scale, &Device::flex());
         let inputs = ScoringInputs {
             config,

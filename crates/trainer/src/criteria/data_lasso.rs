@@ -225,8 +225,8 @@ mod tests {
         let weights = |replica: usize, layer| stream(replica as u64, Purpose::Weights, [layer, 0]);
         let network = Population::init(&graph, 2, &device, weights).unwrap();
         let images: Vec<u8> = (0..42).map(|at| (at * 89 % 251) as u8).collect();
-        let split = Split { images, labels: vec![0; 7] };
-        let scale = PixelScale { mean: 0.3, deviation: 0.2 };
+        let split = Split { images: images.into(), labels: vec![0; 7] };
+        let scale = &PixelScale::all(0.3, 0.2);
         let images = DeviceImages::upload(split, graph.input, scale, &device);
         let replicas = config.all_replicas();
         let replicas = [replicas[0], replicas[0]];

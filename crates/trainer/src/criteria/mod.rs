@@ -126,7 +126,7 @@ mod tests {
         let settings = ["compression.calibration_batches=1", "training.batch_size=4"];
         let settings = settings.map(|text| Setting::parse(text).unwrap()).to_vec();
         let config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
-        let scale = PixelScale { mean: 0.0, deviation: 1.0 };
+        let scale = &PixelScale::all(0.0, 1.0);
         let images = DeviceImages::upload(images.clone(), Shape::vector(2), scale, &Device::flex());
         let replicas = [Replica { number: 0, seed_index: 0, method, seed: 1 }];
         let [_, _, outputs] = outgoing.dims();
@@ -155,7 +155,7 @@ mod tests {
     }
 
     fn split(images: &[u8], labels: &[u8]) -> Split {
-        Split { images: images.to_vec(), labels: labels.to_vec() }
+        Split { images: images.to_vec().into(), labels: labels.to_vec() }
     }
 
     fn close(got: &[f64], expected: &[f64]) {

@@ -75,8 +75,8 @@ mod tests {
         let settings = ["compression.calibration_batches=3", "training.batch_size=4"];
         let settings = settings.map(|text| Setting::parse(text).unwrap()).to_vec();
         let config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
-        let split = Split { images: (0..90).collect(), labels: vec![0; 30] };
-        let scale = PixelScale { mean: 0.0, deviation: 1.0 };
+        let split = Split { images: (0..90).collect::<Vec<u8>>().into(), labels: vec![0; 30] };
+        let scale = &PixelScale::all(0.0, 1.0);
         let images = DeviceImages::upload(split, Shape::vector(3), scale, &Device::flex());
         let replicas: Vec<Replica> = (0..3)
             .map(|seed| Replica {

@@ -2,10 +2,15 @@
 
 mod augmentation;
 mod batches;
+mod blocks;
 mod calibration;
+mod fit;
 mod images;
+mod scale;
 
 pub(crate) use augmentation::{Augmentation, Change};
 pub(crate) use batches::BatchOrder;
 pub(crate) use calibration::Calibration;
-pub(crate) use images::{Batch, DeviceImages, PixelScale, Splits};
+pub(crate) use fit::fit;
+pub(crate) use images::{Batch, DeviceImages, Splits};
+pub(crate) use scale::PixelScale;

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use super::RunDir;
 
 impl RunDir {
-    /// Returns the absolute path of the folder that the run in `path` read its images from, if its `progress.json`
-    /// names one.
+    /// Returns the absolute path of the folder or file that the run in `path` read its images from, if its
+    /// `progress.json` names one.
     pub fn data_folder(path: &Path) -> Option<PathBuf> {
         #[derive(Deserialize)]
         struct Progress {
@@ -23,10 +23,10 @@ impl RunDir {
     }
 }
 
-/// Returns whether `asked` is the folder of images that the run in `run` used, under another path. `stored` is the
+/// Returns whether `asked` is the folder or file of images that the run in `run` used, under another path. `stored` is the
 /// source in the configuration of the run.
 pub(super) fn is_same(run: &Path, stored: &str, asked: &str) -> bool {
-    let (Source::Folder(_), Source::Folder(asked)) =
+    let (Source::Path(_), Source::Path(asked)) =
         (Source::from_name(stored), Source::from_name(asked))
     else {
         return false;

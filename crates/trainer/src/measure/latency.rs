@@ -134,8 +134,8 @@ mod tests {
     #[test]
     fn every_width_is_timed_alone_and_in_a_batch() {
         let device = Device::flex();
-        let split = Split { images: vec![7; 3 * 4], labels: vec![0, 1, 0] };
-        let scale = PixelScale { mean: 0.0, deviation: 1.0 };
+        let split = Split { images: vec![7; 3 * 4].into(), labels: vec![0, 1, 0] };
+        let scale = &PixelScale::all(0.0, 1.0);
         let images = DeviceImages::upload(split, Shape::vector(4), scale, &device);
         let rung = |clip, widths: [usize; 2]| {
             let graph = Graph::perceptron(4, &widths, 2, true);

@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use rayclip_data::{Dataset, Split};
+use rayclip_data::{Dataset, Split, Statistics};
 use rayclip_model::Description;
-use rayclip_run_folder::config::Normalization;
 use rayclip_run_folder::{DataSummary, RunConfig};
 
 use super::network;
@@ -57,17 +56,15 @@ impl Uploaded {
             classes: Some(dataset.classes),
             folder: dataset.folder.as_deref().and_then(Path::to_str).map(str::to_owned),
         };
-        let (mean, deviation) = match config.data.normalization {
-            Normalization::Fixed => (config.data.mean, config.data.deviation),
-            Normalization::TrainingPixels => dataset.pixel_statistics(),
-        };
+        let statistics = config.data.statistics(&dataset);
         let graph = network::graph(&config.network, &dataset, Some(folder))?;
         let rungs = Rungs::of(config, &graph, dataset.train.len())?;
-        let scale = PixelScale { mean, deviation };
+        let scale = PixelScale::new(statistics.clone());
+        let values = dataset.train.images.value_type();
         let labels = dataset.test.labels.clone();
-        let image = network::shape(&dataset.image_shape);
+        let image = network::input_shape(&dataset);
         let upload =
-            |split| DeviceImages::upload(split, graph.input, scale, device).of_images(image);
+            |split| DeviceImages::upload(split, graph.input, &scale, device).of_images(image);
         let splits = Splits {
             train: upload(dataset.train),
             validation: validation.map(upload),
@@ -75,8 +72,9 @@ impl Uploaded {
         };
         let image_shape = dataset.image_shape;
         let class_names = dataset.class_names;
+        let Statistics { mean, deviation } = statistics;
         let description =
-            Description { replicas: 1, graph, image_shape, class_names, mean, deviation };
+            Description { replicas: 1, graph, image_shape, class_names, mean, deviation, values };
         Ok(Self { splits, labels, description, rungs, data })
     }
 }

@@ -37,7 +37,7 @@ use rayclip_run_folder::{Outcome, RunConfig, Summary, paths};
 
 pub use beginning::check_checkpoint;
 pub use events::{Chunks, Event, Observer};
-pub use network::{named, resolve};
+pub use network::{input_shape, named, resolve};
 pub use networks::{KeepNetworks, KeptNetwork, NETWORK_FORMAT, export_final};
 pub use options::{Backend, Interrupter, OnDivergence, RunOptions};
 pub use widths::{Reached, Size};

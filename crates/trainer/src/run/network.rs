@@ -9,26 +9,29 @@ use rayclip_run_folder::config::{CompressionConfig, MLP, NetworkConfig};
 use rayclip_run_folder::{RunConfig, nearest, paths, read};
 
 use super::widths::{Reached, resolve_ladder};
+use crate::data::fit;
 use crate::error::TrainerError;
 use crate::measure::medians;
 
 /// Bytes of a file with a graph; one node has about two hundred.
 const MOST_BYTES: u64 = 16 << 20;
 
-/// Records in the configuration what is known only with the images: the groups of the network (not of `mlp`, whose
-/// groups are its hidden layers), and the ladder, if it depends on them. Returns the sizes that a target comes to.
+/// Records in the configuration what is known only with the images: how they are normalised, the groups of the
+/// network (not of `mlp`, whose groups are its hidden layers), and the ladder, if it depends on them. Returns the
+/// sizes that a target comes to.
 ///
 /// `folder` may have the run that the configuration records: a copy of the graph, and a ladder that was made by
 /// timing networks. `device` returns the device on which networks are timed, if that is needed.
 ///
 /// # Errors
-/// There is no such network, it does not fit the images, or the ladder is impossible; or the device fails.
+/// There is no such network, it or a key does not fit the images, or the ladder is impossible; or the device fails.
 pub fn resolve(
     config: &mut RunConfig,
     dataset: &Dataset,
     folder: Option<&Path>,
     device: &mut dyn FnMut() -> Result<Device, TrainerError>,
 ) -> Result<Option<Reached>, TrainerError> {
+    fit(config, dataset)?;
     let graph = graph(&config.network, dataset, folder)?;
     if !config.network.is_mlp() {
         let groups = graph.free_groups();
@@ -65,7 +68,7 @@ pub(crate) fn graph(
     dataset: &Dataset,
     folder: Option<&Path>,
 ) -> Result<Graph, TrainerError> {
-    let (input, classes) = (shape(&dataset.image_shape), dataset.classes);
+    let (input, classes) = (input_shape(dataset), dataset.classes);
     let graph = match recorded(network, folder)? {
         Some(graph) => graph,
         None => named(network, input, classes)?,
@@ -117,12 +120,13 @@ pub fn named(network: &NetworkConfig, input: Shape, classes: usize) -> Result<Gr
     }
 }
 
-/// Returns the extents of images: height and width, and channels if there are three numbers.
-pub(crate) fn shape(image_shape: &[usize]) -> Shape {
-    match *image_shape {
+/// Returns the shape of the images of a data set: height and width, and channels if it has three extents. What has
+/// another number of extents is a vector.
+pub fn input_shape(dataset: &Dataset) -> Shape {
+    match dataset.image_shape[..] {
         [height, width] => Shape { height, width, channels: 1 },
         [height, width, channels] => Shape { height, width, channels },
-        _ => Shape::vector(image_shape.iter().product()),
+        _ => Shape::vector(dataset.pixels()),
     }
 }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use burn::tensor::Device;
+use rayclip_data::ValueType;
 use rayclip_model::{Description, Exported, Population};
 use rayclip_run_folder::config::{AccuracyKind, LossKind, Method};
 use rayclip_run_folder::write::RunFolder;
@@ -214,7 +215,12 @@ impl KeptNetwork {
         config: &RunConfig,
         description: &Description,
     ) -> BTreeMap<String, String> {
-        let Description { graph, image_shape, class_names, mean, deviation, .. } = description;
+        let Description { graph, image_shape, class_names, mean, deviation, values, .. } =
+            description;
+        let normalisation = match values {
+            ValueType::Bytes => "(pixel / 255 - mean) / deviation",
+            ValueType::Floats => "(value - mean) / deviation",
+        };
         let graph = graph.with_widths(&self.widths);
         // A class without a name is a number.
         let name = |class: usize| class_names.get(class).cloned().unwrap_or(class.to_string());
@@ -226,9 +232,9 @@ impl KeptNetwork {
         let batch_softmax = config.training.loss == LossKind::BatchAxis;
         let entries = [
             ("format", NETWORK_FORMAT.to_owned()),
-            ("normalisation", "(pixel / 255 - mean) / deviation".to_owned()),
-            ("mean", format!("{mean:?}")),
-            ("deviation", format!("{deviation:?}")),
+            ("normalisation", normalisation.to_owned()),
+            ("mean", mean.to_string()),
+            ("deviation", deviation.to_string()),
             ("classes", format!("{classes:?}")),
             ("image_shape", format!("{image_shape:?}")),
             ("method", self.method.to_string()),

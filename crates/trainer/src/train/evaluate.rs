@@ -139,8 +139,8 @@ mod tests {
         let tensor = |_: &str, _| Ok::<_, TrainerError>(weight.clone());
         let network = Population::from_tensors(&graph, 2, tensor).unwrap();
         // Replica 0 predicts which pixel is brighter: right, right, wrong.
-        let split = Split { images: vec![9, 0, 0, 9, 9, 0], labels: vec![0, 1, 1] };
-        let scale = PixelScale { mean: 0.0, deviation: 1.0 };
+        let split = Split { images: vec![9, 0, 0, 9, 9, 0].into(), labels: vec![0, 1, 1] };
+        let scale = &PixelScale::all(0.0, 1.0);
         let test = DeviceImages::upload(split, Shape::vector(2), scale, &device);
         let settings = vec![Setting::parse("training.batch_size=2").unwrap()];
         let config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(by(AccuracyKind::MeanOfBatches), [0.5, 0.5]);
         // Two images of both replicas, then the third.
         assert_eq!(measure(&test, AccuracyKind::AllImages).1, [0, 1, 1, 0, 0, 1]);
-        let none = Split { images: vec![], labels: vec![] };
+        let none = Split { images: vec![0; 0].into(), labels: vec![] };
         let none = DeviceImages::upload(none, Shape::vector(2), scale, &device);
         let refused = measure(&none, AccuracyKind::AllImages).0;
         assert!(refused.unwrap_err().to_string().contains("no image"));

@@ -2,10 +2,12 @@
 
 mod dot;
 
+use rayclip_data::{LoadOptions, Source};
 use rayclip_model::{Graph, Group, Shape, Tie};
 use rayclip_run_folder::presets::{self, Layers};
 use serde_json::json;
 
+use super::folders::check_data;
 use crate::args::{ImageShape, InspectArgs};
 use crate::{output, tables};
 
@@ -30,12 +32,23 @@ pub(crate) fn inspect(args: &InspectArgs) -> anyhow::Result<()> {
 
 /// Returns the network with the name, or from the file, of the arguments.
 fn graph(args: &InspectArgs) -> anyhow::Result<Graph> {
-    let ImageShape { height, width, channels } = args.input;
+    let (input, classes) = reads(args)?;
     let mut network = presets::resolve(&Layers::default())?.network;
     network.name.clone_from(&args.network);
     network.hidden.clone_from(&args.hidden);
-    let input = Shape { height, width, channels };
-    Ok(rayclip_trainer::named(&network, input, args.classes)?)
+    Ok(rayclip_trainer::named(&network, input, classes)?)
+}
+
+/// Returns the shape of the images and the number of classes, from the arguments or from data.
+fn reads(args: &InspectArgs) -> anyhow::Result<(Shape, usize)> {
+    let Some(name) = &args.data else {
+        let ImageShape { height, width, channels } = args.input;
+        return Ok((Shape { height, width, channels }, args.classes));
+    };
+    check_data(name)?;
+    let options = LoadOptions { label_column: args.label_column.clone(), ..LoadOptions::default() };
+    let dataset = Source::from_name(name).load(&options, &|_, _| ())?;
+    Ok((rayclip_trainer::input_shape(&dataset), dataset.classes))
 }
 
 fn print(graph: &Graph) {

@@ -96,8 +96,8 @@ mod tests {
         let settings = settings.iter().map(|text| Setting::parse(text).unwrap()).collect();
         let config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
         let replicas = config.all_replicas();
-        let split = Split { images: vec![0], labels: vec![0] };
-        let scale = PixelScale { mean: 0.0, deviation: 1.0 };
+        let split = Split { images: vec![0].into(), labels: vec![0] };
+        let scale = &PixelScale::all(0.0, 1.0);
         let images = DeviceImages::upload(split, Shape::vector(1), scale, device);
         let calibration = Calibration::draw(&images, &replicas, 3, &config);
         let weights = |_, layer| stream(0, Purpose::Weights, [layer, 0]);

@@ -30,7 +30,7 @@ fn config(more: &[&str]) -> RunConfig {
 
 fn upload(config: &RunConfig) -> Uploaded {
     let split = |count: usize| Split {
-        images: (0..count * 6).map(|at| (at * 89 % 251) as u8).collect(),
+        images: (0..count * 6).map(|at| (at * 89 % 251) as u8).collect::<Vec<_>>().into(),
         labels: (0..count).map(|image| (image % 3) as u8).collect(),
     };
     let dataset = Dataset::new("toy", vec![2, 3], split(25), split(9)).unwrap();

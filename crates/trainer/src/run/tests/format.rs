@@ -29,7 +29,9 @@ fn another_format_or_other_data_is_named() {
     assert_eq!(Found::of(&path, &config).unwrap(), Found::Unfinished);
     let Taken::Open(folder) = RunDir::take(&path, &config).unwrap() else { panic!() };
     let mut other = dataset();
-    other.train.images[0] ^= 1;
+    let mut changed = other.train.images.bytes().unwrap().to_vec();
+    changed[0] ^= 1;
+    other.train.images = changed.into();
     let taller = Dataset { image_shape: vec![3, 2], ..other.clone() };
     let (device, options) = (Device::flex(), RunOptions::default());
     let backend = Backend { device: &device, name: "test" };

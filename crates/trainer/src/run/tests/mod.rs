@@ -45,7 +45,7 @@ pub(super) fn config(more: &[&str]) -> RunConfig {
 
 pub(super) fn dataset() -> Dataset {
     let split = |count: usize| Split {
-        images: (0..count * 6).map(|at| (at * 89 % 251) as u8).collect(),
+        images: (0..count * 6).map(|at| (at * 89 % 251) as u8).collect::<Vec<_>>().into(),
         labels: (0..count).map(|image| (image % 3) as u8).collect(),
     };
     Dataset::new("toy", vec![2, 3], split(25), split(9)).unwrap()
