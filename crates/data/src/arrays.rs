@@ -94,6 +94,18 @@ impl<R: Read + Seek> TensorFile<R> {
         self.info(name).map(|info| info.shape.as_slice())
     }
 
+    /// Returns the position of a tensor of bytes in the file, and its length.
+    pub(crate) fn bytes(&self, name: &str) -> Option<(u64, usize)> {
+        let info = self.metadata.info(name).filter(|info| info.dtype == Dtype::U8)?;
+        let (begin, end) = info.data_offsets;
+        Some((self.start + begin as u64, end - begin))
+    }
+
+    /// Returns an entry of the metadata.
+    pub(crate) fn entry(&self, key: &str) -> Option<&str> {
+        self.metadata.metadata().as_ref()?.get(key).map(String::as_str)
+    }
+
     fn info(&self, name: &str) -> Result<&TensorInfo, String> {
         let Some(info) = self.metadata.info(name) else {
             return Err(lacks(name, self.metadata.offset_keys()));

@@ -1,10 +1,9 @@
 //! Burn's interface of data sets, for splits.
 
-use std::convert::Infallible;
-
 use burn_dataset::Dataset;
 
 use crate::dataset::Split;
+use crate::error::DataError;
 use crate::values::Values;
 
 /// An image and its class.
@@ -16,10 +15,12 @@ pub struct LabelledImage {
     pub label: u8,
 }
 
-impl Dataset<LabelledImage, Infallible> for Split {
-    fn get(&self, index: usize) -> Result<LabelledImage, Infallible> {
-        let pixels = self.images.len() / self.labels.len();
-        let pixels = self.images.pick(&[index], pixels);
+impl Dataset<LabelledImage, DataError> for Split {
+    fn get(&self, index: usize) -> Result<LabelledImage, DataError> {
+        let pixels = match &self.images {
+            Values::Stored(stored) => stored.read(&[index])?.into(),
+            images => images.pick(&[index], images.len() / self.labels.len()),
+        };
         Ok(LabelledImage { pixels, label: self.labels[index] })
     }
 
@@ -35,7 +36,7 @@ mod tests {
     #[test]
     fn a_split_is_a_data_set_of_burn() {
         let split = Split { images: vec![1, 2, 3, 4].into(), labels: vec![5, 6] };
-        let Ok(second) = split.get(1);
+        let second = split.get(1).unwrap();
         assert_eq!(second, LabelledImage { pixels: vec![3, 4].into(), label: 6 });
         assert_eq!((Dataset::len(&split), split.iter().count()), (2, 2));
     }

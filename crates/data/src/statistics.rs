@@ -4,6 +4,7 @@
 //! divides by zero.
 
 use crate::dataset::Dataset;
+use crate::error::DataError;
 use crate::per_channel::PerChannel;
 use crate::values::Values;
 
@@ -18,35 +19,48 @@ pub struct Statistics {
 
 impl Dataset {
     /// Returns the statistics of all values of the training images together.
-    pub fn pixel_statistics(&self) -> Statistics {
+    ///
+    /// # Errors
+    /// The images stay in a file, and it cannot be read.
+    pub fn pixel_statistics(&self) -> Result<Statistics, DataError> {
         self.statistics(1)
     }
 
     /// Returns the statistics of every channel of the training images, or of every column of a table.
-    pub fn channel_statistics(&self) -> Statistics {
+    ///
+    /// # Errors
+    /// As [`pixel_statistics`](Self::pixel_statistics).
+    pub fn channel_statistics(&self) -> Result<Statistics, DataError> {
         self.statistics(self.channels())
     }
 
     /// Returns the statistics of `count` channels, which alternate.
-    fn statistics(&self, count: usize) -> Statistics {
-        let moments = match &self.train.images {
-            Values::Bytes(bytes) => histograms(bytes, count).iter().map(of_histogram).collect(),
-            Values::Floats(floats) => of_floats(floats, count),
-        };
-        let (mean, deviation): (Vec<f64>, Vec<f64>) = moments.into_iter().unzip();
-        Statistics { mean: mean.into(), deviation: deviation.into() }
+    fn statistics(&self, count: usize) -> Result<Statistics, DataError> {
+        let mut histograms = vec![[0; 256]; count];
+        match &self.train.images {
+            Values::Bytes(bytes) => add_bytes(bytes, &mut histograms),
+            Values::Stored(stored) => {
+                stored.for_each_chunk(|bytes| add_bytes(bytes, &mut histograms))?;
+            }
+            Values::Floats(floats) => return Ok(of_moments(of_floats(floats, count))),
+        }
+        Ok(of_moments(histograms.iter().map(of_histogram).collect()))
     }
 }
 
+/// Makes statistics of the mean and the deviation of every channel.
+fn of_moments(moments: Vec<(f64, f64)>) -> Statistics {
+    let (mean, deviation): (Vec<f64>, Vec<f64>) = moments.into_iter().unzip();
+    Statistics { mean: mean.into(), deviation: deviation.into() }
+}
+
 /// Counts the bytes of every channel.
-fn histograms(bytes: &[u8], channels: usize) -> Vec<[u64; 256]> {
-    let mut histograms = vec![[0; 256]; channels];
-    for pixel in bytes.chunks(channels) {
+fn add_bytes(bytes: &[u8], histograms: &mut [[u64; 256]]) {
+    for pixel in bytes.chunks(histograms.len()) {
         for (histogram, byte) in histograms.iter_mut().zip(pixel) {
             histogram[usize::from(*byte)] += 1;
         }
     }
-    histograms
 }
 
 fn of_histogram(histogram: &[u64; 256]) -> (f64, f64) {
@@ -112,9 +126,9 @@ mod tests {
 
     #[test]
     fn statistics_of_bytes_are_fractions_of_255() {
-        let all = data(&[2], vec![0, 255, 0, 255], vec![0, 1]).pixel_statistics();
+        let all = data(&[2], vec![0, 255, 0, 255], vec![0, 1]).pixel_statistics().unwrap();
         assert_eq!(all, Statistics { mean: 0.5.into(), deviation: 0.5.into() });
-        let constant = data(&[2], vec![7; 4], vec![0, 1]).pixel_statistics();
+        let constant = data(&[2], vec![7; 4], vec![0, 1]).pixel_statistics().unwrap();
         assert_eq!(constant.deviation, PerChannel::All(1.0));
     }
 
@@ -123,20 +137,20 @@ mod tests {
         // One row of two pixels with three channels; the third is constant.
         let colours = vec![0, 51, 9, 255, 0, 9, 0, 51, 9, 255, 0, 9];
         let Statistics { mean, deviation } =
-            data(&[1, 2, 3], colours, vec![0, 1]).channel_statistics();
+            data(&[1, 2, 3], colours, vec![0, 1]).channel_statistics().unwrap();
         close(&mean, &[0.5, 0.1, 9.0 / 255.0]);
         close(&deviation, &[0.5, 0.1, 1.0]);
         let grey = data(&[1, 2], vec![0, 255, 0, 255], vec![0, 1]);
-        assert_eq!(grey.channel_statistics(), grey.pixel_statistics());
+        assert_eq!(grey.channel_statistics().unwrap(), grey.pixel_statistics().unwrap());
     }
 
     #[test]
     fn a_column_with_a_large_offset_keeps_its_deviation_and_a_constant_one_has_1() {
         let rows = vec![1e6_f32, 0.1, -1.0, 1e6 + 1.0, 0.1, 3.0];
         let table = data(&[3], rows, vec![0, 1]);
-        let Statistics { mean, deviation } = table.channel_statistics();
+        let Statistics { mean, deviation } = table.channel_statistics().unwrap();
         close(&mean, &[1e6 + 0.5, f64::from(0.1_f32), 1.0]);
         close(&deviation, &[0.5, 1.0, 2.0]);
-        assert_eq!(table.pixel_statistics().mean.numbers().len(), 1);
+        assert_eq!(table.pixel_statistics().unwrap().mean.numbers().len(), 1);
     }
 }

@@ -3,11 +3,16 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::error::DataError;
+use crate::stored::Stored;
+
 /// The numbers of all images of a split, one image after the other.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Values {
     /// Pixels from 0 to 255.
     Bytes(Vec<u8>),
+    /// Pixels that stay in a file.
+    Stored(Stored),
     /// Finite numbers of any size, such as the columns of a table.
     Floats(Vec<f32>),
 }
@@ -34,7 +39,7 @@ impl Values {
     /// Returns their type.
     pub fn value_type(&self) -> ValueType {
         match self {
-            Self::Bytes(_) => ValueType::Bytes,
+            Self::Bytes(_) | Self::Stored(_) => ValueType::Bytes,
             Self::Floats(_) => ValueType::Floats,
         }
     }
@@ -43,6 +48,7 @@ impl Values {
     pub fn len(&self) -> usize {
         match self {
             Self::Bytes(bytes) => bytes.len(),
+            Self::Stored(stored) => stored.len(),
             Self::Floats(floats) => floats.len(),
         }
     }
@@ -52,11 +58,11 @@ impl Values {
         self.len() == 0
     }
 
-    /// Returns them if they are bytes.
+    /// Returns them if they are bytes in memory.
     pub fn bytes(&self) -> Option<&[u8]> {
         match self {
             Self::Bytes(bytes) => Some(bytes),
-            Self::Floats(_) => None,
+            Self::Stored(_) | Self::Floats(_) => None,
         }
     }
 
@@ -64,7 +70,7 @@ impl Values {
     pub fn floats(&self) -> Option<&[f32]> {
         match self {
             Self::Floats(floats) => Some(floats),
-            Self::Bytes(_) => None,
+            Self::Bytes(_) | Self::Stored(_) => None,
         }
     }
 
@@ -72,14 +78,19 @@ impl Values {
     pub(crate) fn pick(&self, ids: &[usize], length: usize) -> Self {
         match self {
             Self::Bytes(bytes) => Self::Bytes(picked(bytes, ids, length)),
+            Self::Stored(stored) => Self::Stored(stored.pick(ids)),
             Self::Floats(floats) => Self::Floats(picked(floats, ids, length)),
         }
     }
 
     /// Adds them to a hash. Bytes and floats give different hashes.
-    pub(crate) fn hash(&self, hash: &mut Sha256) {
+    ///
+    /// # Errors
+    /// They stay in a file, and it cannot be read.
+    pub(crate) fn hash(&self, hash: &mut Sha256) -> Result<(), DataError> {
         match self {
             Self::Bytes(bytes) => hash.update(bytes),
+            Self::Stored(stored) => return stored.for_each_chunk(|bytes| hash.update(bytes)),
             Self::Floats(floats) => {
                 hash.update(b"f32");
                 for float in floats {
@@ -87,6 +98,7 @@ impl Values {
                 }
             }
         }
+        Ok(())
     }
 }
 

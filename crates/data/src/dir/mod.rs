@@ -127,9 +127,22 @@ impl Dir {
     /// # Errors
     /// A link is in the way, or the file system reports an error. Then no part of the new file is left.
     pub fn write(&self, name: impl AsRef<Path>, bytes: &[u8], sync: bool) -> io::Result<()> {
+        self.write_with(name, sync, |file| file.write_all(bytes))
+    }
+
+    /// As [`write`](Self::write), with the content that `fill` writes.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write), or that of `fill`.
+    pub fn write_with(
+        &self,
+        name: impl AsRef<Path>,
+        sync: bool,
+        fill: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> io::Result<()> {
         let (folder, name) = self.locate(name.as_ref(), true)?;
         let (partial, mut file) = partial(&folder)?;
-        let written = file.write_all(bytes);
+        let written = fill(&mut file);
         let written = written.and_then(|()| if sync { file.sync_all() } else { Ok(()) });
         // Windows cannot rename an open file.
         drop(file);

@@ -4,13 +4,13 @@ use std::io::Cursor;
 use std::path::Path;
 
 use image::imageops::FilterType;
-use image::{DynamicImage, ImageReader, Limits};
+use image::{ColorType, ImageDecoder, ImageReader, Limits};
 
 use crate::text::plain;
 use crate::whole::read_whole;
 
 /// Bytes of an image file, and of a decoded image.
-const FILE_BYTES: u64 = 256 << 20;
+pub(super) const FILE_BYTES: u64 = 256 << 20;
 const DECODED_BYTES: u64 = 1 << 30;
 
 /// A decoded image: rows of pixels, each with its channels.
@@ -21,6 +21,20 @@ pub(super) struct Decoded {
     /// 1 (grey), 3 (red, green, blue) or 4 (with opacity).
     pub(super) channels: usize,
     pixels: Vec<u8>,
+}
+
+/// Returns the number of channels of an image from the start of its file; `None` if it is not an image.
+pub(super) fn channels(bytes: &[u8]) -> Option<usize> {
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?;
+    Some(channels_of(reader.into_decoder().ok()?.color_type()))
+}
+
+fn channels_of(color: ColorType) -> usize {
+    match (color.has_color(), color.has_alpha()) {
+        (_, true) => 4,
+        (true, false) => 3,
+        (false, false) => 1,
+    }
 }
 
 /// Decodes an image file. With `resize`, it is scaled until it covers this height and width, and its centre is cut
@@ -41,11 +55,11 @@ pub(super) fn decode(path: &Path, resize: Option<[usize; 2]>) -> Result<Decoded,
         image = image.resize_to_fill(width as u32, height as u32, FilterType::Triangle);
     }
     let (height, width) = (image.height() as usize, image.width() as usize);
-    let color = image.color();
-    let (channels, pixels) = match (color.has_color(), color.has_alpha()) {
-        (_, true) => (4, image.into_rgba8().into_raw()),
-        (true, false) => (3, image.into_rgb8().into_raw()),
-        (false, false) => (1, DynamicImage::into_luma8(image).into_raw()),
+    let channels = channels_of(image.color());
+    let pixels = match channels {
+        4 => image.into_rgba8().into_raw(),
+        3 => image.into_rgb8().into_raw(),
+        _ => image.into_luma8().into_raw(),
     };
     Ok(Decoded { height, width, channels, pixels })
 }

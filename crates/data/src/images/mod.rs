@@ -7,14 +7,17 @@
 
 mod cache;
 mod decode;
+mod decoding;
 mod listing;
+mod look;
 
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use self::listing::{Item, Listing};
+use self::decoding::Decoding;
+use self::listing::Listing;
+use self::look::LookedAt;
 use crate::dataset::{Dataset, Split};
 use crate::error::DataError;
 use crate::progress::Progress;
@@ -42,26 +45,29 @@ pub struct BadImage {
     pub reason: String,
 }
 
-/// Reads the images in `folder`. Decoded images are kept in the user's cache folder, by the content of the files.
+/// Reads the images in `folder`. Decoded images are kept in a file in the user's cache folder, by the content of the
+/// image files. If they take more than the memory of `options`, they stay there.
 ///
 /// # Errors
-/// The folder has fewer than two classes, an image is damaged, or the images have different sizes.
+/// The folder has fewer than two classes, an image is damaged, or the images have different sizes; or they take too
+/// much memory, and cannot be kept in a file.
 pub fn load(
     folder: &Path,
     options: &LoadOptions,
     progress: &Progress<'_>,
 ) -> Result<Dataset, DataError> {
     let listing = Listing::of(folder, options.test_fraction)?;
-    let key = cache::key(folder, &listing, options)?;
-    let decoded = if let Some(decoded) = cache::read(&key) {
-        decoded
-    } else {
-        let decoded = decode_all(folder, &listing, options, progress)?;
-        cache::write(&key, &decoded);
-        decoded
-    };
+    let looked_at = LookedAt::of(folder, &listing, options)?;
+    let decoding =
+        Decoding { folder, listing: &listing, channels: looked_at.channels, options, progress };
+    let mut cached = cache::open(&looked_at.key, options.memory);
+    if cached.is_none() {
+        cache::fill(&looked_at.key, &decoding)?;
+        cached = cache::open(&looked_at.key, options.memory);
+    }
+    let DecodedSet { image_shape, train, test, bad } =
+        cached.map_or_else(|| decoding.in_memory(), Ok)?;
     let name = folder.file_name().map_or("images".into(), |name| name.to_string_lossy());
-    let DecodedSet { image_shape, train, test, bad } = decoded;
     let dataset = Dataset::new(name, image_shape, train, test)?;
     let folder = std::path::absolute(folder).ok();
     Ok(Dataset { folder, class_names: listing.classes, bad_images: bad, ..dataset })
@@ -74,71 +80,6 @@ pub(crate) struct DecodedSet {
     train: Split,
     test: Split,
     bad: Vec<BadImage>,
-}
-
-/// Images that are decoded between two reports of progress.
-const BLOCK: usize = 1024;
-
-fn decode_all(
-    folder: &Path,
-    listing: &Listing,
-    options: &LoadOptions,
-    progress: &Progress<'_>,
-) -> Result<DecodedSet, DataError> {
-    let mut decoded = Vec::with_capacity(listing.items.len());
-    for items in listing.items.chunks(BLOCK) {
-        let decode = |item: &Item| decode::decode(&folder.join(&item.path), options.resize);
-        decoded.par_extend(items.par_iter().map(decode));
-        progress(decoded.len() as u64, listing.items.len() as u64);
-    }
-    let (mut good, mut bad) = (vec![], vec![]);
-    for (item, decoded) in listing.items.iter().zip(decoded) {
-        match decoded {
-            Ok(decoded) => good.push((item, decoded)),
-            Err(reason) => bad.push(BadImage { path: item.path.clone(), reason }),
-        }
-    }
-    if options.on_bad == OnBadImage::Stop
-        && let Some(BadImage { path, reason }) = bad.first()
-    {
-        let count = bad.len();
-        let reason = format!(
-            "the image is damaged: {reason} ({count} of {} images are); put it right or remove it, or leave such \
-             images out with --on-bad-image skip",
-            listing.items.len()
-        );
-        return Err(DataError::format(folder.join(path), reason));
-    }
-    let (first, size) = match good.first() {
-        Some((item, decoded)) => (&item.path, [decoded.height, decoded.width]),
-        None => return Err(DataError::format(folder, "every image is damaged")),
-    };
-    let other = good.iter().find(|(_, decoded)| [decoded.height, decoded.width] != size);
-    if let Some((item, decoded)) = other {
-        let reason = format!(
-            "the image is {} × {}, but {} is {} × {}; bring all to one size with --resize, such as --resize {}x{}",
-            decoded.height,
-            decoded.width,
-            first.display(),
-            size[0],
-            size[1],
-            size[0],
-            size[1]
-        );
-        return Err(DataError::format(folder.join(&item.path), reason));
-    }
-    let channels = good.iter().map(|(_, decoded)| decoded.channels).max().unwrap_or(1);
-    let split = |is_test: bool| {
-        let (mut images, mut labels) = (vec![], vec![]);
-        for (item, decoded) in good.iter().filter(|(item, _)| item.is_test == is_test) {
-            decoded.append_to(&mut images, channels);
-            labels.push(item.class);
-        }
-        Split { images: images.into(), labels }
-    };
-    let mut image_shape = size.to_vec();
-    image_shape.extend((channels > 1).then_some(channels));
-    Ok(DecodedSet { image_shape, train: split(false), test: split(true), bad })
 }
 
 #[cfg(test)]

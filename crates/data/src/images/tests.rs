@@ -3,6 +3,7 @@ use std::fs;
 use image::{DynamicImage, GrayImage, RgbImage, RgbaImage};
 
 use super::*;
+use crate::values::Values;
 
 /// Writes an image whose first channel is `value` everywhere.
 fn write(folder: &Path, name: &str, value: u8, [height, width, channels]: [u32; 3]) {
@@ -129,4 +130,34 @@ fn one_class_is_no_data_set() {
     write(folder.path(), "train/a/1.png", 1, [1, 1, 1]);
     let message = refused(folder.path(), &LoadOptions::default());
     assert!(message.contains("at least two; found only a"), "{message}");
+}
+
+#[test]
+fn images_that_take_too_much_memory_stay_in_their_file() {
+    let folder = tempfile::tempdir().unwrap();
+    for index in 0..6 {
+        write(folder.path(), &format!("train/a/{index}.png"), index, [2, 3, 3]);
+        write(folder.path(), &format!("train/b/{index}.png"), 100 + index, [2, 3, 1]);
+    }
+    write(folder.path(), "test/a/0.png", 50, [2, 3, 3]);
+    fs::write(folder.path().join("train/b/bad.png"), "no image").unwrap();
+    let within = |memory| {
+        let options = LoadOptions { memory, on_bad: OnBadImage::Skip, ..LoadOptions::default() };
+        load(folder.path(), &options, &|_, _| ()).unwrap()
+    };
+    let bytes = 13 * 18;
+    let (mut all, mut none) = (within(bytes), within(bytes - 1));
+    assert!(matches!(none.train.images, Values::Stored(_)));
+    assert_eq!((none.train.images.bytes(), none.train.images.len()), (None, 12 * 18));
+    assert_eq!(none.bad_images, all.bad_images);
+    assert_eq!(none.digest().unwrap(), all.digest().unwrap());
+    assert_eq!(none.pixel_statistics().unwrap(), all.pixel_statistics().unwrap());
+    assert_eq!(none.channel_statistics().unwrap(), all.channel_statistics().unwrap());
+    let held_out = [&mut none, &mut all].map(|data| data.hold_out(0.25).unwrap());
+    assert_eq!(held_out[0].labels, held_out[1].labels);
+    for (stored, held) in [(&none.train, &all.train), (&held_out[0], &held_out[1])] {
+        let Values::Stored(stored) = &stored.images else { panic!("it is in memory") };
+        let ids: Vec<usize> = (0..held.len()).collect();
+        assert_eq!(stored.read(&ids).unwrap(), held.images.bytes().unwrap());
+    }
 }

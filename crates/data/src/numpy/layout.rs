@@ -44,7 +44,7 @@ pub(super) fn images(array: TypedArray) -> Result<Images, String> {
                  IDX files [n, height, width, channels]"
             )),
             [true, false] => {
-                let values = channels_last(&values, first, middle * last);
+                let values = channels_last(values, first, middle * last);
                 Ok(Images { count, shape: extents(middle, last, first), values })
             }
             [false, _] => Ok(Images { count, shape: extents(first, middle, last), values }),
@@ -71,10 +71,12 @@ fn check_finite(floats: &[f32], shape: &[usize]) -> Result<(), String> {
     ))
 }
 
-fn channels_last(values: &Values, channels: usize, positions: usize) -> Values {
+fn channels_last(values: Values, channels: usize, positions: usize) -> Values {
     match values {
-        Values::Bytes(bytes) => Values::Bytes(transposed(bytes, channels, positions)),
-        Values::Floats(floats) => Values::Floats(transposed(floats, channels, positions)),
+        Values::Bytes(bytes) => Values::Bytes(transposed(&bytes, channels, positions)),
+        Values::Floats(floats) => Values::Floats(transposed(&floats, channels, positions)),
+        // Arrays are read into memory.
+        Values::Stored(stored) => Values::Stored(stored),
     }
 }
 

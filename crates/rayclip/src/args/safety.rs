@@ -9,7 +9,7 @@ use rayclip_trainer::{Every, OnDivergence, RunOptions, Schedule};
 
 use super::{ConfigArgs, METHODS, ON_DIVERGENCE, ShowArgs, at_least_one, seed};
 
-/// The flags of checkpoints and failures.
+/// The flags of checkpoints, failures and memory.
 #[derive(Debug, Default, Args)]
 #[group(id = "safety_args", multiple = true)]
 #[command(next_help_heading = "Execution")]
@@ -25,6 +25,10 @@ pub(crate) struct SafetyArgs {
     /// stop the run [default: freeze]
     #[arg(long, value_name = "NAME", value_parser = ON_DIVERGENCE.map(|name| on_divergence(&name)), hide_possible_values = true)]
     pub(crate) on_divergence: Option<OnDivergence>,
+    /// Hold at most this many MiB of images in memory; read more of a folder of images for each batch, from the file
+    /// of the cache folder that has them decoded [default: half of the free memory; on a GPU, 2 GiB]
+    #[arg(long, value_name = "MIB", value_parser = at_least_one)]
+    pub(crate) image_memory: Option<usize>,
     /// Refuse a GPU that gives different bits for the same batch (the CPU always gives the same bits)
     #[arg(long)]
     pub(crate) deterministic: bool,
@@ -68,7 +72,14 @@ impl SafetyArgs {
         };
         let on_divergence = self.on_divergence.unwrap_or_default();
         let deterministic = self.deterministic;
-        RunOptions { at_once, checkpoints, on_divergence, deterministic, ..RunOptions::default() }
+        RunOptions {
+            at_once,
+            checkpoints,
+            on_divergence,
+            deterministic,
+            image_memory: self.image_memory.map(|mebibytes| mebibytes.saturating_mul(1 << 20)),
+            ..RunOptions::default()
+        }
     }
 }
 

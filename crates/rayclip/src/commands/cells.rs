@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context;
-use rayclip_data::{Dataset, Dir, Source};
+use rayclip_data::{Dataset, Dir, LoadOptions, Source};
 use rayclip_run_folder::config::{DeviceChoice, Normalization};
 use rayclip_run_folder::presets::Setting;
 use rayclip_run_folder::write::Damage;
@@ -25,6 +25,8 @@ use crate::{interrupt, output, panic};
 pub(crate) struct Cells {
     chosen: Chosen,
     options: RunOptions,
+    /// The most bytes of images of a data set in memory.
+    memory: usize,
     mode: Mode,
     /// The data and their digests, by source.
     datasets: BTreeMap<String, (Dataset, String)>,
@@ -55,7 +57,8 @@ impl Cells {
         // There are many runs, so each keeps fewer networks by default.
         options.keep_networks.get_or_insert(KeepNetworks::Halvings);
         options.interrupter = interrupt::listen()?;
-        Ok(Self { chosen, options, mode, datasets: BTreeMap::new() })
+        let memory = options.host_image_memory();
+        Ok(Self { chosen, options, memory, mode, datasets: BTreeMap::new() })
     }
 
     /// Returns the setting that records the device in the configuration of a cell.
@@ -148,14 +151,15 @@ impl Cells {
 
     /// Returns the data of a cell and their digest. Each source is read once.
     fn load(&mut self, config: &RunConfig) -> anyhow::Result<&(Dataset, String)> {
-        let (name, options) = (&config.data.source, config.data.load_options());
+        let (name, memory) = (&config.data.source, self.memory);
+        let options = LoadOptions { memory, ..config.data.load_options() };
         let key = format!("{name} {options:?}");
         if !self.datasets.contains_key(&key) {
             check_data(name)?;
             let source = Source::from_name(name);
             let load = |report: &rayclip_data::Progress<'_>| source.load(&options, report);
             let dataset = self.progress(config).while_loading(load)?;
-            let digest = dataset.digest();
+            let digest = dataset.digest()?;
             self.datasets.insert(key.clone(), (dataset, digest));
         }
         Ok(&self.datasets[&key])

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use rayclip_data::{Dataset, Source, plain};
+use rayclip_data::{Dataset, LoadOptions, Source, plain};
 use rayclip_report::Run;
 use rayclip_run_folder::config::{DeviceChoice, Normalization};
 use rayclip_run_folder::write::Damage;
@@ -72,7 +72,8 @@ pub(crate) fn train_on(
     let mode = out.show.mode();
     let options = RunOptions { interrupter: interrupt::listen()?, ..options };
     let progress = Progress::new(mode, config.clone());
-    let load_options = config.data.load_options();
+    let memory = options.host_image_memory();
+    let load_options = LoadOptions { memory, ..config.data.load_options() };
     let dataset = progress.while_loading(|report| source.load(&load_options, report))?;
     let (choice, mut chosen) = (config.device, None);
     let reached = rayclip_trainer::resolve(&mut config, &dataset, out.out.as_deref(), &mut || {
@@ -89,7 +90,7 @@ pub(crate) fn train_on(
         && matches!(Found::of(path, &config), Ok(Found::Finished))
         && let Taken::Finished(run) = RunDir::take(path, &config)?
     {
-        return finished(&run, &dataset.digest(), mode);
+        return finished(&run, &dataset.digest()?, mode);
     }
     let chosen = chosen.map_or_else(|| choose(choice), Ok)?;
     device::check_autotune(&chosen, options.deterministic)?;
@@ -109,7 +110,7 @@ pub(crate) fn train_on(
         Some(path) => RunDir::take(path, &config)?,
     };
     let folder = match taken {
-        Taken::Finished(run) => return finished(&run, &dataset.digest(), mode),
+        Taken::Finished(run) => return finished(&run, &dataset.digest()?, mode),
         Taken::Open(folder) => folder,
     };
     panic::knows_folder(folder.path());

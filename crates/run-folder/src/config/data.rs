@@ -1,6 +1,6 @@
 //! The images of a run, and their normalisation.
 
-use rayclip_data::{Dataset, LoadOptions, OnBadImage, PerChannel, Statistics};
+use rayclip_data::{DataError, Dataset, LoadOptions, OnBadImage, PerChannel, Statistics};
 use serde::{Deserialize, Serialize};
 
 /// See the preset files.
@@ -40,14 +40,23 @@ impl DataConfig {
     pub fn load_options(&self) -> LoadOptions {
         let resize = <[usize; 2]>::try_from(self.resize.as_slice()).ok();
         let label_column = (!self.label_column.is_empty()).then(|| self.label_column.clone());
-        LoadOptions { on_bad: self.on_bad_image, resize, test_fraction: self.test, label_column }
+        LoadOptions {
+            on_bad: self.on_bad_image,
+            resize,
+            test_fraction: self.test,
+            label_column,
+            ..LoadOptions::default()
+        }
     }
 
     /// Returns the mean and the deviation with which the images of a data set are normalised.
-    pub fn statistics(&self, dataset: &Dataset) -> Statistics {
+    ///
+    /// # Errors
+    /// The images stay in a file, and it cannot be read.
+    pub fn statistics(&self, dataset: &Dataset) -> Result<Statistics, DataError> {
         match self.normalization.resolved(dataset) {
             Normalization::Fixed => {
-                Statistics { mean: self.mean.clone(), deviation: self.deviation.clone() }
+                Ok(Statistics { mean: self.mean.clone(), deviation: self.deviation.clone() })
             }
             Normalization::Channels => dataset.channel_statistics(),
             Normalization::TrainingPixels | Normalization::Auto => dataset.pixel_statistics(),

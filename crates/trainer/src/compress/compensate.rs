@@ -16,6 +16,7 @@ use burn::tensor::{Int, Tensor};
 use rayclip_model::{Group, Population, Value, select};
 
 use crate::data::Calibration;
+use crate::error::TrainerError;
 
 /// δ, as a fraction of the mean of the diagonal of `HᵀH` (with a column of ones for the bias). It keeps the weights
 /// that the images do not determine.
@@ -33,17 +34,20 @@ pub(crate) struct Clipped {
 
 /// Refits the layers of `network` that read the last group of `clipped`. `before` are the networks before the clip;
 /// `clipped` are the groups that are narrower since then.
+///
+/// # Errors
+/// The images cannot be read.
 pub(crate) fn refit(
     network: Population,
     before: &Population,
     clipped: &[Clipped],
     calibration: &Calibration<'_>,
-) -> Population {
-    let Some(Clipped { group, .. }) = clipped.last() else { return network };
+) -> Result<Population, TrainerError> {
+    let Some(Clipped { group, .. }) = clipped.last() else { return Ok(network) };
     let readings = group.readings.iter();
-    let users =
+    let mut users =
         readings.flat_map(|reading| reading.users.iter().map(|user| (reading.value, *user)));
-    users.fold(network, |network, (read, user)| {
+    users.try_fold(network, |network, (read, user)| {
         refit_user(network, before, Reader { read, user }, clipped, calibration)
     })
 }
@@ -62,7 +66,7 @@ fn refit_user(
     Reader { read, user }: Reader,
     clipped: &[Clipped],
     calibration: &Calibration<'_>,
-) -> Population {
+) -> Result<Population, TrainerError> {
     let name = &network.graph().nodes[user].name;
     let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
     let with_bias = network.parameters().get(&bias).is_some();
@@ -82,7 +86,7 @@ fn refit_user(
         let transposed = kept.clone().swap_dims(1, 2);
         Tensor::cat(vec![transposed.clone().matmul(kept), transposed.matmul(missing)], 2)
     };
-    let both = calibration.mean(|batch| normal_equations(batch.images));
+    let both = calibration.mean(|batch| normal_equations(batch.images))?;
     let [_, k, columns] = both.dims();
     let correction = solve(both.clone().narrow(2, 0, k), both.narrow(2, k, columns - k));
     let neurons = k - usize::from(with_bias);
@@ -95,7 +99,7 @@ fn refit_user(
             parameter
         }
     });
-    network.with_parameters(corrected)
+    Ok(network.with_parameters(corrected))
 }
 
 /// Computes some values of the networks for a batch of images.
@@ -195,7 +199,7 @@ mod tests {
         let group = graph.free_groups().remove(0);
         let cut = network.clone().cut(&group, &[vec![0, 1]]);
         let clipped = [Clipped { group, kept: vec![vec![0, 1]] }];
-        let refitted = refit(cut, &network, &clipped, &calibration);
+        let refitted = refit(cut, &network, &clipped, &calibration).unwrap();
         let weight = refitted.parameters().get("layer_1.weight").unwrap().clone();
         let weight: Vec<f32> = weight.into_data().try_to_vec().unwrap();
         for (got, expected) in weight.iter().zip([4.0, -1.0, 0.5, 0.5]) {

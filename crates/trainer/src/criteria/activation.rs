@@ -1,6 +1,6 @@
 //! `activation`: the mean activation of a neuron over training images.
 
-use super::{Context, Criterion, GroupWeights, Scores, scores_of};
+use super::{Context, Criterion, GroupWeights, Scores, try_scores_of};
 use crate::error::TrainerError;
 
 /// `mean_i h_ij`, where `h_ij` is the activation of neuron `j` for image `i`, summed over its readings.
@@ -13,7 +13,7 @@ impl Criterion for Activation {
         context: &Context<'_>,
     ) -> Result<Scores, TrainerError> {
         let Context { network, calibration, .. } = context;
-        scores_of(groups, |weights| {
+        try_scores_of(groups, |weights| {
             calibration.mean(|batch| {
                 let activations = weights.activations(network, batch.images).into_iter();
                 let means = activations.map(|of_reading| of_reading.mean_dim(1));

@@ -44,7 +44,7 @@ impl Criterion for DataLasso {
         context: &Context<'_>,
     ) -> Result<Scores, TrainerError> {
         let grams = groups.iter().map(|weights| gram(weights, context));
-        let grams = Tensor::cat(grams.collect(), 0);
+        let grams = Tensor::cat(grams.collect::<Result<_, _>>()?, 0);
         let ([_, _, m], device) = (grams.dims(), grams.device());
         let grams = read(grams, "reading the Gram matrices")?;
         let roots = grams.chunks(m * m).map(|gram| Root::of(gram, m));
@@ -71,7 +71,10 @@ impl Criterion for DataLasso {
 ///
 /// A reader multiplies rows h by a weight W. A row of W belongs to one neuron, or, of a convolution or of flattened
 /// positions, several do. So `(hᵀh) ∘ (W Wᵀ)` has a block for every pair of these rows, and the blocks are added.
-fn gram(weights: &GroupWeights, context: &Context<'_>) -> Tensor<3> {
+///
+/// # Errors
+/// The images cannot be read.
+fn gram(weights: &GroupWeights, context: &Context<'_>) -> Result<Tensor<3>, TrainerError> {
     let (network, group) = (context.network, &weights.group);
     let readings = group.readings.iter();
     let users =
@@ -83,21 +86,22 @@ fn gram(weights: &GroupWeights, context: &Context<'_>) -> Tensor<3> {
             let value = network.values(batch.images, &[value]).swap_remove(0);
             let rows = network.graph().rows_read(user, value);
             rows.clone().swap_dims(1, 2).matmul(rows)
-        });
+        })?;
         let name = network.graph().weight_of(user);
-        let weight = network.parameters().get(&name)?.clone();
+        let Some(weight) = network.parameters().get(&name).cloned() else { return Ok(None) };
         let products = rows * weight.clone().matmul(weight.swap_dims(1, 2));
         let ties = group.uses.iter().filter(|tie| tie.parameter == name);
         let starts: Vec<usize> = ties.flat_map(|tie| tie.span.starts()).collect();
         let pairs = starts.iter().flat_map(|a| starts.iter().map(move |b| (*a, *b)));
         let block = |(a, b)| products.clone().narrow(1, a, group.width).narrow(2, b, group.width);
-        pairs.map(block).reduce(|a, b| a + b)
+        Ok(pairs.map(block).reduce(|a, b| a + b))
     };
+    let parts = users.into_iter().map(of_user).collect::<Result<Vec<_>, TrainerError>>()?;
     // Neurons that nothing reads contribute nothing.
-    users.into_iter().filter_map(of_user).reduce(|a, b| a + b).unwrap_or_else(|| {
+    Ok(parts.into_iter().flatten().reduce(|a, b| a + b).unwrap_or_else(|| {
         let replicas = network.replicas();
         Tensor::zeros([replicas, group.width, group.width], &network.device())
-    })
+    }))
 }
 
 /// A square root of a Gram matrix, as a LASSO.
@@ -241,12 +245,12 @@ mod tests {
         };
         let group = &GroupWeights::all(&network)[0];
         assert_eq!((group.group.name.as_str(), group.group.uses.len()), ("made", 2));
-        let found = gram(group, &context).into_data().try_to_vec::<f32>().unwrap();
+        let found = gram(group, &context).unwrap().into_data().try_to_vec::<f32>().unwrap();
         // What a channel contributes: the results of both readers with this channel alone.
         let alone = |channel: usize| -> Vec<Vec<f32>> {
             let mut results = vec![];
             // There is one batch, so this mean is the batch itself.
-            let batch = calibration.mean(|batch| batch.images);
+            let batch = calibration.mean(|batch| batch.images).unwrap();
             let masked = network.clone().try_update(|name, parameter| {
                 let columns: Vec<f32> = (0..3).map(|c| f32::from(u8::from(c == channel))).collect();
                 let mask = Tensor::<1>::from_floats(columns.as_slice(), &device);

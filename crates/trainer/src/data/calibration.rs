@@ -1,11 +1,10 @@
 //! Training images for criteria and refits that need activations.
 
-use std::convert::Infallible;
-
 use burn::tensor::Tensor;
 use rayclip_run_folder::{Replica, RunConfig};
 
 use super::{Batch, DeviceImages};
+use crate::error::TrainerError;
 use crate::streams::{Purpose, stream};
 
 /// Batches of training images for some replicas, drawn from the replicas' own streams.
@@ -38,22 +37,27 @@ impl<'a> Calibration<'a> {
     }
 
     /// Returns the mean of `of_batch` over the batches.
-    pub(crate) fn mean<const D: usize>(&self, of_batch: impl Fn(Batch) -> Tensor<D>) -> Tensor<D> {
-        let Ok(mean) = self.try_mean(|batch| Ok::<_, Infallible>(of_batch(batch)));
-        mean
+    ///
+    /// # Errors
+    /// The images cannot be read.
+    pub(crate) fn mean<const D: usize>(
+        &self,
+        of_batch: impl Fn(Batch) -> Tensor<D>,
+    ) -> Result<Tensor<D>, TrainerError> {
+        self.try_mean(|batch| Ok(of_batch(batch)))
     }
 
     /// Like [`Self::mean`], for an `of_batch` that can fail.
     ///
     /// # Errors
-    /// The error of the first batch that fails.
-    pub(crate) fn try_mean<const D: usize, E>(
+    /// The error of the first batch that fails, or the images cannot be read.
+    pub(crate) fn try_mean<const D: usize>(
         &self,
-        of_batch: impl Fn(Batch) -> Result<Tensor<D>, E>,
-    ) -> Result<Tensor<D>, E> {
-        let mut sum = of_batch(self.images.batch(&self.first))?;
+        of_batch: impl Fn(Batch) -> Result<Tensor<D>, TrainerError>,
+    ) -> Result<Tensor<D>, TrainerError> {
+        let mut sum = of_batch(self.images.batch(&self.first)?)?;
         for order in &self.others {
-            sum = sum + of_batch(self.images.batch(order))?;
+            sum = sum + of_batch(self.images.batch(order)?)?;
         }
         Ok(sum / (1 + self.others.len()) as f64)
     }
@@ -88,7 +92,7 @@ mod tests {
             .collect();
         let mean = |replicas: &[Replica], cycle| -> Vec<f32> {
             let calibration = Calibration::draw(&images, replicas, cycle, &config);
-            let mean = calibration.mean(|batch| batch.images.sum_dim(1));
+            let mean = calibration.mean(|batch| batch.images.sum_dim(1)).unwrap();
             mean.into_data().try_to_vec().unwrap()
         };
         let all = mean(&replicas, 5);

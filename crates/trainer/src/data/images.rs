@@ -3,15 +3,19 @@
 //! On a GPU, four pixels are packed into one 32-bit word and unpacked in the batch. As f32, MNIST alone takes 188
 //! MB, and many adapters limit a buffer to 128 MiB. On a CPU the bytes stay as they are, and a batch is gathered
 //! and normalised in one pass. Floats are normalised once, when they are uploaded.
+//!
+//! Images that take too much memory are read for each batch: on a GPU from the host's memory, everywhere from the file
+//! that has them decoded. A batch has the same bits wherever its images come from.
 
 use burn::tensor::{Device, Float, Int, Tensor, TensorData};
-use rayclip_data::{Split, Values};
+use rayclip_data::{Split, Stored, Values};
 use rayclip_model::Shape;
 
 use super::blocks::{BLOCK_BYTES, Blocks};
 use super::scale::DeviceScale;
 use super::{Change, PixelScale};
 use crate::device::is_host;
+use crate::error::TrainerError;
 
 /// All images of a run.
 pub(crate) struct Splits {
@@ -51,19 +55,46 @@ enum Store {
     Words(Blocks<Int>, DeviceScale),
     /// Normalised floats on a device.
     Blocks(Blocks<Float>),
+    /// Bytes that are read for each batch.
+    Read(Unread, Normalising),
+}
+
+/// Where the bytes of a batch are read from.
+enum Unread {
+    File(Stored),
+    Host(Vec<u8>),
+}
+
+/// Where the bytes of a batch are normalised: on the host, as [`Store::Bytes`], or on a device, as [`Store::Words`].
+enum Normalising {
+    Host(Vec<[f32; 256]>),
+    Device(DeviceScale),
+}
+
+/// How images are stored on a device.
+#[derive(Clone, Copy)]
+struct OnDevice<'a> {
+    device: &'a Device,
+    /// Bytes of a block.
+    block_bytes: usize,
+    /// The most bytes of a split.
+    memory: usize,
 }
 
 impl Store {
-    /// Stores images of `numbers` values each; on a device, in blocks of this many bytes.
-    fn new(
-        images: Values,
-        numbers: usize,
-        scale: &PixelScale,
-        on: Option<(&Device, usize)>,
-    ) -> Self {
+    /// Stores images of `numbers` values each, in the memory of the host or of a device.
+    fn new(images: Values, numbers: usize, scale: &PixelScale, on: Option<OnDevice<'_>>) -> Self {
+        let normalising = || match on {
+            None => Normalising::Host(scale.tables()),
+            Some(OnDevice { device, .. }) => Normalising::Device(scale.on(device)),
+        };
         match (images, on) {
+            (Values::Stored(stored), _) => Self::Read(Unread::File(stored), normalising()),
             (Values::Bytes(bytes), None) => Self::Bytes(bytes, scale.tables()),
-            (Values::Bytes(bytes), Some((device, block_bytes))) => {
+            (Values::Bytes(bytes), Some(OnDevice { memory, .. })) if bytes.len() > memory => {
+                Self::Read(Unread::Host(bytes), normalising())
+            }
+            (Values::Bytes(bytes), Some(OnDevice { device, block_bytes, .. })) => {
                 let words = Blocks::pack(&bytes, numbers, block_bytes, device);
                 Self::Words(words, scale.on(device))
             }
@@ -71,7 +102,7 @@ impl Store {
                 scale.normalise(&mut floats);
                 match on {
                     None => Self::Floats(floats),
-                    Some((device, block_bytes)) => {
+                    Some(OnDevice { device, block_bytes, .. }) => {
                         Self::Blocks(Blocks::copy(&floats, numbers, block_bytes, device))
                     }
                 }
@@ -81,11 +112,25 @@ impl Store {
 }
 
 impl DeviceImages {
-    /// Uploads a split for networks that read images of a shape.
+    /// As [`upload_within`](Self::upload_within), without a limit.
+    #[cfg(test)]
     pub(crate) fn upload(split: Split, shape: Shape, scale: &PixelScale, device: &Device) -> Self {
+        Self::upload_within(split, shape, scale, device, usize::MAX)
+    }
+
+    /// Uploads a split for networks that read images of a shape. On a GPU, a split with more bytes than `memory`
+    /// stays in the host's.
+    pub(crate) fn upload_within(
+        split: Split,
+        shape: Shape,
+        scale: &PixelScale,
+        device: &Device,
+        memory: usize,
+    ) -> Self {
         let count = split.len();
         let labels: Vec<i32> = split.labels.iter().copied().map(i32::from).collect();
-        let on = (!is_host(device)).then_some((device, BLOCK_BYTES));
+        let on = OnDevice { device, block_bytes: BLOCK_BYTES, memory };
+        let on = (!is_host(device)).then_some(on);
         let store = Store::new(split.images, shape.numbers(), scale, on);
         Self {
             shape,
@@ -108,7 +153,10 @@ impl DeviceImages {
     }
 
     /// Returns the images with the numbers `indices[replica]`. All lists have the same length.
-    pub(crate) fn batch(&self, indices: &[Vec<usize>]) -> Batch {
+    ///
+    /// # Errors
+    /// The images stay in a file, and it cannot be read.
+    pub(crate) fn batch(&self, indices: &[Vec<usize>]) -> Result<Batch, TrainerError> {
         let (lists, length) = (indices.len(), indices[0].len());
         let flat: Vec<i32> = indices.iter().flatten().map(|&index| index as i32).collect();
         let on_device = TensorData::new(flat, [lists * length]);
@@ -127,16 +175,26 @@ impl DeviceImages {
                 scale.normalise(self.unpack(&words.rows(indices))).reshape(extents)
             }
             Store::Blocks(blocks) => blocks.rows(indices).reshape(extents),
+            Store::Read(unread, normalising) => {
+                self.read(unread, normalising, indices)?.reshape(extents)
+            }
         };
-        Batch { images, labels: labels.reshape([lists, length, 1]) }
+        Ok(Batch { images, labels: labels.reshape([lists, length, 1]) })
     }
 
     /// Returns a batch of changed images: as [`batch`](Self::batch), with a change for every replica and image. A
     /// list of images that all replicas share becomes one per replica.
-    pub(crate) fn changed_batch(&self, indices: &[Vec<usize>], changes: &[Vec<Change>]) -> Batch {
+    ///
+    /// # Errors
+    /// As [`batch`](Self::batch).
+    pub(crate) fn changed_batch(
+        &self,
+        indices: &[Vec<usize>],
+        changes: &[Vec<Change>],
+    ) -> Result<Batch, TrainerError> {
         let of_replica = |replica: usize| indices[replica.min(indices.len() - 1)].clone();
         let indices: Vec<Vec<usize>> = (0..changes.len()).map(of_replica).collect();
-        let Batch { images, labels } = self.batch(&indices);
+        let Batch { images, labels } = self.batch(&indices)?;
         let (extents, image) = (images.dims(), self.image);
         let (replicas, positions, channels) = (extents[0], image.positions(), image.channels);
         let rows = indices[0].len() * positions;
@@ -149,10 +207,44 @@ impl DeviceImages {
             change.sources(image).map(row)
         });
         let images = match self.store {
-            Store::Bytes(..) | Store::Floats(_) => gather_rows(images, sources, &outside),
-            Store::Words(..) | Store::Blocks(_) => select_rows(images, sources, outside),
+            Store::Bytes(..) | Store::Floats(_) | Store::Read(_, Normalising::Host(_)) => {
+                gather_rows(images, sources, &outside)
+            }
+            Store::Words(..) | Store::Blocks(_) | Store::Read(_, Normalising::Device(_)) => {
+                select_rows(images, sources, outside)
+            }
         };
-        Batch { images: images.reshape(extents), labels }
+        Ok(Batch { images: images.reshape(extents), labels })
+    }
+
+    /// Reads the bytes of images and normalises them, `[1, image, pixel]`.
+    fn read(
+        &self,
+        unread: &Unread,
+        normalising: &Normalising,
+        indices: &[Vec<usize>],
+    ) -> Result<Tensor<3>, TrainerError> {
+        let (flat, pixels) = (indices.concat(), self.shape.numbers());
+        let bytes = match unread {
+            Unread::File(stored) => stored.read(&flat)?,
+            Unread::Host(bytes) => {
+                let image = |index: &usize| &bytes[index * pixels..(index + 1) * pixels];
+                flat.iter().map(image).collect::<Vec<_>>().concat()
+            }
+        };
+        let all = [(0..flat.len()).collect()];
+        let extents = [1, flat.len(), pixels];
+        Ok(match normalising {
+            Normalising::Host(tables) => {
+                let values =
+                    |values: &mut Vec<f32>, image: &[u8]| normalised(values, image, tables);
+                self.gather(&bytes, &all, extents, values)
+            }
+            Normalising::Device(scale) => {
+                let words = Blocks::pack(&bytes, pixels, usize::MAX, &self.device);
+                scale.normalise(self.unpack(&words.rows(&all))).reshape(extents)
+            }
+        })
     }
 
     /// Gathers images. `append` appends the normalised values of one.

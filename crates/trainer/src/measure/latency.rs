@@ -52,7 +52,7 @@ pub(crate) fn latencies(
         let weights = |_, layer| stream(0, Purpose::Weights, [layer, 0]);
         let network = Population::init(graph, 1, device, weights)?;
         for &count in batch_sizes {
-            let images = images.batch(&[(0..count).collect()]).images;
+            let images = images.batch(&[(0..count).collect()])?.images;
             let (network, neurons) = (network.clone(), graph.widths().iter().sum());
             all.push(Timed { clip: *clip, neurons, count, network, images, milliseconds: vec![] });
         }

@@ -125,7 +125,7 @@ fn largest_buffer(device: &Device) -> Option<usize> {
     }
 }
 
-fn free_bytes() -> usize {
+pub(crate) fn free_bytes() -> usize {
     let mut system = sysinfo::System::new();
     system.refresh_memory();
     // A container may have less free memory than the machine. The page cache counts as free.

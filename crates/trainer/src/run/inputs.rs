@@ -34,6 +34,7 @@ pub(crate) struct Uploaded {
 
 impl Uploaded {
     /// Holds images out, uploads the splits, and describes the network. The run folder may have a copy of its graph.
+    /// On a GPU, a split with more bytes than `memory` stays in the host's memory.
     ///
     /// # Errors
     /// The images cannot be split as configured, or the network is too large.
@@ -42,8 +43,9 @@ impl Uploaded {
         mut dataset: Dataset,
         device: &Device,
         folder: &Path,
+        memory: usize,
     ) -> Result<Self, TrainerError> {
-        let digest = dataset.digest();
+        let digest = dataset.digest()?;
         let fraction = config.data.validation;
         let validation = (fraction > 0.0).then(|| dataset.hold_out(fraction)).transpose()?;
         let data = DataSummary {
@@ -56,15 +58,16 @@ impl Uploaded {
             classes: Some(dataset.classes),
             folder: dataset.folder.as_deref().and_then(Path::to_str).map(str::to_owned),
         };
-        let statistics = config.data.statistics(&dataset);
+        let statistics = config.data.statistics(&dataset)?;
         let graph = network::graph(&config.network, &dataset, Some(folder))?;
         let rungs = Rungs::of(config, &graph, dataset.train.len())?;
         let scale = PixelScale::new(statistics.clone());
         let values = dataset.train.images.value_type();
         let labels = dataset.test.labels.clone();
         let image = network::input_shape(&dataset);
-        let upload =
-            |split| DeviceImages::upload(split, graph.input, &scale, device).of_images(image);
+        let upload = |split| {
+            DeviceImages::upload_within(split, graph.input, &scale, device, memory).of_images(image)
+        };
         let splits = Splits {
             train: upload(dataset.train),
             validation: validation.map(upload),

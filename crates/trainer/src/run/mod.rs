@@ -46,6 +46,7 @@ use self::beginning::{Beginning, Environment};
 use self::chunk::Chunk;
 use self::cycle::ChunkEnd;
 use self::inputs::{Inputs, Uploaded};
+use self::options::GPU_IMAGE_BYTES;
 use self::plan::Plan;
 use self::position::{Position, TrainingSchedule};
 use self::session::{About, Session};
@@ -76,7 +77,8 @@ pub fn run(
     observer: &mut dyn Observer,
 ) -> Result<Summary, TrainerError> {
     let (folder, device) = (folder.folder(), backend.device);
-    let uploaded = no_panic(|| Uploaded::new(config, dataset, device, folder.path()))?;
+    let memory = options.image_memory.unwrap_or(GPU_IMAGE_BYTES);
+    let uploaded = no_panic(|| Uploaded::new(config, dataset, device, folder.path(), memory))?;
     let Uploaded { splits, labels, description, rungs, data } = &uploaded;
     let inputs = Inputs { config, splits, rungs, device };
     let environment = Environment { folder, backend, options, data };

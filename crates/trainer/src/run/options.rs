@@ -6,7 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use burn::tensor::Device;
 
 use super::KeepNetworks;
+use super::chunk_size::free_bytes;
 use crate::folder::checkpoint::Schedule;
+
+/// The most bytes of images in the memory of a GPU. No graphics API reports the free memory.
+pub(crate) const GPU_IMAGE_BYTES: usize = 2 << 30;
 
 /// Where a run computes.
 #[derive(Debug, Clone, Copy)]
@@ -32,8 +36,18 @@ pub struct RunOptions {
     pub on_divergence: OnDivergence,
     /// If true, a GPU that gives different bits when it repeats a batch is an error; otherwise only a warning.
     pub deterministic: bool,
+    /// The most bytes of images that are held in memory. On a GPU, a split with more is copied batch by batch from the
+    /// host; `None` for 2 GiB.
+    pub image_memory: Option<usize>,
     /// Ends the run early.
     pub interrupter: Interrupter,
+}
+
+impl RunOptions {
+    /// Returns the most bytes of images that are held in the host's memory; by default, half of what is free.
+    pub fn host_image_memory(&self) -> usize {
+        self.image_memory.unwrap_or_else(|| free_bytes() / 2)
+    }
 }
 
 /// What happens to a replica whose loss, weights or scores are no longer finite.

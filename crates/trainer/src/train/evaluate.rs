@@ -87,7 +87,7 @@ struct How<'a> {
 /// Measures the accuracy of every replica on one split. Calls `see` with the predictions of each batch.
 ///
 /// # Errors
-/// The split is empty, or the device fails.
+/// The split is empty, its images cannot be read, or the device fails.
 fn accuracy(
     network: &Population,
     test: &DeviceImages,
@@ -96,27 +96,33 @@ fn accuracy(
 ) -> Result<Vec<f64>, TrainerError> {
     let batch_size = training.batch_size.min(test.len()).max(1);
     let batches = test.len().div_ceil(batch_size);
-    let mut of_batch = |batch: usize| -> Tensor<1> {
+    let mut of_batch = |batch: usize| -> Result<Tensor<1>, TrainerError> {
         let images = batch * batch_size..((batch + 1) * batch_size).min(test.len());
         let count = images.len();
-        let batch = test.batch(&[images.collect()]);
+        let batch = test.batch(&[images.collect()])?;
         let scores = class_scores(training.loss, network.forward(batch.images));
         let predictions = scores.argmax(2);
         see(&predictions);
         let [replicas, ..] = predictions.dims();
         let correct = predictions.equal(batch.labels).float().sum_dim(1).reshape([replicas]);
-        match kind {
+        Ok(match kind {
             AccuracyKind::AllImages => correct,
             AccuracyKind::MeanOfBatches => correct / count as f64,
-        }
+        })
     };
     let divisor = match kind {
         AccuracyKind::AllImages => test.len(),
         AccuracyKind::MeanOfBatches => batches,
     };
-    let Some(total) = (0..batches).map(&mut of_batch).reduce(|a, b| a + b) else {
-        return Err(TrainerError::NoTestImages);
-    };
+    let mut total: Option<Tensor<1>> = None;
+    for batch in 0..batches {
+        let correct = of_batch(batch)?;
+        total = Some(match total {
+            Some(total) => total + correct,
+            None => correct,
+        });
+    }
+    let total = total.ok_or(TrainerError::NoTestImages)?;
     Ok(read(total, "measuring the accuracy")?.into_iter().map(|sum| sum / divisor as f64).collect())
 }
 

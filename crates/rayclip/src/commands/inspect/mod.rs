@@ -46,7 +46,11 @@ fn reads(args: &InspectArgs) -> anyhow::Result<(Shape, usize)> {
         return Ok((Shape { height, width, channels }, args.classes));
     };
     check_data(name)?;
-    let options = LoadOptions { label_column: args.label_column.clone(), ..LoadOptions::default() };
+    let options = LoadOptions {
+        label_column: args.label_column.clone(),
+        memory: 0,
+        ..LoadOptions::default()
+    };
     let dataset = Source::from_name(name).load(&options, &|_, _| ())?;
     Ok((rayclip_trainer::input_shape(&dataset), dataset.classes))
 }

@@ -79,7 +79,7 @@ impl Chunk<'_> {
     ) -> Result<Advance, TrainerError> {
         let Inputs { config, splits, .. } = self.inputs;
         let (compression, cycle) = (&config.compression, self.cycle.number);
-        let probe = splits.train.batch(&[(0..PROBE.min(splits.train.len())).collect()]).images;
+        let probe = splits.train.batch(&[(0..PROBE.min(splits.train.len())).collect()])?.images;
         let larger = compression.compensate.then(|| self.network().cloned()).transpose()?;
         let calibration = || Calibration::draw(&splits.train, &self.replicas, cycle, config);
         let larger = larger.map(|network| (network, calibration()));
@@ -103,7 +103,7 @@ impl Chunk<'_> {
             let mut network = rebuild(network, &mut self.optimizer, &rebuilt, &kept)?;
             clipped.push(Clipped { group, kept: kept.clone() });
             if let Some((larger, calibration)) = &larger {
-                network = refit(network, larger, &clipped, calibration);
+                network = refit(network, larger, &clipped, calibration)?;
             }
             self.network = Network::Here(network);
             for (lineage, kept) in self.lineage.iter_mut().zip(&kept) {

@@ -34,7 +34,7 @@ fn upload(config: &RunConfig) -> Uploaded {
         labels: (0..count).map(|image| (image % 3) as u8).collect(),
     };
     let dataset = Dataset::new("toy", vec![2, 3], split(25), split(9)).unwrap();
-    Uploaded::new(config, dataset, &Device::flex(), Path::new("")).unwrap()
+    Uploaded::new(config, dataset, &Device::flex(), Path::new(""), usize::MAX).unwrap()
 }
 
 /// Calls `use_inputs` with the inputs of a configuration.

@@ -48,10 +48,10 @@ impl Chunk<'_> {
         let images = self.order.batch(self.cycle.number, self.cycle.done);
         let number = self.batches_before(self.cycle.number)? + self.cycle.done;
         let batch = match Augmentation::of(&config.training) {
-            None => splits.train.batch(&images),
+            None => splits.train.batch(&images)?,
             Some(augmentation) => {
                 let changes = augmentation.draw(&self.replicas, number, images[0].len());
-                splits.train.changed_batch(&images, &changes)
+                splits.train.changed_batch(&images, &changes)?
             }
         };
         let Network::Here(network) = std::mem::replace(&mut self.network, Network::Lost) else {
