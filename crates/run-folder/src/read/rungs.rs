@@ -45,6 +45,15 @@ pub fn shortened(widths: &[usize]) -> String {
     format!("{} in {} groups", neurons(widths), widths.len())
 }
 
+/// Returns widths as part of a sentence, with the word for what they count: `60 × 30 neurons`; of many groups,
+/// `448 neurons in 12 groups`.
+pub fn described(widths: &[usize], what: &str) -> String {
+    if widths.len() <= NAMED {
+        return format!("{} {what}", joined(widths));
+    }
+    format!("{} {what} in {} groups", neurons(widths), widths.len())
+}
+
 /// Returns the neurons of some groups. The sum saturates.
 pub fn neurons(widths: &[usize]) -> usize {
     widths.iter().copied().fold(0, usize::saturating_add)
@@ -101,5 +110,12 @@ mod tests {
         assert_eq!((rungs[&1].neurons(), rungs[&1].parameters), (7, 40));
         assert_eq!(rungs[&1].sparsity, 1.0 - 7.0 / 12.0);
         assert_eq!(neurons(&[usize::MAX, 2]), usize::MAX);
+    }
+
+    #[test]
+    fn widths_of_many_groups_are_their_sum() {
+        assert_eq!(described(&[60, 30], "neurons"), "60 × 30 neurons");
+        assert_eq!(described(&[10; 5], "hidden neurons"), "50 hidden neurons in 5 groups");
+        assert_eq!(shortened(&[10; 5]), "50 in 5 groups");
     }
 }
