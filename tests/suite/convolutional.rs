@@ -150,6 +150,10 @@ fn a_target_is_reached_and_said() {
     let macs: f64 = cycles(&run).last().unwrap()["macs"].parse().unwrap();
     let part = macs / summary["macs_before"].as_f64().unwrap();
     assert!(part <= 0.4 && part > 0.3, "{part}");
+    succeed(folder.path(), &["report", "run"]);
+    let page = fs::read_to_string(run.join("report/report.html")).unwrap();
+    assert!(page.contains("from 12 × 16 × 10 hidden neurons to "), "{page}");
+    assert!(page.contains("id=\"figure-group_widths\""), "{page}");
     let impossible =
         ["--network", "own.toml", "--protect", "*", "--target-macs", "0.1", "--out", "no"];
     let stderr = refused(folder.path(), &small_run(&data, &impossible));
