@@ -208,7 +208,9 @@ fn curves(ladder: &Ladder, sets: &[Vec<usize>], names: &[String]) -> Vec<Curve> 
         let mut points = ladder.groups[set[0]].clone();
         if colour == GREY {
             // So many bands would hide the curves.
-            points.iter_mut().for_each(|point| point.interval = None);
+            for point in &mut points {
+                point.interval = None;
+            }
         }
         let curve = Curve::new(all.join(", "), colour, Style::Line, points);
         match set.len() {
