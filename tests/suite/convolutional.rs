@@ -1,7 +1,7 @@
 //! Convolutional networks: PyTorch computes what the files of a run hold, before and after clips.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -32,16 +32,6 @@ nodes = [
     { name = "scores", op = { linear = { outputs = 10 } } },
 ]
 "#;
-
-/// Returns the fraction of the test images whose two largest logits PyTorch tells apart, and the fraction of these
-/// images on which PyTorch and rayclip agree.
-fn agreement(python: &str, run: &Path, network: &str, images: &Path) -> (f64, f64) {
-    let file = |kind: &str| run.join(kind).join(network);
-    let files = [file("networks"), file("predictions"), images.to_path_buf()];
-    let printed = script(python, "graph_in_pytorch.py", &files);
-    let mut numbers = printed.split_whitespace().map(|number| number.parse().unwrap());
-    (numbers.next().unwrap(), numbers.next().unwrap())
-}
 
 #[test]
 fn pytorch_computes_what_a_clipped_network_computes() {
@@ -83,11 +73,18 @@ fn pytorch_computes_what_a_clipped_network_computes() {
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         files.retain(|file| file.starts_with("cycle_"));
         assert!(files.len() >= 2, "{name}: {files:?}");
-        for file in files {
-            let (clear, agree) = agreement(&python, &run, &format!("l2_seed_0/{file}"), &images);
-            assert!(clear >= 0.9 && agree == 1.0, "{name}, {file}: {clear}, {agree}");
-        }
+        let networks = files.iter().map(|file| Path::new("l2_seed_0").join(file));
+        let arguments: Vec<PathBuf> = [run, images.clone()].into_iter().chain(networks).collect();
+        let printed = script(&python, "graph_in_pytorch.py", &arguments);
+        let compared: Vec<Vec<f64>> = printed.lines().map(numbers).collect();
+        assert_eq!(compared.len(), files.len(), "{name}: {printed}");
+        let agree = |network: &Vec<f64>| network[0] >= 0.9 && network[1] == 1.0;
+        assert!(compared.iter().all(agree), "{name}: {files:?} {printed}");
     }
+}
+
+fn numbers(line: &str) -> Vec<f64> {
+    line.split_whitespace().map(|number| number.parse().unwrap()).collect()
 }
 
 #[test]
