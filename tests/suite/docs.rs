@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{output, skipped, small_data, succeed};
+use crate::support::{output, python_with, skipped, small_data, succeed};
 use crate::tabular::{small_arrays, small_table};
 
 fn root() -> PathBuf {
@@ -183,11 +183,9 @@ fn files_and_links_of_the_pages_are_there() {
 
 #[test]
 fn the_python_of_the_pages_draws_what_it_says() {
-    let python = std::env::var("RAYCLIP_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
-    let has = Command::new(&python).args(["-c", "import polars, matplotlib"]).output();
-    if !has.is_ok_and(|output| output.status.success()) {
+    let Some(python) = python_with("polars, matplotlib") else {
         return skipped("the Python of the pages", "there is no Python with polars and matplotlib");
-    }
+    };
     let folder = crate::report::folder_with_report("runs/compared");
     let tutorial = blocks(&page("docs/tutorial.md"), "python");
     assert_eq!((tutorial.len(), &tutorial), (1, &blocks(&page("README.md"), "python")));

@@ -10,8 +10,8 @@ use safetensors::SafeTensors;
 
 use crate::docs::{blocks, page};
 use crate::support::{
-    cycles, idx, output, rayclip, refused, skipped, small_compare, small_data, small_run, succeed,
-    summary,
+    cycles, idx, output, python_with, rayclip, refused, skipped, small_compare, small_data,
+    small_run, succeed, summary,
 };
 
 /// A network of a file, as anybody would read it.
@@ -417,7 +417,6 @@ fn check_loader(python: &str, code: &str, run: &Path, data: &Path) {
 
 #[test]
 fn the_loaders_of_the_guide_give_the_reported_accuracy_to_the_digit() {
-    let python = std::env::var("RAYCLIP_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
     let folder = tempfile::tempdir().unwrap();
     let loaders = blocks(&page("docs/guide.md"), "python");
     assert_eq!(loaders.len(), 2);
@@ -442,8 +441,7 @@ fn the_loaders_of_the_guide_give_the_reported_accuracy_to_the_digit() {
     let run: PathBuf = folder.path().join("run");
     for (code, libraries) in loaders.iter().zip(["torch, safetensors", "numpy, safetensors"]) {
         assert!(code.lines().filter(|line| !line.is_empty()).count() <= 10, "{code}");
-        let has = Command::new(&python).args(["-c", &format!("import {libraries}")]).output();
-        if has.is_ok_and(|output| output.status.success()) {
+        if let Some(python) = python_with(libraries) {
             check_loader(&python, code, &run, &data);
         } else {
             skipped("a loader of the guide", &format!("there is no Python with {libraries}"));

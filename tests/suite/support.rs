@@ -24,6 +24,22 @@ pub(crate) fn skipped(test: &str, why: &str) {
     writeln!(std::io::stderr(), "skipped: {test}: {why}").unwrap();
 }
 
+/// Returns a Python with these packages: `RAYCLIP_TEST_PYTHON`, or `python3`; `None` if it lacks one.
+pub(crate) fn python_with(packages: &str) -> Option<String> {
+    let python = std::env::var("RAYCLIP_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
+    let found = Command::new(&python).args(["-c", &format!("import {packages}")]).output();
+    found.is_ok_and(|output| output.status.success()).then_some(python)
+}
+
+/// Returns what a Python script of this folder prints. It must succeed.
+pub(crate) fn script(python: &str, name: &str, arguments: &[impl AsRef<OsStr>]) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("suite").join(name);
+    let output = Command::new(python).arg(path).args(arguments).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name}: {stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// The CPU backends, and the software adapter where there is one.
 #[expect(deprecated, reason = "Burn 0.23 drops the backend; until then it is one of ours")]
 pub(crate) fn devices() -> Vec<(&'static str, Device)> {

@@ -104,8 +104,10 @@ pub(crate) enum Style {
 /// Points that belong together.
 #[derive(Debug, Clone)]
 pub(crate) struct Curve {
-    /// What it belongs to, such as a method. The legend has one entry for all curves with the same name.
+    /// What it belongs to, such as a method.
     pub(crate) name: String,
+    /// Its entry in the legend, if it is not the name. All curves with the same entry share it.
+    entry: Option<String>,
     /// Its difference from the main curve of the same name. The legend explains every role once.
     pub(crate) role: &'static str,
     /// Number of its colour. Curves with the same colour belong to the same method or thing.
@@ -119,7 +121,18 @@ pub(crate) struct Curve {
 impl Curve {
     /// Returns the main curve with this name.
     pub(crate) fn new(name: String, colour: usize, style: Style, points: Vec<Point>) -> Self {
-        Self { name, role: "", colour, style, points }
+        Self { name, entry: None, role: "", colour, style, points }
+    }
+
+    /// Gives the curve an entry in the legend that is not its name.
+    #[must_use]
+    pub(crate) fn listed_as(self, entry: String) -> Self {
+        Self { entry: Some(entry), ..self }
+    }
+
+    /// Returns its entry in the legend.
+    pub(crate) fn entry(&self) -> &str {
+        self.entry.as_ref().unwrap_or(&self.name)
     }
 
     /// Gives the curve a role beside the main curve.
@@ -181,7 +194,7 @@ pub(crate) struct PointRow {
     pub(crate) x: f64,
     /// The value.
     pub(crate) y: f64,
-    /// Ends of its 95 % interval.
+    /// Ends of its interval; the caption says which.
     pub(crate) low: Option<f64>,
     /// See `low`.
     pub(crate) high: Option<f64>,

@@ -8,6 +8,7 @@ mod loss;
 mod measurements;
 mod rays;
 mod size;
+mod widths;
 
 use crate::facts::Facts;
 use crate::figures::figure::Figure;
@@ -24,6 +25,7 @@ pub(crate) fn figures(facts: &Facts) -> Vec<Figure> {
         entropy::figure(facts),
         cost::figure(facts),
         loss::figure(facts),
+        widths::figure(facts),
     ];
     // A report of the recorded run alone lacks nothing.
     for figure in figures.iter_mut().filter(|figure| facts.runs.is_empty() && figure.is_missing) {

@@ -2,7 +2,7 @@
 
 use chrono::DateTime;
 use maud::{Markup, html};
-use rayclip_run_folder::read::shortened;
+use rayclip_run_folder::read::described;
 use rayclip_run_folder::{DataSummary, Progress};
 
 use crate::facts::Facts;
@@ -73,8 +73,8 @@ fn lead(facts: &Facts) -> Option<String> {
     };
     Some(format!(
         "rayclip trained {networks} and made {them} smaller while {they} trained: clip by clip, from {} \
-         hidden neurons to {}.{test}",
-        shortened(&run.groups.widths),
+         to {}.{test}",
+        described(&run.groups.widths, "hidden neurons"),
         last.label()
     ))
 }

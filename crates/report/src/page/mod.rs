@@ -99,6 +99,7 @@ fn sections(
             "What can be told apart",
             html! { (figure("differences")?) (differences(facts)) },
         ),
+        ("groups", "Groups", figure("group_widths")?),
         (
             "rays",
             "Weight rays and measurements",

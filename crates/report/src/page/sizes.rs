@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use maud::{Markup, html};
-use rayclip_run_folder::read::shortened;
+use rayclip_run_folder::read::described;
 
 use crate::compare::measure::Measure;
 use crate::compare::statistics::Estimate;
@@ -30,8 +30,8 @@ fn sentence(facts: &Facts) -> Option<String> {
     let good = trained.filter(|(_, accuracy)| *accuracy >= first.mean - LOSS);
     let smallest = good.min_by_key(|(rung, _)| rung.neurons());
     let full = format!(
-        "The network of {} hidden neurons has an accuracy of {:.4} before the first clip.",
-        shortened(&run.groups.widths),
+        "The network of {} has an accuracy of {:.4} before the first clip.",
+        described(&run.groups.widths, "hidden neurons"),
         first.mean
     );
     let Some((rung, accuracy)) = smallest else {
@@ -42,9 +42,9 @@ fn sentence(facts: &Facts) -> Option<String> {
         format!(" and {percent:.1} % of the parameters")
     });
     Some(format!(
-        "{full} The smallest network within {LOSS} of it (chosen on the test images) has {} neurons{}: \
+        "{full} The smallest network within {LOSS} of it (chosen on the test images) has {}{}: \
          {accuracy:.4}.",
-        rung.label(),
+        described(&rung.widths, "neurons"),
         share.unwrap_or_default()
     ))
 }

@@ -30,7 +30,7 @@ pub use predictions::{labels, predictions};
 pub use progress::progress;
 pub use rays::{Measured, rays, tensor_vector};
 pub use rows::{Cycles, cycles};
-pub use rungs::{Rung, joined, network_widths, neurons, rungs, shortened};
+pub use rungs::{Rung, described, joined, network_widths, neurons, rungs, shortened};
 pub use summary::summary;
 pub use timings::timings;
 pub use verified::{Verified, stored};

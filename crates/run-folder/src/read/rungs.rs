@@ -49,6 +49,15 @@ pub fn shortened(widths: &[usize]) -> String {
     format!("{} in {} groups", neurons(widths), widths.len())
 }
 
+/// Returns widths as part of a sentence, with the word for what they count: `60 × 30 neurons`; of many groups,
+/// `448 neurons in 12 groups`.
+pub fn described(widths: &[usize], what: &str) -> String {
+    if widths.len() <= NAMED {
+        return format!("{} {what}", joined(widths));
+    }
+    format!("{} {what} in {} groups", neurons(widths), widths.len())
+}
+
 /// Returns the neurons of some groups. The sum saturates.
 pub fn neurons(widths: &[usize]) -> usize {
     widths.iter().copied().fold(0, usize::saturating_add)
@@ -172,5 +181,12 @@ mod tests {
         assert_eq!(found, [("≈ 6 × 3".to_owned(), 100), ("≈ 4 × 2".to_owned(), 100)]);
         let widths = network_widths(&rows, &groups);
         assert_eq!((&widths[&(1, 0)], &widths[&(1, 1)]), (&vec![3, 2], &vec![5, 1]));
+    }
+
+    #[test]
+    fn widths_of_many_groups_are_their_sum() {
+        assert_eq!(described(&[60, 30], "neurons"), "60 × 30 neurons");
+        assert_eq!(described(&[10; 5], "hidden neurons"), "50 hidden neurons in 5 groups");
+        assert_eq!(shortened(&[10; 5]), "50 in 5 groups");
     }
 }

@@ -41,15 +41,15 @@ pub(super) fn legend(figure: &Figure, format: &Format) -> Vec<Entry> {
     entries(figure).into_iter().map(entry).collect()
 }
 
-/// Returns the names in the order of the curves, with the style of the main curve. Then come the roles, in grey.
+/// Returns the entries of the curves in their order, with the style of the main curve. Then come the roles, in grey.
 fn entries(figure: &Figure) -> Vec<(&str, usize, Style)> {
     let curves = || figure.panels.iter().flat_map(|panel| &panel.curves);
     let (mut names, mut roles) = (BTreeSet::new(), BTreeSet::new());
     let mut all: Vec<(&str, usize, Style)> = vec![];
-    for curve in curves().filter(|curve| names.insert(curve.name.as_str())) {
-        let is_main = |other: &&Curve| other.name == curve.name && other.role.is_empty();
+    for curve in curves().filter(|curve| names.insert(curve.entry())) {
+        let is_main = |other: &&Curve| other.entry() == curve.entry() && other.role.is_empty();
         let main = curves().find(is_main).unwrap_or(curve);
-        all.push((&main.name, main.colour, main.style));
+        all.push((main.entry(), main.colour, main.style));
     }
     let of_role = curves().filter(|curve| !curve.role.is_empty() && roles.insert(curve.role));
     all.extend(of_role.map(|curve| (curve.role, GREY, curve.style)));
