@@ -20,19 +20,17 @@ impl Live {
         let first = self.run.groups.neurons() as f64;
         let widths: Vec<f64> =
             std::iter::once(first).chain(self.ladder.iter().map(neurons)).collect();
-        let of = Cycles::of(self.run.settings.as_ref()?);
-        let cycle = |(cycle, width): (usize, &f64), pace: Pace| Cost {
-            batches: of.batches(cycle) as f64,
-            a_batch: pace.at(*width),
-        };
-        let pace = Pace::of(&self.batch_seconds(&of));
+        let costs = self.run.settings.as_ref().map(Cycles::of).and_then(|cycles| {
+            let pace = Pace::of(&self.batch_seconds(&cycles))?;
+            let cost = |(cycle, width): (usize, &f64)| Cost {
+                batches: cycles.batches(cycle) as f64,
+                a_batch: pace.at(*width),
+            };
+            Some(widths.iter().enumerate().map(cost).collect::<Vec<Cost>>())
+        });
         let batches = Batches { done: progress.batches_done as f64, all: progress.batches as f64 };
-        let seconds = match pace {
-            Some(pace) => {
-                let costs: Vec<Cost> =
-                    widths.iter().enumerate().map(|at| cycle(at, pace)).collect();
-                batches.seconds_left(&costs)
-            }
+        let seconds = match costs {
+            Some(costs) => batches.seconds_left(&costs),
             None => progress.seconds * (batches.all - batches.done) / batches.done,
         };
         Duration::try_from_secs_f64(seconds).ok()
