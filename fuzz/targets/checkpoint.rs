@@ -8,6 +8,7 @@ use rayclip_run_folder::config::presets::{Layers, Setting, resolve};
 
 static CONFIG: LazyLock<RunConfig> = LazyLock::new(|| {
     let settings = [
+        "data.normalization=training-pixels",
         "network.hidden=[5, 4]",
         "network.bias=true",
         "replicas=2",

@@ -65,7 +65,8 @@ pub(crate) fn small_arrays(path: &Path) {
 /// Flags of a short run on `data`.
 fn run_on(data: &str, extra: &[&str]) -> Vec<String> {
     let own = ["--hidden", "16", "--keep", "0.6", "--min-width", "6"];
-    small_run(&PathBuf::from(data), &[&own[..], extra].concat())
+    let rate = ["--set", "training.learning_rate=0.02"];
+    small_run(&PathBuf::from(data), &[&own[..], &rate, extra].concat())
 }
 
 /// The network after the last clip, and its accuracy in the table of the run.

@@ -133,9 +133,7 @@ pub(crate) fn check_data(name: &str) -> anyhow::Result<()> {
     if path.exists() {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.map_or(".".to_owned(), |parent| parent.display().to_string());
-        bail!(
-            "--data {name}: it is another file, and --data takes {ALLOWED}; did you mean {parent}?"
-        );
+        bail!("--data {name}: it is a file, and --data takes {ALLOWED}; did you mean {parent}?");
     }
     let meant = nearest(name, KNOWN).map(|meant| format!("; did you mean {meant}?"));
     let meant = meant.unwrap_or_default();
