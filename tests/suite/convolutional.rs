@@ -88,6 +88,38 @@ fn numbers(line: &str) -> Vec<f64> {
 }
 
 #[test]
+fn networks_with_widths_of_their_own_are_reported_and_picked() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = small_data(folder.path());
+    fs::write(folder.path().join("own.toml"), GRAPH).unwrap();
+    let more = ["--network", "own.toml", "--methods", "l2,taylor,scratch", "--seeds", "0..2"];
+    let global =
+        ["--ranking", "global", "--target-macs", "0.5", "--steps", "2", "--min-width", "2"];
+    let short = ["--set", "training.batches_per_cycle=3", "--set", "training.final_batches=5"];
+    succeed(folder.path(), &small_compare(&data, "run", &[&more[..], &global, &short].concat()));
+    let run = folder.path().join("run");
+    let last: Vec<_> = cycles(&run).into_iter().filter(|row| row["cycle"] == "1").collect();
+    let widths = |replica: &str| -> Vec<&str> {
+        let rows = last.iter().filter(|row| row["replica"] == replica);
+        rows.map(|row| row["width_after"].as_str()).collect()
+    };
+    assert!((1..4).any(|replica| widths(&replica.to_string()) != widths("0")), "{last:?}");
+    let before = summary(&run)["macs_before"].as_f64().unwrap();
+    for row in &last {
+        assert!(row["macs"].parse::<f64>().unwrap() <= 0.5 * before, "{row:?}");
+        assert_eq!(row["batches"], "6", "{row:?}");
+    }
+    succeed(folder.path(), &["report", "run"]);
+    let page = fs::read_to_string(run.join("report/report.html")).unwrap();
+    assert!(page.contains("≈"), "widths are means");
+    assert!(run.join("report/figures/group_widths.svg").exists());
+    succeed(
+        folder.path(),
+        &["pick", "run", "--neurons", "1000", "--out", "picked.safetensors"],
+    );
+}
+
+#[test]
 fn a_network_is_inspected_as_tables_json_and_drawing() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("own.toml"), GRAPH).unwrap();
@@ -155,4 +187,9 @@ fn a_target_is_reached_and_said() {
         ["--network", "own.toml", "--protect", "*", "--target-macs", "0.1", "--out", "no"];
     let stderr = refused(folder.path(), &small_run(&data, &impossible));
     assert!(stderr.contains("cannot be reached"), "{stderr}");
+    for (milliseconds, expected) in [("1e9", "needs no clip"), ("1e-9", "cannot be reached")] {
+        let target = ["--network", "own.toml", "--target-latency", milliseconds, "--out", "no"];
+        let stderr = refused(folder.path(), &small_run(&data, &target));
+        assert!(stderr.contains("target_latency") && stderr.contains(expected), "{stderr}");
+    }
 }

@@ -16,6 +16,7 @@ mod golden_entropy;
 mod golden_rays;
 mod golden_supplement;
 mod hostile;
+mod image_folders;
 mod known_networks;
 mod links;
 mod networks;
