@@ -112,10 +112,7 @@ fn networks_with_widths_of_their_own_are_reported_and_picked() {
     let page = folder.path().join(succeed(folder.path(), &["report", "run"]).trim());
     assert!(fs::read_to_string(&page).unwrap().contains("≈"), "widths are means");
     assert!(page.with_file_name("figures").join("group_widths.svg").exists());
-    succeed(
-        folder.path(),
-        &["pick", "run", "--neurons", "1000", "--out", "picked.safetensors"],
-    );
+    succeed(folder.path(), &["pick", "run", "--neurons", "1000", "--out", "picked.safetensors"]);
 }
 
 #[test]

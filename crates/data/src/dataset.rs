@@ -8,9 +8,9 @@ use rand_chacha::ChaCha8Rng;
 
 use sha2::{Digest, Sha256};
 
+use crate::bad_image::BadImage;
 use crate::digest::hexadecimal;
 use crate::error::DataError;
-use crate::images::BadImage;
 use crate::values::Values;
 
 /// The most classes: a label is a byte.

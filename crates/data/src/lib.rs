@@ -7,6 +7,7 @@
 //! detects later damage ([`Manifest`]).
 
 pub mod arrays;
+mod bad_image;
 pub mod cifar;
 mod dataset;
 mod digest;
@@ -18,6 +19,7 @@ mod held_out;
 pub mod idx;
 pub mod images;
 mod labelled;
+mod load_options;
 mod manifest;
 pub mod mnist;
 pub mod npy;
@@ -33,16 +35,17 @@ mod text;
 mod values;
 mod whole;
 
+pub use bad_image::{BadImage, OnBadImage};
 pub use dataset::{Dataset, Split};
 pub use digest::{hexadecimal, sha256, sha256_file, sha256_of};
 pub use dir::{Dir, Kind, PARTIAL, is_partial};
 pub use error::DataError;
-pub use images::{BadImage, OnBadImage};
 pub use labelled::LabelledImage;
+pub use load_options::LoadOptions;
 pub use manifest::{MANIFEST, Manifest};
 pub use per_channel::PerChannel;
 pub use progress::Progress;
-pub use source::{LoadOptions, Source};
+pub use source::Source;
 pub use statistics::Statistics;
 pub use stored::Stored;
 pub use text::{is_obeyed, plain, plain_within};

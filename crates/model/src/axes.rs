@@ -7,8 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::coupling::{Axis, Group, INPUT, Reading, Reason, Span, Tie};
-use crate::graph::{Graph, Op, Value};
+use crate::coupling::{Axis, Group, Reading, Reason, Span, Tie};
+use crate::graph::{Graph, INPUT, Op, Value};
 use crate::sizes::{BIAS, Product, WEIGHT, parameters, state};
 
 /// An axis and its span in a value.

@@ -6,9 +6,6 @@ use burn::tensor::{Int, Tensor, TensorData};
 
 use crate::graph::Value;
 
-/// The name of the images, and of the group of their channels.
-pub(crate) const INPUT: &str = "input";
-
 /// Channels of a network that can only be clipped together. Channel `c` of everything named here is the same
 /// neuron, or cannot exist without it.
 ///

@@ -3,10 +3,9 @@
 use std::fmt;
 
 use rayclip_ops::Window;
-use serde::{Deserialize, Serialize};
 
-use crate::coupling::INPUT;
-use crate::written;
+/// The name of the images, and of the group of their channels.
+pub(crate) const INPUT: &str = "input";
 
 /// The extents of a value, for one image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,8 +151,7 @@ pub enum Activation {
 /// of which only the extents can be wrong.
 ///
 /// It is serialised with names instead of numbers (`written.rs`), so that files can be written by hand.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "written::Graph", into = "written::Graph")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Graph {
     /// Extents of an image.
     pub input: Shape,

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use rayclip_data::plain;
 
-use crate::coupling::INPUT;
 use crate::error::ModelError;
+use crate::graph::INPUT;
 use crate::graph::{Activation, Graph, Node, Op, Shape, Slide, Value};
 
 /// The maximum number of parameters of all replicas. As f32, they take an eighth of the addressable memory, so the

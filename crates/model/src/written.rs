@@ -18,11 +18,11 @@ mod op;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use self::op::Op;
-use crate::coupling::INPUT;
 use crate::graph;
+use crate::graph::INPUT;
 
 /// A graph in a file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -62,6 +62,18 @@ struct Node {
     op: Op,
     #[serde(skip_serializing_if = "Option::is_none")]
     inputs: Option<Vec<Value>>,
+}
+
+impl Serialize for graph::Graph {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Graph::from(self.clone()).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for graph::Graph {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::try_from(Graph::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
 }
 
 impl TryFrom<Graph> for graph::Graph {

@@ -230,4 +230,9 @@ impl TrainerError {
     pub(crate) fn fault(reason: &'static str) -> Self {
         Self::Fault { reason }
     }
+
+    /// A key of the section `compression` makes no ladder.
+    pub(crate) fn ladder(key: &str, reason: String) -> Self {
+        Self::Ladder { key: format!("compression.{key}"), reason }
+    }
 }

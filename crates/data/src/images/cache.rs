@@ -11,8 +11,7 @@ use std::sync::Arc;
 
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 
-use super::DecodedSet;
-use super::decoding::{Decoding, Summary};
+use super::decoding::{DecodedSet, Decoding, Summary};
 use crate::arrays::TensorFile;
 use crate::dataset::Split;
 use crate::dir::Dir;

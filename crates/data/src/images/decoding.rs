@@ -7,14 +7,23 @@ use rayon::prelude::*;
 
 use super::decode::{Decoded, decode};
 use super::listing::{Item, Listing};
-use super::{BadImage, DecodedSet, OnBadImage};
+use crate::bad_image::{BadImage, OnBadImage};
 use crate::dataset::Split;
 use crate::error::DataError;
+use crate::load_options::LoadOptions;
 use crate::progress::Progress;
-use crate::source::LoadOptions;
 
 /// Images that are decoded at the same time.
 const BLOCK: usize = 1024;
+
+/// The images of both splits, decoded.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct DecodedSet {
+    pub(super) image_shape: Vec<usize>,
+    pub(super) train: Split,
+    pub(super) test: Split,
+    pub(super) bad: Vec<BadImage>,
+}
 
 /// A folder of images that is decoded.
 pub(super) struct Decoding<'a> {

@@ -8,7 +8,7 @@ use super::decode::{FILE_BYTES, channels};
 use super::listing::{Item, Listing};
 use crate::digest::sha256;
 use crate::error::DataError;
-use crate::source::LoadOptions;
+use crate::load_options::LoadOptions;
 use crate::whole::read_whole;
 
 /// The version of the decoded images. Raise it when the same images would be decoded or stored differently.

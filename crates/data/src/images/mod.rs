@@ -11,39 +11,17 @@ mod decoding;
 mod listing;
 mod look;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
-use self::decoding::Decoding;
+use self::decoding::{DecodedSet, Decoding};
 use self::listing::Listing;
 use self::look::LookedAt;
-use crate::dataset::{Dataset, Split};
+use crate::dataset::Dataset;
 use crate::error::DataError;
+use crate::load_options::LoadOptions;
 use crate::progress::Progress;
-use crate::source::LoadOptions;
 
 pub(crate) use listing::is_image_folder;
-
-/// What happens to a damaged image.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnBadImage {
-    /// The data set is refused.
-    #[default]
-    Stop,
-    /// The image is left out.
-    Skip,
-}
-
-/// An image that cannot be decoded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BadImage {
-    /// The file, relative to the folder.
-    pub path: PathBuf,
-    /// Why.
-    pub reason: String,
-}
 
 /// Reads the images in `folder`. Decoded images are kept in a file in the user's cache folder, by the content of the
 /// image files. If they take more than the memory of `options`, they stay there.
@@ -71,15 +49,6 @@ pub fn load(
     let dataset = Dataset::new(name, image_shape, train, test)?;
     let folder = std::path::absolute(folder).ok();
     Ok(Dataset { folder, class_names: listing.classes, bad_images: bad, ..dataset })
-}
-
-/// The images of both splits, decoded.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct DecodedSet {
-    image_shape: Vec<usize>,
-    train: Split,
-    test: Split,
-    bad: Vec<BadImage>,
 }
 
 #[cfg(test)]

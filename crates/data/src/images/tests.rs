@@ -3,6 +3,7 @@ use std::fs;
 use image::{DynamicImage, GrayImage, RgbImage, RgbaImage};
 
 use super::*;
+use crate::bad_image::OnBadImage;
 use crate::values::Values;
 
 /// Writes an image whose first channel is `value` everywhere.

@@ -27,8 +27,8 @@ use self::layout::Images;
 use crate::dataset::{Dataset, Split};
 use crate::error::DataError;
 use crate::held_out;
+use crate::load_options::LoadOptions;
 use crate::progress::Progress;
-use crate::source::LoadOptions;
 use crate::text::plain;
 
 /// The names of images and labels with a split: of the training images, then of the test images.

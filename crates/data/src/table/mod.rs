@@ -15,8 +15,8 @@ use self::rows::{Rows, Table};
 use crate::dataset::{Dataset, Split};
 use crate::error::DataError;
 use crate::held_out;
+use crate::load_options::LoadOptions;
 use crate::progress::Progress;
-use crate::source::LoadOptions;
 use crate::text::plain;
 use crate::whole;
 

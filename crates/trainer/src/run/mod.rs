@@ -13,7 +13,6 @@ mod cycle;
 mod events;
 mod files;
 mod finals;
-mod global;
 mod inputs;
 mod ledger;
 mod meter;

@@ -4,7 +4,7 @@ use rayclip_model::{Graph, Macs};
 use rayclip_run_folder::epochs::Epochs;
 use rayclip_run_folder::{Cycles, RunConfig, ladder, limits, operations};
 
-use super::global::GlobalRanking;
+use super::widths::GlobalRanking;
 use crate::error::TrainerError;
 
 /// The network before the first clip, and the networks after every clip.

@@ -130,7 +130,7 @@ impl Chunk<'_> {
         };
         let scores = scores.iter().filter_map(of_replica).collect();
         let mut ties = stream(replica.seed, Purpose::Ties, [cycle, graph.widths().len()]);
-        let widths = global.widths(graph, &scores, self.rungs.at(Some(cycle)), &mut ties)?;
+        let widths = global.widths(graph, &scores, &self.rungs.at(Some(cycle)).graph, &mut ties)?;
         self.rungs.to_mut().set(cycle, &widths);
         Ok(())
     }

@@ -11,8 +11,8 @@ use rand::seq::SliceRandom;
 use rayclip_model::Graph;
 use rayclip_run_folder::config::{CompressionConfig, Ranking, Side};
 
-use super::rungs::Rung;
-use super::widths::{Widths, size};
+use super::groups::Widths;
+use super::size::size;
 use crate::error::TrainerError;
 
 /// Distributes clips over the groups of a network. The ladder says how large the network is after each clip: as large
@@ -73,8 +73,8 @@ impl GlobalRanking {
         (0..first.len()).filter(|group| self.floors[*group] < first[*group]).collect()
     }
 
-    /// Returns the width of every group of a network after a clip. The network is at most as large as that of the
-    /// ladder, `rung`, and no neuron more is clipped than that takes. `ties` orders equal scores.
+    /// Returns the width of every group of a network after a clip. The network is at most as large as the one of the
+    /// ladder, and no neuron more is clipped than that takes. `ties` orders equal scores.
     ///
     /// # Errors
     /// The network has more operations than can be counted.
@@ -82,11 +82,11 @@ impl GlobalRanking {
         &self,
         graph: &Graph,
         scores: &Scores,
-        rung: &Rung,
+        of_ladder: &Graph,
         ties: &mut impl Rng,
     ) -> Result<Vec<usize>, TrainerError> {
         let (before, order) = (graph.widths(), self.order(scores, ties));
-        let most = self.size(&rung.graph, &rung.widths)?;
+        let most = self.size(of_ladder, &of_ladder.widths())?;
         let after = |clipped: usize| {
             let mut widths = before.clone();
             for group in &order[..clipped] {
@@ -152,71 +152,72 @@ mod tests {
     use rayclip_run_folder::config::presets::{Layers, Setting, resolve};
     use rayclip_run_folder::ladder;
 
+    use super::super::resolve_ladder;
     use super::*;
-    use crate::run::rungs::Rungs;
     use crate::streams::{Purpose, stream};
 
     fn graph() -> Graph {
         Graph::perceptron(20, &[8, 6], 4, true)
     }
 
-    fn rungs(settings: &[&str]) -> Rungs {
+    /// Returns the ranking, and the network of the ladder after the first clip.
+    fn ranking(settings: &[&str]) -> (GlobalRanking, Graph) {
         let all = ["network.hidden=[8, 6]", "compression.ranking=global", "compression.keep=0.5"];
         let settings = all.iter().chain(&["compression.min_width=2"]).chain(settings);
         let settings = settings.map(|text| Setting::parse(text).unwrap()).collect();
         let mut config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
         let timer = &mut |_: &[Graph], _: usize| panic!("nothing is timed");
-        super::super::widths::resolve_ladder(&mut config.compression, &graph(), None, timer)
-            .unwrap();
-        assert!(!ladder(&config).is_empty());
-        Rungs::of(&config, &graph(), 10).unwrap()
+        resolve_ladder(&mut config.compression, &graph(), None, timer).unwrap();
+        let ladder = ladder(&config);
+        let ranking = GlobalRanking::of(&config.compression, &graph(), ladder.last().unwrap());
+        (ranking.unwrap().unwrap(), graph().with_widths(&ladder[0]))
     }
 
     /// The scores of the first group are a hundred times as large as those of the second one.
     const FIRST: [f64; 8] = [100.0, 900.0, 800.0, 700.0, 600.0, 500.0, 400.0, 300.0];
     const SECOND: [f64; 6] = [1.0, 2.0, 9.0, 1.5, 0.5, 2.5];
 
-    fn widths(rungs: &Rungs) -> Vec<usize> {
+    fn widths((global, of_ladder): &(GlobalRanking, Graph)) -> Vec<usize> {
         let scores = BTreeMap::from([(0, FIRST.to_vec()), (1, SECOND.to_vec())]);
         let mut ties = stream(0, Purpose::Ties, [0, 2]);
-        let global = rungs.global().unwrap();
         assert_eq!(global.groups(&[8, 6]), [0, 1]);
-        global.widths(&graph(), &scores, rungs.at(Some(0)), &mut ties).unwrap()
+        global.widths(&graph(), &scores, of_ladder, &mut ties).unwrap()
     }
 
     #[test]
     fn the_weakest_neurons_of_all_groups_go_and_the_scale_of_a_group_does_not_count() {
         // With a ranking per group, 4 + 3 of 8 + 6 neurons are left.
-        let rungs = rungs(&[]);
-        assert_eq!(rungs.at(Some(0)).widths, [4, 3]);
+        let ranking = ranking(&[]);
+        assert_eq!(ranking.1.widths(), [4, 3]);
         // The root mean squares are 593 and 3.97. Seven neurons go: five of the second group (0.13 to 0.63 times the
         // root mean square), and two of the first one (0.17 and 0.51). The next would be its 400 (0.67).
-        assert_eq!(widths(&rungs), [6, 1]);
+        assert_eq!(widths(&ranking), [6, 1]);
     }
 
     #[test]
     fn a_group_keeps_its_least_width_and_multiples() {
-        let floor = rungs(&["compression.min_width_of=['layer_1=3']"]);
+        let floor = ranking(&["compression.min_width_of=['layer_1=3']"]);
         assert_eq!(widths(&floor)[1], 3);
-        let multiples = rungs(&["compression.round_to=2"]);
+        let multiples = ranking(&["compression.round_to=2"]);
         let widths = widths(&multiples);
         assert!(widths.iter().all(|width| width % 2 == 0), "{widths:?}");
-        let planned: usize = multiples.at(Some(0)).widths.iter().sum();
+        let planned: usize = multiples.1.widths().iter().sum();
         assert!(widths.iter().sum::<usize>() <= planned, "{widths:?}");
     }
 
     #[test]
     fn a_target_bounds_what_it_names() {
         for key in ["macs", "parameters"] {
-            let rungs = rungs(&[&format!("compression.target_{key}=0.5"), "compression.steps=1"]);
-            let (planned, widths) = (rungs.at(Some(0)), widths(&rungs));
+            let target = format!("compression.target_{key}=0.5");
+            let ranking = ranking(&[&target, "compression.steps=1"]);
+            let (planned, widths) = (ranking.1.widths(), widths(&ranking));
             let of = |widths: &[usize]| {
                 let size = size(&graph(), widths).unwrap();
                 if key == "macs" { size.macs } else { size.parameters }
             };
-            assert!(of(&widths) <= of(&planned.widths));
+            assert!(of(&widths) <= of(&planned));
             let more: Vec<usize> = widths.iter().map(|width| width + 1).collect();
-            assert!(of(&more) > of(&planned.widths), "{widths:?} {:?}", planned.widths);
+            assert!(of(&more) > of(&planned), "{widths:?} {planned:?}");
         }
     }
 }

@@ -1,0 +1,150 @@
+//! The ladder to a target: bisection of the factor of all widths.
+
+use rayclip_model::Graph;
+use rayclip_run_folder::config::CompressionConfig;
+use rayclip_run_folder::limits;
+
+use super::groups::Widths;
+use super::size::{Size, size};
+use crate::error::TrainerError;
+
+/// Bisections of the factor of all widths; each halves the interval.
+const BISECTIONS: usize = 60;
+
+/// How often a ladder whose last network is too slow, when it is timed again, is lowered, and by what factor.
+const CORRECTIONS: usize = 10;
+const CORRECTION: f64 = 0.97;
+
+/// What a ladder with a target reaches.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reached {
+    /// The network before the first clip.
+    pub first: Size,
+    /// The network after the last clip.
+    pub last: Size,
+}
+
+/// Returns the median milliseconds of some networks for a number of images, timed in turn.
+pub(crate) type Timer<'a> = &'a mut dyn FnMut(&[Graph], usize) -> Result<Vec<f64>, TrainerError>;
+
+/// A target.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Target {
+    /// A fraction of the multiply-accumulates of the network before the first clip.
+    Macs(f64),
+    /// A fraction of its parameters.
+    Parameters(f64),
+    /// Milliseconds.
+    Latency(f64),
+}
+
+impl Target {
+    pub(super) fn of(compression: &CompressionConfig) -> Option<Self> {
+        let CompressionConfig { target_macs, target_parameters, target_latency, .. } = *compression;
+        let targets = [
+            (target_macs, Self::Macs as fn(f64) -> Self),
+            (target_parameters, Self::Parameters),
+            (target_latency, Self::Latency),
+        ];
+        let given = targets.into_iter().find(|(value, _)| *value > 0.0);
+        given.map(|(value, target)| target(value))
+    }
+}
+
+impl Widths {
+    /// Returns the ladder to a target, and the sizes of its first and last network.
+    pub(super) fn to_target(
+        &self,
+        graph: &Graph,
+        target: Target,
+        compression: &CompressionConfig,
+        timer: Timer<'_>,
+    ) -> Result<(Vec<Vec<usize>>, Option<Reached>), TrainerError> {
+        let (mut first, images) = (size(graph, &graph.widths())?, compression.latency_images);
+        let mut factor = self.factor(target, |widths| {
+            let part = size(graph, widths)?;
+            Ok(match target {
+                Target::Macs(_) => part.macs as f64 / first.macs as f64,
+                Target::Parameters(_) => part.parameters as f64 / first.parameters as f64,
+                Target::Latency(_) => timer(&[graph.with_widths(widths)], images)?[0],
+            })
+        })?;
+        let mut milliseconds = None;
+        if let Target::Latency(wanted) = target {
+            // A time is not the same twice.
+            for _ in 0..CORRECTIONS {
+                let last = graph.with_widths(&self.scaled(factor));
+                let both = timer(&[graph.clone(), last], images)?;
+                (first.milliseconds, milliseconds) = (Some(both[0]), Some(both[1]));
+                if both[1] <= wanted {
+                    break;
+                }
+                factor *= CORRECTION;
+            }
+        }
+        let ladder = self.to_factor(factor, compression.steps, compression.keep);
+        let last = ladder.last().cloned().unwrap_or_else(|| graph.widths());
+        let last = Size { milliseconds, ..size(graph, &last)? };
+        Ok((ladder, Some(Reached { first, last })))
+    }
+
+    /// Returns the largest factor with which the network is within the target, by bisection. `measured` returns the
+    /// quantity of the target for some widths.
+    fn factor(
+        &self,
+        target: Target,
+        mut measured: impl FnMut(&[usize]) -> Result<f64, TrainerError>,
+    ) -> Result<f64, TrainerError> {
+        let (key, wanted, takes, unit) = match target {
+            Target::Macs(wanted) => ("target_macs", wanted, "has", ""),
+            Target::Parameters(wanted) => ("target_parameters", wanted, "has", ""),
+            Target::Latency(wanted) => ("target_latency", wanted, "takes", " ms"),
+        };
+        let (mut low, mut high) = (0.0, 1.0);
+        let (least, most) = (measured(&self.scaled(low))?, measured(&self.scaled(high))?);
+        if least > wanted {
+            let reason = format!(
+                "{wanted}{unit} cannot be reached: the smallest network that the groups allow {takes} {least:.4}{unit}; \
+                 protect fewer groups, or lower compression.min_width"
+            );
+            return Err(TrainerError::ladder(key, reason));
+        }
+        if most <= wanted {
+            let reason = format!(
+                "{wanted}{unit} needs no clip: the first network {takes} {most:.4}{unit}; choose a smaller target"
+            );
+            return Err(TrainerError::ladder(key, reason));
+        }
+        for _ in 0..BISECTIONS {
+            let middle = f64::midpoint(low, high);
+            let widths = self.scaled(middle);
+            let is_within = if widths == self.scaled(low) {
+                true
+            } else if widths == self.scaled(high) {
+                false
+            } else {
+                measured(&widths)? <= wanted
+            };
+            if is_within { low = middle } else { high = middle }
+        }
+        Ok(low)
+    }
+
+    /// Returns the widths of equal geometric steps to a factor. Without a number of steps, a step keeps about the
+    /// fraction `keep`.
+    fn to_factor(&self, factor: f64, steps: usize, keep: f64) -> Vec<Vec<usize>> {
+        // No width is below one, so a smaller factor changes nothing.
+        let widest = self.groups.iter().map(|group| group.first).max().unwrap_or(1);
+        let factor = factor.max(1.0 / (2 * widest) as f64);
+        let by_keep = (factor.ln() / keep.ln()).ceil() as usize;
+        let steps = if steps > 0 { steps } else { by_keep.clamp(1, limits::CYCLES) };
+        let after = |step: usize| self.scaled(factor.powf(step as f64 / steps as f64));
+        let mut ladder: Vec<Vec<usize>> = (1..steps).map(after).collect();
+        ladder.push(self.scaled(factor));
+        let first: Vec<usize> = self.groups.iter().map(|group| group.first).collect();
+        // Small groups do not change in every step.
+        ladder.dedup();
+        ladder.retain(|widths| *widths != first);
+        ladder
+    }
+}
