@@ -89,6 +89,9 @@ pub(crate) fn conv_weight_gradient(
     })
 }
 
+/// Shorter runs of numbers are copied one by one, which takes less time than a call of `memmove`.
+const SHORT: usize = 16;
+
 /// Numbers in the patches of an image.
 fn scratch(window: &Window, inputs: usize) -> usize {
     if window.is_pointwise() { 0 } else { window.output_positions() * inputs }
@@ -147,9 +150,13 @@ fn gather<'a>(
     }
     let columns = window.taps() * channels;
     for Run { place, tap, position, taps } in runs {
-        let to = place * columns + tap * channels;
-        let length = taps * channels;
-        patches[to..to + length].copy_from_slice(&image[position * channels..][..length]);
+        let (to, length) = (place * columns + tap * channels, taps * channels);
+        let (to, from) = (&mut patches[to..to + length], &image[position * channels..][..length]);
+        if length < SHORT {
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+        } else {
+            to.copy_from_slice(from);
+        }
     }
     patches
 }

@@ -36,29 +36,28 @@ pub(crate) fn max_pool_gradient(x: &Primitive, gradient: &Primitive, window: &Wi
     let (x, gradient) = (Matrices::of(x), Matrices::of(gradient));
     let (positions, places, channels) = (window.positions(), window.output_positions(), x.columns);
     let extents = [gradient.replicas, x.rows / positions, positions, channels];
+    let mut seen = vec![vec![]; places];
+    window.each(|place, _, position| seen[place].extend(position.map(|at| at * channels)));
     for_each_image(extents, 0, |_, out, replica, image| {
         let gradient = gradient.rows(replica, image * places, places);
         let image = x.rows(replica, image * positions, positions);
-        // The maximum of a place, and the position of its first tap that has it.
-        let (mut largest, mut at) = (vec![f32::NEG_INFINITY; channels], vec![usize::MAX; channels]);
-        let taps = window.taps();
-        window.each(|place, tap, position| {
-            if let Some(position) = position {
-                let image = &image[position * channels..][..channels];
+        // The maximum of a place, and the first position that has it.
+        let (mut largest, mut at) = (vec![0.0; channels], vec![0; channels]);
+        for (seen, gradient) in seen.iter().zip(gradient.chunks(channels)) {
+            let Some((first, others)) = seen.split_first() else { continue };
+            largest.copy_from_slice(&image[*first..][..channels]);
+            at.fill(*first);
+            for position in others {
+                let image = &image[*position..][..channels];
                 for ((largest, at), x) in largest.iter_mut().zip(&mut at).zip(image) {
-                    if *x > *largest || x.is_nan() || *at == usize::MAX {
-                        (*largest, *at) = (*x, position);
+                    if *x > *largest || x.is_nan() {
+                        (*largest, *at) = (*x, *position);
                     }
                 }
             }
-            if tap + 1 == taps {
-                let gradient = &gradient[place * channels..][..channels];
-                for (channel, at) in at.iter().enumerate().filter(|(_, at)| **at != usize::MAX) {
-                    out[at * channels + channel] += gradient[channel];
-                }
-                largest.fill(f32::NEG_INFINITY);
-                at.fill(usize::MAX);
+            for ((channel, at), gradient) in at.iter().enumerate().zip(gradient) {
+                out[at + channel] += gradient;
             }
-        });
+        }
     })
 }
