@@ -9,6 +9,7 @@ use crate::facts::Facts;
 use crate::page::draw::table;
 use crate::page::measures::MEASURES;
 use crate::paper::published::Series;
+use crate::read::run::Run;
 use crate::tables;
 
 pub(super) fn estimates(facts: &Facts) -> Markup {
@@ -31,7 +32,26 @@ pub(super) fn estimates(facts: &Facts) -> Markup {
             }
         }
         p.soft { "All widths: statistics.csv." }
+        @if let Some(alike) = facts.runs.iter().find_map(size_alike) {
+            p.soft {
+                "≈: with one ranking over all groups, every network has its own widths. Neurons and sizes are means \
+                 over all networks after a clip. Alike is how many " (alike) " they may have: methods are compared at \
+                 that size, not at one number of neurons. Each network: cycles.csv."
+            }
+        }
     }
+}
+
+/// Returns what the ladder of a run bounds, if its networks have their own widths.
+fn size_alike(run: &Run) -> Option<&'static str> {
+    let compression = &run.settings.as_ref().filter(|_| run.has_own_widths())?.compression;
+    Some(if compression.target_parameters > 0.0 {
+        "parameters"
+    } else if compression.has_target() {
+        "multiply-accumulates"
+    } else {
+        "hidden neurons"
+    })
 }
 
 pub(super) fn table_1(facts: &Facts) -> Markup {

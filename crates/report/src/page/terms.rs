@@ -10,14 +10,15 @@ const ALWAYS: [(&str, &str); 6] = [
     ("sparsity", "the fraction of the first hidden neurons that are gone"),
     (
         "clip",
-        "ranks the neurons of each group (hidden layer), removes the last tenth (or what compression.keep \
-              says), and rebuilds the network without them",
+        "ranks the neurons of each group (hidden layer), or of all groups together (compression.ranking), \
+              removes the last tenth (or what compression.keep or a target says), and rebuilds the network without \
+              them",
     ),
     ("right after the clip", "measured on the smaller network before its training continues"),
     (
         "after the training that follows",
-        "measured when the smaller network has trained on as many batches as lie between two clips: the \
-              network that one would use",
+        "measured when the smaller network has trained on the batches that follow the clip: the network that \
+              one would use",
     ),
     (
         "seed",
