@@ -113,7 +113,11 @@ fn networks_with_widths_of_their_own_are_reported_and_picked() {
     let text = fs::read_to_string(&page).unwrap();
     assert!(text.contains("Alike is how many multiply-accumulates they may have"), "{text}");
     assert!(page.with_file_name("figures").join("group_widths.svg").exists());
-    succeed(folder.path(), &["pick", "run", "--neurons", "1000", "--out", "picked.safetensors"]);
+    // The largest network is the one before the first clip, and the smallest one has been clipped.
+    for wanted in [["--neurons", "1000"], ["--max-drop", "1"]] {
+        let pick = [&["pick", "run", "--out", "picked.safetensors"][..], &wanted].concat();
+        succeed(folder.path(), &pick);
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use crate::error::ModelError;
 use crate::graph::{Activation, Graph, Node, Op, Slide};
 use crate::population::Population;
-use crate::sizes::WEIGHT;
+use crate::sizes::{MEAN, VARIANCE, WEIGHT};
 
 /// Extents and values of tensors by name.
 type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
@@ -23,6 +23,11 @@ type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 /// The parameters of one network, on the host.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Exported(Tensors);
+
+/// Returns whether the tensor with this name is a parameter, and not a running statistic.
+pub fn is_parameter(name: &str) -> bool {
+    ![MEAN, VARIANCE].iter().any(|state| name.ends_with(&format!(".{state}")))
+}
 
 impl Exported {
     /// Exports the networks of all replicas. Each tensor is read from the device once.

@@ -61,7 +61,7 @@ pub use coupling::{Axis, Group, Reading, Reason, Span, Tie};
 pub use description::Description;
 pub use disk::{load, save};
 pub use error::ModelError;
-pub use export::Exported;
+pub use export::{Exported, is_parameter};
 pub use graph::{Activation, Graph, Node, Op, Shape, Slide, Value};
 pub use networks::KnownNetwork;
 pub use population::Population;

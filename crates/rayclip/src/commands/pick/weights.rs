@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
+use rayclip_model::is_parameter;
 use rayclip_trainer::{NETWORK_FORMAT, export_final};
 use safetensors::SafeTensors;
 
@@ -60,8 +61,9 @@ fn check(bytes: &[u8], candidate: &Candidate) -> Result<(), String> {
     if test.is_none_or(|test| (test - network.test).abs() > 1e-12) {
         return Err(format!("its accuracy_test is not {:?}", network.test));
     }
-    let sizes = tensors.iter().map(|(_, view)| view.shape().iter().product::<usize>());
-    let parameters: usize = sizes.sum();
+    let parameters = tensors.iter().filter(|(name, _)| is_parameter(name));
+    let parameters: usize =
+        parameters.map(|(_, view)| view.shape().iter().product::<usize>()).sum();
     if parameters != candidate.parameters {
         return Err(format!("it has {parameters} parameters, not {}", candidate.parameters));
     }
