@@ -114,9 +114,8 @@ fn networks_with_widths_of_their_own_are_reported_and_picked() {
     assert!(text.contains("Alike is how many multiply-accumulates they may have"), "{text}");
     assert!(page.with_file_name("figures").join("group_widths.svg").exists());
     // The largest network is the one before the first clip, and the smallest one has been clipped.
-    for wanted in [["--neurons", "1000"], ["--max-drop", "1"]] {
-        let pick = [&["pick", "run", "--out", "picked.safetensors"][..], &wanted].concat();
-        succeed(folder.path(), &pick);
+    for [flag, value, out] in [["--neurons", "1000", "large"], ["--max-drop", "1", "small"]] {
+        succeed(folder.path(), &["pick", "run", flag, value, "--out", out]);
     }
 }
 
