@@ -11,7 +11,7 @@ pub struct Size {
     pub macs: usize,
     /// Weights and biases.
     pub parameters: usize,
-    /// Median milliseconds to classify the images of [`CompressionConfig::latency_images`], if that is the target.
+    /// Median milliseconds to classify the images of `compression.latency_images`, if that is the target.
     pub milliseconds: Option<f64>,
 }
 
