@@ -2,7 +2,7 @@
 
 use std::f64::consts::FRAC_1_SQRT_2;
 
-use burn::tensor::activation::{leaky_relu, relu, sigmoid, silu};
+use burn::tensor::activation::{leaky_relu, relu, sigmoid, silu, tanh};
 use burn::tensor::{Device, Tensor, TensorData};
 use rayclip_ops::{Window, batch_moments, batch_norm, conv, depthwise, max_pool};
 
@@ -99,10 +99,16 @@ fn activation(x: Tensor<3>, function: Activation) -> Tensor<3> {
         Activation::Silu => silu(x),
         Activation::Sigmoid => sigmoid(x),
         Activation::HardSwish => {
-            let factor = (x.clone() + 3.0).clamp(0.0, 6.0) / 6.0;
+            let factor = hard_sigmoid(x.clone());
             x * factor
         }
+        Activation::HardSigmoid => hard_sigmoid(x),
+        Activation::Tanh => tanh(x),
     }
+}
+
+fn hard_sigmoid(x: Tensor<3>) -> Tensor<3> {
+    (x + 3.0).clamp(0.0, 6.0) / 6.0
 }
 
 /// A batch normalisation.

@@ -142,6 +142,10 @@ pub enum Activation {
     Sigmoid,
     /// `x · min(max(x + 3, 0), 6) / 6`.
     HardSwish,
+    /// `min(max(x + 3, 0), 6) / 6`.
+    HardSigmoid,
+    /// `tanh(x)`.
+    Tanh,
 }
 
 /// The computation of a network.
@@ -315,6 +319,8 @@ impl fmt::Display for Op {
                 Activation::Silu => write!(f, "silu"),
                 Activation::Sigmoid => write!(f, "sigmoid"),
                 Activation::HardSwish => write!(f, "hard-swish"),
+                Activation::HardSigmoid => write!(f, "hard-sigmoid"),
+                Activation::Tanh => write!(f, "tanh"),
             },
             Self::MaxPool(slide) => write!(f, "max pool {slide}"),
             Self::AveragePool { slide, .. } => write!(f, "average pool {slide}"),

@@ -196,6 +196,8 @@ fn activations() -> impl Strategy<Value = Activation> {
         Activation::Silu,
         Activation::Sigmoid,
         Activation::HardSwish,
+        Activation::HardSigmoid,
+        Activation::Tanh,
     ])
 }
 

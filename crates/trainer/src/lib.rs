@@ -30,7 +30,8 @@ pub use error::TrainerError;
 pub use folder::checkpoint::{Every, Schedule};
 pub use folder::{FinishedRun, FolderLock, Found, RunDir, Taken};
 pub use run::{
-    Backend, Chunks, Event, Interrupter, KeepNetworks, KeptNetwork, NETWORK_FORMAT, Observer,
-    OnDivergence, Reached, RunOptions, Size, check_checkpoint, export_final, input_shape, named,
+    Backend, Chunks, ClipOptions, ClippedGroup, ClippedModel, Event, Interrupter, KeepNetworks,
+    KeptNetwork, NETWORK_FORMAT, Observer, OnDivergence, Reached, Resizable, RunOptions, Size,
+    WeightSource, check_checkpoint, clip_model, clip_once, export_final, input_shape, named,
     resolve, run,
 };

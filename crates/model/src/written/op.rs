@@ -35,6 +35,8 @@ pub(super) enum Op {
     Silu,
     Sigmoid,
     HardSwish,
+    HardSigmoid,
+    Tanh,
     MaxPool(Windowed),
     AveragePool(Windowed),
     GlobalAveragePool,
@@ -133,6 +135,8 @@ impl Op {
             Self::Silu => activation(Activation::Silu),
             Self::Sigmoid => activation(Activation::Sigmoid),
             Self::HardSwish => activation(Activation::HardSwish),
+            Self::HardSigmoid => activation(Activation::HardSigmoid),
+            Self::Tanh => activation(Activation::Tanh),
             Self::MaxPool(windowed) => {
                 windowed.refuse(&["outputs", "bias", "count_padding"])?;
                 Ok(graph::Op::MaxPool(windowed.slide(true)?))
@@ -172,6 +176,8 @@ impl Op {
                 Activation::Silu => Self::Silu,
                 Activation::Sigmoid => Self::Sigmoid,
                 Activation::HardSwish => Self::HardSwish,
+                Activation::HardSigmoid => Self::HardSigmoid,
+                Activation::Tanh => Self::Tanh,
             },
             graph::Op::MaxPool(slide) => Self::MaxPool(Windowed::of(slide)),
             graph::Op::AveragePool { slide, count_padding } => Self::AveragePool(Windowed {

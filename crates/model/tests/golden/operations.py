@@ -182,6 +182,8 @@ case(
     ],
 )
 case("conv_dilated_padded", *conv([2, 3], dilation=[3, 2], padding=[2, 1, 1, 2], stride=[1, 2]))
+case("hard_sigmoid", "hard_sigmoid", F.hardsigmoid)
+case("tanh", "tanh", torch.tanh)
 
 tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
 save_file(tensors, Path(__file__).with_suffix(".safetensors"), graphs)

@@ -66,6 +66,12 @@ Examples:
   rayclip bench solver --sizes 512x51x64
   rayclip bench solver --sizes 512x51x2,4096x409x8 --compare";
 
+pub(crate) const CLIP: &str = "\
+Examples:
+  rayclip clip network.onnx --keep 0.75 --out small.onnx
+  rayclip clip network.onnx --target-macs 0.5 --round-to 8 --out small.onnx
+  rayclip clip network.onnx --keep 0.5 --groups 'layer1.*' --out small.onnx";
+
 pub(crate) const INSPECT: &str = "\
 Examples:
   rayclip inspect resnet20

@@ -1,6 +1,7 @@
 //! The arguments of the command line.
 
 mod cells;
+mod clip;
 mod examples;
 mod inspect;
 mod margin;
@@ -19,6 +20,7 @@ use clap::{Args, Parser, Subcommand};
 use rayclip_trainer::{KeepNetworks, RunOptions};
 
 pub(crate) use cells::{ReproduceArgs, SweepArgs};
+pub(crate) use clip::ClipArgs;
 pub(crate) use inspect::{ImageShape, ImageSize, InspectArgs};
 pub(crate) use margin::MarginArgs;
 pub(crate) use names::{ALGORITHMS, DEVICES, METHODS, MOMENTS, ON_DIVERGENCE, PRESETS, RANKINGS};
@@ -74,6 +76,9 @@ pub(crate) enum Command {
     Solve(Box<SolveArgs>),
     /// Measure how fast rayclip is on this machine
     Bench(BenchArgs),
+    /// Make a network in a file smaller once, by its weights alone: no data, no training
+    #[command(after_help = examples::CLIP)]
+    Clip(Box<ClipArgs>),
     /// Print a network: its nodes, its groups of channels with everything that a clip of them cuts, and its size
     #[command(after_help = examples::INSPECT)]
     Inspect(InspectArgs),

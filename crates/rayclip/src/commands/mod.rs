@@ -2,6 +2,7 @@
 
 pub(crate) mod bench_solver;
 mod cells;
+pub(crate) mod clip;
 pub(crate) mod compare;
 mod configure;
 pub(crate) mod devices;

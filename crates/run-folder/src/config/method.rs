@@ -49,6 +49,14 @@ impl Method {
         Self::Scratch,
     ];
 
+    /// Returns whether it ranks neurons by their weights alone, without images.
+    pub fn ranks_by_weights(self) -> bool {
+        match self {
+            Self::Dtc(..) | Self::Magnitude | Self::L1 | Self::L2 | Self::Random => true,
+            Self::Taylor | Self::Activation | Self::DataLasso | Self::Scratch => false,
+        }
+    }
+
     /// Returns all methods, including the variants of `dtc`.
     pub fn all() -> impl Iterator<Item = Self> {
         let domains = [None, Some(Domain::Neuron), Some(Domain::Coefficient)];

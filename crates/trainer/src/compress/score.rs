@@ -7,7 +7,7 @@ use rayclip_model::Population;
 use rayclip_run_folder::config::{Method, by_method};
 use rayclip_run_folder::{Replica, RunConfig};
 
-use crate::criteria::{Context, GroupScores, GroupWeights, criterion};
+use crate::criteria::{Context, Fed, GroupScores, GroupWeights, criterion};
 use crate::data::{Calibration, DeviceImages};
 use crate::error::TrainerError;
 
@@ -70,7 +70,8 @@ impl Scoring {
         let replicas = &inputs.replicas[range.clone()];
         let network = &inputs.network.keep_replicas(&range.collect::<Vec<_>>());
         let calibration = &Calibration::draw(images, replicas, cycle, config);
-        let context = Context { config, replicas, cycle, kept, network, calibration };
+        let fed = Some(Fed { network, calibration });
+        let context = Context { config, replicas, cycle, kept, fed };
         let criterion =
             criterion(method).ok_or_else(|| TrainerError::fault("scratch cannot rank neurons"))?;
         let mut weights = GroupWeights::all(network);

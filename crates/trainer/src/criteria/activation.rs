@@ -1,6 +1,6 @@
 //! `activation`: the mean activation of a neuron over training images.
 
-use super::{Context, Criterion, GroupWeights, Scores, try_scores_of};
+use super::{Context, Criterion, Fed, GroupWeights, Scores, try_scores_of};
 use crate::error::TrainerError;
 
 /// `mean_i h_ij`, where `h_ij` is the activation of neuron `j` for image `i`, summed over its readings.
@@ -12,7 +12,7 @@ impl Criterion for Activation {
         groups: &[GroupWeights],
         context: &Context<'_>,
     ) -> Result<Scores, TrainerError> {
-        let Context { network, calibration, .. } = context;
+        let Fed { network, calibration } = context.fed()?;
         try_scores_of(groups, |weights| {
             calibration.mean(|batch| {
                 let activations = weights.activations(network, batch.images).into_iter();

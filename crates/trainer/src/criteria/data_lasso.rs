@@ -23,7 +23,7 @@ use faer::{Mat, Side};
 use rayclip_model::Value;
 use rayclip_run_folder::config::SolverConfig;
 
-use super::{Context, Criterion, GroupScores, GroupWeights, Scores, SolveInfo, solve};
+use super::{Context, Criterion, Fed, GroupScores, GroupWeights, Scores, SolveInfo, solve};
 use crate::device::read;
 use crate::error::TrainerError;
 
@@ -75,14 +75,15 @@ impl Criterion for DataLasso {
 /// # Errors
 /// The images cannot be read.
 fn gram(weights: &GroupWeights, context: &Context<'_>) -> Result<Tensor<3>, TrainerError> {
-    let (network, group) = (context.network, &weights.group);
+    let Fed { network, calibration } = context.fed()?;
+    let group = &weights.group;
     let readings = group.readings.iter();
     let users =
         readings.flat_map(|reading| reading.users.iter().map(|user| (*user, reading.value)));
     // A reader that reads the neurons twice has all its rows in one Gram matrix.
     let users: BTreeMap<usize, Value> = users.collect();
     let of_user = |(user, value): (usize, Value)| {
-        let rows = context.calibration.mean(|batch| {
+        let rows = calibration.mean(|batch| {
             let value = network.values(batch.images, &[value]).swap_remove(0);
             let rows = network.graph().rows_read(user, value);
             rows.clone().swap_dims(1, 2).matmul(rows)
@@ -240,8 +241,7 @@ mod tests {
             replicas: &replicas,
             cycle: 0,
             kept: &[2],
-            network: &network,
-            calibration: &calibration,
+            fed: Some(Fed { network: &network, calibration: &calibration }),
         };
         let group = &GroupWeights::all(&network)[0];
         assert_eq!((group.group.name.as_str(), group.group.uses.len()), ("made", 2));

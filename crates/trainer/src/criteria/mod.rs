@@ -32,10 +32,25 @@ pub(crate) struct Context<'a> {
     pub(crate) cycle: usize,
     /// Channels that the clip keeps of every group.
     pub(crate) kept: &'a [usize],
-    /// Their networks, for criteria that need activations.
+    /// For criteria that need activations; `None` if the networks are clipped by their weights alone.
+    pub(crate) fed: Option<Fed<'a>>,
+}
+
+/// The networks of the replicas, and the images for criteria that need activations.
+#[derive(Clone, Copy)]
+pub(crate) struct Fed<'a> {
     pub(crate) network: &'a Population,
-    /// The images for these criteria.
     pub(crate) calibration: &'a Calibration<'a>,
+}
+
+impl<'a> Context<'a> {
+    /// Returns the networks and the images.
+    ///
+    /// # Errors
+    /// There are none.
+    pub(crate) fn fed(&self) -> Result<Fed<'a>, TrainerError> {
+        self.fed.ok_or_else(|| TrainerError::fault("the criterion needs images"))
+    }
 }
 
 /// The scores of one group of one replica, with the data that they come from.
@@ -142,8 +157,7 @@ mod tests {
             replicas: &replicas,
             cycle: 0,
             kept: &[1],
-            network: &network,
-            calibration: &calibration,
+            fed: Some(Fed { network: &network, calibration: &calibration }),
         };
         let groups = GroupWeights::all(&network);
         let scores = criterion(method).unwrap().score(&groups, &context).unwrap();

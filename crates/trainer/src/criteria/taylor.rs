@@ -5,10 +5,10 @@
 //! (ICLR 2017), equation 8.
 
 use burn::tensor::Tensor;
-use rayclip_model::{Reading, Value};
+use rayclip_model::{Population, Reading, Value};
 use rayclip_run_folder::config::LossKind;
 
-use super::{Context, Criterion, GroupWeights, Scores, try_scores_of};
+use super::{Context, Criterion, Fed, GroupWeights, Scores, try_scores_of};
 use crate::data::Batch;
 use crate::error::TrainerError;
 use crate::train::{class_scores, cross_entropy};
@@ -23,11 +23,12 @@ impl Criterion for Taylor {
         context: &Context<'_>,
     ) -> Result<Scores, TrainerError> {
         let loss = context.config.training.loss;
+        let Fed { network, calibration } = context.fed()?;
         try_scores_of(groups, |weights| {
-            context.calibration.try_mean(|batch| {
+            calibration.try_mean(|batch| {
                 let readings = weights.group.readings.iter();
                 let of_reading = |reading| {
-                    let changes = changes(context, reading, &batch, loss)?;
+                    let changes = changes(network, reading, &batch, loss)?;
                     Ok(reading.channels(changes, weights.group.width).sum_dim(1))
                 };
                 let sums = readings.map(of_reading).collect::<Result<Vec<_>, TrainerError>>()?;
@@ -39,7 +40,7 @@ impl Criterion for Taylor {
 
 /// Computes `|h ∂L/∂h|` of the value that is read, `[replica, row, channel]`.
 fn changes(
-    context: &Context<'_>,
+    network: &Population,
     reading: &Reading,
     batch: &Batch,
     loss: LossKind,
@@ -54,7 +55,7 @@ fn changes(
         seen = Some([activations, tracked.clone()]);
         tracked
     };
-    let logits = context.network.forward_tapped(batch.images.clone(), tap);
+    let logits = network.forward_tapped(batch.images.clone(), tap);
     let gradients =
         cross_entropy(class_scores(loss, logits), batch.labels.clone()).sum().backward();
     let gradient = |[activations, tracked]: [Tensor<3>; 2]| {

@@ -18,6 +18,7 @@ mod ledger;
 mod meter;
 mod network;
 mod networks;
+mod one_shot;
 mod options;
 mod plan;
 mod position;
@@ -38,8 +39,9 @@ pub use beginning::check_checkpoint;
 pub use events::{Chunks, Event, Observer};
 pub use network::{input_shape, named, resolve};
 pub use networks::{KeepNetworks, KeptNetwork, NETWORK_FORMAT, export_final};
+pub use one_shot::{ClipOptions, ClippedGroup, ClippedModel, WeightSource, clip_model, clip_once};
 pub use options::{Backend, Interrupter, OnDivergence, RunOptions};
-pub use widths::{Reached, Size};
+pub use widths::{Reached, Resizable, Size};
 
 use self::beginning::{Beginning, Environment};
 use self::chunk::Chunk;

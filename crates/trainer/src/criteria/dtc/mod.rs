@@ -62,6 +62,7 @@ mod tests {
     use rayclip_run_folder::config::presets::{Layers, Setting, resolve};
 
     use super::*;
+    use crate::criteria::Fed;
     use crate::data::{Calibration, DeviceImages, PixelScale};
     use crate::streams::{Purpose, stream};
 
@@ -107,8 +108,7 @@ mod tests {
             config: &config,
             replicas: &replicas,
             cycle: 3,
-            network: &network.unwrap(),
-            calibration: &calibration,
+            fed: Some(Fed { network: &network.unwrap(), calibration: &calibration }),
         };
         let groups = groups(replicas.len());
         Dtc { domain: None, reduction: None }.score(&groups, &context).unwrap()

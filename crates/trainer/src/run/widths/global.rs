@@ -12,7 +12,7 @@ use rayclip_model::Graph;
 use rayclip_run_folder::config::{CompressionConfig, Ranking, Side};
 
 use super::groups::Widths;
-use super::size::size;
+use super::size::Resizable;
 use crate::error::TrainerError;
 
 /// Distributes clips over the groups of a network. The ladder says how large the network is after each clip: as large
@@ -141,8 +141,8 @@ impl GlobalRanking {
     fn size(&self, graph: &Graph, widths: &[usize]) -> Result<usize, TrainerError> {
         Ok(match self.budget {
             Budget::Neurons => widths.iter().sum(),
-            Budget::Macs => size(graph, widths)?.macs,
-            Budget::Parameters => size(graph, widths)?.parameters,
+            Budget::Macs => Resizable::macs(graph, widths)?,
+            Budget::Parameters => Resizable::parameters(graph, widths)?,
         })
     }
 }
@@ -212,7 +212,7 @@ mod tests {
             let ranking = ranking(&[&target, "compression.steps=1"]);
             let (planned, widths) = (ranking.1.widths(), widths(&ranking));
             let of = |widths: &[usize]| {
-                let size = size(&graph(), widths).unwrap();
+                let size = graph().size(widths).unwrap();
                 if key == "macs" { size.macs } else { size.parameters }
             };
             assert!(of(&widths) <= of(&planned));

@@ -1,10 +1,10 @@
 //! How every group is clipped: the keys of the configuration that name groups.
 
 use glob::Pattern;
-use rayclip_model::{Graph, Group};
 use rayclip_run_folder::config::CompressionConfig;
 use rayclip_run_folder::{kept_count, limits, nearest};
 
+use super::size::Resizable;
 use crate::error::TrainerError;
 
 /// How every group is clipped.
@@ -21,8 +21,11 @@ pub(super) struct GroupWidths {
 }
 
 impl Widths {
-    pub(super) fn of(compression: &CompressionConfig, graph: &Graph) -> Result<Self, TrainerError> {
-        let free = graph.free_groups();
+    pub(super) fn of(
+        compression: &CompressionConfig,
+        network: &dyn Resizable,
+    ) -> Result<Self, TrainerError> {
+        let free = network.groups();
         let keep = each(&compression.keep_of, "keep_of", &free, |text| {
             text.parse().ok().filter(|keep: &f64| *keep > 0.0 && *keep < 1.0)
         })?;
@@ -32,8 +35,8 @@ impl Widths {
         let protected: Vec<String> =
             compression.protect.iter().map(|glob| format!("{glob}=")).collect();
         let protected = each(&protected, "protect", &free, |_| Some(()))?;
-        let groups = free.iter().enumerate().map(|(index, group)| GroupWidths {
-            first: group.width,
+        let groups = free.iter().enumerate().map(|(index, (_, width))| GroupWidths {
+            first: *width,
             keep: keep[index].unwrap_or(compression.keep),
             min_width: least[index].unwrap_or(compression.min_width),
             is_protected: protected[index].is_some(),
@@ -94,10 +97,10 @@ impl Widths {
 ///
 /// # Errors
 /// An entry is not of this form, or fits no group.
-fn each<T: Clone>(
+pub(super) fn each<T: Clone>(
     entries: &[String],
     key: &str,
-    groups: &[Group],
+    groups: &[(String, usize)],
     parse: impl Fn(&str) -> Option<T>,
 ) -> Result<Vec<Option<T>>, TrainerError> {
     let mut values = vec![None; groups.len()];
@@ -110,13 +113,13 @@ fn each<T: Clone>(
             TrainerError::ladder(key, format!("`{entry}` is not of the form GROUP=VALUE"))
         })?;
         let mut fits = false;
-        for (group, slot) in groups.iter().zip(&mut values) {
-            if pattern.matches(&group.name) {
+        for ((name, _), slot) in groups.iter().zip(&mut values) {
+            if pattern.matches(name) {
                 (*slot, fits) = (Some(value.clone()), true);
             }
         }
         if !fits {
-            let names = || groups.iter().map(|group| group.name.as_str());
+            let names = || groups.iter().map(|(name, _)| name.as_str());
             let near = nearest(glob, names()).map(|near| format!("; did you mean `{near}`?"));
             let near = near.unwrap_or_default();
             let known: Vec<&str> = names().collect();

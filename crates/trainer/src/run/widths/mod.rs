@@ -11,14 +11,16 @@ use rayclip_model::Graph;
 use rayclip_run_folder::config::CompressionConfig;
 use rayclip_run_folder::limits;
 
-use self::groups::Widths;
+use self::groups::{Widths, each};
 use self::target::Target;
 use crate::error::TrainerError;
 
 pub(crate) use global::GlobalRanking;
-pub use size::Size;
+pub use size::{Resizable, Size};
 pub use target::Reached;
-pub(crate) use target::Timer;
+
+/// Returns the median milliseconds of some networks for a number of images, timed in turn.
+pub(crate) type Timer<'a> = &'a mut dyn FnMut(&[Graph], usize) -> Result<Vec<f64>, TrainerError>;
 
 /// Records the widths after each clip in the configuration, if they depend on the groups or on a target. Returns the
 /// sizes that are reached if there is a target. A ladder that was made by timing networks is made only once:
@@ -39,7 +41,15 @@ pub(crate) fn resolve_ladder(
     let (ladder, reached) = match (Target::of(compression), timed) {
         (None, _) => (widths.by_fraction(), None),
         (Some(Target::Latency(_)), Some(timed)) => (timed, None),
-        (Some(target), _) => widths.to_target(graph, target, compression, timer)?,
+        (Some(target), _) => {
+            let images = compression.latency_images;
+            let mut timer = |widths: &[Vec<usize>]| {
+                let graphs: Vec<Graph> =
+                    widths.iter().map(|widths| graph.with_widths(widths)).collect();
+                timer(&graphs, images)
+            };
+            widths.to_target(graph, target, compression, &mut timer)?
+        }
     };
     if ladder.is_empty() {
         return Err(TrainerError::ladder(
@@ -53,4 +63,33 @@ pub(crate) fn resolve_ladder(
     }
     compression.ladder = ladder;
     Ok(reached)
+}
+
+/// Returns, for every group of a network, whether one of the globs names it.
+///
+/// # Errors
+/// A glob is wrong, or fits no group.
+pub(crate) fn named_groups(
+    globs: &[String],
+    network: &dyn Resizable,
+) -> Result<Vec<bool>, TrainerError> {
+    let entries: Vec<String> = globs.iter().map(|glob| format!("{glob}=")).collect();
+    let named = each(&entries, "groups", &network.groups(), |_| Some(()))?;
+    Ok(named.iter().map(Option::is_some).collect())
+}
+
+/// Returns the widths of a network after one clip: to the target of a configuration, or else to the fraction `keep`
+/// of every group.
+///
+/// # Errors
+/// A name fits no group, a value makes no sense, or the target cannot be reached.
+pub(crate) fn after_one_clip(
+    compression: &CompressionConfig,
+    network: &dyn Resizable,
+) -> Result<Vec<usize>, TrainerError> {
+    let widths = Widths::of(compression, network)?;
+    match Target::of(compression) {
+        Some(target) => widths.to_size(network, target),
+        None => Ok(widths.scaled(compression.keep)),
+    }
 }

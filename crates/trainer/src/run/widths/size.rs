@@ -15,11 +15,45 @@ pub struct Size {
     pub milliseconds: Option<f64>,
 }
 
-/// Returns the size of a network with other widths.
-pub(super) fn size(graph: &Graph, widths: &[usize]) -> Result<Size, TrainerError> {
-    let graph = graph.with_widths(widths);
-    let macs = graph
-        .macs()
-        .ok_or_else(|| TrainerError::ladder("ladder", "has too many operations".into()))?;
-    Ok(Size { macs: macs.all, parameters: graph.parameters(), milliseconds: None })
+/// A network for which widths can be chosen.
+pub trait Resizable {
+    /// Returns the names and widths of the groups that can be clipped.
+    fn groups(&self) -> Vec<(String, usize)>;
+
+    /// Returns the multiply-accumulates to classify an image, with other widths of these groups.
+    ///
+    /// # Errors
+    /// They cannot be counted.
+    fn macs(&self, widths: &[usize]) -> Result<usize, TrainerError>;
+
+    /// Returns the number of weights and biases, with other widths of these groups.
+    ///
+    /// # Errors
+    /// They cannot be counted.
+    fn parameters(&self, widths: &[usize]) -> Result<usize, TrainerError>;
+
+    /// Returns the size of the network with other widths of these groups.
+    ///
+    /// # Errors
+    /// It cannot be counted.
+    fn size(&self, widths: &[usize]) -> Result<Size, TrainerError> {
+        let (macs, parameters) = (self.macs(widths)?, self.parameters(widths)?);
+        Ok(Size { macs, parameters, milliseconds: None })
+    }
+}
+
+impl Resizable for Graph {
+    fn groups(&self) -> Vec<(String, usize)> {
+        self.free_groups().into_iter().map(|group| (group.name, group.width)).collect()
+    }
+
+    fn macs(&self, widths: &[usize]) -> Result<usize, TrainerError> {
+        let macs = self.with_widths(widths).macs();
+        let too_many = || TrainerError::ladder("ladder", "has too many operations".into());
+        Ok(macs.ok_or_else(too_many)?.all)
+    }
+
+    fn parameters(&self, widths: &[usize]) -> Result<usize, TrainerError> {
+        Ok(self.with_widths(widths).parameters())
+    }
 }

@@ -1,11 +1,10 @@
 //! The ladder to a target: bisection of the factor of all widths.
 
-use rayclip_model::Graph;
 use rayclip_run_folder::config::CompressionConfig;
 use rayclip_run_folder::limits;
 
 use super::groups::Widths;
-use super::size::{Size, size};
+use super::size::{Resizable, Size};
 use crate::error::TrainerError;
 
 /// Bisections of the factor of all widths; each halves the interval.
@@ -24,8 +23,8 @@ pub struct Reached {
     pub last: Size,
 }
 
-/// Returns the median milliseconds of some networks for a number of images, timed in turn.
-pub(crate) type Timer<'a> = &'a mut dyn FnMut(&[Graph], usize) -> Result<Vec<f64>, TrainerError>;
+/// Returns the median milliseconds of networks with some widths, timed in turn.
+pub(super) type WidthTimer<'a> = &'a mut dyn FnMut(&[Vec<usize>]) -> Result<Vec<f64>, TrainerError>;
 
 /// A target.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,26 +54,27 @@ impl Widths {
     /// Returns the ladder to a target, and the sizes of its first and last network.
     pub(super) fn to_target(
         &self,
-        graph: &Graph,
+        network: &dyn Resizable,
         target: Target,
         compression: &CompressionConfig,
-        timer: Timer<'_>,
+        timer: WidthTimer<'_>,
     ) -> Result<(Vec<Vec<usize>>, Option<Reached>), TrainerError> {
-        let (mut first, images) = (size(graph, &graph.widths())?, compression.latency_images);
+        let widest = self.scaled(1.0);
+        let mut first = network.size(&widest)?;
         let mut factor = self.factor(target, |widths| {
-            let part = size(graph, widths)?;
             Ok(match target {
-                Target::Macs(_) => part.macs as f64 / first.macs as f64,
-                Target::Parameters(_) => part.parameters as f64 / first.parameters as f64,
-                Target::Latency(_) => timer(&[graph.with_widths(widths)], images)?[0],
+                Target::Macs(_) => network.macs(widths)? as f64 / first.macs as f64,
+                Target::Parameters(_) => {
+                    network.parameters(widths)? as f64 / first.parameters as f64
+                }
+                Target::Latency(_) => timer(&[widths.to_vec()])?[0],
             })
         })?;
         let mut milliseconds = None;
         if let Target::Latency(wanted) = target {
             // A time is not the same twice.
             for _ in 0..CORRECTIONS {
-                let last = graph.with_widths(&self.scaled(factor));
-                let both = timer(&[graph.clone(), last], images)?;
+                let both = timer(&[widest.clone(), self.scaled(factor)])?;
                 (first.milliseconds, milliseconds) = (Some(both[0]), Some(both[1]));
                 if both[1] <= wanted {
                     break;
@@ -83,9 +83,30 @@ impl Widths {
             }
         }
         let ladder = self.to_factor(factor, compression.steps, compression.keep);
-        let last = ladder.last().cloned().unwrap_or_else(|| graph.widths());
-        let last = Size { milliseconds, ..size(graph, &last)? };
+        let last = ladder.last().cloned().unwrap_or(widest);
+        let last = Size { milliseconds, ..network.size(&last)? };
         Ok((ladder, Some(Reached { first, last })))
+    }
+
+    /// Returns the widths after one clip to a target; none if they would have to be timed.
+    pub(super) fn to_size(
+        &self,
+        network: &dyn Resizable,
+        target: Target,
+    ) -> Result<Vec<usize>, TrainerError> {
+        let widest = self.scaled(1.0);
+        let count = |widths: &[usize]| match target {
+            Target::Macs(_) => network.macs(widths),
+            Target::Parameters(_) => network.parameters(widths),
+            Target::Latency(_) => {
+                let reason =
+                    "needs a network that runs here; name a part of its operations instead";
+                Err(TrainerError::ladder("target_latency", reason.into()))
+            }
+        };
+        let first = count(&widest)? as f64;
+        let factor = self.factor(target, |widths| Ok(count(widths)? as f64 / first))?;
+        Ok(self.scaled(factor))
     }
 
     /// Returns the largest factor with which the network is within the target, by bisection. `measured` returns the

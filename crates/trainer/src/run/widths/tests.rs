@@ -2,7 +2,6 @@
 
 use rayclip_run_folder::config::presets::{Layers, Setting, resolve};
 
-use super::size::size;
 use super::*;
 
 fn graph() -> Graph {
@@ -68,10 +67,10 @@ fn a_target_is_reached_from_below_in_geometric_steps() {
             _ => size.parameters as f64 / first.parameters as f64,
         };
         let (config, Reached { first, last }) = of(&["compression.steps=3"]);
-        assert_eq!(first, size(&graph(), &graph().widths()).unwrap());
-        assert_eq!(last, size(&graph(), &config.ladder[2]).unwrap());
+        assert_eq!(first, graph().size(&graph().widths()).unwrap());
+        assert_eq!(last, graph().size(&config.ladder[2]).unwrap());
         let more: Vec<usize> = config.ladder[2].iter().map(|width| width + 2).collect();
-        let larger = size(&graph(), &more).unwrap();
+        let larger = graph().size(&more).unwrap();
         assert!(part(last, first) <= 0.25 && part(larger, first) > 0.25);
         assert_eq!(config.ladder.len(), 3);
         assert_eq!(of(&["compression.steps=1"]).0.ladder, &config.ladder[2..]);
