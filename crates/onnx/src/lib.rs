@@ -3,6 +3,7 @@
 //! A file keeps everything that it was read with: names, order, metadata, operations that this crate does not know.
 //! Only what a clip changes is written anew.
 
+mod attributes;
 mod error;
 mod external;
 mod limits;
