@@ -9,6 +9,8 @@ mod external;
 mod limits;
 pub mod proto;
 mod read;
+#[cfg_attr(not(test), allow(dead_code, reason = "the analysis of channels asks it"))]
+mod shapes;
 mod tensor;
 mod write;
 
