@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::coupling::{Along, Group, Product, Rewrite, Stored, Trace, Value};
+use crate::coupling::{Along, Group, Product, Reason, Rewrite, Stored, Trace, Value};
 use crate::proto::{Graph, Model, Node};
 use crate::shapes::{Dim, Integer, Shapes};
 
@@ -43,15 +43,23 @@ impl Analysis {
         let widths = (0..trace.axes.len()).map(|axis| trace.axes.width(axis));
         let axes = widths.zip(numbers).collect();
         let Trace { tensors, products, rewrites, values, .. } = trace;
-        let values = values.into_iter().filter_map(|(name, value)| match value {
-            Value::Computed(along) => Some((name, along)),
-            Value::Stored { .. } => None,
+        let along = |tensor: &str, dimension: Option<usize>| {
+            let tied = dimension.and_then(|dimension| tensors[tensor].along[dimension].clone());
+            tied.map_or(Along::Fixed(Reason::NotMade), |(along, _)| along)
+        };
+        let values = values.into_iter().map(|(name, value)| match value {
+            Value::Computed(along) => (name, along),
+            Value::Stored { tensor, dimensions } => {
+                let all = dimensions.iter().map(|dimension| along(&tensor, *dimension));
+                (name, all.collect())
+            }
         });
+        let values = values.collect();
         Self {
             groups,
             axes,
             tensors,
-            values: values.collect(),
+            values,
             rewrites,
             products,
             images: images(graph, &shapes),

@@ -5,6 +5,8 @@
 
 mod analysis;
 mod attributes;
+#[cfg(test)]
+mod built;
 mod clip;
 mod coupling;
 mod error;

@@ -27,7 +27,7 @@ mod scopes;
 mod slices;
 mod symbols;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod walk;
 mod windows;
 

@@ -20,6 +20,10 @@ pub(super) fn reshape(trace: &mut Trace<'_>, node: &Node) {
         return fix_all(trace, node, &reason);
     };
     let parts = parts(&before, &after);
+    if node.op() == "Reshape" {
+        let number = trace.number;
+        trace.rewrites.push(Rewrite::Shape { node: number, input: 1 });
+    }
     if let Some(dimensions) = kept(&parts, after.len())
         && view(trace, node, |found| {
             dimensions.iter().map(|of_input| of_input.and_then(|input| found[input])).collect()
@@ -30,11 +34,6 @@ pub(super) fn reshape(trace: &mut Trace<'_>, node: &Node) {
     let mut along = vec![Along::Fixed(trace.reshaped()); after.len()];
     for (from, to) in parts {
         merge(trace, input, &before, from, &mut along[to]);
-    }
-    let has_channels = along.iter().any(|along| matches!(along, Along::Channels(_)));
-    if has_channels && node.op() == "Reshape" {
-        let number = trace.number;
-        trace.rewrites.push(Rewrite::Shape { node: number, input: 1 });
     }
     trace.set(&output.clone(), Value::Computed(along));
 }
