@@ -20,6 +20,7 @@ mod image_folders;
 mod known_networks;
 mod links;
 mod networks;
+mod onnx;
 mod pick;
 mod reliability;
 mod report;

@@ -10,15 +10,23 @@ const WEIGHT: &str = ".weight";
 
 impl Trace<'_> {
     /// Returns the groups in the order of their first weights, and the number of the group of every axis; `None` for
-    /// one that belongs to no tensor.
+    /// one that no weight makes or reads.
     pub(crate) fn groups(&mut self) -> (Vec<Group>, Vec<Option<usize>>) {
         let mut groups: Vec<Group> = Vec::new();
         let mut numbers: BTreeMap<usize, usize> = BTreeMap::new();
         let mut names = BTreeSet::new();
-        for (tensor, dimension, along, role) in self.ties() {
+        let ties = self.ties();
+        // What only vectors follow is no layer: shapes, for example.
+        let by_weights = ties.iter().filter(|(_, _, _, role)| *role != Role::Follows);
+        let pieces = by_weights.flat_map(|(_, _, along, _)| along.pieces().iter());
+        let of_weights: BTreeSet<usize> = pieces.map(|piece| self.axes.first(piece.axis)).collect();
+        for (tensor, dimension, along, role) in ties {
             let Along::Channels(pieces) = along else { continue };
             for piece in pieces {
                 let first = self.axes.first(piece.axis);
+                if !of_weights.contains(&first) {
+                    continue;
+                }
                 let number = *numbers.entry(first).or_insert_with(|| {
                     let fixed = self.axes.reason(first).cloned();
                     let width = self.axes.width(first);

@@ -97,6 +97,13 @@ pub enum Reason {
         /// The node.
         node: String,
     },
+    /// A node computes with their number.
+    Counted {
+        /// The node.
+        node: String,
+        /// Its operation.
+        op: String,
+    },
     /// The operation of a node is not known.
     Unknown {
         /// The node.
@@ -147,6 +154,9 @@ impl fmt::Display for Reason {
             }
             Self::ComputedWeight { node } => {
                 write!(f, "the weight of node {node} is computed by other nodes")
+            }
+            Self::Counted { node, op } => {
+                write!(f, "node {node} ({op}) computes with the number of channels")
             }
             Self::Unknown { node, op } => {
                 write!(f, "the operation {op} of node {node} is not known")

@@ -247,3 +247,34 @@ fn macs_and_parameters_follow_the_widths() {
     assert_eq!(nodes[0].parameters, 30);
     assert_eq!((nodes[1].macs, nodes[2].macs), (Some(0), Some(18)));
 }
+
+#[test]
+fn channels_that_a_model_counts_are_fixed_unless_the_count_is_written_anew() {
+    let counted = |last: &str| {
+        Built::new("N 5 4")
+            .tensor("a.weight", &[4, 6])
+            .tensor("b.weight", &[3, 2])
+            .integers("two", &[2])
+            .integers("half", &[2])
+            .integers("zero", &[0])
+            .integers("axis", &[2])
+            .node("h = MatMul x a.weight")
+            .node("s = Shape h")
+            .node("c = Gather s two")
+            .node("m = Div c half")
+            .node("left = Slice h zero m axis")
+            .node("right = Slice h m c axis")
+            .node("g = Mul left right")
+            .node(last)
+            .node("y = MatMul g b.weight")
+            .output("y")
+    };
+    // The bounds of a slice are written anew, whatever they are computed from.
+    let found = free(&counted("r = Relu g").analysis());
+    assert_eq!((found[0].0.as_str(), found[0].1), ("a", 3));
+    let mut small = counted("r = Relu g").clipped(&[("a", &[0, 2])]);
+    assert_eq!(small.extents("g"), [None, Some(5), Some(2)]);
+    assert_eq!(small.values("a.weight").1[..4], [1.0, 3.0, 4.0, 6.0]);
+    let scaled = counted("root = Sqrt c");
+    assert!(matches!(reason(&scaled, "a"), Some(Reason::Counted { .. })));
+}

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::rules;
+use super::rules::{self, Counts};
 use super::{Along, Axes, Reason, Role};
 use crate::coupling::axes::{Cuts, Origin};
 use crate::proto::{Graph, Node, Tensor};
@@ -69,6 +69,8 @@ pub(crate) struct Trace<'a> {
     pub(crate) products: Vec<Product>,
     pub(crate) rewrites: Vec<Rewrite>,
     pub(crate) values: HashMap<String, Value>,
+    /// What the entries of integers count.
+    pub(super) counts: HashMap<String, Counts>,
     read: usize,
     /// The pieces of all values so far.
     pieces: usize,
@@ -100,6 +102,7 @@ impl<'a> Trace<'a> {
             products: vec![],
             rewrites: vec![],
             values: HashMap::new(),
+            counts: HashMap::new(),
             read: 0,
             pieces: 0,
             number: 0,

@@ -1,11 +1,14 @@
 //! What each operation does with the channels of its inputs.
 
+mod counts;
 mod elementwise;
 mod layout;
 mod mixing;
 mod pieces;
 mod products;
 mod reshape;
+
+pub(crate) use counts::Counts;
 
 use super::trace::{Trace, Value};
 use super::{Reason, Role};
@@ -16,6 +19,7 @@ pub(super) fn apply(trace: &mut Trace<'_>, node: &Node) {
     for attribute in &node.attribute {
         fix_captured(trace, attribute);
     }
+    counts::follow(trace, node);
     if !node.has_standard_op() {
         return vendor(trace, node);
     }

@@ -107,9 +107,8 @@ pub(super) fn slice(trace: &mut Trace<'_>, node: &Node) {
         if matches!(along[axis], Along::Fixed(_)) {
             continue;
         }
-        let Some((from, to)) =
-            trace.known(&input, axis).and_then(|extent| bounds.range(entry, extent))
-        else {
+        let extent = trace.known(&input, axis).filter(|_| bounds.are_known());
+        let Some((from, to)) = extent.and_then(|extent| bounds.range(entry, extent)) else {
             trace.axes.fix_along(&along[axis], &picked);
             along[axis] = Along::Fixed(picked.clone());
             continue;
@@ -144,11 +143,10 @@ impl Bounds {
             let steps = vec![Some(1); starts.len()];
             return Self { starts: all(starts), ends: all(ends), steps, axes }.checked();
         }
-        // Only constants stay what they are when channels are clipped.
         let list = |input: usize| {
             let integers = trace.shapes.integers(node.input(input)?)?;
             let number = |integer: &Integer| match integer {
-                Integer::Value(value) if integers.is_constant => Some(*value),
+                Integer::Value(value) => Some(*value),
                 _ => None,
             };
             Some(integers.values.iter().map(number).collect::<Vec<Option<i64>>>())
@@ -169,6 +167,11 @@ impl Bounds {
         let Self { starts, ends, steps, axes } = &self;
         let count = axes.len();
         (starts.len() == count && ends.len() == count && steps.len() == count).then_some(self)
+    }
+
+    /// Returns whether all bounds are known, so that they can be written anew.
+    fn are_known(&self) -> bool {
+        self.starts.iter().chain(&self.ends).all(Option::is_some)
     }
 
     /// Returns the positions of an entry along an axis; `None` if they are not known, or not side by side.
