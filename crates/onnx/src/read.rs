@@ -18,7 +18,7 @@ use crate::{external, limits};
 pub fn read(path: &Path) -> Result<Model, OnnxError> {
     let bytes = read_whole(path, limits::MOST_BYTES);
     let bytes = bytes.map_err(|error| OnnxError::io("read", path, error))?;
-    let mut model = decode(bytes).map_err(|reason| OnnxError::format(path, reason))?;
+    let mut model = decoded(bytes).map_err(|reason| OnnxError::format(path, reason))?;
     if let Some(graph) = &mut model.graph {
         external::load(graph, path)?;
     }
@@ -26,11 +26,22 @@ pub fn read(path: &Path) -> Result<Model, OnnxError> {
     Ok(model)
 }
 
-/// Decodes the bytes of a file.
+/// Decodes the bytes of an ONNX file. All its weights must be among them.
 ///
 /// # Errors
-/// The reason, without the name of the file.
-pub(crate) fn decode(bytes: Vec<u8>) -> Result<Model, String> {
+/// It is not an ONNX file, or it is beyond a limit. The reason does not name the file.
+pub fn decode(bytes: Vec<u8>) -> Result<Model, String> {
+    let model = decoded(bytes)?;
+    let graph = model.graph.iter();
+    if let Some(tensor) = graph.flat_map(|graph| &graph.initializer).find(|t| t.is_external()) {
+        let name = plain(tensor.name());
+        return Err(format!("the numbers of tensor {name} are in another file; name the file of the model"));
+    }
+    check(&model)?;
+    Ok(model)
+}
+
+fn decoded(bytes: Vec<u8>) -> Result<Model, String> {
     limits::check(&bytes)?;
     let model = Model::decode(Bytes::from(bytes));
     model.map_err(|error| plain(&format!("not an ONNX file, or a damaged one ({error})")))
