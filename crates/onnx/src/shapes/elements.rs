@@ -31,7 +31,8 @@ pub(super) fn of(call: &Call<'_>, output: usize) -> Option<ElementType> {
         ("Shape" | "Size" | "NonZero" | "ArgMax" | "ArgMin" | "NonMaxSuppression", _)
         | ("MaxPool" | "TopK" | "Unique", 1..) => Some(ElementType::INT64),
         (op, 0) if is_question(op) => Some(BOOL),
-        ("Dropout", 1) => Some(BOOL),
+        // Until opset 9, the mask has the type of the input.
+        ("Dropout", 1) => None,
         ("Where" | "CastLike" | "DequantizeLinear", _) => call.element(1),
         ("OneHot", _) => call.element(2),
         ("ConvInteger" | "MatMulInteger", _) => Some(INT32),

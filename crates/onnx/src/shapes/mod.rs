@@ -28,6 +28,8 @@ mod slices;
 mod symbols;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod walk;
 mod windows;
 

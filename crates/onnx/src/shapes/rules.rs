@@ -146,6 +146,7 @@ fn of_onnxruntime(op: &str) -> Option<Rule> {
         "SkipLayerNormalization" | "SkipSimplifiedLayerNormalization" => {
             All(normalisations::layer_of_sum)
         }
+        "DynamicQuantizeLSTM" => All(normalisations::recurrent),
         "FusedConv" => One(windows::convolution),
         "FusedGemm" => One(products::affine),
         "FusedMatMul" => One(products::fused),
