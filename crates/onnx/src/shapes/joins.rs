@@ -3,7 +3,6 @@
 use super::broadcast::equal;
 use super::call::{Call, Listed, place};
 use super::symbols::{Symbols, code};
-use super::windows::moved;
 use super::{Dim, Integer};
 
 /// Concat: the inputs one behind the other along an axis.
@@ -103,7 +102,7 @@ pub(super) fn pad(call: &Call<'_>, symbols: &mut Symbols<'_>) -> Option<Vec<Dim>
         let dim = padded.get_mut(place(*axis, dims.len())?)?;
         *dim = match pads {
             (Integer::Value(before), Integer::Value(after)) => {
-                moved(*dim, before.checked_add(*after)?, symbols)?
+                symbols.moved(*dim, before.checked_add(*after)?)?
             }
             _ => symbols.fresh()?,
         };

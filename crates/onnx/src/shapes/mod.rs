@@ -25,6 +25,8 @@ mod resize;
 mod rules;
 mod scopes;
 mod slices;
+#[cfg(test)]
+mod strange;
 mod symbols;
 #[cfg(test)]
 mod testing;

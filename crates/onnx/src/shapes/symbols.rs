@@ -23,7 +23,7 @@ pub(super) struct Product {
 impl Product {
     /// Divides it; `None` if something remains.
     pub(super) fn divide(mut self, by: &Self) -> Option<Self> {
-        if by.number == 0 || self.number % by.number != 0 {
+        if by.number == 0 || !self.number.is_multiple_of(by.number) {
             return None;
         }
         self.number /= by.number;
@@ -193,6 +193,17 @@ impl<'a> Symbols<'a> {
                 symbols.push(i64::try_from(number).ok()?);
                 self.computed("sum", symbols)
             }
+        }
+    }
+
+    /// Returns an extent that is larger by a number, which can be negative.
+    pub(super) fn moved(&mut self, dim: Dim, by: i64) -> Option<Dim> {
+        match (dim, usize::try_from(by)) {
+            (dim, Ok(by)) => self.sum(&[dim, Dim::Known(by)]),
+            (Dim::Known(dim), Err(_)) => {
+                dim.checked_sub(usize::try_from(by.unsigned_abs()).ok()?).map(Dim::Known)
+            }
+            (Dim::Symbol(symbol), Err(_)) => self.computed("moved", vec![i64::from(symbol), by]),
         }
     }
 }
