@@ -111,7 +111,8 @@ impl Window {
             }
             _ if self.stride == 1 && slack == 0 => Some(dim),
             Dim::Symbol(symbol) => {
-                let rounding = if round_up { self.before } else { -1 };
+                // Where windows are rounded up, the padding before decides about the last one.
+                let rounding = if round_up { self.before } else { i64::MIN };
                 symbols.computed("windows", vec![i64::from(symbol), slack, self.stride, rounding])
             }
         }
