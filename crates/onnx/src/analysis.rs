@@ -88,6 +88,18 @@ impl Analysis {
         Some(self.shapes.of(value)?.iter().map(known).collect())
     }
 
+    /// Returns the extents of a value as text: numbers, the names of extents that are known only when the model runs,
+    /// and `?` for those without a name.
+    pub fn extents_as_text(&self, value: &str) -> Vec<String> {
+        let text = |dim: &Dim| match dim {
+            Dim::Known(extent) => extent.to_string(),
+            Dim::Symbol(symbol) => self.shapes.symbol_name(*symbol).unwrap_or("?").to_owned(),
+        };
+        self.shapes
+            .of(value)
+            .map_or_else(|| vec!["?".to_owned()], |dims| dims.iter().map(text).collect())
+    }
+
     /// Returns whether a value is a tensor of the file.
     pub fn is_stored(&self, value: &str) -> bool {
         self.tensors.contains_key(value)

@@ -35,7 +35,9 @@ pub fn decode(bytes: Vec<u8>) -> Result<Model, String> {
     let graph = model.graph.iter();
     if let Some(tensor) = graph.flat_map(|graph| &graph.initializer).find(|t| t.is_external()) {
         let name = plain(tensor.name());
-        return Err(format!("the numbers of tensor {name} are in another file; name the file of the model"));
+        return Err(format!(
+            "the numbers of tensor {name} are in another file; name the file of the model"
+        ));
     }
     check(&model)?;
     Ok(model)

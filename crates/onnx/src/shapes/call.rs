@@ -6,7 +6,7 @@ use crate::proto::Node;
 use crate::tensor::ElementType;
 
 /// The most outputs of a node that are looked at.
-const MOST_OUTPUTS: usize = 4096;
+pub(super) const MOST_OUTPUTS: usize = 4096;
 
 /// A node and what is known of its inputs.
 pub(super) struct Call<'a> {

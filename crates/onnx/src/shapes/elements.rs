@@ -31,7 +31,6 @@ pub(super) fn of(call: &Call<'_>, output: usize) -> Option<ElementType> {
         ("Shape" | "Size" | "NonZero" | "ArgMax" | "ArgMin" | "NonMaxSuppression", _)
         | ("MaxPool" | "TopK" | "Unique", 1..) => Some(ElementType::INT64),
         (op, 0) if is_question(op) => Some(BOOL),
-        ("Dropout", 1) => Some(BOOL),
         ("Where" | "CastLike" | "DequantizeLinear", _) => call.element(1),
         ("OneHot", _) => call.element(2),
         ("ConvInteger" | "MatMulInteger", _) => Some(INT32),
@@ -39,7 +38,9 @@ pub(super) fn of(call: &Call<'_>, output: usize) -> Option<ElementType> {
         ("QuantizeLinear", _) => call.element(2).or(attribute("output_dtype")).or(Some(UINT8)),
         ("DynamicQuantizeLinear", 0 | 2) => Some(UINT8),
         ("DynamicQuantizeLinear", _) => Some(ElementType::FLOAT),
-        ("BatchNormalization" | "LayerNormalization" | "SkipLayerNormalization", 1..) => None,
+        // In older sets of operations, the mask of a dropout has the type of the input.
+        ("Dropout", 1)
+        | ("BatchNormalization" | "LayerNormalization" | "SkipLayerNormalization", 1..) => None,
         _ => call.element(0),
     }
 }

@@ -59,8 +59,8 @@ pub(super) fn part_of_shape<'a>(call: &Call<'a>) -> Option<&'a [Dim]> {
 }
 
 /// Size: one number.
-pub(super) fn size(_: &Call<'_>, _: &mut Symbols<'_>) -> Option<Vec<Dim>> {
-    Some(Vec::new())
+pub(super) fn size(call: &Call<'_>, _: &mut Symbols<'_>) -> Option<Vec<Dim>> {
+    call.has(0).then(Vec::new)
 }
 
 /// Range: numbers from one to another.

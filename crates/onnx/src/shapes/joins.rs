@@ -3,7 +3,6 @@
 use super::broadcast::equal;
 use super::call::{Call, Listed, place};
 use super::symbols::{Symbols, code};
-use super::windows::moved;
 use super::{Dim, Integer};
 
 /// Concat: the inputs one behind the other along an axis.
@@ -30,47 +29,38 @@ pub(super) fn concat(call: &Call<'_>, symbols: &mut Symbols<'_>) -> Option<Vec<D
 
 /// Split: parts along an axis, of given or of equal sizes.
 pub(super) fn split(call: &Call<'_>, symbols: &mut Symbols<'_>) -> Vec<Option<Vec<Dim>>> {
-    let parts = call.outputs();
-    let split = || {
-        let dims = call.dims(0)?;
-        let axis = call.axis(0, dims.len())?;
-        let sizes = match call.list("split", 1) {
-            Listed::These(sizes) => sizes.iter().map(|size| known(*size)).collect(),
-            Listed::Unknown => vec![None; parts],
-            Listed::Absent => (0..parts).map(|part| equal_part(call, dims[axis], part)).collect(),
-        };
-        Some((dims, axis, sizes))
+    let count = call.outputs();
+    let Some((dims, axis)) = call.dims(0).and_then(|dims| Some((dims, call.axis(0, dims.len())?)))
+    else {
+        return vec![None; count];
     };
-    let Some((dims, axis, sizes)) = split() else { return vec![None; parts] };
+    let sizes = call.list("split", 1);
     let part = |part: usize| {
         let mut dims = dims.to_vec();
-        let size = sizes.get(part).copied().flatten();
-        dims[axis] = match size {
-            Some(size) => size,
-            None if matches!(call.list("split", 1), Listed::Absent) => {
-                let of = [code(dims[axis])?, i64::try_from(parts).ok()?, i64::try_from(part).ok()?];
-                symbols.computed("part", of.to_vec())?
-            }
-            None => symbols.fresh()?,
+        dims[axis] = match &sizes {
+            Listed::These(sizes) => usize::try_from(*sizes.get(part)?).ok().map(Dim::Known)?,
+            Listed::Unknown => symbols.fresh()?,
+            Listed::Absent => equal_part(dims[axis], part, count, symbols)?,
         };
         Some(dims)
     };
-    (0..parts).map(part).collect()
-}
-
-fn known(extent: i64) -> Option<Dim> {
-    usize::try_from(extent).ok().map(Dim::Known)
+    (0..count).map(part).collect()
 }
 
 /// Returns the extent of one of the equal parts of an axis. The last can have less.
-fn equal_part(call: &Call<'_>, dim: Dim, part: usize) -> Option<Dim> {
-    let parts = call.outputs();
-    let Dim::Known(extent) = dim else {
-        return (parts == 1).then_some(dim);
-    };
-    let each = extent.div_ceil(parts.max(1));
-    let begin = part.checked_mul(each)?;
-    Some(Dim::Known(extent.saturating_sub(begin).min(each)))
+fn equal_part(dim: Dim, part: usize, count: usize, symbols: &mut Symbols<'_>) -> Option<Dim> {
+    match dim {
+        dim if count == 1 => Some(dim),
+        Dim::Known(extent) => {
+            let each = extent.div_ceil(count);
+            let begin = part.checked_mul(each)?;
+            Some(Dim::Known(extent.saturating_sub(begin).min(each)))
+        }
+        Dim::Symbol(_) => {
+            let numbers = [code(dim)?, i64::try_from(count).ok()?, i64::try_from(part).ok()?];
+            symbols.computed("part", numbers.to_vec())
+        }
+    }
 }
 
 /// Tile: every axis repeated.
@@ -80,7 +70,9 @@ pub(super) fn tile(call: &Call<'_>, symbols: &mut Symbols<'_>) -> Option<Vec<Dim
         return symbols.several(dims.len());
     };
     let repeated = |(dim, repeats): (&Dim, &Integer)| match repeats {
-        Integer::Value(repeats) => symbols.multiply(&[*dim, known(*repeats)?]),
+        Integer::Value(repeats) => {
+            symbols.multiply(&[*dim, Dim::Known(usize::try_from(*repeats).ok()?)])
+        }
         Integer::Extent(symbol) => symbols.multiply(&[*dim, Dim::Symbol(*symbol)]),
         Integer::Unknown => symbols.fresh(),
     };
@@ -110,7 +102,7 @@ pub(super) fn pad(call: &Call<'_>, symbols: &mut Symbols<'_>) -> Option<Vec<Dim>
         let dim = padded.get_mut(place(*axis, dims.len())?)?;
         *dim = match pads {
             (Integer::Value(before), Integer::Value(after)) => {
-                moved(*dim, before.checked_add(*after)?, symbols)?
+                symbols.moved(*dim, before.checked_add(*after)?)?
             }
             _ => symbols.fresh()?,
         };

@@ -52,11 +52,10 @@ pub(super) fn squeeze(call: &Call<'_>, _: &mut Symbols<'_>) -> Option<Vec<Dim>> 
     let dims = call.dims(0)?;
     let removed = match call.list("axes", 1) {
         Listed::These(axes) => places(&axes, dims.len())?,
-        Listed::Unknown => return None,
         Listed::Absent if dims.iter().all(|dim| matches!(dim, Dim::Known(_))) => {
             dims.iter().map(|dim| *dim == Dim::Known(1)).collect()
         }
-        Listed::Absent => return None,
+        Listed::Absent | Listed::Unknown => return None,
     };
     let kept = dims.iter().zip(removed).filter(|(_, removed)| !removed);
     Some(kept.map(|(dim, _)| *dim).collect())
@@ -87,7 +86,7 @@ pub(super) fn transpose(call: &Call<'_>, _: &mut Symbols<'_>) -> Option<Vec<Dim>
     order.iter().map(|axis| Some(dims[place(*axis, dims.len())?])).collect()
 }
 
-/// DepthToSpace and SpaceToDepth: between channels and positions.
+/// `DepthToSpace` and `SpaceToDepth`: between channels and positions.
 pub(super) fn blocks(call: &Call<'_>, symbols: &mut Symbols<'_>) -> Option<Vec<Dim>> {
     let [batch, channels, height, width] = call.dims(0)? else { return None };
     let side = Dim::Known(usize::try_from(call.node.int("blocksize")?).ok()?);

@@ -25,9 +25,13 @@ mod resize;
 mod rules;
 mod scopes;
 mod slices;
+#[cfg(test)]
+mod strange;
 mod symbols;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod walk;
 mod windows;
 
@@ -139,6 +143,7 @@ impl Shapes {
     }
 
     /// Returns the type of the elements of a value.
+    #[cfg(test)]
     pub(crate) fn element(&self, value: &str) -> Option<ElementType> {
         self.values.get(value)?.element
     }

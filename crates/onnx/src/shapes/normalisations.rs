@@ -56,7 +56,7 @@ fn states(call: &Call<'_>, symbols: &mut Symbols<'_>) -> Option<(Vec<Dim>, Vec<D
     let directions = Dim::Known(if is_both { 2 } else { 1 });
     let width = match (call.node.int("hidden_size"), call.dims(2)) {
         (Some(width), _) => Dim::Known(usize::try_from(width).ok()?),
-        (None, Some([_, _, width])) => *width,
+        (None, Some([_, _, width])) if call.node.has_standard_op() => *width,
         _ => symbols.fresh()?,
     };
     Some(if batch_is_first {

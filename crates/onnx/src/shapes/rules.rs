@@ -17,6 +17,16 @@ enum Rule {
 
 use Rule::{All, One, Two};
 
+/// The operations whose output has the extents of their first input.
+const KEEP_EXTENTS: &str = "\
+    Abs Acos Acosh Asin Asinh Atan Atanh Bernoulli BitwiseNot Cast CastLike Ceil Celu Clip Cos Cosh CumSum \
+    DequantizeLinear Elu Erf Exp EyeLike Floor Gelu GroupNormalization HardSigmoid HardSwish Hardmax Identity \
+    InstanceNormalization IsInf IsNaN LRN LeakyRelu Log LogSoftmax LpNormalization MeanVarianceNormalization Mish \
+    Neg Not PRelu QuantizeLinear RMSNormalization RandomNormalLike RandomUniformLike Reciprocal Relu \
+    ReverseSequence RotaryEmbedding Round Scatter ScatterElements ScatterND Selu Shrink Sigmoid Sign \
+    SimplifiedLayerNormalization Sin Sinh Softmax Softplus Softsign Sqrt Swish Tan Tanh TensorScatter \
+    ThresholdedRelu Trilu";
+
 /// Returns the extents of the outputs of a node, as far as they are known.
 pub(super) fn shapes(call: &Call<'_>, symbols: &mut Symbols<'_>) -> Vec<Option<Vec<Dim>>> {
     match rule(call.node) {
@@ -45,35 +55,16 @@ fn rule(node: &Node) -> Option<Rule> {
 
 fn element_by_element(op: &str) -> Option<Rule> {
     Some(match op {
-        "Abs" | "Acos" | "Acosh" | "Asin" | "Asinh" | "Atan" | "Atanh" | "BitwiseNot" | "Ceil"
-        | "Celu" | "Clip" | "Cos" | "Cosh" | "Elu" | "Erf" | "Exp" | "Floor" | "Gelu"
-        | "HardSigmoid" | "HardSwish" | "Identity" | "IsInf" | "IsNaN" | "LeakyRelu" | "Log"
-        | "Mish" | "Neg" | "Not" | "PRelu" | "Reciprocal" | "Relu" | "Round" | "Selu"
-        | "Shrink" | "Sigmoid" | "Sign" | "Sin" | "Sinh" | "Softplus" | "Softsign" | "Sqrt"
-        | "Swish" | "Tan" | "Tanh" | "ThresholdedRelu" => One(broadcast::same),
-        "Bernoulli" | "Cast" | "CastLike" | "CumSum" | "DequantizeLinear" | "EyeLike"
-        | "QuantizeLinear" | "RandomNormalLike" | "RandomUniformLike" | "ReverseSequence"
-        | "RotaryEmbedding" | "Scatter" | "ScatterElements" | "ScatterND" | "TensorScatter"
-        | "Trilu" => One(broadcast::same),
-        "GroupNormalization"
-        | "Hardmax"
-        | "InstanceNormalization"
-        | "LogSoftmax"
-        | "LpNormalization"
-        | "LRN"
-        | "MeanVarianceNormalization"
-        | "RMSNormalization"
-        | "SimplifiedLayerNormalization"
-        | "Softmax" => One(broadcast::same),
-        "Dropout" => Two(broadcast::same),
         "Add" | "And" | "BitShift" | "BitwiseAnd" | "BitwiseOr" | "BitwiseXor" | "Div"
         | "Equal" | "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" | "Max" | "Mean"
         | "Min" | "Mod" | "Mul" | "Or" | "Pow" | "Sub" | "Sum" | "Where" | "Xor" => {
             One(broadcast::all)
         }
+        "Dropout" => Two(broadcast::same),
         "BatchNormalization" => All(normalisations::batch),
         "LayerNormalization" => All(normalisations::layer),
         "DynamicQuantizeLinear" => All(normalisations::quantise),
+        op if KEEP_EXTENTS.split_whitespace().any(|kept| kept == op) => One(broadcast::same),
         _ => return None,
     })
 }
@@ -146,6 +137,7 @@ fn of_onnxruntime(op: &str) -> Option<Rule> {
         "SkipLayerNormalization" | "SkipSimplifiedLayerNormalization" => {
             All(normalisations::layer_of_sum)
         }
+        "DynamicQuantizeLSTM" => All(normalisations::recurrent),
         "FusedConv" => One(windows::convolution),
         "FusedGemm" => One(products::affine),
         "FusedMatMul" => One(products::fused),

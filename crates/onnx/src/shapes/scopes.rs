@@ -32,6 +32,11 @@ impl<'a> Scopes<'a> {
         self.scopes.pop().unwrap_or_default()
     }
 
+    /// Returns whether there is no room for what is known of more values.
+    pub(super) fn is_full(&self) -> bool {
+        self.left == 0
+    }
+
     /// Returns a value that a node reads.
     pub(super) fn get(&self, name: &str) -> Option<&Value> {
         self.scopes.iter().rev().find_map(|scope| scope.get(name))
@@ -49,9 +54,9 @@ impl<'a> Scopes<'a> {
         }
         check_numbers(&mut value);
         let entries = value.dims.as_ref().map_or(0, Vec::len) + numbers(&value);
-        match self.left.checked_sub(entries) {
-            Some(left) => self.left = left,
-            None => value = Value { element: value.element, ..Value::default() },
+        self.left = self.left.saturating_sub(entries);
+        if self.is_full() {
+            value = Value::default();
         }
         if let Some(scope) = self.scopes.last_mut() {
             scope.insert(name, value);

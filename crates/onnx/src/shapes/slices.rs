@@ -4,6 +4,9 @@ use super::call::{Call, Listed, place};
 use super::symbols::Symbols;
 use super::{Dim, Integer};
 
+/// From here on, a number is larger than any extent.
+const MOST: i64 = i32::MAX as i64;
+
 /// The range along one axis.
 #[derive(Clone, Copy)]
 pub(super) struct Range {
@@ -95,14 +98,12 @@ impl Range {
             }
             Dim::Symbol(symbol) => symbol,
         };
-        const MOST: i64 = i32::MAX as i64;
         match (self.start, self.end, self.step) {
             (Integer::Value(0), Integer::Value(MOST..), Integer::Value(1)) => Some(dim),
             (Integer::Value(0), Integer::Extent(end), Integer::Value(1)) if end == symbol => {
                 Some(dim)
             }
             (Integer::Value(start), Integer::Value(end), Integer::Value(step)) => {
-                // No extent is as large as this.
                 let end = if end >= MOST { i64::MAX } else { end };
                 symbols.computed("slice", vec![i64::from(symbol), start, end, step])
             }

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use super::Dim;
 
 /// The most symbols of a graph.
-const MOST_SYMBOLS: u32 = 1 << 20;
+const MOST_SYMBOLS: u32 = 1 << 18;
 
 /// The most symbols that a product is made of.
-const MOST_FACTORS: usize = 64;
+const MOST_FACTORS: usize = 16;
 
 /// Names that writers give to every extent that they do not know.
 const NO_NAMES: [&str; 5] = ["", "?", "None", "unk", "-1"];
@@ -23,7 +23,7 @@ pub(super) struct Product {
 impl Product {
     /// Divides it; `None` if something remains.
     pub(super) fn divide(mut self, by: &Self) -> Option<Self> {
-        if by.number == 0 || self.number % by.number != 0 {
+        if by.number == 0 || !self.number.is_multiple_of(by.number) {
             return None;
         }
         self.number /= by.number;
@@ -126,7 +126,7 @@ impl<'a> Symbols<'a> {
         }
     }
 
-    /// Multiplies extents; `None` if the result is too large.
+    /// Multiplies extents; `None` if the result is too large, or made of too many symbols.
     pub(super) fn product(&self, dims: &[Dim]) -> Option<Product> {
         let mut all = Product { number: 1, symbols: Vec::new() };
         for dim in dims {
@@ -155,10 +155,12 @@ impl<'a> Symbols<'a> {
         Some(dim)
     }
 
-    /// Returns the product of extents as an extent; `None` if it is too large.
+    /// Returns the product of extents as an extent.
     pub(super) fn multiply(&mut self, dims: &[Dim]) -> Option<Dim> {
-        let product = self.product(dims)?;
-        self.extent(product)
+        match self.product(dims) {
+            Some(product) => self.extent(product),
+            None => self.fresh(),
+        }
     }
 
     /// Returns the quotient of extents, rounded down.
@@ -191,6 +193,17 @@ impl<'a> Symbols<'a> {
                 symbols.push(i64::try_from(number).ok()?);
                 self.computed("sum", symbols)
             }
+        }
+    }
+
+    /// Returns an extent that is larger by a number, which can be negative.
+    pub(super) fn moved(&mut self, dim: Dim, by: i64) -> Option<Dim> {
+        match (dim, usize::try_from(by)) {
+            (dim, Ok(by)) => self.sum(&[dim, Dim::Known(by)]),
+            (Dim::Known(dim), Err(_)) => {
+                dim.checked_sub(usize::try_from(by.unsigned_abs()).ok()?).map(Dim::Known)
+            }
+            (Dim::Symbol(symbol), Err(_)) => self.computed("moved", vec![i64::from(symbol), by]),
         }
     }
 }

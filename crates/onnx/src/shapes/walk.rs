@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::call::Call;
+use super::call::{Call, MOST_OUTPUTS};
 use super::scopes::Scopes;
 use super::symbols::Symbols;
 use super::{Dim, Integer, Value, constants, elements, numbers, rules};
@@ -71,6 +71,9 @@ impl<'a> Walk<'a> {
 
     /// Returns what the rules know of the outputs of a node.
     fn node(&mut self, node: &'a Node) -> Vec<Value> {
+        if self.scopes.is_full() {
+            return Vec::new();
+        }
         match node.op() {
             "Constant" if node.has_standard_op() => return vec![constants::node(node)],
             "If" if node.has_standard_op() => return self.branches(node),
@@ -97,25 +100,26 @@ impl<'a> Walk<'a> {
         let condition =
             Call::new(node, &self.scopes).integers(0).and_then(|all| all.values.first());
         let condition = condition.copied();
-        let yes = |walk: &mut Self| walk.branch(node.graph("then_branch"));
-        let no = |walk: &mut Self| walk.branch(node.graph("else_branch"));
         match condition {
-            Some(Integer::Value(0)) => no(self),
-            Some(Integer::Value(_)) => yes(self),
+            Some(Integer::Value(0)) => self.branch(node, "else_branch"),
+            Some(Integer::Value(_)) => self.branch(node, "then_branch"),
             _ => {
-                let (yes, no) = (yes(self), no(self));
+                let (yes, no) =
+                    (self.branch(node, "then_branch"), self.branch(node, "else_branch"));
                 let pairs = yes.into_iter().zip(no);
                 pairs.map(|(yes, no)| self.either(&yes, &no)).collect()
             }
         }
     }
 
-    fn branch(&mut self, graph: Option<&'a Graph>) -> Vec<Value> {
-        let Some(graph) = graph.filter(|_| self.depth < DEEPEST) else { return Vec::new() };
+    fn branch(&mut self, node: &'a Node, name: &str) -> Vec<Value> {
+        let graph = node.graph(name).filter(|_| self.depth < DEEPEST);
+        let Some(graph) = graph else { return Vec::new() };
         self.depth += 1;
         self.scopes.enter();
         self.graph(graph);
-        let outputs = graph.output.iter().map(|output| self.scopes.get(output.name()).cloned());
+        let outputs = graph.output.iter().take(node.output.len().min(MOST_OUTPUTS));
+        let outputs = outputs.map(|output| self.scopes.get(output.name()).cloned());
         let outputs = outputs.map(Option::unwrap_or_default).collect();
         self.scopes.leave();
         self.depth -= 1;

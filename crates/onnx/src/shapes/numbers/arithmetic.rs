@@ -5,6 +5,9 @@ use crate::shapes::call::Call;
 use crate::shapes::symbols::Symbols;
 use crate::shapes::{Dim, Integer};
 
+/// The most terms of a sum.
+const MOST_TERMS: usize = 64;
+
 type Binary = fn(Integer, Integer, &mut Symbols<'_>) -> Option<Integer>;
 
 /// Returns the integers of an arithmetic operation.
@@ -31,6 +34,9 @@ pub(super) fn of(call: &Call<'_>, symbols: &mut Symbols<'_>) -> Option<Vec<Integ
         "ReduceMin" => return reduce(call, smallest, symbols),
         _ => return None,
     };
+    if call.inputs() > MOST_TERMS {
+        return None;
+    }
     let mut values = Integer::of(call, 0)?.to_vec();
     for input in 1..call.inputs() {
         let applied = |one, other| operation(one, other, symbols).unwrap_or(Integer::Unknown);
