@@ -82,7 +82,7 @@ impl Analysis {
         for rewrite in &self.rewrites {
             match rewrite {
                 Rewrite::Shape { node, input } => {
-                    self.rewrite_shape(graph, names, [*node, *input], widths)?
+                    self.rewrite_shape(graph, names, [*node, *input], widths)?;
                 }
                 Rewrite::Split { node, parts } => {
                     let extents = parts.iter().map(|part| self.extent(part, widths));

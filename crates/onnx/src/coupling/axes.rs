@@ -283,9 +283,10 @@ impl Axes {
                 let channel = position.saturating_sub(offset) / block;
                 let is_between =
                     position > offset && position < end && (position - offset) % block == 0;
-                if repeat > 1 || (position > offset && position < end && !is_between) {
-                    self.fix(piece.axis, reason.clone());
-                } else if is_between && channel < width && !self.cut(piece.axis, channel) {
+                let is_within_a_channel =
+                    repeat > 1 || (position > offset && position < end && !is_between);
+                let is_boundary = !is_within_a_channel && is_between && channel < width;
+                if is_within_a_channel || (is_boundary && !self.cut(piece.axis, channel)) {
                     self.fix(piece.axis, reason.clone());
                 }
             }

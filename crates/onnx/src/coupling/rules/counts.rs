@@ -19,14 +19,13 @@ pub(super) fn follow(trace: &mut Trace<'_>, node: &Node) {
         if counts.iter().all(Vec::is_empty) || is_rewritten(trace, node, number) {
             continue;
         }
-        match passed(trace, node, number, &counts) {
-            Some(counts) => add(trace, node, counts),
-            None => {
-                let reason = Reason::Counted { node: trace.node_name(), op: trace.op() };
-                for along in counts.iter().flatten() {
-                    trace.axes.fix_along(along, &reason);
-                }
-            }
+        if let Some(counts) = passed(trace, node, number, &counts) {
+            add(trace, node, counts);
+            continue;
+        }
+        let reason = Reason::Counted { node: trace.node_name(), op: trace.op() };
+        for along in counts.iter().flatten() {
+            trace.axes.fix_along(along, &reason);
         }
     }
 }

@@ -30,9 +30,9 @@ pub(super) fn windows(trace: &mut Trace<'_>, node: &Node) {
     let Some(rank) = trace.rank(&input) else { return };
     let mixed = trace.mixed();
     let mut along = all_along(trace, &input, rank);
-    for dimension in 2..rank {
+    for (dimension, along) in along.iter_mut().enumerate().skip(2) {
         trace.fix(&input, dimension, &mixed);
-        along[dimension] = Along::Fixed(mixed.clone());
+        *along = Along::Fixed(mixed.clone());
     }
     trace.set_output(node, along);
     for output in node.output.iter().skip(1) {

@@ -16,9 +16,9 @@ pub(super) fn per_channel(trace: &mut Trace<'_>, node: &Node) {
     let mut along = all_along(trace, &image, rank);
     if node.op() == "InstanceNormalization" {
         let mixed = trace.mixed();
-        for dimension in 2..rank {
+        for (dimension, along) in along.iter_mut().enumerate().skip(2) {
             trace.fix(&image, dimension, &mixed);
-            along[dimension] = Along::Fixed(mixed.clone());
+            *along = Along::Fixed(mixed.clone());
         }
     }
     trace.set_output(node, along);

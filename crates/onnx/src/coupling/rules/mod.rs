@@ -32,7 +32,7 @@ pub(super) fn apply(trace: &mut Trace<'_>, node: &Node) {
         "LayerNormalization" | "RMSNormalization" => mixing::layer_norm(trace, node),
         "Softmax" | "LogSoftmax" | "Hardmax" => mixing::softmax(trace, node),
         "CumSum" | "TopK" | "LpNormalization" | "ArgMax" | "ArgMin" => {
-            mixing::along_axis(trace, node)
+            mixing::along_axis(trace, node);
         }
         "GroupNormalization"
         | "LRN"

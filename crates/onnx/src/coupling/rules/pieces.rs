@@ -67,12 +67,11 @@ pub(super) fn split(trace: &mut Trace<'_>, node: &Node) {
     let mut parts = Vec::new();
     for (output, extent) in node.output.iter().zip(&extents) {
         let to = from.zip(*extent).map(|(from, extent)| from + extent);
-        let part = match from.zip(to) {
-            Some((from, to)) => trace.axes.slice(&along[axis], from, to, &picked),
-            None => {
-                trace.axes.fix_along(&along[axis], &picked);
-                Along::Fixed(picked.clone())
-            }
+        let part = if let Some((from, to)) = from.zip(to) {
+            trace.axes.slice(&along[axis], from, to, &picked)
+        } else {
+            trace.axes.fix_along(&along[axis], &picked);
+            Along::Fixed(picked.clone())
         };
         let mut of_output = along.clone();
         of_output[axis] = part.clone();

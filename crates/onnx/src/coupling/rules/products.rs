@@ -175,7 +175,7 @@ pub(super) fn mat_mul(trace: &mut Trace<'_>, node: &Node) {
     if of_a == 0 || of_b == 0 {
         return fix_all(trace, node, &Reason::Extent { node: trace.node_name() });
     }
-    let row = of_b.checked_sub(2).unwrap_or(0);
+    let row = of_b.saturating_sub(2);
     contract(trace, (a, of_a - 1), (b, row));
     let batch = of_a.saturating_sub(2).max(of_b.saturating_sub(2));
     let mut along = Vec::new();
