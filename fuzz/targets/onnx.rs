@@ -10,7 +10,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Ok(mut model) = decode(bytes.to_vec()) else { return };
     let copies = untie(&mut model);
     let bound = BTreeMap::new();
-    let analysis = Analysis::of(&model, &bound);
+    let analysis = Analysis::of(&model, &bound, &copies);
     let free = analysis.free();
     let graph = model.graph.clone().unwrap_or_default();
     let _weights_may_be_wrong = analysis.weights(&graph, &free);

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::*;
 
 /// Two residual stages, a concatenation and a gate.
-const GRAPH: &str = r#"
+pub(crate) const GRAPH: &str = r#"
 input = { height = 8, width = 8, channels = 1 }
 nodes = [
     { name = "stem", op = { conv2d = { outputs = 12, kernel = 3, padding = 1, bias = false } } },

@@ -65,6 +65,7 @@ fn workplace() -> tempfile::TempDir {
     small_data(folder.path());
     small_table(&folder.path().join("table.csv"));
     small_arrays(&folder.path().join("arrays.npz"));
+    image::GrayImage::from_pixel(9, 8, [99].into()).save(folder.path().join("cat.png")).unwrap();
     let grids = folder.path().join("assets/sweeps");
     fs::create_dir_all(&grids).unwrap();
     fs::copy(root().join("assets/sweeps/questions.toml"), grids.join("questions.toml")).unwrap();
@@ -116,10 +117,14 @@ fn the_guide_names_every_command_flag_and_key() {
         "reproduce",
         "report",
         "pick",
+        "export",
+        "eval",
+        "predict",
         "watch",
         "resume",
         "verify-resume",
         "solve",
+        "clip",
         "inspect",
         "devices",
         "completions",

@@ -16,12 +16,12 @@ const SHAPE: Shape = Shape { height: 16, width: 16, channels: 3 };
 const IMAGES: usize = 4;
 
 /// Draws numbers between −1 and 1.
-fn drawn(rng: &mut ChaCha8Rng, count: usize) -> Vec<f32> {
+pub(crate) fn drawn(rng: &mut ChaCha8Rng, count: usize) -> Vec<f32> {
     (0..count).map(|_| rng.next_u32() as f32 / 2_f32.powi(31) - 1.0).collect()
 }
 
 /// Returns a network whose normalisations have drawn parameters and statistics too.
-fn network(graph: &Graph, rng: &mut ChaCha8Rng) -> Population {
+pub(crate) fn network(graph: &Graph, rng: &mut ChaCha8Rng) -> Population {
     let mut draw = |name: &str, extents: [usize; 3]| {
         let [_, rows, columns] = extents;
         let is_scale = name.ends_with("weight") || name.ends_with("running_var");
@@ -40,7 +40,7 @@ fn network(graph: &Graph, rng: &mut ChaCha8Rng) -> Population {
 }
 
 /// Keeps every second channel of every group.
-fn halved(mut network: Population) -> Population {
+pub(crate) fn halved(mut network: Population) -> Population {
     for index in 0..network.graph().free_groups().len() {
         let group = network.graph().free_groups().swap_remove(index);
         network = network.cut(&group, &[(0..group.width).step_by(2).collect()]);

@@ -10,7 +10,7 @@ use crate::support::{python_with, refused, script, skipped, succeed};
 /// What the scripts need.
 const PACKAGES: &str = "torch, onnx, onnxruntime";
 
-/// Exports networks from PyTorch into a folder, and returns their names.
+/// Exports networks from PyTorch into a folder, and returns their names; `None` (said on stderr) without PyTorch.
 fn exported(python: &str, folder: &Path, names: &[&str]) -> Vec<String> {
     let mut arguments = vec![folder.display().to_string()];
     arguments.extend(names.iter().map(|name| (*name).to_owned()));
@@ -147,4 +147,52 @@ fn a_wrong_clip_is_refused_and_overwrites_nothing() {
     }
     assert_eq!(fs::read(folder.join("there.onnx")).unwrap(), b"mine");
     assert!(!folder.join("small.onnx").exists());
+}
+
+#[test]
+fn networks_of_pytorch_are_run_here_and_written_again() {
+    let Some(python) = python_with(PACKAGES) else {
+        return skipped("ONNX files read", "there is no Python with torch, onnx and onnxruntime");
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let run = [
+        "perceptron",
+        "lenet",
+        "resnet",
+        "mobile_v2",
+        "mobile_v3",
+        "efficient",
+        "densenet",
+        "tied",
+    ];
+    exported(&python, folder, &[]);
+    for name in run {
+        for flags in [&[][..], &["--fold-batch-norm"]] {
+            let file = format!("{name}.onnx");
+            let arguments =
+                [&["export", &file, "--to", "onnx", "--out", "again.onnx", "--force"], flags];
+            succeed(folder, &arguments.concat());
+            let files = ["again.onnx", &format!("{name}.npz")].map(|file| folder.join(file));
+            let printed = script(&python, "onnx_same.py", &files);
+            let difference: f64 = printed.trim().parse().unwrap();
+            assert!(difference < 1e-5, "{name} {flags:?}: {difference}");
+        }
+        assert!(
+            succeed(folder, &["inspect", &format!("{name}.onnx")]).contains("trained on"),
+            "{name}"
+        );
+    }
+    // What is not computed here is named, and can be clipped all the same.
+    for (name, obstacle) in
+        [("unet", "ConvTranspose"), ("transformer", "not computed"), ("grouped", "4 groups")]
+    {
+        let file = format!("{name}.onnx");
+        let stderr = refused(folder, &["export", &file, "--to", "onnx", "--out", "no.onnx"]);
+        assert!(stderr.contains(obstacle) && stderr.contains("rayclip clip"), "{stderr}");
+        let printed = succeed(folder, &["inspect", &file, "--json"]);
+        let printed: Value = serde_json::from_str(&printed).unwrap();
+        assert_eq!(printed["runs_here"], false);
+        assert!(!printed["obstacles"].as_array().unwrap().is_empty());
+    }
 }

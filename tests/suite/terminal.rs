@@ -169,9 +169,12 @@ fn lines_of_json_are_those_of_the_schema() {
     "sweep".clone_into(&mut sweep[0]);
     sweep.insert(1, "grid.toml".into());
     let methods = ["--methods", "dtc,scratch", "--seeds", "0..2", "--json"];
-    let commands: [(Vec<String>, &[&str]); 9] = [
+    image::GrayImage::from_pixel(8, 8, [9].into()).save(folder.path().join("a.png")).unwrap();
+    let commands: [(Vec<String>, &[&str]); 11] = [
         (small_run(&data, &["--out", "run", "--json"]), &["started", "chunk", "cycle", "finished"]),
         (own(&["pick", "run", "--neurons", "1000", "--json"]), &["picked"]),
+        (own(&["eval", "run", "--device", "flex", "--json"]), &["evaluated"]),
+        (own(&["predict", "run", "a.png", "--device", "flex", "--json"]), &["predicted"]),
         (small_compare(&data, "compared", &methods), &["statistic", "difference"]),
         (own(&["compare", "compared", "run", "--json"]), &["statistic", "difference"]),
         (sweep, &["cell", "result"]),

@@ -1,5 +1,6 @@
 //! The input of an algorithm for a column, and its answer before the certificate.
 
+use crate::interrupter::Interrupter;
 use crate::status::Status;
 use crate::vector::times_power_of_two;
 
@@ -11,6 +12,16 @@ pub(crate) struct Column<'a> {
     pub(crate) lambda: f64,
     pub(crate) units: Units,
     pub(crate) start: Option<Start>,
+    /// Ends the iterations early.
+    pub(crate) interrupter: &'a Interrupter,
+}
+
+#[cfg(test)]
+impl<'a> Column<'a> {
+    /// Makes a column in the caller's units, without a starting point.
+    pub(crate) fn new(y: &'a [f64], lambda: f64, interrupter: &'a Interrupter) -> Self {
+        Self { y, lambda, units: Units::default(), start: None, interrupter }
+    }
 }
 
 /// The scale between a column and the caller's units. All factors are powers of two, so no digit is lost.

@@ -94,6 +94,9 @@ pub enum SolverError {
         /// The index of the column in the batch.
         column: usize,
     },
+    /// An [`Interrupter`](crate::Interrupter) ended the solve.
+    #[error("the solve was interrupted")]
+    Interrupted,
     /// A tensor could not be read from its device.
     #[error("the device failed while solving: {0}")]
     Device(String),

@@ -60,6 +60,7 @@ pub mod fista;
 pub mod gaussian;
 pub mod halpern;
 pub mod homotopy;
+mod interrupter;
 mod kernels;
 mod operator;
 mod problem;
@@ -74,7 +75,8 @@ mod vector;
 
 pub use certificate::Certificate;
 pub use error::SolverError;
-pub use operator::{Matrix, Operator, Rounding, SubsampledDct};
+pub use interrupter::Interrupter;
+pub use operator::{Matrix, Operator, Order, Rounding, SubsampledDct};
 pub use problem::{Lambda, Problem};
 pub use settings::{Algorithm, Settings};
 pub use solution::{Solution, Solutions};

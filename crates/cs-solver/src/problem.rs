@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::answer::{Column, Units};
 use crate::error::SolverError;
+use crate::interrupter::Interrupter;
 use crate::operator::Matrix;
 use crate::operator::{Operator, in_units};
 use crate::vector::{exponent_of, max_norm, times_power_of_two};
@@ -33,6 +34,7 @@ pub struct Problem {
     /// `[group, column]`, in the caller's units.
     lambdas: Vec<f64>,
     device: Option<Device>,
+    interrupter: Interrupter,
 }
 
 impl Problem {
@@ -94,7 +96,8 @@ impl Problem {
         let columns = (exponents.len() / groups).max(1);
         let units = exponents.iter().enumerate();
         let units = units.map(|(at, y)| Units { a: exponents_of_a[at / columns], y: *y }).collect();
-        let mut problem = Self { operators, y, units, lambdas: vec![], device: None };
+        let interrupter = Interrupter::default();
+        let mut problem = Self { operators, y, units, lambdas: vec![], device: None, interrupter };
         problem.lambdas = problem.resolve(lambda)?;
         Ok(problem)
     }
@@ -130,6 +133,13 @@ impl Problem {
     #[must_use]
     pub fn on(self, device: &Device) -> Self {
         Self { device: Some(device.clone()), ..self }
+    }
+
+    /// Returns the same problem, with an object that ends its solves early. They return
+    /// [`SolverError::Interrupted`].
+    #[must_use]
+    pub fn interrupted_by(self, interrupter: &Interrupter) -> Self {
+        Self { interrupter: interrupter.clone(), ..self }
     }
 
     /// Returns the same problem with another λ.
@@ -197,6 +207,10 @@ impl Problem {
         self.device.as_ref()
     }
 
+    pub(crate) fn interrupter(&self) -> &Interrupter {
+        &self.interrupter
+    }
+
     pub(crate) fn operators(&self) -> &[Arc<dyn Operator>] {
         &self.operators
     }
@@ -210,6 +224,7 @@ impl Problem {
                 lambda: scaled_lambda(self.lambdas[column], self.units[column]),
                 units: self.units[column],
                 start: None,
+                interrupter: &self.interrupter,
             })
             .collect()
     }

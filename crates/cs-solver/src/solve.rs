@@ -22,8 +22,8 @@ impl Problem {
     /// Solves every column.
     ///
     /// # Errors
-    /// The tolerance cannot be reached, the algorithm cannot be used for the problem, or the device fails. A column
-    /// that does not converge has a [`Status`](crate::status::Status) instead of an error.
+    /// The tolerance cannot be reached, the algorithm cannot be used for the problem, the device fails, or the solve
+    /// is interrupted. A column that does not converge has a [`Status`](crate::status::Status) instead of an error.
     pub fn solve(&self, settings: &Settings) -> Result<Solutions, SolverError> {
         self.solve_each(settings, &[])
     }
@@ -136,10 +136,12 @@ impl Problem {
         let work = Work::of(self, starts, &columns);
         if work.columns.iter().any(|group| !group.is_empty()) {
             let answers = work.answers(algorithm, settings)?;
+            self.check_interrupted()?;
             for (index, solution) in work.indices.iter().zip(work.certified(answers, settings)) {
                 columns[*index] = Some(solution);
             }
         }
+        self.check_interrupted()?;
         let solved = columns.into_iter().enumerate();
         let solved =
             solved.map(|(column, solution)| solution.ok_or(SolverError::Unanswered { column }));
@@ -161,6 +163,10 @@ impl Problem {
             return Err(SolverError::Unsuitable { algorithm, why: device::NO_ENTRIES });
         }
         Ok(())
+    }
+
+    fn check_interrupted(&self) -> Result<(), SolverError> {
+        if self.interrupter().is_interrupted() { Err(SolverError::Interrupted) } else { Ok(()) }
     }
 
     /// Returns the solutions of the columns that need no algorithm: λ is at least `λ_max`, or the start is good
@@ -300,4 +306,72 @@ fn polished(
         }
     }
     best
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::gaussian::numpy_standard_normal;
+    use crate::interrupter::Interrupter;
+    use crate::operator::Matrix;
+
+    /// Counts the products with Aᵀ, and interrupts the solve at the given one.
+    #[derive(Debug)]
+    struct Counting {
+        a: Matrix,
+        products: Arc<AtomicUsize>,
+        last: usize,
+        interrupter: Interrupter,
+    }
+
+    impl Operator for Counting {
+        fn rows(&self) -> usize {
+            self.a.rows()
+        }
+        fn columns(&self) -> usize {
+            self.a.columns()
+        }
+        fn apply(&self, x: &[f64], product: &mut [f64]) {
+            self.a.apply(x, product);
+        }
+        fn apply_transposed(&self, v: &[f64], product: &mut [f64]) {
+            if self.products.fetch_add(1, Ordering::Relaxed) == self.last {
+                self.interrupter.interrupt();
+            }
+            self.a.apply_transposed(v, product);
+        }
+        fn select(&self, ids: &[usize], entries: &mut [f64]) {
+            self.a.select(ids, entries);
+        }
+    }
+
+    /// Solves a problem that needs many products. Returns their number, and how the solve ended.
+    fn products(algorithm: Algorithm, last: usize) -> (usize, Result<Solutions, SolverError>) {
+        let (products, interrupter) = (Arc::new(AtomicUsize::new(0)), Interrupter::default());
+        let a = Matrix::from_rows(60, 200, numpy_standard_normal(60 * 200, 3)).unwrap();
+        let (counted, stop) = (Arc::clone(&products), interrupter.clone());
+        let a = Counting { a, products: counted, last, interrupter: stop };
+        let y = numpy_standard_normal(60, 4);
+        let problem = Problem::new(a, &y, Lambda::Ratio(1e-3)).unwrap();
+        let settings = Settings { algorithm, tolerance: 1e-10, ..Settings::default() };
+        let solved = problem.interrupted_by(&interrupter).solve(&settings);
+        (products.load(Ordering::Relaxed), solved)
+    }
+
+    #[test]
+    fn an_interrupted_solve_ends_early_with_an_error() {
+        for algorithm in
+            [Algorithm::Homotopy, Algorithm::Descent, Algorithm::Ssnal, Algorithm::Halpern]
+        {
+            let (all, solved) = products(algorithm, usize::MAX);
+            assert!(solved.unwrap().converged(), "{algorithm}");
+            let (some, interrupted) = products(algorithm, all / 3);
+            assert_eq!(interrupted.unwrap_err(), SolverError::Interrupted, "{algorithm}");
+            // The polish and the certificate take a few products more.
+            assert!(some < all / 2 + 20, "{algorithm}: {some} of {all}");
+        }
+    }
 }

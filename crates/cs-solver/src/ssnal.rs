@@ -21,6 +21,7 @@ use rayon::prelude::*;
 
 use crate::answer::{Answer, Column};
 use crate::certificate::{feasible_scale, relative_gap};
+use crate::interrupter::Interrupter;
 use crate::operator::{Operator, apply, apply_transposed, product_flops};
 use crate::status::Status;
 use crate::vector::{add_scaled, dot, max_norm, soft_threshold};
@@ -68,6 +69,7 @@ struct State<'a> {
     correlations: Vec<f64>,
     newton_steps: usize,
     flops: f64,
+    interrupter: &'a Interrupter,
 }
 
 /// The point that q gives for a multiplier.
@@ -105,6 +107,7 @@ impl<'a> State<'a> {
             newton_steps: 0,
             // Three products: two for σ, one for q.
             flops: 3.0 * product_flops(a),
+            interrupter: column.interrupter,
         }
     }
 
@@ -121,6 +124,9 @@ impl<'a> State<'a> {
             }
             if gap <= tolerance {
                 status = Status::Converged;
+                break;
+            }
+            if self.interrupter.is_interrupted() {
                 break;
             }
             if self.newton_steps - before < HARD {
@@ -143,6 +149,7 @@ impl<'a> State<'a> {
             let enough = (INEXACT * (change / self.sigma).sqrt()).max(least);
             // A NaN also ends the loop.
             if steps == MAX_NEWTON
+                || self.interrupter.is_interrupted()
                 || !matches!(size.partial_cmp(&enough), Some(std::cmp::Ordering::Greater))
             {
                 return trial;

@@ -17,6 +17,34 @@ pub struct Statistics {
     pub deviation: PerChannel,
 }
 
+impl Statistics {
+    /// Returns the mean and the deviation of each channel, or one pair for all channels. Values alternate between
+    /// as many channels as there are pairs.
+    pub fn pairs(&self) -> Vec<(f64, f64)> {
+        let (means, deviations) = (self.mean.numbers(), self.deviation.numbers());
+        let pair = |channel| (means[channel % means.len()], deviations[channel % deviations.len()]);
+        (0..means.len().max(deviations.len())).map(pair).collect()
+    }
+
+    /// Returns the normalised value of every byte, `(byte / 255 − mean) / deviation`, for each channel or for all.
+    pub fn tables(&self) -> Vec<[f32; 256]> {
+        let table = |(mean, deviation): (f64, f64)| {
+            std::array::from_fn(|byte| ((byte as f64 / 255.0 - mean) / deviation) as f32)
+        };
+        self.pairs().into_iter().map(table).collect()
+    }
+
+    /// Normalises floats, `(value − mean) / deviation`, in f64.
+    pub fn normalise(&self, floats: &mut [f32]) {
+        let pairs = self.pairs();
+        for pixel in floats.chunks_mut(pairs.len()) {
+            for (value, (mean, deviation)) in pixel.iter_mut().zip(&pairs) {
+                *value = ((f64::from(*value) - mean) / deviation) as f32;
+            }
+        }
+    }
+}
+
 impl Dataset {
     /// Returns the statistics of all values of the training images together.
     ///

@@ -51,6 +51,16 @@ pub enum ModelError {
         /// What was expected and what was found.
         reason: String,
     },
+    /// A network lacks a tensor, or it has other extents.
+    #[error("the tensor {name} {}, expected {expected:?}", state(found.as_ref()))]
+    Tensor {
+        /// The tensor.
+        name: String,
+        /// The extents that the graph asks for.
+        expected: Vec<usize>,
+        /// Its extents; `None` if it is missing.
+        found: Option<Vec<usize>>,
+    },
     /// A tensor could not be read from its device.
     #[error("cannot read {what} from the device: {reason}")]
     Device {
@@ -59,4 +69,8 @@ pub enum ModelError {
         /// The backend's reason.
         reason: String,
     },
+}
+
+fn state(found: Option<&Vec<usize>>) -> String {
+    found.map_or("is missing".to_owned(), |extents| format!("has the extents {extents:?}"))
 }

@@ -4,25 +4,32 @@
 //! width]`, a depthwise convolution `[channels, 1, height, width]`; biases and normalisations are vectors. PyTorch
 //! has channels first, so the inputs of a fully connected node after a Flatten have another order there.
 //!
-//! The name of a tensor is that of its node, a dot, and `weight`, `bias`, `running_mean` or `running_var`. In a
-//! perceptron, nodes are named `layers.i` instead, so that a `torch.nn.ModuleList` of `torch.nn.Linear` can load it.
+//! The name of a tensor is that of its node, a dot, and `weight`, `bias`, `running_mean` or `running_var`. The layers of
+//! [`Graph::perceptron`] are named `layers.i` instead, so that a `torch.nn.ModuleList` of `torch.nn.Linear` can load it.
 
 use std::collections::BTreeMap;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::tensor::{Dtype, TensorView};
 
 use crate::error::ModelError;
-use crate::graph::{Activation, Graph, Node, Op, Slide};
+use crate::graph::Graph;
+use crate::layout::{Place, places};
 use crate::population::Population;
-use crate::sizes::{MEAN, VARIANCE, WEIGHT};
+use crate::sizes::{MEAN, VARIANCE};
 
-/// Extents and values of tensors by name.
-type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
-
-/// The parameters of one network, on the host.
+/// A tensor on the host.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Exported(Tensors);
+pub struct HostTensor {
+    /// Its extents, outermost first.
+    pub extents: Vec<usize>,
+    /// Its numbers, row-major.
+    pub values: Vec<f32>,
+}
+
+/// The parameters and running statistics of one network, on the host, by name.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Exported(BTreeMap<String, HostTensor>);
 
 /// Returns whether the tensor with this name is a parameter, and not a running statistic.
 pub fn is_parameter(name: &str) -> bool {
@@ -35,21 +42,76 @@ impl Exported {
     /// # Errors
     /// The device fails.
     pub fn all(network: &Population) -> Result<Vec<Self>, ModelError> {
-        let graph = network.graph();
-        let (names, layouts) = (names(graph), layouts(graph));
-        let mut all = vec![Tensors::new(); network.replicas()];
+        let mut all = vec![Self::default(); network.replicas()];
         let matrices = network.parameters().iter().chain(network.state().iter());
-        for (((name, values), (_, extents, node)), layout) in
-            matrices.zip(graph.initialised()).zip(layouts)
-        {
-            let own = name.strip_prefix(node.name.as_str()).unwrap_or(name);
-            let name = format!("{}{own}", names[node.name.as_str()]);
+        for ((_, values), place) in matrices.zip(places(network.graph())) {
+            let Place { name, matrix, layout, .. } = place;
             let values = read(values.clone(), &name)?;
-            for (exported, values) in all.iter_mut().zip(values.chunks(extents[0] * extents[1])) {
-                exported.insert(name.clone(), layout.of(extents, values));
+            for (exported, values) in all.iter_mut().zip(values.chunks(matrix[0] * matrix[1])) {
+                let values = layout.exported(matrix, values);
+                let tensor = HostTensor { extents: layout.extents(matrix), values };
+                exported.0.insert(name.clone(), tensor);
             }
         }
-        Ok(all.into_iter().map(Self).collect())
+        Ok(all)
+    }
+
+    /// Returns the network of a valid graph with these tensors. Other tensors are ignored.
+    ///
+    /// # Errors
+    /// A tensor of the graph is missing, or has other extents.
+    pub fn population(&self, graph: &Graph, device: &Device) -> Result<Population, ModelError> {
+        let mut places = places(graph).into_iter();
+        Population::from_tensors(graph, 1, |own, extents| {
+            let (expected, values) = match places.next().filter(|place| place.own == own) {
+                Some(Place { name, matrix, layout, .. }) => {
+                    let found = self.fitting(&name, &layout.extents(matrix))?;
+                    (extents, layout.imported(matrix, &found.values))
+                }
+                None => return Err(wrong(own, extents.to_vec(), None)),
+            };
+            Ok(Tensor::from_data(TensorData::new(values, expected), device))
+        })
+    }
+
+    /// Returns the tensor with this name.
+    ///
+    /// # Errors
+    /// It is missing, or has other extents or another number of values.
+    fn fitting(&self, name: &str, expected: &[usize]) -> Result<&HostTensor, ModelError> {
+        let Some(found) = self.0.get(name) else {
+            return Err(wrong(name, expected.to_vec(), None));
+        };
+        let numbers: usize = expected.iter().product();
+        if found.extents != expected || found.values.len() != numbers {
+            return Err(wrong(name, expected.to_vec(), Some(found.extents.clone())));
+        }
+        Ok(found)
+    }
+
+    /// Returns the tensor with a name.
+    pub fn get(&self, name: &str) -> Option<&HostTensor> {
+        self.0.get(name)
+    }
+
+    /// Returns the tensor with a name, to change it.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut HostTensor> {
+        self.0.get_mut(name)
+    }
+
+    /// Inserts a tensor, or replaces the one with the same name.
+    pub fn insert(&mut self, name: String, tensor: HostTensor) {
+        self.0.insert(name, tensor);
+    }
+
+    /// Removes the tensor with a name.
+    pub fn remove(&mut self, name: &str) -> Option<HostTensor> {
+        self.0.remove(name)
+    }
+
+    /// Returns the tensors, in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &HostTensor)> {
+        self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }
 
     /// Returns the bytes of a safetensors file with this metadata. The same content gives the same bytes.
@@ -57,7 +119,7 @@ impl Exported {
     /// # Errors
     /// The file cannot be encoded.
     pub fn encode(&self, metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, ModelError> {
-        let bytes = self.0.iter().map(|(name, (extents, values))| {
+        let bytes = self.0.iter().map(|(name, HostTensor { extents, values })| {
             let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
             (name, extents.clone(), bytes)
         });
@@ -73,110 +135,9 @@ impl Exported {
     }
 }
 
-/// Returns the exported name of every node.
-fn names(graph: &Graph) -> BTreeMap<&str, String> {
-    let products = graph.products().into_iter().enumerate();
-    let layer = |index: usize| format!("layers.{index}");
-    if is_perceptron(graph) {
-        return products
-            .map(|(index, product)| (product.node.name.as_str(), layer(index)))
-            .collect();
-    }
-    graph.nodes.iter().map(|node| (node.name.as_str(), node.name.clone())).collect()
-}
-
-/// Whether a graph is a chain of fully connected and rectified layers.
-fn is_perceptron(graph: &Graph) -> bool {
-    let is_known =
-        |node: &Node| matches!(node.op, Op::Linear { .. } | Op::Activation(Activation::Relu));
-    graph.input.positions() == 1 && graph.nodes.iter().all(is_known)
-}
-
-/// How a matrix is laid out in PyTorch.
-enum Layout {
-    /// A row of numbers.
-    Vector,
-    /// Rows are outputs; the inputs have this order.
-    Linear(Vec<usize>),
-    /// `[outputs, inputs, height, width]`.
-    Conv(Slide),
-    /// `[channels, 1, height, width]`.
-    Depthwise(Slide),
-}
-
-/// Returns the layout of all parameters, and then of all state.
-fn layouts(graph: &Graph) -> Vec<Layout> {
-    let orders = orders(graph);
-    let layout = |(name, _, node): (String, [usize; 2], &Node)| match node.op {
-        _ if !name.ends_with(WEIGHT) => Layout::Vector,
-        Op::Linear { .. } => Layout::Linear(orders[node.inputs[0].slot()].clone()),
-        Op::Conv2d { slide, .. } => Layout::Conv(slide),
-        Op::DepthwiseConv2d { slide, .. } => Layout::Depthwise(slide),
-        _ => Layout::Vector,
-    };
-    graph.initialised().into_iter().map(layout).collect()
-}
-
-/// Returns, for every value, the index that each of its channels has in PyTorch.
-fn orders(graph: &Graph) -> Vec<Vec<usize>> {
-    let shapes = graph.shapes();
-    let mut orders = vec![(0..graph.input.channels).collect::<Vec<usize>>()];
-    for (node, shape) in graph.nodes.iter().zip(&shapes) {
-        let first = &orders[node.inputs[0].slot()];
-        let order = match node.op {
-            op if op.makes_channels() => (0..shape.channels).collect(),
-            Op::Flatten => {
-                let positions = graph.shape_of(node.inputs[0], &shapes).positions();
-                let at = |position| first.iter().map(move |channel| channel * positions + position);
-                (0..positions).flat_map(at).collect()
-            }
-            Op::Concat => {
-                let mut order = Vec::with_capacity(shape.channels);
-                for value in &node.inputs {
-                    let before = order.len();
-                    order.extend(orders[value.slot()].iter().map(|channel| before + channel));
-                }
-                order
-            }
-            _ => first.clone(),
-        };
-        orders.push(order);
-    }
-    orders
-}
-
-impl Layout {
-    /// Returns the extents and the values of a matrix `[rows, columns]`.
-    fn of(&self, [rows, columns]: [usize; 2], values: &[f32]) -> (Vec<usize>, Vec<f32>) {
-        let mut out = vec![0.0; values.len()];
-        let mut fill = |to: &dyn Fn(usize, usize) -> usize| {
-            for (row, values) in values.chunks(columns).enumerate() {
-                for (column, value) in values.iter().enumerate() {
-                    out[to(row, column)] = *value;
-                }
-            }
-        };
-        let extents = match self {
-            Self::Vector => {
-                fill(&|row, column| row * columns + column);
-                vec![columns]
-            }
-            Self::Linear(order) => {
-                fill(&|row, column| column * rows + order[row]);
-                vec![columns, rows]
-            }
-            Self::Conv(slide) => {
-                let inputs = rows / slide.taps();
-                let taps = slide.taps();
-                fill(&|row, column| (column * inputs + row % inputs) * taps + row / inputs);
-                vec![columns, inputs, slide.kernel[0], slide.kernel[1]]
-            }
-            Self::Depthwise(slide) => {
-                fill(&|row, column| column * rows + row);
-                vec![columns, 1, slide.kernel[0], slide.kernel[1]]
-            }
-        };
-        (extents, out)
+impl FromIterator<(String, HostTensor)> for Exported {
+    fn from_iter<I: IntoIterator<Item = (String, HostTensor)>>(tensors: I) -> Self {
+        Self(tensors.into_iter().collect())
     }
 }
 
@@ -198,6 +159,10 @@ fn with_metadata(file: &[u8], metadata: &BTreeMap<String, String>) -> Result<Vec
     Ok([&(header.len() as u64).to_le_bytes()[..], &header, tensors].concat())
 }
 
+fn wrong(name: &str, expected: Vec<usize>, found: Option<Vec<usize>>) -> ModelError {
+    ModelError::Tensor { name: name.to_owned(), expected, found }
+}
+
 fn read(tensor: Tensor<3>, name: &str) -> Result<Vec<f32>, ModelError> {
     tensor
         .try_into_vec_as()
@@ -214,7 +179,8 @@ mod tests {
     use safetensors::SafeTensors;
 
     use super::*;
-    use crate::graph::Graph;
+    use crate::graph::{Graph, Op, Shape, Slide};
+    use crate::properties::drawn;
 
     #[test]
     fn a_network_is_exported_with_the_layout_and_names_of_pytorch() {
@@ -257,5 +223,75 @@ mod tests {
         assert_eq!(length % 8, 0);
         let header = String::from_utf8(bytes[8..8 + length as usize].to_vec()).unwrap();
         assert!(header.find("key 10").unwrap() < header.find("key 9").unwrap(), "{header}");
+    }
+    /// A graph whose layer after a concatenation and a Flatten has its inputs in another order in PyTorch.
+    fn branched() -> Graph {
+        let mut graph = Graph::new(Shape { height: 4, width: 3, channels: 2 });
+        let slide = Slide::of(3).padding(1);
+        let conv = graph.append("conv", Op::Conv2d { outputs: 3, slide, bias: true });
+        graph.append("norm", Op::BatchNorm { epsilon: 1e-5, momentum: 0.1 });
+        let own = graph.append("own", Op::DepthwiseConv2d { slide, bias: true });
+        graph.append_to("both", Op::Concat, &[own, conv]);
+        graph.append("flat", Op::Flatten);
+        graph.append("scores", Op::Linear { outputs: 5, bias: true });
+        graph
+    }
+
+    #[test]
+    fn an_exported_network_is_read_back_to_the_bit() {
+        let vector = Graph::perceptron(4, &[3], 2, true);
+        for graph in [branched(), vector.clone(), vector.exported()] {
+            let network = drawn(&graph, 2, 3);
+            let all = Exported::all(&network).unwrap();
+            let names: Vec<&str> = all[1].iter().map(|(name, _)| name).collect();
+            let mut expected = graph.exported_extents();
+            expected.sort();
+            assert!(names.iter().eq(expected.iter().map(|(name, _)| name)), "{names:?}");
+            for (name, extents) in &expected {
+                assert_eq!(&all[1].get(name).unwrap().extents, extents, "{name}");
+            }
+            let again = all[1].population(&graph, &network.device()).unwrap();
+            let second = network.keep_replicas(&[1]);
+            let stores =
+                [(again.parameters(), second.parameters()), (again.state(), second.state())];
+            for (found, expected) in stores {
+                assert!(found.iter().map(|(name, _)| name).eq(expected.iter().map(|(n, _)| n)));
+                for ((_, found), (_, expected)) in found.iter().zip(expected.iter()) {
+                    found.to_data().assert_eq(&expected.to_data(), true);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_layers_of_a_perceptron_are_renamed() {
+        let names = |graph: &Graph| -> Vec<String> {
+            graph.exported().nodes.iter().map(|node| node.name.clone()).collect()
+        };
+        let mut graph = Graph::perceptron(4, &[3], 2, true);
+        assert_eq!(names(&graph), ["layers.0", "relu_0", "layers.1"]);
+        assert_eq!(graph.exported().exported(), graph.exported());
+        "fc".clone_into(&mut graph.nodes[2].name);
+        assert_eq!(names(&graph), ["layer_0", "relu_0", "fc"]);
+    }
+
+    #[test]
+    fn a_tensor_that_does_not_fit_is_named() {
+        let graph = branched();
+        let network = drawn(&graph, 1, 3);
+        let whole = Exported::all(&network).unwrap().remove(0);
+        let refused = |change: &dyn Fn(&mut Exported)| {
+            let mut changed = whole.clone();
+            change(&mut changed);
+            changed.population(&graph, &network.device()).unwrap_err().to_string()
+        };
+        let missing = refused(&|tensors| drop(tensors.remove("norm.running_var")));
+        assert_eq!(missing, "the tensor norm.running_var is missing, expected [3]");
+        let wide = HostTensor { extents: vec![5, 71], values: vec![0.0; 5 * 71] };
+        let wide = refused(&|tensors| tensors.insert("scores.weight".into(), wide.clone()));
+        let expected = "the tensor scores.weight has the extents [5, 71], expected [5, 72]";
+        assert_eq!(wide, expected);
+        let short = refused(&|tensors| tensors.get_mut("conv.bias").unwrap().values.truncate(1));
+        assert!(short.contains("conv.bias"), "{short}");
     }
 }

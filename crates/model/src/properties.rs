@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 
+use crate::export::Exported;
 use crate::graph::{Activation, Graph, Node, Op, Shape, Slide, Value};
 use crate::population::Population;
 
@@ -250,6 +251,19 @@ proptest! {
         };
         prop_assert_eq!(names(&other), names(&graph));
         prop_assert_eq!(other.with_widths(&graph.widths()), graph);
+    }
+
+    #[test]
+    fn an_exported_network_is_read_back(graph in graphs(), seed: u64) {
+        let network = drawn(&graph, 1, seed);
+        let exported = Exported::all(&network).unwrap().remove(0);
+        let extents: Vec<(String, Vec<usize>)> =
+            exported.iter().map(|(name, tensor)| (name.to_owned(), tensor.extents.clone())).collect();
+        let mut expected = graph.exported_extents();
+        expected.sort();
+        prop_assert_eq!(extents, expected);
+        let again = exported.population(&graph, &network.device()).unwrap();
+        prop_assert_eq!(Exported::all(&again).unwrap().remove(0), exported);
     }
 
     #[test]

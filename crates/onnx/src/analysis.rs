@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::coupling::{Along, Group, Product, Reason, Rewrite, Stored, Trace, Value};
 use crate::proto::{Graph, Model, Node};
 use crate::shapes::{Dim, Integer, Shapes};
+use crate::sharing::Copies;
 
 /// The analysis of a model.
 pub struct Analysis {
@@ -18,8 +19,8 @@ pub struct Analysis {
     products: Vec<Product>,
     /// Symbols of the number of images, which count as one.
     images: BTreeSet<u32>,
-    /// Tensors that are not learnt: running statistics.
-    statistics: BTreeSet<String>,
+    /// Tensors that do not count as parameters: running statistics, and copies.
+    uncounted: BTreeSet<String>,
 }
 
 /// The size of a model.
@@ -33,8 +34,9 @@ pub struct Size {
 }
 
 impl Analysis {
-    /// Analyses a model. `bound` gives numbers to extents that have a name in the file.
-    pub fn of(model: &Model, bound: &BTreeMap<String, usize>) -> Self {
+    /// Analyses a model. `bound` gives numbers to extents that have a name in the file. Copies of vectors are not
+    /// counted as parameters.
+    pub fn of(model: &Model, bound: &BTreeMap<String, usize>, copies: &Copies) -> Self {
         let shapes = Shapes::infer(model, bound);
         let empty = Graph::default();
         let graph = model.graph.as_ref().unwrap_or(&empty);
@@ -63,7 +65,7 @@ impl Analysis {
             rewrites,
             products,
             images: images(graph, &shapes),
-            statistics: statistics(graph),
+            uncounted: statistics(graph).chain(copies.names().map(ToOwned::to_owned)).collect(),
             shapes,
         }
     }
@@ -122,7 +124,7 @@ impl Analysis {
         let numbers = self.tensors.iter().filter(|(name, stored)| {
             stored.element.is_float()
                 && !stored.extents.is_empty()
-                && !self.statistics.contains(*name)
+                && !self.uncounted.contains(*name)
         });
         let numbers = numbers.map(|(_, stored)| self.numbers(stored, widths));
         Size { parameters: numbers.fold(0, usize::saturating_add), macs }
@@ -137,7 +139,7 @@ impl Analysis {
             sizes[product.node].macs = self.macs_of(product, &widths);
         }
         for (name, stored) in &self.tensors {
-            let is_counted = stored.element.is_float() && !self.statistics.contains(name);
+            let is_counted = stored.element.is_float() && !self.uncounted.contains(name);
             if let Some(size) =
                 stored.reader.filter(|_| is_counted).and_then(|node| sizes.get_mut(node))
             {
@@ -194,8 +196,8 @@ fn images(graph: &Graph, shapes: &Shapes) -> BTreeSet<u32> {
 }
 
 /// Returns the running statistics of all batch normalisations.
-fn statistics(graph: &Graph) -> BTreeSet<String> {
+fn statistics(graph: &Graph) -> impl Iterator<Item = String> {
     let norms = graph.node.iter().filter(|node| node.op() == "BatchNormalization");
     let of_node = |node: &Node| node.input.iter().skip(3).cloned().collect::<Vec<_>>();
-    norms.flat_map(of_node).collect()
+    norms.flat_map(of_node)
 }

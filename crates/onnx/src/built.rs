@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::analysis::Analysis;
 use crate::proto::{Attribute, Graph, Model, Node, OperatorSet, Tensor};
 use crate::shapes::testing::info;
+use crate::sharing::Copies;
 
 /// A model under construction. The value `x` is its input.
 pub(crate) struct Built(pub(crate) Model);
@@ -74,7 +75,7 @@ impl Built {
     }
 
     pub(crate) fn analysis(&self) -> Analysis {
-        Analysis::of(&self.0, &BTreeMap::new())
+        Analysis::of(&self.0, &BTreeMap::new(), &Copies::default())
     }
 
     /// Keeps the channels `kept` of the groups with these names, and returns the analysis of what is left.

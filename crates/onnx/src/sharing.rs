@@ -11,6 +11,13 @@ use crate::weights::tensors;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Copies(BTreeMap<String, String>);
 
+impl Copies {
+    /// Returns the names of the copies.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
+
 /// Gives every node that reads a vector of floats a copy of its own. Matrices and larger tensors stay shared: there,
 /// a second reader is no accident.
 pub fn untie(model: &mut Model) -> Copies {

@@ -4,7 +4,8 @@
 //!
 //! - 0: done.
 //! - 1: done, but a tolerance was missed, a replica diverged (or all did), a compared run is not finished, a
-//!   report has gaps, a file of a finished run is damaged, or no network meets the conditions of `pick`.
+//!   report has gaps, a file of a finished run is damaged, no network meets the conditions of `pick`, or an exported
+//!   network has other scores than the original.
 //! - 2: it could not be done; the message has the chain of causes.
 //! - 130: ended by Ctrl-C; the run folder is valid.
 
@@ -101,6 +102,9 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Reproduce(args) => commands::reproduce::reproduce(&args),
         Command::Report(args) => commands::report::report(&args),
         Command::Pick(args) => commands::pick::pick(&args),
+        Command::Export(args) => commands::export::export(&args),
+        Command::Eval(args) => commands::eval::eval(&args).map(|()| ExitCode::SUCCESS),
+        Command::Predict(args) => commands::predict::predict(&args).map(|()| ExitCode::SUCCESS),
         Command::Watch(args) => commands::watch::watch(&args),
         Command::Resume(args) => commands::resume::resume(&args),
         Command::VerifyResume(args) => commands::verify_resume::verify_resume(&args),

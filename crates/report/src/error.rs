@@ -75,6 +75,12 @@ pub enum ReportError {
         /// The reason.
         reason: String,
     },
+    /// The scores of images cannot be counted.
+    #[error("the scores of the network cannot be counted: {reason}")]
+    Scores {
+        /// What is wrong with them.
+        reason: String,
+    },
     /// A file cannot be written.
     #[error("cannot write {}", path.display())]
     Write {

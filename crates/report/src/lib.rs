@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `read` | run folders: a run, its settings and rays |
 //! | `compare` | comparison of methods: statistics, families of differences, verdicts, sentences |
+//! | `classification` | how well a network classifies: accuracies, classes, confusions, calibration |
 //! | `paper` | the published values, and the paper's smoothing |
 //! | `entropy` | Gibbs entropies of the measurements and of noise, and their correlations |
 //! | `cost` | the cost of networks and of their training |
@@ -15,6 +16,7 @@
 //! | `page` | the page |
 //! | `out` | files: tables as CSV and Arrow, drawings as SVG and PNG, event files, the report |
 
+mod classification;
 mod compare;
 mod cost;
 mod entropy;
@@ -27,6 +29,9 @@ mod paper;
 mod read;
 mod tables;
 
+pub use classification::{
+    ClassRow, Classification, Confusion, Latency, Proportion, Ranked, ReliabilityBin, Tally, best,
+};
 pub use compare::comparison::{Comparison, Statistic};
 pub use compare::measure::Measure;
 pub use compare::power::POWER;
@@ -54,6 +59,10 @@ pub use paper::published::{METHODS, Series, smoothed};
 pub use rayclip_run_folder::read::{Gap, Groups, Rung};
 pub use read::rays::{ClipRays, last_rays};
 pub use read::run::Run;
+pub use tables::classification::{
+    classes_table, confusion_table, confusions_table, latency_table, measures_table,
+    predictions_table, reliability_table,
+};
 pub use tables::closing::closing_table;
 pub use tables::comparison::{differences_table, estimates_table};
 pub use tables::sweep::sweep_table;

@@ -29,9 +29,10 @@ mod train;
 pub use error::TrainerError;
 pub use folder::checkpoint::{Every, Schedule};
 pub use folder::{FinishedRun, FolderLock, Found, RunDir, Taken};
+pub use measure::{Times, classification_times};
 pub use run::{
     Backend, Chunks, ClipOptions, ClippedGroup, ClippedModel, Event, Interrupter, KeepNetworks,
-    KeptNetwork, NETWORK_FORMAT, Observer, OnDivergence, Reached, Resizable, RunOptions, Size,
-    WeightSource, check_checkpoint, clip_model, clip_once, export_final, input_shape, named,
-    resolve, run,
+    KeptNetwork, Observer, OnDivergence, Reached, Resizable, RunOptions, Size, WeightSource,
+    check_checkpoint, clip_model, clip_once, export_final, input_shape, named, resolve, run,
 };
+pub use train::{NetworkImages, scores};

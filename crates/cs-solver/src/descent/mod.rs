@@ -24,6 +24,7 @@ use rayon::prelude::*;
 
 use crate::answer::{Answer, Column};
 use crate::certificate::{feasible_scale, relative_gap};
+use crate::interrupter::Interrupter;
 use crate::operator::{Operator, apply, apply_transposed, product_flops};
 use crate::status::Status;
 use crate::vector::{dot, max_norm};
@@ -55,6 +56,7 @@ struct State<'a> {
     residual: Vec<f64>,
     passes: usize,
     flops: f64,
+    interrupter: &'a Interrupter,
 }
 
 impl<'a> State<'a> {
@@ -66,7 +68,8 @@ impl<'a> State<'a> {
             residual.iter_mut().zip(&fitted).for_each(|(r, fitted)| *r -= fitted);
         }
         let flops = if column.start.is_some() { product_flops(a) } else { 0.0 };
-        Self { a, norms, y: column.y, lambda: column.lambda, x, residual, passes: 0, flops }
+        let Column { y, lambda, interrupter, .. } = *column;
+        Self { a, norms, y, lambda, x, residual, passes: 0, flops, interrupter }
     }
 
     fn run(mut self, tolerance: f64) -> Answer {
@@ -91,7 +94,7 @@ impl<'a> State<'a> {
                 status = Status::Converged;
                 break;
             }
-            if self.passes >= MAX_PASSES {
+            if self.passes >= MAX_PASSES || self.interrupter.is_interrupted() {
                 break;
             }
             let set = self.working_set(&correlations, scale);
@@ -139,7 +142,7 @@ impl<'a> State<'a> {
     fn work_on(&mut self, set: &[usize], target: f64) {
         let mut passes =
             Passes::over(self.a, set, &self.x, self.y, self.lambda, &mut self.residual);
-        passes.until(target, MAX_PASSES - self.passes.min(MAX_PASSES));
+        passes.until(target, MAX_PASSES - self.passes.min(MAX_PASSES), self.interrupter);
         let (x, count, flops) = passes.finish();
         for (j, x) in set.iter().zip(x) {
             self.x[*j] = x;
@@ -152,7 +155,7 @@ impl<'a> State<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::{Start, Units};
+    use crate::answer::Start;
     use crate::certificate::certify;
     use crate::gaussian;
     use crate::homotopy;
@@ -175,7 +178,8 @@ mod tests {
             [(1, 3, 0.5), (40, 300, 0.5), (40, 300, 0.1), (60, 130, 0.02), (70, 20, 0.1)]
         {
             let (a, y, lambda) = example(n, m, ratio);
-            let column = Column { y: &y, lambda, units: Units::default(), start: None };
+            let never = Interrupter::default();
+            let column = Column::new(&y, lambda, &never);
             let exact = homotopy::solve_one(&a, &column);
             for tolerance in [1e-4, 1e-9] {
                 let answer = solve(&a, std::slice::from_ref(&column), tolerance).pop().unwrap();
@@ -192,7 +196,8 @@ mod tests {
     #[test]
     fn a_start_that_is_exact_takes_no_pass() {
         let (a, y, lambda) = example(40, 300, 0.1);
-        let column = Column { y: &y, lambda, units: Units::default(), start: None };
+        let never = Interrupter::default();
+        let column = Column::new(&y, lambda, &never);
         let exact = homotopy::solve_one(&a, &column);
         let start = Some(Start { x: exact.x, nu: exact.nu });
         let answer = solve(&a, &[Column { start, ..column }], 1e-9).pop().unwrap();
@@ -203,7 +208,8 @@ mod tests {
     fn columns_of_zeros_and_copies_are_borne() {
         let rows = [1.0, 0.0, 1.0, -1.0, 2.0, 0.5, 0.0, 0.5, -0.5, 1.0];
         let a = Matrix::from_rows(2, 5, rows).unwrap();
-        let column = Column { y: &[1.0, -2.0], lambda: 0.5, units: Units::default(), start: None };
+        let never = Interrupter::default();
+        let column = Column::new(&[1.0, -2.0], 0.5, &never);
         let answer = solve(&a, &[column], 1e-9).pop().unwrap();
         assert_eq!(answer.status, Status::Converged, "{answer:?}");
         assert_eq!(answer.x[1], 0.0);

@@ -2,6 +2,7 @@
 
 use super::extrapolation::Extrapolation;
 use crate::certificate::{feasible_scale, relative_gap};
+use crate::interrupter::Interrupter;
 use crate::operator::Operator;
 use crate::vector::{add_scaled, add_scaled_inlined, dot, dot_inlined, soft_threshold, vectorised};
 
@@ -44,10 +45,10 @@ impl<'a> Passes<'a> {
     }
 
     /// Makes passes until the gap on the set is `target`, there were `most` passes, or there is no more progress.
-    pub(super) fn until(&mut self, target: f64, most: usize) {
+    pub(super) fn until(&mut self, target: f64, most: usize, interrupter: &Interrupter) {
         let mut extrapolation = Extrapolation::new();
         let (mut least, mut stale) = (f64::INFINITY, 0);
-        while self.count < most && stale < PATIENCE {
+        while self.count < most && stale < PATIENCE && !interrupter.is_interrupted() {
             extrapolation.push(&self.x);
             for _ in 0..BLOCK {
                 self.pass();

@@ -4,6 +4,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 
 use crate::answer::{Answer, Column};
 use crate::error::SolverError;
+use crate::interrupter::Interrupter;
 use crate::problem::read;
 use crate::settings::Settings;
 use crate::status::Status;
@@ -200,7 +201,7 @@ impl Returned {
 /// Runs an iteration until every column has converged or stalled.
 ///
 /// # Errors
-/// The device fails, or a column has no answer.
+/// The device fails, a column has no answer, or the solve was interrupted.
 pub(crate) fn drive<I: Iteration>(
     mut iteration: I,
     columns: &[Vec<Column<'_>>],
@@ -216,7 +217,11 @@ pub(crate) fn drive<I: Iteration>(
     let count = groups * width;
     let mut returned =
         Returned { answers: vec![None; count], width, on_device: (0..count).collect() };
+    let interrupter = columns.iter().flatten().next().map(|column| column.interrupter);
     while iterations < settings.max_iterations {
+        if interrupter.is_some_and(Interrupter::is_interrupted) {
+            return Err(SolverError::Interrupted);
+        }
         let alive = best.count(tolerance)?;
         if alive == 0 {
             break;

@@ -7,7 +7,6 @@ use crate::answer::Column;
 use crate::device::{Iteration, Points, Upload, copy, matrices};
 use crate::error::SolverError;
 use crate::kernels::{Shape, fista_block};
-use crate::operator::Matrix;
 use crate::problem::Problem;
 use crate::settings::Algorithm;
 use crate::tensor::{max_abs, relative_gap, row_product, soft_threshold, sum_of_products};
@@ -51,7 +50,8 @@ impl Batch {
         let upload = Upload::new(columns, device);
         upload.check_buffers(n, m)?;
         let matrices = matrices(problem, Algorithm::Fista)?;
-        let entries: Vec<f64> = matrices.into_iter().flat_map(Matrix::entries).copied().collect();
+        let entries: Vec<f64> =
+            matrices.into_iter().flat_map(|a| a.entries().into_owned()).collect();
         let [a, a_transposed] = upload.matrices(&entries, n, m);
         let y = upload.vectors(n, |_, _, column, y| copy(column.y, y));
         let lambda_max = max_abs(row_product(y.clone(), a.clone())).mul_scalar(2.0);

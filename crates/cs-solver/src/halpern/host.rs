@@ -7,6 +7,7 @@ use super::{BLOCK, LONG, NECESSARY, RELAXATION, SUFFICIENT, rho};
 use crate::answer::{Answer, Column};
 use crate::certificate::{feasible_scale, relative_gap};
 use crate::error::SolverError;
+use crate::interrupter::Interrupter;
 use crate::operator::{Operator, apply, apply_transposed, product_flops};
 use crate::settings::Settings;
 use crate::status::Status;
@@ -39,6 +40,7 @@ struct State<'a> {
     since: usize,
     /// ‖f‖ at that time.
     size_at_anchor: f64,
+    interrupter: &'a Interrupter,
 }
 
 /// The points of one iteration.
@@ -69,6 +71,7 @@ impl<'a> State<'a> {
             w,
             since: 0,
             size_at_anchor: f64::MAX,
+            interrupter: column.interrupter,
         }
     }
 
@@ -92,7 +95,7 @@ impl<'a> State<'a> {
                     status = Status::Converged;
                     break;
                 }
-                if iterations == settings.max_iterations {
+                if iterations == settings.max_iterations || self.interrupter.is_interrupted() {
                     break;
                 }
             } else {

@@ -62,14 +62,14 @@ impl Spectrum {
 
     /// Returns `Vᵀ A`, row after row.
     pub(super) fn rotate_rows(&self, a: &Matrix) -> Vec<f64> {
-        let Some(vectors) = &self.vectors else { return a.entries().to_vec() };
+        let Some(vectors) = &self.vectors else { return a.entries().into_owned() };
         let (n, m) = (a.rows(), a.columns());
         let mut rows = vec![0.0; n * m];
         matmul(
             MatMut::from_row_major_slice_mut(&mut rows, n, m),
             Accum::Replace,
             vectors.transpose(),
-            MatRef::from_row_major_slice(a.entries(), n, m),
+            a.view(),
             1.0,
             Par::rayon(0),
         );

@@ -55,11 +55,10 @@ pub(crate) fn solve_one(a: &dyn Operator, column: &Column<'_>) -> Answer {
 }
 
 fn follow(a: &dyn Operator, columns: &[Column<'_>], parallel: bool) -> Vec<Answer> {
-    let begin = |column: &Column<'_>| Path::begin(a, column);
     let mut paths: Vec<Path<'_>> = if parallel {
-        columns.par_iter().map(begin).collect()
+        columns.par_iter().map(|column| Path::begin(a, column)).collect()
     } else {
-        columns.iter().map(begin).collect()
+        columns.iter().map(|column| Path::begin(a, column)).collect()
     };
     let (n, m) = (a.rows(), a.columns());
     let mut vectors = vec![0.0; n * columns.len()];
@@ -88,8 +87,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::answer::{Start, Units};
+    use crate::answer::Start;
     use crate::certificate::certify;
+    use crate::interrupter::Interrupter;
     use crate::operator::Matrix;
 
     proptest! {
@@ -109,7 +109,8 @@ mod tests {
             // about half of the entries, with any signs
             let x: Vec<f64> = start[..m].iter().map(|x: &f64| if x.abs() < 0.5 { 0.0 } else { *x }).collect();
             for start in [None, Some(Start { x: x.clone(), nu: vec![0.0; n] })] {
-                let column = Column { y, lambda, units: Units::default(), start };
+                let never = Interrupter::default();
+                let column = Column { start, ..Column::new(y, lambda, &never) };
                 let answer = solve_one(&a, &column);
                 let in_batch = solve(&a, std::slice::from_ref(&column)).pop().unwrap();
                 prop_assert_eq!((&in_batch.x, &in_batch.nu), (&answer.x, &answer.nu));

@@ -3,6 +3,7 @@
 use super::active_set::ActiveSet;
 use super::meeting::{Columns, meeting};
 use crate::answer::{Answer, Column};
+use crate::interrupter::Interrupter;
 use crate::operator::{Operator, apply_transposed, product_flops};
 use crate::status::Status;
 use crate::vector::{add_scaled, max_norm};
@@ -53,21 +54,23 @@ pub(super) struct Path<'a> {
     /// Floating-point operations, without those of the active set.
     flops: f64,
     status: Option<Status>,
+    interrupter: &'a Interrupter,
 }
 
 /// The first point of a path.
-struct Beginning {
+struct Beginning<'a> {
     origin: Origin,
     lambda: f64,
     tau: f64,
     slopes: Vec<f64>,
     active: ActiveSet,
     correlations: Vec<f64>,
+    interrupter: &'a Interrupter,
 }
 
 impl<'a> Path<'a> {
     /// Starts at zero, or at the support of `column.start`.
-    pub(super) fn begin(a: &'a dyn Operator, column: &Column<'_>) -> Self {
+    pub(super) fn begin(a: &'a dyn Operator, column: &Column<'a>) -> Self {
         match &column.start {
             Some(start) => Self::from_support(a, column, &start.x),
             None => Self::from_zero(a, column),
@@ -75,7 +78,7 @@ impl<'a> Path<'a> {
     }
 
     /// Starts at `λ_max`, where the solution is zero: `d = 1`, `τ = λ_max − λ`.
-    fn from_zero(a: &'a dyn Operator, column: &Column<'_>) -> Self {
+    fn from_zero(a: &'a dyn Operator, column: &Column<'a>) -> Self {
         let active = ActiveSet::new(column.y);
         let correlations = apply_transposed(a, &active.dual_point(column.lambda));
         let tau = max_norm(&correlations) - column.lambda;
@@ -89,6 +92,7 @@ impl<'a> Path<'a> {
                 slopes,
                 active,
                 correlations,
+                interrupter: column.interrupter,
             },
         )
     }
@@ -97,7 +101,7 @@ impl<'a> Path<'a> {
     ///
     /// Columns with a wrong sign are dropped. Then the weights of the columns that violate their bounds are raised
     /// until none does. The raise is removed as τ goes from 1 to 0.
-    fn from_support(a: &'a dyn Operator, column: &Column<'_>, start: &[f64]) -> Self {
+    fn from_support(a: &'a dyn Operator, column: &Column<'a>, start: &[f64]) -> Self {
         let lambda = column.lambda;
         let mut support: Vec<usize> = (0..start.len()).filter(|j| start[*j] != 0.0).collect();
         support.sort_by(|a, b| start[*b].abs().total_cmp(&start[*a].abs()));
@@ -105,6 +109,9 @@ impl<'a> Path<'a> {
         let mut active = ActiveSet::new(column.y);
         let mut content = vec![0.0; a.rows()];
         for id in support {
+            if column.interrupter.is_interrupted() {
+                break;
+            }
             a.select(&[id], &mut content);
             active.push(id, start[id].signum(), 0.0, &content);
         }
@@ -128,12 +135,21 @@ impl<'a> Path<'a> {
             .collect();
         Self::new(
             a,
-            Beginning { origin: Origin::Support, lambda, tau: 1.0, slopes, active, correlations },
+            Beginning {
+                origin: Origin::Support,
+                lambda,
+                tau: 1.0,
+                slopes,
+                active,
+                correlations,
+                interrupter: column.interrupter,
+            },
         )
     }
 
-    fn new(a: &'a dyn Operator, beginning: Beginning) -> Self {
-        let Beginning { origin, lambda, tau, slopes, active, correlations } = beginning;
+    fn new(a: &'a dyn Operator, beginning: Beginning<'a>) -> Self {
+        let Beginning { origin, lambda, tau, slopes, active, correlations, interrupter } =
+            beginning;
         let mut bounds = vec![lambda; a.columns()];
         active.ids.iter().for_each(|id| bounds[*id] = f64::INFINITY);
         let coefficients = active.coefficients(lambda);
@@ -153,6 +169,7 @@ impl<'a> Path<'a> {
             pieces: 0,
             flops: product_flops(a),
             status: (tau <= 0.0).then_some(Status::Converged),
+            interrupter,
         };
         // Without a slope among the active columns, nothing moves, and the rates are zero.
         if path.is_live() {
@@ -187,7 +204,8 @@ impl<'a> Path<'a> {
             self.status = Some(Status::Converged);
             return;
         };
-        if self.pieces == MAX_PIECES * self.a.rows().min(self.a.columns()) {
+        let most = MAX_PIECES * self.a.rows().min(self.a.columns());
+        if self.pieces == most || self.interrupter.is_interrupted() {
             self.status = Some(Status::MaxIterations);
             return;
         }

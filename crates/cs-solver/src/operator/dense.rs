@@ -1,6 +1,8 @@
 //! A dense matrix on the host.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
@@ -16,14 +18,34 @@ const PARALLEL_FROM: usize = 1 << 20;
 /// For a single vector, one task computes this many entries of the product.
 const PART: usize = 128;
 
-/// A dense f64 matrix, row after row.
-#[derive(Debug, Clone, PartialEq)]
+/// Columns that are summed together if the matrix is stored column after column.
+const LANES: usize = 8;
+
+/// The order of the entries of a matrix in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Row after row.
+    Rows,
+    /// Column after column.
+    Columns,
+}
+
+/// A dense f64 matrix. Clones share its entries.
+#[derive(Clone)]
 pub struct Matrix {
     rows: usize,
     columns: usize,
-    entries: Vec<f64>,
+    order: Order,
+    entries: Arc<dyn AsRef<[f64]> + Send + Sync>,
     /// `[columns]`.
     column_norms: Vec<f64>,
+}
+
+impl fmt::Debug for Matrix {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rows, columns, order, .. } = self;
+        write!(formatter, "Matrix({rows} × {columns}, {order:?})")
+    }
 }
 
 impl Matrix {
@@ -37,26 +59,56 @@ impl Matrix {
         columns: usize,
         entries: impl Into<Vec<f64>>,
     ) -> Result<Self, SolverError> {
+        Self::shared([rows, columns], Order::Rows, Arc::new(entries.into()))
+    }
+
+    /// Makes a matrix of entries that stay where they are. They must not change as long as the matrix exists.
+    ///
+    /// # Shapes
+    /// `extents`: `[n, m]`.
+    ///
+    /// # Errors
+    /// As [`Matrix::from_rows`].
+    pub fn shared(
+        extents: [usize; 2],
+        order: Order,
+        entries: Arc<dyn AsRef<[f64]> + Send + Sync>,
+    ) -> Result<Self, SolverError> {
+        let [rows, columns] = extents;
         for (what, got) in [("rows of the matrix", rows), ("columns of the matrix", columns)] {
             SolverError::check_at_least(what, 1, got)?;
         }
-        let entries = entries.into();
-        let expected = SolverError::check_product("the matrix", &[rows, columns])?;
-        SolverError::check_extent("entries of the matrix", expected, entries.len())?;
-        SolverError::check_finite("a", &entries)?;
-        Ok(Self { rows, columns, column_norms: column_norms(&entries, columns), entries })
+        let expected = SolverError::check_product("the matrix", &extents)?;
+        let values = entries.as_ref().as_ref();
+        SolverError::check_extent("entries of the matrix", expected, values.len())?;
+        SolverError::check_finite("a", values)?;
+        let column_norms = column_norms(values, extents, order);
+        Ok(Self { rows, columns, order, entries, column_norms })
     }
 
     /// Returns the matrix divided by `2^exponent`.
     pub(super) fn divided(&self, exponent: i32) -> Self {
-        let entries = self.entries.iter().map(|entry| times_power_of_two(*entry, -exponent));
+        let entries = self.stored().iter().map(|entry| times_power_of_two(*entry, -exponent));
         let entries: Vec<f64> = entries.collect();
-        Self { column_norms: column_norms(&entries, self.columns), entries, ..*self }
+        let column_norms = column_norms(&entries, [self.rows, self.columns], self.order);
+        Self { column_norms, entries: Arc::new(entries), ..*self }
     }
 
-    /// Returns all entries, `[n, m]`.
-    pub fn entries(&self) -> &[f64] {
-        &self.entries
+    /// Returns all entries in the order in which they are stored.
+    pub(crate) fn stored(&self) -> &[f64] {
+        self.entries.as_ref().as_ref()
+    }
+
+    /// Returns all entries row after row, `[n, m]`. They are copied if they are stored column after column.
+    pub fn entries(&self) -> Cow<'_, [f64]> {
+        let (stored, n) = (self.stored(), self.rows);
+        match self.order {
+            Order::Rows => Cow::Borrowed(stored),
+            Order::Columns => {
+                let rows = (0..n).flat_map(|i| stored[i..].iter().step_by(n).copied());
+                Cow::Owned(rows.collect())
+            }
+        }
     }
 
     /// Returns `Aᵀ v` as if it were computed in twice the precision and then rounded.
@@ -69,10 +121,23 @@ impl Matrix {
         let mut errors = vec![0.0; self.columns];
         vectorised(
             #[inline(always)]
-            || {
-                for (row, factor) in self.entries.chunks_exact(self.columns).zip(v) {
-                    for ((sum, error), entry) in sums.iter_mut().zip(&mut errors).zip(row) {
-                        add_product(sum, error, *entry, *factor);
+            || match self.order {
+                Order::Rows => {
+                    for (row, factor) in self.stored().chunks_exact(self.columns).zip(v) {
+                        for ((sum, error), entry) in sums.iter_mut().zip(&mut errors).zip(row) {
+                            add_product(sum, error, *entry, *factor);
+                        }
+                    }
+                }
+                Order::Columns => {
+                    let sums = sums.chunks_mut(LANES).zip(errors.chunks_mut(LANES));
+                    for ((sums, errors), block) in sums.zip(self.blocks()) {
+                        for (i, factor) in v.iter().enumerate() {
+                            let lanes = sums.iter_mut().zip(errors.iter_mut()).enumerate();
+                            for (lane, (sum, error)) in lanes {
+                                add_product(sum, error, block[lane * self.rows + i], *factor);
+                            }
+                        }
                     }
                 }
             },
@@ -80,8 +145,18 @@ impl Matrix {
         sums.iter().zip(&errors).map(|(sum, error)| sum + error).collect()
     }
 
-    fn view(&self) -> MatRef<'_, f64> {
-        MatRef::from_row_major_slice(&self.entries, self.rows, self.columns)
+    /// Returns [`LANES`] columns at a time, for a matrix that is stored column after column.
+    fn blocks(&self) -> impl Iterator<Item = &[f64]> {
+        self.stored().chunks(self.rows * LANES)
+    }
+
+    pub(crate) fn view(&self) -> MatRef<'_, f64> {
+        match self.order {
+            Order::Rows => MatRef::from_row_major_slice(self.stored(), self.rows, self.columns),
+            Order::Columns => {
+                MatRef::from_column_major_slice(self.stored(), self.rows, self.columns)
+            }
+        }
     }
 }
 
@@ -103,9 +178,19 @@ impl Operator for Matrix {
     }
 
     fn select(&self, ids: &[usize], entries: &mut [f64]) {
-        for (i, row) in self.entries.chunks_exact(self.columns).enumerate() {
-            for (k, &id) in ids.iter().enumerate() {
-                entries[k * self.rows + i] = row[id];
+        let n = self.rows;
+        match self.order {
+            Order::Rows => {
+                for (i, row) in self.stored().chunks_exact(self.columns).enumerate() {
+                    for (k, &id) in ids.iter().enumerate() {
+                        entries[k * n + i] = row[id];
+                    }
+                }
+            }
+            Order::Columns => {
+                for (column, &id) in entries.chunks_exact_mut(n).zip(ids) {
+                    column.copy_from_slice(&self.stored()[id * n..(id + 1) * n]);
+                }
             }
         }
     }
@@ -132,11 +217,25 @@ fn add_product(sum: &mut f64, error: &mut f64, a: f64, b: f64) {
     *error += of_product + of_sum;
 }
 
-fn column_norms(entries: &[f64], columns: usize) -> Vec<f64> {
+fn column_norms(entries: &[f64], [rows, columns]: [usize; 2], order: Order) -> Vec<f64> {
     let mut squares = vec![0.0; columns];
-    for row in entries.chunks_exact(columns) {
-        for (square, entry) in squares.iter_mut().zip(row) {
-            *square += entry * entry;
+    match order {
+        Order::Rows => {
+            for row in entries.chunks_exact(columns) {
+                for (square, entry) in squares.iter_mut().zip(row) {
+                    *square += entry * entry;
+                }
+            }
+        }
+        Order::Columns => {
+            let blocks = entries.chunks(rows * LANES);
+            for (squares, block) in squares.chunks_mut(LANES).zip(blocks) {
+                for i in 0..rows {
+                    for (lane, square) in squares.iter_mut().enumerate() {
+                        *square += block[lane * rows + i] * block[lane * rows + i];
+                    }
+                }
+            }
         }
     }
     squares.iter().map(|square: &f64| square.sqrt()).collect()
@@ -174,73 +273,4 @@ fn multiply(factor: MatRef<'_, f64>, vectors: &[f64], product: &mut [f64]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::operator::{apply, apply_transposed};
-
-    #[test]
-    fn a_large_product_is_the_same_within_the_pool_and_outside() {
-        let (n, m) = (600, 1 << 11);
-        let entry = |i: usize| ((i * 2_654_435_761 % 1000) as f64 - 500.0) / 7.0;
-        let a = Matrix::from_rows(n, m, (0..n * m).map(entry).collect::<Vec<_>>()).unwrap();
-        let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-        let three = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
-        for batch in [1, 2, 64] {
-            let x: Vec<f64> = (0..batch * m).map(entry).collect();
-            let y: Vec<f64> = (0..batch * n).map(entry).collect();
-            let both = || {
-                let (mut image, mut back) = (vec![0.0; batch * n], vec![0.0; batch * m]);
-                a.apply(&x, &mut image);
-                a.apply_transposed(&y, &mut back);
-                (image, back)
-            };
-            assert!(both() == one.install(both), "{batch}");
-            assert!(both() == three.install(both), "{batch}");
-        }
-    }
-
-    #[test]
-    fn products_are_adjoint() {
-        let a = Matrix::from_rows(2, 3, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
-        assert_eq!(apply(&a, &[1.0, 0.0, -1.0]), [-2.0, -2.0]);
-        assert_eq!(apply_transposed(&a, &[1.0, 1.0]), [5.0, 7.0, 9.0]);
-        let mut selected = [0.0; 4];
-        a.select(&[1, 0], &mut selected);
-        assert_eq!(selected, [2.0, 5.0, 1.0, 4.0]);
-    }
-
-    #[test]
-    fn twice_the_precision_survives_cancellation() {
-        // 1e16 + 1 − 1e16, and 1/3 · 3 − 1 with the rounding error of the third.
-        let a = Matrix::from_rows(3, 2, [1e16, 1.0 / 3.0, 1.0, 1.0, -1e16, 0.0]).unwrap();
-        assert_eq!(a.apply_transposed_twofold(&[1.0, 1.0, 1.0])[0], 1.0);
-        let off = a.apply_transposed_twofold(&[3.0, -1.0, 0.0])[1];
-        assert_eq!(off, -0.5 * f64::EPSILON / 2.0);
-        assert_eq!(apply_transposed(&a, &[1.0, 1.0, 1.0]).len(), 2);
-    }
-
-    #[test]
-    fn a_batch_is_one_vector_after_the_other() {
-        let a = Matrix::from_rows(1, 2, [1.0, 10.0]).unwrap();
-        let mut product = [0.0; 3];
-        a.apply(&[1.0, 0.0, 0.0, 1.0, 2.0, 2.0], &mut product);
-        assert_eq!(product, [1.0, 10.0, 22.0]);
-        let mut transposed = [0.0; 4];
-        a.apply_transposed(&[1.0, -1.0], &mut transposed);
-        assert_eq!(transposed, [1.0, 10.0, -1.0, -10.0]);
-    }
-
-    #[test]
-    fn refuses_what_is_no_matrix() {
-        assert!(Matrix::from_rows(2, 2, [0.0; 3]).is_err());
-        assert!(Matrix::from_rows(0, 2, []).is_err());
-        assert!(matches!(
-            Matrix::from_rows(usize::MAX, 2, []),
-            Err(SolverError::TooLarge { what: "the matrix", .. })
-        ));
-        assert!(matches!(
-            Matrix::from_rows(1, 2, [0.0, f64::NAN]),
-            Err(SolverError::NotFinite { what: "a", index: 1, .. })
-        ));
-    }
-}
+mod tests;

@@ -7,7 +7,7 @@ mod subsampled_dct;
 use std::borrow::Cow;
 
 use crate::vector::{dot, times_power_of_two};
-pub use dense::Matrix;
+pub use dense::{Matrix, Order};
 pub(crate) use scaled::in_units;
 pub use subsampled_dct::SubsampledDct;
 

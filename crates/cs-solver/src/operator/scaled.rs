@@ -17,7 +17,7 @@ pub(crate) fn in_units(a: Arc<dyn Operator>, y: &[f64]) -> (Arc<dyn Operator>, i
         let exponent = probed(a.as_ref(), y);
         return (Arc::new(Scaled::new(a, exponent)), exponent);
     };
-    match exponent_of(matrix.entries()) {
+    match exponent_of(matrix.stored()) {
         exponent if exponent.abs() <= LEFT_ALONE => (a, 0),
         exponent => (Arc::new(matrix.divided(exponent)), exponent),
     }

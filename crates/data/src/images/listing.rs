@@ -32,7 +32,7 @@ pub(super) struct Listing {
 }
 
 /// Returns whether a folder has class folders with images, or a `train` folder that has.
-pub(crate) fn is_image_folder(folder: &Path) -> bool {
+pub fn is_image_folder(folder: &Path) -> bool {
     let has_classes = |folder: &Path| classes_in(folder).is_ok_and(|classes| !classes.is_empty());
     has_classes(&folder.join("train")) || has_classes(folder)
 }

@@ -10,6 +10,7 @@ mod decode;
 mod decoding;
 mod listing;
 mod look;
+mod named;
 
 use std::path::Path;
 
@@ -21,7 +22,8 @@ use crate::error::DataError;
 use crate::load_options::LoadOptions;
 use crate::progress::Progress;
 
-pub(crate) use listing::is_image_folder;
+pub use listing::is_image_folder;
+pub use named::read_named;
 
 /// Reads the images in `folder`. Decoded images are kept in a file in the user's cache folder, by the content of the
 /// image files. If they take more than the memory of `options`, they stay there.

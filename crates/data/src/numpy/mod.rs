@@ -18,6 +18,7 @@
 
 mod archive;
 mod layout;
+mod named;
 
 use std::io::{Cursor, Read, Seek};
 use std::path::Path;
@@ -30,6 +31,8 @@ use crate::held_out;
 use crate::load_options::LoadOptions;
 use crate::progress::Progress;
 use crate::text::plain;
+
+pub use named::{is_npy, read_named};
 
 /// The names of images and labels with a split: of the training images, then of the test images.
 const SPLITS: [[&str; 4]; 3] = [

@@ -40,6 +40,25 @@ Examples:
   rayclip pick runs/a --max-drop 0.01 --method dtc --out small.safetensors
   rayclip pick runs/a --neurons 57 --seed 0 --json";
 
+pub(crate) const EXPORT: &str = "\
+Examples:
+  rayclip export runs/a --method dtc --seed 0 --to onnx --out small.onnx
+  rayclip export small.safetensors --to pytorch --out small
+  rayclip export weights.pt --graph net.toml --to onnx --out net.onnx
+  rayclip export runs/a --to onnx --out a.onnx --verify --data digits";
+pub(crate) const EVAL: &str = "\
+Examples:
+  rayclip eval runs/a
+  rayclip eval small.safetensors --data digits --json
+  rayclip eval runs/b --replica dtc_seed_0 --split train --device wgpu
+  rayclip eval small.safetensors --data photos --resize 32x32 --latency-images 8";
+
+pub(crate) const PREDICT: &str = "\
+Examples:
+  rayclip predict small.safetensors cat.jpg dog.png
+  rayclip predict runs/b --method dtc --seed 0 cat.jpg --top 3
+  rayclip predict small.safetensors images.npy --json";
+
 pub(crate) const WATCH: &str = "\
 Examples:
   rayclip watch runs/a

@@ -4,16 +4,17 @@ use std::str::FromStr;
 
 use clap::Args;
 
-use super::{at_least_one, width};
+use super::clip::bound;
+use super::{WhichArgs, at_least_one, width};
 
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
-    /// mlp, lenet5, vgg11-bn, resnet20, resnet56, mobilenet-v2, or a file with a graph (TOML or JSON)
+    /// mlp, lenet5, vgg11-bn, resnet20, resnet56, mobilenet-v2; a file with a graph (TOML or JSON); a file with a
+    /// network (ONNX, safetensors, .pt, .pth); or a run folder
     #[arg(value_name = "NETWORK")]
     pub(crate) network: String,
-    /// Height, width and channels of the images, for a network with a name
-    #[arg(long, value_name = "SHAPE", default_value = "32x32x3", conflicts_with = "data")]
-    pub(crate) input: ImageShape,
+    #[command(flatten)]
+    pub(crate) which: WhichArgs,
     /// Classes, for a network with a name
     #[arg(long, value_name = "COUNT", default_value = "10", value_parser = at_least_one, allow_negative_numbers = true, conflicts_with = "data")]
     pub(crate) classes: usize,
@@ -26,6 +27,9 @@ pub(crate) struct InspectArgs {
     /// Neurons of every hidden layer of mlp, for example 512,256
     #[arg(long, value_name = "WIDTHS", value_delimiter = ',', default_value = "512", value_parser = width)]
     pub(crate) hidden: Vec<usize>,
+    /// Give extents with a name in an ONNX file a number, for example height=224,width=224
+    #[arg(long, value_name = "NAME=NUMBER", value_delimiter = ',', value_parser = bound)]
+    pub(crate) bind: Vec<(String, usize)>,
     /// Print a drawing for Graphviz (`dot -Tsvg`); nodes of one colour are clipped together
     #[arg(long, conflicts_with = "json")]
     pub(crate) dot: bool,

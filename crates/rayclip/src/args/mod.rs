@@ -2,7 +2,9 @@
 
 mod cells;
 mod clip;
+mod eval;
 mod examples;
+mod export;
 mod inspect;
 mod margin;
 mod names;
@@ -21,9 +23,15 @@ use rayclip_trainer::{KeepNetworks, RunOptions};
 
 pub(crate) use cells::{ReproduceArgs, SweepArgs};
 pub(crate) use clip::ClipArgs;
+pub(crate) use eval::{
+    BadImageChoice, EvalArgs, EvalDataArgs, NetworkArgs, PredictArgs, SplitChoice,
+};
+pub(crate) use export::{ExportArgs, WhichArgs};
 pub(crate) use inspect::{ImageShape, ImageSize, InspectArgs};
 pub(crate) use margin::MarginArgs;
-pub(crate) use names::{ALGORITHMS, DEVICES, METHODS, MOMENTS, ON_DIVERGENCE, PRESETS, RANKINGS};
+pub(crate) use names::{
+    ALGORITHMS, DEVICES, FORMATS, METHODS, MOMENTS, ON_DIVERGENCE, PRESETS, RANKINGS,
+};
 pub(crate) use parse::try_parse;
 pub(crate) use pick::PickArgs;
 pub(crate) use safety::{ResumeArgs, SafetyArgs, VerifyResumeArgs};
@@ -61,6 +69,15 @@ pub(crate) enum Command {
     /// Write one network of a run: the smallest that is accurate enough, or the largest that fits
     #[command(after_help = examples::PICK)]
     Pick(PickArgs),
+    /// Write a network of a run or of a file as ONNX, safetensors, a PyTorch module or a Burn module
+    #[command(after_help = examples::EXPORT)]
+    Export(Box<ExportArgs>),
+    /// Classify labelled images with a network: accuracy, loss, classes, confusions, calibration, latency
+    #[command(after_help = examples::EVAL)]
+    Eval(Box<EvalArgs>),
+    /// Classify image files with a network: the most probable classes of each
+    #[command(after_help = examples::PREDICT)]
+    Predict(PredictArgs),
     /// Show a run in the terminal, during the run or after it
     #[command(after_help = examples::WATCH)]
     Watch(WatchArgs),

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Error};
+use rayclip_formats::Format;
 use rayclip_run_folder::{Method, nearest, presets};
 
 /// The parser of an argument that must be one of several names. Shells complete the names. The error for any
@@ -22,6 +23,9 @@ pub(crate) const METHODS: OneOf = OneOf(|| {
 
 /// The presets.
 pub(crate) const PRESETS: OneOf = OneOf(|| presets::names().collect());
+
+/// The formats of networks.
+pub(crate) const FORMATS: OneOf = OneOf(|| Format::ALL.map(Format::name).to_vec());
 
 /// The backends.
 pub(crate) const DEVICES: OneOf = OneOf(|| vec!["auto", "wgpu", "ndarray", "flex", "cuda"]);

@@ -59,7 +59,7 @@ pub(crate) fn resume(args: &ResumeArgs) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// Neither exists.
-fn images(folder: &Path, config: &RunConfig) -> anyhow::Result<Source> {
+pub(crate) fn images(folder: &Path, config: &RunConfig) -> anyhow::Result<Source> {
     let source = Source::from_name(&config.data.source);
     let (Source::Path(given), Some(found)) = (&source, RunDir::data_folder(folder)) else {
         return Ok(source);

@@ -119,13 +119,23 @@ impl Progress {
 
     /// Runs `load` with a bar that shows how much of the data is loaded.
     pub(crate) fn while_loading<T>(&self, load: impl FnOnce(&(dyn Fn(u64, u64) + Sync)) -> T) -> T {
-        let bar = self.bar("data", 1, "read");
-        let loaded = load(&|done, total| {
+        self.while_counting("data", "read", load)
+    }
+
+    /// Runs `work` with a bar that shows how much of it is done, as it reports: what is done, and the whole.
+    pub(crate) fn while_counting<T>(
+        &self,
+        name: &'static str,
+        unit: &str,
+        work: impl FnOnce(&(dyn Fn(u64, u64) + Sync)) -> T,
+    ) -> T {
+        let bar = self.bar(name, 1, unit);
+        let done = work(&|done, total| {
             bar.set_length(total);
             bar.set_position(done);
         });
         bar.finish_and_clear();
-        loaded
+        done
     }
 
     /// Prints a line on stdout without damage to the bars.

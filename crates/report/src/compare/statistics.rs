@@ -6,7 +6,7 @@
 use std::sync::OnceLock;
 
 use serde::Serialize;
-use statrs::distribution::{ContinuousCDF, StudentsT};
+use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 /// Probability that an interval covers the mean.
 pub const CONFIDENCE: f64 = 0.95;
@@ -108,6 +108,21 @@ pub(crate) fn binomial_error(fraction: f64, count: usize) -> Option<f64> {
     (count > 0).then(|| (fraction * (1.0 - fraction)).max(0.0).sqrt() / (count as f64).sqrt())
 }
 
+/// Returns Wilson's 95 % interval of the probability of an event that occurred `count` times in `of` trials; `None`
+/// without a trial. Unlike the interval from [`binomial_error`], it holds for rare events and small numbers.
+///
+/// # References
+/// Wilson, *Probable inference, the law of succession, and statistical inference* (Journal of the American
+/// Statistical Association 22, 1927).
+pub(crate) fn wilson(count: usize, of: usize) -> Option<(f64, f64)> {
+    let z = Normal::standard().inverse_cdf(f64::midpoint(1.0, CONFIDENCE));
+    let n = (of > 0).then_some(of as f64)?;
+    let (p, square) = (count as f64 / n, z * z / n);
+    let centre = f64::midpoint(2.0 * p, square) / (1.0 + square);
+    let half = (p * (1.0 - p) * square + square * square / 4.0).max(0.0).sqrt() / (1.0 + square);
+    Some(((centre - half).max(0.0), (centre + half).min(1.0)))
+}
+
 /// Returns the quantile of the 95 % interval of the mean of `n` values. Each small n is computed once, because a
 /// page has thousands of intervals.
 fn quantile(n: usize) -> Option<f64> {
@@ -183,6 +198,20 @@ mod tests {
         let differences: Vec<f64> = values.iter().zip(others).map(|(a, b)| a - b).collect();
         // stats.ttest_rel(values, others).pvalue
         close(Estimate::of(&differences).unwrap().p_of_zero().unwrap(), 0.10839243802227387);
+    }
+
+    #[test]
+    fn wilsons_interval_equals_scipy() {
+        // scipy 1.17.1: stats.binomtest(count, of).proportion_ci(method="wilson")
+        for (count, of, low, high) in [
+            (0, 10, 0.0, 0.27753279986288926),
+            (10, 10, 0.7224672001371109, 1.0),
+            (3871, 4000, 0.9618107224061019, 0.9727917183963823),
+        ] {
+            let found = wilson(count, of).unwrap();
+            assert!((found.0 - low).abs() < 1e-9 && (found.1 - high).abs() < 1e-9, "{found:?}");
+        }
+        assert_eq!(wilson(0, 0), None);
     }
 
     #[test]

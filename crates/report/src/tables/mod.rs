@@ -1,5 +1,6 @@
 //! The tables of a report as data. Terminal and page show the same rows.
 
+pub(crate) mod classification;
 pub(crate) mod closing;
 pub(crate) mod comparison;
 pub(crate) mod correlations;

@@ -19,41 +19,24 @@ impl PixelScale {
         Self(Statistics { mean: mean.into(), deviation: deviation.into() })
     }
 
-    /// Returns the mean and the deviation of each channel, or one pair for all channels. Values alternate between
-    /// as many channels as there are pairs.
-    fn pairs(&self) -> Vec<(f64, f64)> {
-        let Statistics { mean, deviation } = &self.0;
-        let (means, deviations) = (mean.numbers(), deviation.numbers());
-        let pair = |channel| (means[channel % means.len()], deviations[channel % deviations.len()]);
-        (0..means.len().max(deviations.len())).map(pair).collect()
-    }
-
     /// Returns the normalised value of every byte, for each channel or for all.
     pub(super) fn tables(&self) -> Vec<[f32; 256]> {
-        let table = |(mean, deviation): (f64, f64)| {
-            std::array::from_fn(|pixel| ((pixel as f64 / 255.0 - mean) / deviation) as f32)
-        };
-        self.pairs().into_iter().map(table).collect()
+        self.0.tables()
     }
 
-    /// Normalises floats, in f64.
+    /// Normalises floats.
     pub(super) fn normalise(&self, floats: &mut [f32]) {
-        let pairs = self.pairs();
-        for pixel in floats.chunks_mut(pairs.len()) {
-            for (value, (mean, deviation)) in pixel.iter_mut().zip(&pairs) {
-                *value = ((f64::from(*value) - mean) / deviation) as f32;
-            }
-        }
+        self.0.normalise(floats);
     }
 
     /// Returns the normalised value of zero (of bytes: of black), for each channel or for all.
     pub(super) fn zeros(&self) -> Vec<f32> {
-        self.pairs().iter().map(|(mean, deviation)| ((0.0 - mean) / deviation) as f32).collect()
+        self.0.pairs().iter().map(|(mean, deviation)| ((0.0 - mean) / deviation) as f32).collect()
     }
 
     /// Returns the normalisation of bytes on a device.
     pub(super) fn on(&self, device: &Device) -> DeviceScale {
-        let pairs = self.pairs();
+        let pairs = self.0.pairs();
         if let [(mean, deviation)] = pairs[..] {
             return DeviceScale::All(1.0 / (255.0 * deviation), mean / deviation);
         }

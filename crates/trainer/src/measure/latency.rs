@@ -100,12 +100,17 @@ fn time_in_turn(all: &mut [Timed]) -> Result<(), TrainerError> {
     Ok(())
 }
 
+/// Times one classification of images on the device, in milliseconds, until the host has the logits.
+pub(super) fn time_one(network: &Population, images: &Tensor<3>) -> Result<f64, TrainerError> {
+    let began = Instant::now();
+    read(network.forward(images.clone()), "timing the network")?;
+    Ok(began.elapsed().as_secs_f64() * 1e3)
+}
+
 impl Timed {
     /// Times one classification, in milliseconds.
     fn classify(&self) -> Result<f64, TrainerError> {
-        let began = Instant::now();
-        read(self.network.forward(self.images.clone()), "timing the network")?;
-        Ok(began.elapsed().as_secs_f64() * 1e3)
+        time_one(&self.network, &self.images)
     }
 
     fn row(self) -> LatencyRow {

@@ -2,6 +2,8 @@
 
 mod energy;
 mod latency;
+mod times;
 
 pub(crate) use energy::EnergyMeter;
 pub(crate) use latency::{TimedRung, latencies, medians};
+pub use times::{Times, classification_times};

@@ -38,7 +38,7 @@ use rayclip_run_folder::{Outcome, RunConfig, Summary, paths};
 pub use beginning::check_checkpoint;
 pub use events::{Chunks, Event, Observer};
 pub use network::{input_shape, named, resolve};
-pub use networks::{KeepNetworks, KeptNetwork, NETWORK_FORMAT, export_final};
+pub use networks::{KeepNetworks, KeptNetwork, export_final};
 pub use one_shot::{ClipOptions, ClippedGroup, ClippedModel, WeightSource, clip_model, clip_once};
 pub use options::{Backend, Interrupter, OnDivergence, RunOptions};
 pub use widths::{Reached, Resizable, Size};
@@ -47,7 +47,6 @@ use self::beginning::{Beginning, Environment};
 use self::chunk::Chunk;
 use self::cycle::ChunkEnd;
 use self::inputs::{Inputs, Uploaded};
-use self::options::GPU_IMAGE_BYTES;
 use self::plan::Plan;
 use self::position::{Position, TrainingSchedule};
 use self::session::{About, Session};
@@ -78,7 +77,7 @@ pub fn run(
     observer: &mut dyn Observer,
 ) -> Result<Summary, TrainerError> {
     let (folder, device) = (folder.folder(), backend.device);
-    let memory = options.image_memory.unwrap_or(GPU_IMAGE_BYTES);
+    let memory = options.device_image_memory();
     let uploaded = no_panic(|| Uploaded::new(config, dataset, device, folder.path(), memory))?;
     let Uploaded { splits, labels, description, rungs, data } = &uploaded;
     let inputs = Inputs { config, splits, rungs, device };

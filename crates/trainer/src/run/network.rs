@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use rayclip_data::{Dataset, plain, read_whole, sha256};
+use rayclip_data::{Dataset, read_whole, sha256};
 use rayclip_model::{Graph, KnownNetwork, Shape};
 use rayclip_run_folder::config::{CompressionConfig, MLP, NetworkConfig};
 use rayclip_run_folder::{RunConfig, nearest, paths, read};
@@ -13,8 +13,8 @@ use crate::data::fit;
 use crate::error::TrainerError;
 use crate::measure::medians;
 
-/// Bytes of a file with a graph; one node has about two hundred.
-const MOST_BYTES: u64 = 16 << 20;
+/// Bytes of a configuration; most have two thousand.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// Records in the configuration what is known only with the images: how they are normalised, the groups of the
 /// network (not of `mlp`, whose groups are its hidden layers), and the ladder, if it depends on them. Returns the
@@ -144,15 +144,7 @@ fn read_graph(path: &Path) -> Result<Graph, TrainerError> {
         let near = near.unwrap_or_default();
         return Err(fault(format!("is neither a file nor one of {known}{near}")));
     }
-    let bytes =
-        read_whole(path, MOST_BYTES).map_err(|error| fault(format!("cannot be read: {error}")))?;
-    let is_toml = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"));
-    let graph: Result<Graph, String> = if is_toml {
-        toml::from_slice(&bytes).map_err(|error: toml::de::Error| error.message().to_owned())
-    } else {
-        serde_json::from_slice(&bytes).map_err(|error| error.to_string())
-    };
-    graph.map_err(|reason| fault(format!("is not a graph: {}", plain(&reason))))
+    rayclip_formats::read_graph(path).map_err(fault)
 }
 
 /// Returns the bytes of a graph in a run folder.

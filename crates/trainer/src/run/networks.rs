@@ -9,7 +9,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use burn::tensor::Device;
-use rayclip_data::ValueType;
+use rayclip_formats::{ImageDescription, metadata};
 use rayclip_model::{Description, Exported, Population};
 use rayclip_run_folder::config::{AccuracyKind, LossKind, Method};
 use rayclip_run_folder::write::RunFolder;
@@ -20,9 +20,6 @@ use super::ledger::{Ledger, Rung};
 use super::rungs::{self, Rungs};
 use crate::error::TrainerError;
 use crate::train::Tested;
-
-/// The file format in the metadata. Raise it when an older reader would misread a file.
-pub const NETWORK_FORMAT: &str = "rayclip-network-1";
 
 /// By default, all networks are kept if they take less than this: 1 GiB.
 const MOST_BYTES: u64 = 1 << 30;
@@ -215,46 +212,28 @@ impl KeptNetwork {
         config: &RunConfig,
         description: &Description,
     ) -> BTreeMap<String, String> {
-        let Description { graph, image_shape, class_names, mean, deviation, values, .. } =
-            description;
-        let normalisation = match values {
-            ValueType::Bytes => "(pixel / 255 - mean) / deviation",
-            ValueType::Floats => "(value - mean) / deviation",
-        };
-        let graph = graph.with_widths(&self.widths);
-        // A class without a name is a number.
-        let name = |class: usize| class_names.get(class).cloned().unwrap_or(class.to_string());
-        let classes: Vec<String> = (0..graph.outputs()).map(name).collect();
+        let graph = description.graph.with_widths(&self.widths);
         let accuracy = match config.evaluation.accuracy {
             AccuracyKind::AllImages => "all-images",
             AccuracyKind::MeanOfBatches => "mean-of-batches",
         };
         let batch_softmax = config.training.loss == LossKind::BatchAxis;
         let entries = [
-            ("format", NETWORK_FORMAT.to_owned()),
-            ("normalisation", normalisation.to_owned()),
-            ("mean", mean.to_string()),
-            ("deviation", deviation.to_string()),
-            ("classes", format!("{classes:?}")),
-            ("image_shape", format!("{image_shape:?}")),
             ("method", self.method.to_string()),
             ("seed", self.seed.to_string()),
             ("cycle", self.clip.map_or("start".to_owned(), |clip| clip.to_string())),
-            ("widths", format!("{:?}", self.widths)),
-            ("parameters", graph.parameters().to_string()),
             ("accuracy_test", format!("{:?}", self.test)),
             ("accuracy_of", accuracy.to_owned()),
             ("batch_log_softmax", batch_softmax.to_string()),
             ("batch_size", config.training.batch_size.to_string()),
         ];
-        // What a perceptron computes is known from its tensors.
-        let graph =
-            (!config.network.is_mlp()).then(|| serde_json::to_string(&graph).ok()).flatten();
-        let kind = graph.map_or(("activation", "relu".to_owned()), |graph| ("graph", graph));
+        // What a perceptron computes is also known from its tensors.
+        let activation = config.network.is_mlp().then_some(("activation", "relu".to_owned()));
         let validation =
             self.validation.map(|accuracy| ("accuracy_validation", format!("{accuracy:?}")));
-        let entries = entries.into_iter().chain([kind]).chain(validation);
-        entries.map(|(key, value)| (key.to_owned(), value)).collect()
+        let entries = entries.into_iter().chain(activation).chain(validation);
+        let about = entries.map(|(key, value)| (key.to_owned(), value)).collect();
+        metadata(&graph, Some(&ImageDescription::from(description)), &about)
     }
 }
 

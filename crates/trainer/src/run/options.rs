@@ -10,7 +10,7 @@ use super::chunk_size::free_bytes;
 use crate::folder::checkpoint::Schedule;
 
 /// The most bytes of images in the memory of a GPU. No graphics API reports the free memory.
-pub(crate) const GPU_IMAGE_BYTES: usize = 2 << 30;
+const GPU_IMAGE_BYTES: usize = 2 << 30;
 
 /// Where a run computes.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +47,11 @@ impl RunOptions {
     /// Returns the most bytes of images that are held in the host's memory; by default, half of what is free.
     pub fn host_image_memory(&self) -> usize {
         self.image_memory.unwrap_or_else(|| free_bytes() / 2)
+    }
+
+    /// Returns the most bytes of the images of a split in the memory of a GPU; by default, 2 GiB.
+    pub fn device_image_memory(&self) -> usize {
+        self.image_memory.unwrap_or(GPU_IMAGE_BYTES)
     }
 }
 

@@ -3,10 +3,10 @@
 use burn::tensor::{Int, Tensor};
 use rayclip_model::Population;
 use rayclip_run_folder::RunConfig;
-use rayclip_run_folder::config::{AccuracyKind, TrainingConfig};
+use rayclip_run_folder::config::{AccuracyKind, LossKind, TrainingConfig};
 
 use super::class_scores;
-use crate::data::{DeviceImages, Splits};
+use crate::data::{Batch, DeviceImages, Splits};
 use crate::device::read;
 use crate::error::TrainerError;
 
@@ -94,36 +94,51 @@ fn accuracy(
     How { training, kind }: How<'_>,
     see: &mut dyn FnMut(&Tensor<3, Int>),
 ) -> Result<Vec<f64>, TrainerError> {
-    let batch_size = training.batch_size.min(test.len()).max(1);
-    let batches = test.len().div_ceil(batch_size);
-    let mut of_batch = |batch: usize| -> Result<Tensor<1>, TrainerError> {
-        let images = batch * batch_size..((batch + 1) * batch_size).min(test.len());
-        let count = images.len();
-        let batch = test.batch(&[images.collect()])?;
-        let scores = class_scores(training.loss, network.forward(batch.images));
+    let mut total: Option<Tensor<1>> = None;
+    let mut batches = 0;
+    each_batch(network, test, training.batch_size, training.loss, |scores, labels| {
         let predictions = scores.argmax(2);
         see(&predictions);
-        let [replicas, ..] = predictions.dims();
-        let correct = predictions.equal(batch.labels).float().sum_dim(1).reshape([replicas]);
-        Ok(match kind {
+        let [replicas, count, _] = predictions.dims();
+        let correct = predictions.equal(labels).float().sum_dim(1).reshape([replicas]);
+        let correct = match kind {
             AccuracyKind::AllImages => correct,
             AccuracyKind::MeanOfBatches => correct / count as f64,
-        })
-    };
+        };
+        batches += 1;
+        total = Some(match total.take() {
+            Some(total) => total + correct,
+            None => correct,
+        });
+        Ok::<(), TrainerError>(())
+    })?;
     let divisor = match kind {
         AccuracyKind::AllImages => test.len(),
         AccuracyKind::MeanOfBatches => batches,
     };
-    let mut total: Option<Tensor<1>> = None;
-    for batch in 0..batches {
-        let correct = of_batch(batch)?;
-        total = Some(match total {
-            Some(total) => total + correct,
-            None => correct,
-        });
-    }
     let total = total.ok_or(TrainerError::NoTestImages)?;
     Ok(read(total, "measuring the accuracy")?.into_iter().map(|sum| sum / divisor as f64).collect())
+}
+
+/// Classifies the images of a split, in batches, in their order. Calls `see` with the class scores of each batch,
+/// `[replica, image, class]`, and its labels, `[1, image, 1]`.
+///
+/// # Errors
+/// The images cannot be read, or the first error of `see`.
+pub(super) fn each_batch<E: From<TrainerError>>(
+    network: &Population,
+    images: &DeviceImages,
+    batch_size: usize,
+    loss: LossKind,
+    mut see: impl FnMut(Tensor<3>, Tensor<3, Int>) -> Result<(), E>,
+) -> Result<(), E> {
+    let batch_size = batch_size.min(images.len()).max(1);
+    for batch in 0..images.len().div_ceil(batch_size) {
+        let of_batch = batch * batch_size..((batch + 1) * batch_size).min(images.len());
+        let Batch { images, labels } = images.batch(&[of_batch.collect()])?;
+        see(class_scores(loss, network.forward(images)), labels)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Training and testing of networks.
 
+mod classify;
 mod determinism;
 mod evaluate;
 mod loss;
@@ -7,6 +8,7 @@ mod optimizer;
 mod schedule;
 mod step;
 
+pub use classify::{NetworkImages, scores};
 pub(crate) use determinism::{BATCHES, repeats};
 pub(crate) use evaluate::{Accuracy, Tested, accuracies, tested};
 pub(crate) use loss::{class_scores, cross_entropy};

@@ -1,13 +1,18 @@
 //! `rayclip inspect`: prints a network, its groups and its size.
 
 mod dot;
+mod onnx;
 
+use std::path::Path;
+
+use anyhow::ensure;
 use rayclip_data::{LoadOptions, Source};
 use rayclip_model::{Graph, Group, Shape, Tie};
 use rayclip_run_folder::presets::{self, Layers};
 use serde_json::json;
 
 use super::folders::check_data;
+use super::network_file;
 use crate::args::{ImageShape, InspectArgs};
 use crate::{output, tables};
 
@@ -20,6 +25,17 @@ const GROUPS: [&str; 5] = ["group", "channels", "made by", "cut with them", "rea
 
 /// Prints a network.
 pub(crate) fn inspect(args: &InspectArgs) -> anyhow::Result<()> {
+    let path = Path::new(&args.network);
+    if has_ending(path, &["onnx"]) {
+        let model = onnx::read(path, &args.bind.iter().cloned().collect())?;
+        ensure!(!args.dot, "--dot: an ONNX file is not drawn; Netron draws it");
+        if args.json {
+            output::result(&model.json().to_string());
+        } else {
+            model.print();
+        }
+        return Ok(());
+    }
     let graph = graph(args)?;
     graph.validate(1)?;
     match (args.dot, args.json) {
@@ -30,8 +46,17 @@ pub(crate) fn inspect(args: &InspectArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn has_ending(path: &Path, endings: &[&str]) -> bool {
+    let found = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    found.is_some_and(|found| endings.contains(&found.as_str()))
+}
+
 /// Returns the network with the name, or from the file, of the arguments.
 fn graph(args: &InspectArgs) -> anyhow::Result<Graph> {
+    let path = Path::new(&args.network);
+    if path.is_dir() || has_ending(path, &["safetensors", "pt", "pth", "bin", "bpk"]) {
+        return Ok(network_file::load(path, &args.which)?.graph);
+    }
     let (input, classes) = reads(args)?;
     let mut network = presets::resolve(&Layers::default())?.network;
     network.name.clone_from(&args.network);
@@ -42,7 +67,8 @@ fn graph(args: &InspectArgs) -> anyhow::Result<Graph> {
 /// Returns the shape of the images and the number of classes, from the arguments or from data.
 fn reads(args: &InspectArgs) -> anyhow::Result<(Shape, usize)> {
     let Some(name) = &args.data else {
-        let ImageShape { height, width, channels } = args.input;
+        let usual = ImageShape { height: 32, width: 32, channels: 3 };
+        let ImageShape { height, width, channels } = args.which.input.unwrap_or(usual);
         return Ok((Shape { height, width, channels }, args.classes));
     };
     check_data(name)?;

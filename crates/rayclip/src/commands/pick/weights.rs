@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
+use rayclip_formats::NETWORK_FORMAT;
 use rayclip_model::is_parameter;
-use rayclip_trainer::{NETWORK_FORMAT, export_final};
+use rayclip_trainer::export_final;
 use safetensors::SafeTensors;
 
 use super::candidates::{Candidate, Pool, Weights};

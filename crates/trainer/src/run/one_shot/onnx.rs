@@ -59,7 +59,7 @@ pub fn clip_model(
 ) -> Result<ClippedModel, TrainerError> {
     let mut clipped = model.clone();
     let copies = untie(&mut clipped);
-    let analysis = Analysis::of(&clipped, options.bound);
+    let analysis = Analysis::of(&clipped, options.bound, &copies);
     let free = analysis.free();
     if free.is_empty() {
         return Err(refused(nothing_to_clip(&analysis)));
