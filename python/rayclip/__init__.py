@@ -9,9 +9,11 @@ The command `rayclip` comes with this package; `python -m rayclip` runs it too.
 >>> solution = rayclip.lasso(A, A @ x, 0.1)
 >>> np.flatnonzero(solution.x)
 array([3, 7])
+>>> small = rayclip.clip("net.onnx", keep=0.75)  # doctest: +SKIP
 """
 
+from ._clip import ClippedGroup, ClippedModel, clip
 from ._lasso import LassoSolution, lasso
 from ._native import __version__
 
-__all__ = ["LassoSolution", "__version__", "lasso"]
+__all__ = ["ClippedGroup", "ClippedModel", "LassoSolution", "__version__", "clip", "lasso"]

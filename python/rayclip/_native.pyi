@@ -30,6 +30,18 @@ class _Results(TypedDict):
     algorithm: str
     seconds: float
 
+class _ClipOptions(TypedDict):
+    method: str
+    seed: int
+    keep: float | None
+    target_macs: float | None
+    target_parameters: float | None
+    groups: list[str]
+    protect: list[str]
+    round_to: int
+    min_width: int
+    bind: dict[str, int]
+
 __version__: str
 
 STATUSES: list[str]
@@ -37,3 +49,6 @@ STATUSES: list[str]
 
 # Returns the index in STATUSES of the status of every column, and the other fields of a LassoSolution.
 def lasso(a: _Floats, y: _Floats, lam: float, options: _Options) -> tuple[NDArray[np.uint8], _Results]: ...
+
+# Returns the bytes of the smaller model, and what was clipped as JSON.
+def clip(model: bytes | str, options: _ClipOptions) -> tuple[bytes, str]: ...

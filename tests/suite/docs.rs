@@ -125,6 +125,7 @@ fn the_guide_names_every_command_flag_and_key() {
         "verify-resume",
         "solve",
         "clip",
+        "compress",
         "inspect",
         "devices",
         "completions",

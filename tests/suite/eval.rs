@@ -83,7 +83,7 @@ fn every_number_is_what_python_computes_from_the_file() {
         .map(|part| data.join(format!("test-{part}-ubyte")).to_str().unwrap().to_owned());
     let bias = ["--set", "network.bias=true"];
     // A convolutional network learns more slowly.
-    let longer = ["--set", "training.batches_per_cycle=40"];
+    let longer = ["--set", "training.batches_per_cycle=20"];
     let graph = [&["--network", "own.toml", "--min-width", "5"], &longer[..]].concat();
     for (name, more) in [("mlp", &bias[..]), ("own", &graph[..])] {
         succeed(folder, &small_run(&data, &[&LITTLE[..], more, &["--out", name]].concat()));
@@ -311,7 +311,10 @@ fn what_does_not_fit_the_network_is_named_on_both_sides_with_the_remedy() {
             &["8 × 8 × 3", "6 × 7 × 3", "--resize 8x8"],
         ),
         (&["eval", "c.safetensors", "--data", "data"], &["8 × 8 × 3", "data are 8 × 8"]),
-        (&["eval", "c.safetensors", "--data", "table.csv"], &["pixels from 0 to 255", "f32"]),
+        (
+            &["eval", "c.safetensors", "--data", "table.csv", "--label-column", "kind"],
+            &["pixels from 0 to 255", "f32"],
+        ),
         (
             &["eval", "c.safetensors", "--data", "photos", "--resize", "8x8"],
             &["3 classes (cat, dog, owl)", "2 classes (cat, dog)", "the same classes"],

@@ -6,6 +6,7 @@
 mod bad_input;
 mod browser;
 mod compare;
+mod compress;
 mod convolutional;
 mod devices;
 mod docs;

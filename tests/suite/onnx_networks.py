@@ -226,4 +226,5 @@ def main(folder, *names):
         print(name)
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -6,6 +6,7 @@ Arguments: the root of the repository.
 import copy
 import dataclasses
 import doctest
+import json
 import multiprocessing
 import os
 import pickle
@@ -13,13 +14,14 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import rayclip
-from rayclip import lasso
+from rayclip import clip, lasso
 
 ROOT = Path(sys.argv[1])
 
@@ -268,6 +270,79 @@ def test_ctrl_c_ends_a_long_solve():
         elapsed = time.monotonic() - began
         assert elapsed < 15, f"{algorithm}: {elapsed} s"
     assert lasso(*problem(), 0.1).converged
+
+
+class Proto:
+    """What `clip` needs of `onnx.ModelProto`."""
+
+    def __init__(self, bytes):
+        self.bytes = bytes
+
+    def SerializeToString(self):
+        return self.bytes
+
+    @classmethod
+    def FromString(cls, bytes):
+        return cls(bytes)
+
+
+def network(folder):
+    """Writes the weights of a perceptron and makes an ONNX file of them, with the command. Returns its path."""
+    rng = np.random.default_rng(0)
+    extents = {"0.weight": (16, 9), "0.bias": (16,), "2.weight": (12, 16), "2.bias": (12,), "4.weight": (3, 12)}
+    header, data = {}, b""
+    for name, extent in (extents | {"4.bias": (3,)}).items():
+        values = rng.standard_normal(extent).astype("<f4").tobytes()
+        header[name] = {"dtype": "F32", "shape": extent, "data_offsets": [len(data), len(data) + len(values)]}
+        data += values
+    head = json.dumps(header).encode()
+    (folder / "net.safetensors").write_bytes(len(head).to_bytes(8, "little") + head + data)
+    command(folder, "export", "net.safetensors", "--to", "onnx", "--out", "net.onnx")
+    return folder / "net.onnx"
+
+
+def command(folder, *arguments):
+    program = Path(sys.executable).parent / "rayclip"
+    subprocess.run([program, *arguments], cwd=folder, capture_output=True, check=True)
+
+
+def test_a_clip_is_that_of_the_command():
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        path = network(folder)
+        command(folder, "clip", "net.onnx", "--keep", "0.5", "--out", "half.onnx")
+        half = clip(path, keep=0.5)
+        assert half.model == (folder / "half.onnx").read_bytes()
+        assert half.channels == json.loads((folder / "half.onnx.channels.json").read_text())
+        assert [group.after for group in half.groups if group.fixed is None] == [8, 6]
+        assert half.parameters == (16 * 10 + 12 * 17 + 3 * 13, 8 * 10 + 6 * 9 + 3 * 7), half
+        assert half.macs == (16 * 9 + 12 * 16 + 3 * 12, 8 * 9 + 6 * 8 + 3 * 6), half
+        fixed = [group for group in half.groups if group.fixed is not None]
+        assert fixed and all(group.kept == list(range(group.before)) for group in fixed)
+        half.save(folder / "saved.onnx")
+        assert (folder / "saved.onnx").read_bytes() == half.model
+        # A model in memory does not change, and a model comes back.
+        whole = path.read_bytes()
+        of_proto = clip(Proto(whole), keep=0.5)
+        assert isinstance(of_proto.model, Proto)
+        assert clip(whole, keep=0.5).model == of_proto.model.bytes
+        first = half.groups[0].name
+        only = clip(whole, target_parameters=0.8, groups=first, method="dtc", seed=3, round_to=2)
+        assert [group.after % 2 for group in only.groups if group.name == first] == [0]
+        assert only.parameters[1] <= 0.8 * only.parameters[0]
+        for arguments, message in [
+            ({}, "exactly one of keep, target_macs and target_parameters"),
+            ({"keep": 0.5, "target_macs": 0.5}, "exactly one of"),
+            ({"keep": 1.5}, "compression.keep"),
+            ({"keep": 0.5, "method": "taylor"}, "needs images"),
+            ({"keep": 0.5, "method": "best"}, "best"),
+            ({"keep": 0.5, "groups": "none*"}, "none* fits no group"),
+            ({"target_macs": 1e-6}, "target_macs"),
+        ]:
+            raises(ValueError, message, clip, whole, **arguments)
+        raises(ValueError, "", clip, whole[:100], keep=0.5)
+        raises(TypeError, "onnx.ModelProto", clip, 7, keep=0.5)
+        raises(FileNotFoundError, "gone.onnx", clip, folder / "gone.onnx", keep=0.5)
 
 
 def test_the_command_and_the_module_are_the_same_version():

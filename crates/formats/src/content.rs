@@ -75,6 +75,11 @@ pub(crate) fn content(path: &Path) -> Result<Content, FormatError> {
     })
 }
 
+/// Returns whether a file is an ONNX file, by its first bytes.
+pub fn is_onnx(path: &Path) -> bool {
+    content(path).is_ok_and(|content| content == Content::Onnx)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,7 +14,7 @@ use crate::error::FormatError;
 use crate::images::ImageDescription;
 use crate::load::{LoadOptions, safetensors};
 use crate::loaded::{Kind, Loaded, Source};
-use crate::network_file;
+use crate::{burn_file, network_file};
 
 /// The weights in the folder of an exported network.
 pub(crate) const WEIGHTS: &str = "weights.safetensors";
@@ -31,9 +31,12 @@ const ACCURACY: &str = "accuracy_test";
 /// It is no folder of a run or of an exported network, a file is damaged, or several networks are meant.
 pub(crate) fn load(folder: &Path, options: &LoadOptions) -> Result<Loaded, FormatError> {
     if !folder.join(paths::SUMMARY).is_file() {
-        let weights = folder.join(WEIGHTS);
+        let [weights, of_burn] = [WEIGHTS, burn_file::WEIGHTS].map(|name| folder.join(name));
         if weights.is_file() {
             return safetensors(&weights, options);
+        }
+        if of_burn.is_file() {
+            return burn_file::load(&of_burn);
         }
         let reason =
             "it is neither the folder of a run nor that of an exported network; name a file in it";

@@ -12,7 +12,7 @@ const MOST_BYTES: u64 = 16 << 20;
 ///
 /// # Errors
 /// The reason, as the predicate of a sentence about the file.
-pub fn read_graph(path: &Path) -> Result<Graph, String> {
+pub(crate) fn read(path: &Path) -> Result<Graph, String> {
     let bytes = read_whole(path, MOST_BYTES).map_err(|error| format!("cannot be read: {error}"))?;
     let is_toml = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"));
     let graph: Result<Graph, String> = if is_toml {

@@ -45,11 +45,11 @@ mod state_dict;
 
 pub use choice::Choice;
 pub use compare::largest_difference;
+pub use content::is_onnx;
 pub use error::FormatError;
 pub use export::{Export, ExportOptions, Format, export};
 pub use fold::fold_batch_norms;
-pub use graph_file::read_graph;
 pub use images::ImageDescription;
-pub use load::{LoadOptions, load};
+pub use load::{LoadOptions, load, read_graph};
 pub use loaded::{Kind, Loaded, Source};
 pub use metadata::{NETWORK_FORMAT, metadata};

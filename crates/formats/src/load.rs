@@ -9,11 +9,10 @@ use crate::choice::Choice;
 use crate::content::{Content, content};
 use crate::error::FormatError;
 use crate::fit::fit;
-use crate::graph_file::read_graph;
 use crate::infer::infer;
 use crate::loaded::{Kind, Loaded, Source};
 use crate::state_dict::StateDict;
-use crate::{burn_file, folder, network_file, onnx, pytorch};
+use crate::{burn_file, folder, graph_file, network_file, onnx, pytorch};
 
 /// What a file does not say.
 #[derive(Debug, Clone, Default)]
@@ -82,14 +81,22 @@ fn state_dict(
     Ok(Loaded { graph, tensors, images, about, notes, source: Source { path, kind } })
 }
 
+/// Reads what a network computes: from a file with a graph, TOML or JSON, or from one with a network. A graph alone may
+/// not be valid.
+///
+/// # Errors
+/// The file cannot be read or has no graph, or as [`load`].
+pub fn read_graph(path: &Path, options: &LoadOptions) -> Result<Graph, FormatError> {
+    match content(path)? {
+        Content::Text => graph_file::read(path)
+            .map_err(|reason| FormatError::format(path, format!("it {reason}"))),
+        _ => load(path, options).map(|loaded| loaded.graph),
+    }
+}
+
 /// Reads the graph that the user names. It is valid, and its nodes have the names of the tensors.
 pub(crate) fn graph_of(path: &Path) -> Result<Graph, FormatError> {
-    let graph = match content(path)? {
-        Content::Onnx => return onnx::load(path).map(|loaded| loaded.graph),
-        _ => {
-            read_graph(path).map_err(|reason| FormatError::format(path, format!("it {reason}")))?
-        }
-    };
+    let graph = read_graph(path, &LoadOptions::default())?;
     graph.validate(1).map_err(|source| FormatError::Graph { path: path.into(), source })?;
     Ok(graph.exported())
 }

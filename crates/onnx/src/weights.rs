@@ -52,17 +52,24 @@ impl Analysis {
         for tie in of_role(Role::Uses) {
             outgoing.push(by_channel(tie, width, tensors)?);
         }
-        let side_by_side = |matrices: &[Vec<f32>]| {
-            let row = |channel: usize| {
-                matrices.iter().flat_map(move |matrix| {
-                    matrix.chunks(matrix.len() / width).nth(channel).unwrap_or_default()
-                })
-            };
-            (0..width).flat_map(row).copied().collect::<Vec<f32>>()
-        };
-        let (incoming, outgoing) = (side_by_side(&incoming), side_by_side(&outgoing));
-        Ok(GroupWeights { width, incoming: transposed(&incoming, width), outgoing })
+        let incoming = transposed(&side_by_side(incoming, width), width);
+        Ok(GroupWeights { width, incoming, outgoing: side_by_side(outgoing, width) })
     }
+}
+
+/// Joins matrices of `rows` rows. The only one is not copied: weights may take as much memory as the file.
+fn side_by_side(mut matrices: Vec<Vec<f32>>, rows: usize) -> Vec<f32> {
+    if matrices.len() == 1 {
+        return matrices.swap_remove(0);
+    }
+    let mut joined = Vec::with_capacity(matrices.iter().map(Vec::len).sum());
+    for row in 0..rows {
+        for matrix in &matrices {
+            let columns = matrix.len() / rows;
+            joined.extend_from_slice(&matrix[row * columns..(row + 1) * columns]);
+        }
+    }
+    joined
 }
 
 /// Returns the numbers of a weight that belong to channel 0, then those of channel 1, ….
@@ -94,7 +101,9 @@ fn by_channel(
 /// Transposes a matrix with `rows` rows.
 fn transposed(matrix: &[f32], rows: usize) -> Vec<f32> {
     let columns = matrix.len() / rows.max(1);
-    (0..columns)
-        .flat_map(|column| (0..rows).map(move |row| matrix[row * columns + column]))
-        .collect()
+    let mut transposed = Vec::with_capacity(matrix.len());
+    for column in 0..columns {
+        transposed.extend((0..rows).map(|row| matrix[row * columns + column]));
+    }
+    transposed
 }

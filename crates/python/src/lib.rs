@@ -4,6 +4,7 @@
 //! private to it, and take what it has checked: the dtype of an array, and that options are there.
 
 mod arrays;
+mod clip;
 mod device;
 mod lasso;
 mod results;
@@ -16,6 +17,8 @@ use pyo3::prelude::*;
 mod _native {
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
 
+    #[pymodule_export]
+    use super::clip::clip;
     #[pymodule_export]
     use super::lasso::lasso;
 

@@ -112,6 +112,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Bench(BenchArgs { what: Bench::Solver(args) }) => {
             commands::bench_solver::bench(&args).map(|()| ExitCode::SUCCESS)
         }
+        Command::Compress(args) => commands::compress::compress(&args),
         Command::Clip(args) => commands::clip::clip(&args).map(|()| ExitCode::SUCCESS),
         Command::Inspect(args) => commands::inspect::inspect(&args).map(|()| ExitCode::SUCCESS),
         Command::Devices(args) => {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `config.toml` | the resolved configuration; written first |
 //! | `graph.json` | the network before the first clip, if it is not `mlp` |
+//! | `original.safetensors` | the network before the first clip with its weights, if it has weights before the run |
 //! | `cycles.csv` | one row per clip, group and replica |
 //! | `timings.csv` | seconds and joules of every clip and replica |
 //! | `kept/cycle_NN.json` | kept neurons after clip NN, by their original numbers |
@@ -26,6 +27,8 @@ use crate::config::Method;
 pub const CONFIG: &str = "config.toml";
 /// The graph of the network before the first clip, if it is not `mlp`.
 pub const GRAPH: &str = "graph.json";
+/// The network before the first clip with its weights, if it has weights before the run.
+pub const ORIGINAL: &str = "original.safetensors";
 /// One row per clip, group and replica.
 pub const CYCLES: &str = "cycles.csv";
 /// The cost of every clip and replica.
@@ -62,8 +65,8 @@ pub const FIGURES: &str = "figures";
 pub const REPORT: &str = "report";
 
 /// The files in a manifest.
-pub const FILES: [&str; 9] =
-    [CONFIG, GRAPH, CYCLES, TIMINGS, LATENCY, WEIGHTS, DESCRIPTION, SUMMARY, PROGRESS];
+pub const FILES: [&str; 10] =
+    [CONFIG, GRAPH, ORIGINAL, CYCLES, TIMINGS, LATENCY, WEIGHTS, DESCRIPTION, SUMMARY, PROGRESS];
 /// The folders whose files are in a manifest.
 pub const FOLDERS: [&str; 4] = [KEPT, RAYS, NETWORKS, PREDICTIONS];
 /// The files that a manifest has copies of.

@@ -21,7 +21,8 @@ pub enum Outcome {
     Failed,
     /// Of a replica: its loss, weights or scores are no longer finite.
     Diverged,
-    /// Of a replica: its validation accuracy fell below `compression.until_accuracy`.
+    /// Of a replica: its validation accuracy fell below `compression.until_accuracy`, or by more than
+    /// `compression.max_drop`.
     Stopped,
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use cs_solver::SolverError;
+use rayclip_formats::FormatError;
 use rayclip_model::ModelError;
 use rayclip_run_folder::{Divergence, RunFolderError};
 
@@ -184,6 +185,9 @@ pub enum TrainerError {
         /// What is wrong with it, as the predicate of a sentence.
         reason: String,
     },
+    /// A file with a network cannot be used.
+    #[error(transparent)]
+    Format(#[from] FormatError),
     /// The widths that a configuration asks for are impossible.
     #[error("{key}: {reason}")]
     Ladder {

@@ -14,6 +14,36 @@
 //!
 //! The networks and the data stay on the device for the whole run. The host reads what is scored, measured or
 //! written: weight sums, scores, metrics, predictions, and the networks of checkpoints and files.
+//!
+//! # A network becomes smaller
+//! `examples/compress.rs` is this as a program, and builds the network too.
+//!
+//! ```no_run
+//! use burn::tensor::Device;
+//! use rayclip_data::Source;
+//! use rayclip_run_folder::presets::{self, Layers, Setting};
+//! use rayclip_trainer::{Backend, RunDir, RunOptions, Taken, resolve, run};
+//!
+//! let device = Device::flex();
+//! let dataset = Source::from_name("digits").load(&Default::default(), &|_, _| ())?;
+//! // The network with its weights, how it is trained, and how small it becomes: keys of the guide.
+//! let settings = [
+//!     "network.name=network.onnx",
+//!     "network.pretrained=true",
+//!     "compression.methods=['l2']",
+//!     "compression.target_macs=0.5",
+//! ];
+//! let settings = settings.map(Setting::parse).into_iter().collect::<Result<_, _>>()?;
+//! let mut config = presets::resolve(&Layers { settings, ..Layers::default() })?;
+//! resolve(&mut config, &dataset, None, &mut || Ok(device.clone()))?;
+//! if let Taken::Open(folder) = RunDir::take("runs/smaller", &config)? {
+//!     let backend = Backend { device: &device, name: "flex" };
+//!     run(&config, dataset, backend, &RunOptions::default(), &folder, &mut ())?;
+//! }
+//! let small = rayclip_formats::load("runs/smaller".as_ref(), &Default::default())?;
+//! println!("{} parameters", small.graph.parameters());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod compress;
 mod criteria;
@@ -31,8 +61,9 @@ pub use folder::checkpoint::{Every, Schedule};
 pub use folder::{FinishedRun, FolderLock, Found, RunDir, Taken};
 pub use measure::{Times, classification_times};
 pub use run::{
-    Backend, Chunks, ClipOptions, ClippedGroup, ClippedModel, Event, Interrupter, KeepNetworks,
-    KeptNetwork, Observer, OnDivergence, Reached, Resizable, RunOptions, Size, WeightSource,
-    check_checkpoint, clip_model, clip_once, export_final, input_shape, named, resolve, run,
+    Backend, CHANNELS_KEY, Chunks, Clipped, ClippedGroup, CutTensor, Event, Interrupter,
+    KeepNetworks, KeptNetwork, ModelSize, Observer, OnDivergence, OneShot, Reached, Resizable,
+    Resolved, Role, RunOptions, Size, WeightSource, channel_map, check_checkpoint, clip_model,
+    clip_network, clip_once, export_final, input_shape, named, resolve, run,
 };
 pub use train::{NetworkImages, scores};

@@ -90,7 +90,8 @@ fn assert_same(python: &str, sample: &Sample, networks: &[PathBuf]) {
         printed.split_whitespace().map(|number| number.parse().unwrap()).collect();
     assert_eq!(differences.len(), networks.len(), "{printed}");
     for (path, difference) in networks.iter().zip(differences) {
-        assert!(difference < 1e-5, "{}: {difference}", path.display());
+        // Others add in another order; fifty layers of MobileNet-V2 differ the most.
+        assert!(difference < 1e-4, "{}: {difference}", path.display());
     }
 }
 

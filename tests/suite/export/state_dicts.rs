@@ -91,7 +91,11 @@ fn what_is_no_state_dict_is_refused_and_nothing_is_run() {
             "the tensor 2.bias has numbers that are not finite, 1 of 4, the first is NaN",
         ),
         ("custom.pt", "", "does not say what the network computes"),
-        ("custom.pt", "--graph other.toml", "the tensor stem.norm.weight [6] is missing; is it"),
+        (
+            "custom.pt",
+            "--graph other.toml",
+            "the tensor stem.0.weight [6, 3, 3, 3] is missing; is it net.stem.0.weight?",
+        ),
         ("custom.pt", "--graph wide.toml", "the tensor head.weight is [4, 54], expected [5, 54]"),
         ("plain.pt", "--graph custom.toml", "the tensor stem.0.weight [6, 3, 3, 3] is missing"),
         ("plain.pt", "--seed 3", "it has one network; --method, --seed and --replica choose"),

@@ -5,14 +5,19 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args};
 use rayclip_run_folder::config::DeviceChoice;
 
-use super::{METHODS, at_least_one, device_choice, fraction, seed};
+use super::{FileArgs, METHODS, at_least_one, device_choice, fraction, seed};
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("how_small").required(true).args(["keep", "target_macs", "target_parameters"]))]
 pub(crate) struct ClipArgs {
-    /// The network: an ONNX file
+    /// The network: an ONNX file, safetensors, a state dict of PyTorch (.pt, .pth), or the folder of a run
     #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) file: PathBuf,
+    /// Of a run: the network of this replica, named as its folder in networks/
+    #[arg(long, value_name = "METHOD_seed_SEED")]
+    pub(crate) replica: Option<String>,
+    #[command(flatten)]
+    pub(crate) of_file: FileArgs,
     /// Keep this fraction of the channels of every group, for example 0.75
     #[arg(long, value_name = "FRACTION", value_parser = fraction)]
     pub(crate) keep: Option<f64>,
@@ -46,7 +51,7 @@ pub(crate) struct ClipArgs {
     /// wgpu or cuda (a GPU), ndarray or flex (the CPU), or auto: a GPU if there is one, otherwise the CPU
     #[arg(long, value_name = "NAME", default_value = "flex", value_parser = device_choice(), hide_possible_values = true)]
     pub(crate) device: DeviceChoice,
-    /// File to write; the original numbers of the channels are written beside it, as FILE.channels.json
+    /// File to write, .onnx or .safetensors; the original numbers of the channels are written beside it, as FILE.channels.json
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) out: PathBuf,
     /// Overwrite the file if it exists

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use rayclip_data::PerChannel;
 use rayclip_run_folder::config::DeviceChoice;
 
-use super::{WhichArgs, at_least_one, device_choice, fraction};
+use super::{WhichArgs, at_least_one, device_choice, fraction, numbers, positive_numbers};
 use crate::args::ImageSize;
 
 /// A network, and how it reads images.
@@ -120,37 +120,4 @@ pub(crate) struct PredictArgs {
 pub(crate) enum BadImageChoice {
     Stop,
     Skip,
-}
-
-/// Parses a number, or one per channel.
-fn numbers(text: &str) -> Result<PerChannel, String> {
-    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
-    let numbers: Option<Vec<f64>> = text.split(',').map(number).collect();
-    let expected =
-        "expected a number, or one per channel separated by commas, such as 0.485,0.456,0.406";
-    numbers.map(PerChannel::from).ok_or_else(|| expected.to_owned())
-}
-
-fn positive_numbers(text: &str) -> Result<PerChannel, String> {
-    let numbers = numbers(text)?;
-    if numbers.numbers().iter().all(|number| *number > 0.0) {
-        return Ok(numbers);
-    }
-    Err("expected positive numbers: pixels are divided by them".into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_number_is_for_all_channels_or_for_each() {
-        assert_eq!(numbers("0.5"), Ok(PerChannel::All(0.5)));
-        assert_eq!(numbers("-0.5, 1"), Ok(PerChannel::Each(vec![-0.5, 1.0])));
-        for text in ["", "a", "1,,2", "NaN", "1e999"] {
-            assert!(numbers(text).unwrap_err().contains("0.485,0.456"), "{text}");
-        }
-        assert!(positive_numbers("1,0").unwrap_err().contains("positive"));
-        assert!(positive_numbers("1,0.1").is_ok());
-    }
 }

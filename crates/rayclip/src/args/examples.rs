@@ -53,6 +53,12 @@ Examples:
   rayclip eval runs/b --replica dtc_seed_0 --split train --device wgpu
   rayclip eval small.safetensors --data photos --resize 32x32 --latency-images 8";
 
+pub(crate) const COMPRESS: &str = "\
+Examples:
+  rayclip compress net.onnx --data photos --target-macs 0.5 --save small.onnx
+  rayclip compress net.pt --graph net.toml --data mnist --max-drop 0.005
+  rayclip compress net.onnx --data photos --target-latency 4 --distill 0.5";
+
 pub(crate) const PREDICT: &str = "\
 Examples:
   rayclip predict small.safetensors cat.jpg dog.png

@@ -64,7 +64,15 @@ pub(crate) struct WhichArgs {
     /// Of a run: the network of this replica, named as its folder in networks/
     #[arg(long, value_name = "METHOD_seed_SEED", conflicts_with_all = ["method", "seed"])]
     pub(crate) replica: Option<String>,
-    /// What a state dict computes: a file with a graph, TOML or JSON as `rayclip inspect` takes it
+    #[command(flatten)]
+    pub(crate) of_file: FileArgs,
+}
+
+/// What a file does not say about its network.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Network")]
+pub(crate) struct FileArgs {
+    /// What a state dict computes: a file with a graph (TOML, JSON or ONNX)
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) graph: Option<PathBuf>,
     /// Height, width and channels of the images, where the file does not say them, such as 32x32x3

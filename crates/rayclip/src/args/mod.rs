@@ -2,6 +2,7 @@
 
 mod cells;
 mod clip;
+mod compress;
 mod eval;
 mod examples;
 mod export;
@@ -19,14 +20,16 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
+use rayclip_data::PerChannel;
 use rayclip_trainer::{KeepNetworks, RunOptions};
 
 pub(crate) use cells::{ReproduceArgs, SweepArgs};
 pub(crate) use clip::ClipArgs;
+pub(crate) use compress::CompressArgs;
 pub(crate) use eval::{
     BadImageChoice, EvalArgs, EvalDataArgs, NetworkArgs, PredictArgs, SplitChoice,
 };
-pub(crate) use export::{ExportArgs, WhichArgs};
+pub(crate) use export::{ExportArgs, FileArgs, WhichArgs};
 pub(crate) use inspect::{ImageShape, ImageSize, InspectArgs};
 pub(crate) use margin::MarginArgs;
 pub(crate) use names::{
@@ -37,7 +40,9 @@ pub(crate) use pick::PickArgs;
 pub(crate) use safety::{ResumeArgs, SafetyArgs, VerifyResumeArgs};
 pub(crate) use shell::{CompletionsArgs, ManArgs, Shell};
 pub(crate) use solver::{Bench, BenchArgs, BenchSolverArgs, OperatorKind, Size, SolveArgs};
-pub(crate) use values::{Seeds, at_least_one, device_choice, fraction, seed, width};
+pub(crate) use values::{
+    Seeds, at_least_one, device_choice, fraction, numbers, positive_numbers, seed, width,
+};
 
 /// Trains neural networks and makes them smaller while they train.
 ///
@@ -93,6 +98,9 @@ pub(crate) enum Command {
     Solve(Box<SolveArgs>),
     /// Measure how fast rayclip is on this machine
     Bench(BenchArgs),
+    /// Make a network in a file smaller in steps, with training between the clips
+    #[command(after_help = examples::COMPRESS)]
+    Compress(Box<CompressArgs>),
     /// Make a network in a file smaller once, by its weights alone: no data, no training
     #[command(after_help = examples::CLIP)]
     Clip(Box<ClipArgs>),
@@ -244,9 +252,35 @@ pub(crate) struct ConfigArgs {
     #[arg(long, value_name = "ACTION", overrides_with = "on_bad_image")]
     pub(crate) on_bad_image: Option<String>,
 
-    /// mlp, lenet5, vgg11-bn, resnet20, resnet56, mobilenet-v2, or a file with a graph (TOML or JSON)
+    /// mlp, lenet5, vgg11-bn, resnet20, resnet56, mobilenet-v2, or a file: a graph (TOML or JSON), ONNX, safetensors,
+    /// .pt
     #[arg(long, value_name = "NETWORK", overrides_with = "network")]
     pub(crate) network: Option<String>,
+
+    /// Start from the weights in the file of the network; scratch starts from fresh ones
+    #[arg(long)]
+    pub(crate) pretrained: bool,
+
+    /// What a state dict computes: a file with a graph (TOML, JSON or ONNX)
+    #[arg(long, value_name = "FILE", overrides_with = "graph", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) graph: Option<String>,
+
+    /// Mean that is subtracted from pixels (as fractions of 255): one number, or one per channel with commas
+    /// [default: that of the training pixels; of a network with weights, as its file says]
+    #[arg(long, value_name = "NUMBERS", value_parser = numbers, allow_hyphen_values = true, requires = "std", overrides_with = "mean")]
+    pub(crate) mean: Option<PerChannel>,
+
+    /// Standard deviation that pixels are then divided by
+    #[arg(long, value_name = "NUMBERS", value_parser = positive_numbers, allow_hyphen_values = true, requires = "mean", overrides_with = "std")]
+    pub(crate) std: Option<PerChannel>,
+
+    /// Learn from the outputs of the original network too: the part of the loss, from 0 to 1
+    #[arg(long, value_name = "PART", overrides_with = "distill")]
+    pub(crate) distill: Option<f64>,
+
+    /// Temperature at which --distill compares outputs [default: 4]
+    #[arg(long, value_name = "NUMBER", overrides_with = "temperature")]
+    pub(crate) temperature: Option<f64>,
 
     /// Neurons of every hidden layer of mlp, for example 512,256
     #[arg(long, value_name = "WIDTHS", value_delimiter = ',', overrides_with = "hidden", value_parser = width)]
@@ -264,6 +298,10 @@ pub(crate) struct ConfigArgs {
     /// it; needs --validation
     #[arg(long, value_name = "ACCURACY")]
     pub(crate) until_accuracy: Option<f64>,
+    /// Stop clipping a network when its accuracy on held-out images falls by more than this, for example 0.01; needs
+    /// --validation
+    #[arg(long, value_name = "ACCURACY", overrides_with = "max_drop")]
+    pub(crate) max_drop: Option<f64>,
     /// At a clip, carry Adam's moments (running averages of gradients) of the kept neurons, or reset them
     #[arg(long, value_name = "NAME", value_parser = MOMENTS, hide_possible_values = true)]
     pub(crate) moments: Option<String>,

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use clap::builder::TypedValueParser;
+use rayclip_data::PerChannel;
 use rayclip_run_folder::config::DeviceChoice;
 
 use super::DEVICES;
@@ -108,6 +109,24 @@ pub(super) fn device(name: &str) -> Result<DeviceChoice, toml::de::Error> {
     toml::Value::String(name.to_owned()).try_into()
 }
 
+/// Parses a number, or one per channel.
+pub(crate) fn numbers(text: &str) -> Result<PerChannel, String> {
+    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+    let numbers: Option<Vec<f64>> = text.split(',').map(number).collect();
+    let expected =
+        "expected a number, or one per channel separated by commas, such as 0.485,0.456,0.406";
+    numbers.map(PerChannel::from).ok_or_else(|| expected.to_owned())
+}
+
+/// Parses a positive number, or one per channel.
+pub(crate) fn positive_numbers(text: &str) -> Result<PerChannel, String> {
+    let numbers = numbers(text)?;
+    if numbers.numbers().iter().all(|number| *number > 0.0) {
+        return Ok(numbers);
+    }
+    Err("expected positive numbers: pixels are divided by them".into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,5 +142,16 @@ mod tests {
         assert!(seeds("a..b").unwrap_err().contains("0..20"));
         let meant = seeds("0-5").unwrap_err();
         assert!(meant.contains("0..5 (without 5) or 0..=5 (with it)"), "{meant}");
+    }
+
+    #[test]
+    fn a_number_is_for_all_channels_or_for_each() {
+        assert_eq!(numbers("0.5"), Ok(PerChannel::All(0.5)));
+        assert_eq!(numbers("-0.5, 1"), Ok(PerChannel::Each(vec![-0.5, 1.0])));
+        for text in ["", "a", "1,,2", "NaN", "1e999"] {
+            assert!(numbers(text).unwrap_err().contains("0.485,0.456"), "{text}");
+        }
+        assert!(positive_numbers("1,0").unwrap_err().contains("positive"));
+        assert!(positive_numbers("1,0.1").is_ok());
     }
 }

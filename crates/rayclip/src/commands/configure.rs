@@ -1,5 +1,6 @@
 //! Makes a configuration from flags.
 
+use rayclip_data::PerChannel;
 use rayclip_run_folder::RunConfig;
 use rayclip_run_folder::presets::{self, Layers, Setting};
 use toml::Value;
@@ -10,6 +11,16 @@ use crate::args::{ConfigArgs, Seeds};
 /// Returns the setting of a flag that sets a key.
 pub(crate) fn flag(name: &str, key: &str, value: impl Into<Value>) -> Setting {
     Setting { key: key.to_owned(), value: value.into(), origin: format!("--{name}") }
+}
+
+/// Returns numbers as the value of a key.
+fn per_channel(numbers: &PerChannel) -> Value {
+    match numbers {
+        PerChannel::All(number) => Value::Float(*number),
+        PerChannel::Each(numbers) => {
+            numbers.iter().copied().map(Value::Float).collect::<Vec<_>>().into()
+        }
+    }
 }
 
 /// Returns the setting of the flag `--methods`.
@@ -66,6 +77,16 @@ pub(crate) fn settings(args: &ConfigArgs, more: Vec<Setting>) -> anyhow::Result<
     settings.extend(text("moments", "training.moments", &args.moments));
     settings.extend(text("ranking", "compression.ranking", &args.ranking));
     settings.extend(text("network", "network.name", &args.network));
+    settings.extend(text("graph", "network.graph", &args.graph));
+    settings.extend(args.pretrained.then(|| flag("pretrained", "network.pretrained", true)));
+    settings.extend(args.mean.as_ref().map(|mean| flag("mean", "data.mean", per_channel(mean))));
+    settings.extend(args.std.as_ref().map(|std| flag("std", "data.deviation", per_channel(std))));
+    if args.mean.is_some() {
+        settings.push(flag("mean", "data.normalization", "fixed"));
+    }
+    settings.extend(args.distill.map(|part| flag("distill", "training.distillation", part)));
+    let temperature = args.temperature;
+    settings.extend(temperature.map(|t| flag("temperature", "training.temperature", t)));
     settings.extend(args.target_macs.map(|f| flag("target-macs", "compression.target_macs", f)));
     let parameters = args.target_parameters;
     settings
@@ -99,6 +120,7 @@ pub(crate) fn settings(args: &ConfigArgs, more: Vec<Setting>) -> anyhow::Result<
     settings.extend(args.min_width.map(|m| flag("min-width", "compression.min_width", m as i64)));
     let until = args.until_accuracy;
     settings.extend(until.map(|a| flag("until-accuracy", "compression.until_accuracy", a)));
+    settings.extend(args.max_drop.map(|drop| flag("max-drop", "compression.max_drop", drop)));
     settings.extend(args.validation.map(|f| flag("validation", "data.validation", f)));
     settings.extend(more);
     Ok(settings)

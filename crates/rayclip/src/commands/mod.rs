@@ -4,6 +4,7 @@ pub(crate) mod bench_solver;
 mod cells;
 pub(crate) mod clip;
 pub(crate) mod compare;
+pub(crate) mod compress;
 mod configure;
 pub(crate) mod devices;
 pub(crate) mod eval;

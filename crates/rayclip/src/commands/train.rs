@@ -76,13 +76,14 @@ pub(crate) fn train_on(
     let load_options = LoadOptions { memory, ..config.data.load_options() };
     let dataset = progress.while_loading(|report| source.load(&load_options, report))?;
     let (choice, mut chosen) = (config.device, None);
-    let reached = rayclip_trainer::resolve(&mut config, &dataset, out.out.as_deref(), &mut || {
-        let ready = match chosen.take() {
-            Some(ready) => ready,
-            None => choose(choice).map_err(|error| not_chosen(&error))?,
-        };
-        Ok(chosen.insert(ready).device.clone())
-    })?;
+    let resolved =
+        rayclip_trainer::resolve(&mut config, &dataset, out.out.as_deref(), &mut || {
+            let ready = match chosen.take() {
+                Some(ready) => ready,
+                None => choose(choice).map_err(|error| not_chosen(&error))?,
+            };
+            Ok(chosen.insert(ready).device.clone())
+        })?;
     config.validate()?;
     let progress = progress.resolved(config.clone());
     // A finished run is shown on any machine, even without the device that it ran on.
@@ -100,7 +101,10 @@ pub(crate) fn train_on(
     if mode != Mode::Quiet {
         output::note(&format!("device: {} — {}", chosen.name, chosen.reason));
         note_data(&dataset, config.data.normalization);
-        note_target(reached, config.compression.latency_images);
+        for note in &resolved.notes {
+            output::note(&format!("note: {note}"));
+        }
+        note_target(resolved.reached, config.compression.latency_images);
     }
     let taken = match &out.out {
         None => {
@@ -227,6 +231,10 @@ pub(crate) fn tell_restored(run: &FinishedRun) {
 }
 
 impl Trained {
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.outcome == Outcome::Interrupted
+    }
+
     /// Returns 0 if the run is finished, 1 if a replica diverged or a file is damaged, 130 if it was interrupted.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self.outcome {

@@ -43,8 +43,8 @@ pub(super) fn notes(event: &Event<'_>, mode: Mode) -> Vec<String> {
             *bytes as f64 / (1_u64 << 30) as f64
         )],
         Event::Stopped { method, seed, cycle, validation } if !is_quiet => vec![format!(
-            "stopped: {method}, seed {seed}, is below compression.until_accuracy after clip {cycle}: \
-             {validation:.4} on the held-out images"
+            "stopped: {method}, seed {seed}, is not clipped again: after clip {cycle}, its accuracy on the held-out \
+             images is {validation:.4}"
         )],
         _ => vec![],
     }

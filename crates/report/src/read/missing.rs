@@ -53,7 +53,7 @@ fn reason(replica: &ReplicaSummary, others: bool) -> Option<String> {
         return Some(format!("diverged in cycle {cycle}: {reason}"));
     }
     match replica.outcome {
-        // A stopped replica did what `compression.until_accuracy` asks for.
+        // A stopped replica did what `compression.until_accuracy` or `compression.max_drop` asks for.
         Outcome::Finished | Outcome::Stopped => None,
         Outcome::Running => {
             Some(format!("{is} not finished: the run is in progress, or was killed"))

@@ -92,6 +92,15 @@ pub struct NetworkConfig {
     /// SHA-256 of the graph of another network, resolved with the images.
     #[serde(default)]
     pub digest: String,
+    /// The file with the graph, if the file `name` has only weights; empty for one that has both.
+    #[serde(default)]
+    pub graph: String,
+    /// Whether training starts from the weights in the file `name`; `scratch` starts from fresh ones.
+    #[serde(default)]
+    pub pretrained: bool,
+    /// SHA-256 of these weights, resolved with the images.
+    #[serde(default)]
+    pub weights: String,
 }
 
 /// The name of the multilayer perceptron.
@@ -158,6 +167,10 @@ pub struct CompressionConfig {
     /// never.
     #[serde(default)]
     pub until_accuracy: f64,
+    /// A replica stops being clipped when its validation accuracy is lower than before the first clip by more than
+    /// this; 0 means never.
+    #[serde(default)]
+    pub max_drop: f64,
     /// Which neurons are ranked together.
     #[serde(default)]
     pub ranking: Ranking,

@@ -61,6 +61,12 @@ pub struct TrainingConfig {
     /// The largest norm of a network's gradient; a larger one is scaled down. 0 means no limit.
     #[serde(default)]
     pub clip_norm: f64,
+    /// The part of the loss that compares the outputs with those of the original network, from 0 to 1.
+    #[serde(default)]
+    pub distillation: f64,
+    /// The temperature of this comparison.
+    #[serde(default = "temperature")]
+    pub temperature: f64,
     /// What happens to the optimizer's moments at a clip.
     pub moments: Moments,
 }
@@ -75,6 +81,10 @@ fn step_factor() -> f64 {
 
 fn momentum() -> f64 {
     0.9
+}
+
+fn temperature() -> f64 {
+    4.0
 }
 
 /// The rule that updates the weights.

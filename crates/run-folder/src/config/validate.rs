@@ -91,7 +91,8 @@ impl RunConfig {
         }
         self.validate_batches()?;
         self.validate_training()?;
-        self.validate_until_accuracy()?;
+        self.validate_guards()?;
+        self.validate_weights()?;
         self.validate_methods()?;
         self.validate_widths()?;
         self.validate_ladder()
@@ -102,9 +103,14 @@ impl RunConfig {
         let refuse = |key: &str, reason: String| {
             Err(RunFolderError::Value { key: format!("training.{key}"), reason })
         };
-        if !first_batches.iter().all(|batches| (1..=BATCHES).contains(batches)) {
+        // A network with weights can be clipped before any training.
+        let least = |cycle: usize| usize::from(cycle > 0 || !self.network.pretrained);
+        let is_possible =
+            |(cycle, batches): (usize, &usize)| (least(cycle)..=BATCHES).contains(batches);
+        if !first_batches.iter().enumerate().all(is_possible) {
             let reason = format!(
-                "expected numbers of at least 1 and at most {BATCHES}, found {first_batches:?}"
+                "expected numbers of at least 1 and at most {BATCHES} (the first may be 0 with network.pretrained), \
+                 found {first_batches:?}"
             );
             return refuse("first_batches", reason);
         }
@@ -154,6 +160,18 @@ impl RunConfig {
                 size(training.step_factor),
                 "0 or a positive number",
             ),
+            (
+                "training.distillation",
+                training.distillation,
+                (0.0..=1.0).contains(&training.distillation),
+                "at least 0 and at most 1",
+            ),
+            (
+                "training.temperature",
+                training.temperature,
+                training.temperature.is_finite() && training.temperature > 0.0,
+                "a positive number",
+            ),
         ] {
             if !is_possible {
                 let reason = format!("expected {expected}, found {value}");
@@ -171,18 +189,44 @@ impl RunConfig {
         Ok(())
     }
 
-    fn validate_until_accuracy(&self) -> Result<(), RunFolderError> {
-        let until = self.compression.until_accuracy;
-        let reason = match until {
-            _ if !(0.0..=1.0).contains(&until) => format!("expected at least 0 and at most 1, found {until}"),
-            _ if until > 0.0 && self.data.validation == 0.0 => {
-                "it needs held-out images, and there are none: hold out a tenth of the training images with \
-                 --set data.validation=0.1"
-                    .to_owned()
-            }
-            _ => return Ok(()),
+    /// Refuses limits to the accuracy that no accuracy can have, or that need images which are not held out.
+    fn validate_guards(&self) -> Result<(), RunFolderError> {
+        let CompressionConfig { until_accuracy, max_drop, .. } = self.compression;
+        for (key, guard) in [("until_accuracy", until_accuracy), ("max_drop", max_drop)] {
+            let reason = match guard {
+                _ if !(0.0..=1.0).contains(&guard) => {
+                    format!("expected at least 0 and at most 1, found {guard}")
+                }
+                _ if guard > 0.0 && self.data.validation == 0.0 => {
+                    "it needs held-out images, and there are none: hold out a tenth of the training images with \
+                     --set data.validation=0.1"
+                        .to_owned()
+                }
+                _ => continue,
+            };
+            return Err(RunFolderError::Value { key: format!("compression.{key}"), reason });
+        }
+        Ok(())
+    }
+
+    /// Refuses what needs the weights of a file, if there is none.
+    fn validate_weights(&self) -> Result<(), RunFolderError> {
+        let refuse = |key: &str, reason: &str| {
+            Err(RunFolderError::Value { key: key.into(), reason: reason.into() })
         };
-        Err(RunFolderError::Value { key: "compression.until_accuracy".into(), reason })
+        let NetworkConfig { pretrained, graph, .. } = &self.network;
+        if *pretrained && self.network.is_mlp() {
+            return refuse("network.pretrained", "name a file with a network as network.name");
+        }
+        if !graph.is_empty() && self.network.is_mlp() {
+            return refuse("network.graph", "name a file with the weights as network.name");
+        }
+        if self.training.distillation > 0.0 && !pretrained {
+            let reason = "there is no original network to learn from: name its file as network.name, with \
+                          network.pretrained = true";
+            return refuse("training.distillation", reason);
+        }
+        Ok(())
     }
 
     fn validate_methods(&self) -> Result<(), RunFolderError> {

@@ -86,7 +86,7 @@ impl<'a> Beginning<'a> {
         environment: Environment<'a>,
         observer: &mut dyn Observer,
     ) -> Result<Self, TrainerError> {
-        let Inputs { config, splits, rungs, device } = inputs;
+        let Inputs { config, splits, rungs, device, .. } = inputs;
         let (graph, images) = (&rungs.first().graph, splits.train.len());
         let plan = Plan::of(config, graph, device, images, environment.options.at_once)?;
         plan.announce(config, rungs.after().len(), observer);

@@ -92,7 +92,8 @@ pub enum Event<'a> {
         /// Bytes of the networks of all rungs and replicas.
         bytes: u64,
     },
-    /// The validation accuracy of a replica fell below `compression.until_accuracy`. It is not clipped again. The
+    /// The validation accuracy of a replica fell below `compression.until_accuracy`, or by more than
+    /// `compression.max_drop`. It is not clipped again. The
     /// others continue.
     Stopped {
         /// The method that ranks its neurons.
@@ -122,4 +123,9 @@ pub struct Chunks {
 pub trait Observer {
     /// Handles an event.
     fn notify(&mut self, event: &Event<'_>);
+}
+
+/// Sees nothing.
+impl Observer for () {
+    fn notify(&mut self, _event: &Event<'_>) {}
 }

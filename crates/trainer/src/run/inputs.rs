@@ -4,10 +4,11 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use rayclip_data::{Dataset, Split, Statistics};
-use rayclip_model::Description;
+use rayclip_model::{Description, Population};
 use rayclip_run_folder::{DataSummary, RunConfig};
 
 use super::network;
+use super::original::Original;
 use super::rungs::Rungs;
 use crate::data::{DeviceImages, PixelScale, Splits};
 use crate::error::TrainerError;
@@ -18,6 +19,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) config: &'a RunConfig,
     pub(crate) splits: &'a Splits,
     pub(crate) rungs: &'a Rungs,
+    /// The network that the run makes smaller, if it has weights before the run.
+    pub(crate) original: Option<&'a Population>,
     pub(crate) device: &'a Device,
 }
 
@@ -29,6 +32,8 @@ pub(crate) struct Uploaded {
     /// Describes one network before the first clip.
     pub(crate) description: Description,
     pub(crate) rungs: Rungs,
+    /// The network that the run makes smaller, if it has weights before the run, and the bytes of its file.
+    pub(crate) original: Option<(Population, Vec<u8>)>,
     pub(crate) data: DataSummary,
 }
 
@@ -59,7 +64,9 @@ impl Uploaded {
             folder: dataset.folder.as_deref().and_then(Path::to_str).map(str::to_owned),
         };
         let statistics = config.data.statistics(&dataset)?;
-        let graph = network::graph(&config.network, &dataset, Some(folder))?;
+        let original = Original::of(&config.network, &dataset, Some(folder))?;
+        let graph = network::graph(&config.network, &dataset, Some(folder), original.as_ref())?;
+        let original = original.map(|original| original.on(device)).transpose()?;
         let rungs = Rungs::of(config, &graph, dataset.train.len())?;
         let scale = PixelScale::new(statistics.clone());
         let values = dataset.train.images.value_type();
@@ -78,6 +85,6 @@ impl Uploaded {
         let Statistics { mean, deviation } = statistics;
         let description =
             Description { replicas: 1, graph, image_shape, class_names, mean, deviation, values };
-        Ok(Self { splits, labels, description, rungs, data })
+        Ok(Self { splits, labels, description, rungs, original, data })
     }
 }

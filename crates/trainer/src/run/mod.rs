@@ -20,6 +20,7 @@ mod network;
 mod networks;
 mod one_shot;
 mod options;
+mod original;
 mod plan;
 mod position;
 mod rungs;
@@ -37,9 +38,12 @@ use rayclip_run_folder::{Outcome, RunConfig, Summary, paths};
 
 pub use beginning::check_checkpoint;
 pub use events::{Chunks, Event, Observer};
-pub use network::{input_shape, named, resolve};
+pub use network::{Resolved, input_shape, named, resolve};
 pub use networks::{KeepNetworks, KeptNetwork, export_final};
-pub use one_shot::{ClipOptions, ClippedGroup, ClippedModel, WeightSource, clip_model, clip_once};
+pub use one_shot::{
+    CHANNELS_KEY, Clipped, ClippedGroup, CutTensor, ModelSize, OneShot, Role, WeightSource,
+    channel_map, clip_model, clip_network, clip_once,
+};
 pub use options::{Backend, Interrupter, OnDivergence, RunOptions};
 pub use widths::{Reached, Resizable, Size};
 
@@ -79,8 +83,9 @@ pub fn run(
     let (folder, device) = (folder.folder(), backend.device);
     let memory = options.device_image_memory();
     let uploaded = no_panic(|| Uploaded::new(config, dataset, device, folder.path(), memory))?;
-    let Uploaded { splits, labels, description, rungs, data } = &uploaded;
-    let inputs = Inputs { config, splits, rungs, device };
+    let Uploaded { splits, labels, description, rungs, original, data } = &uploaded;
+    let network = original.as_ref().map(|(network, _)| network);
+    let inputs = Inputs { config, splits, rungs, original: network, device };
     let environment = Environment { folder, backend, options, data };
     let beginning = no_panic(|| Beginning::find(inputs, environment, observer))?;
     let Beginning { plan, keeping, ledger, files, finals, mut meter, unused, chunk } = beginning;
@@ -109,6 +114,9 @@ pub fn run(
     folder.write_labels(labels)?;
     if !config.network.is_mlp() {
         folder.write(paths::GRAPH, &network::encode(&rungs.first().graph)?)?;
+    }
+    if let Some((_, bytes)) = original {
+        folder.write(paths::ORIGINAL, bytes)?;
     }
     let outcome = no_panic(|| {
         let end = plan.run(inputs, chunk, &mut session);
@@ -216,7 +224,7 @@ fn write_end(session: &Session<'_>, summary: &Summary) -> Result<(), TrainerErro
 
 /// Times the networks of the ladder at the halvings of the width.
 fn time(inputs: Inputs<'_>, session: &Session<'_>) -> Result<(), TrainerError> {
-    let Inputs { config, splits, rungs, device } = inputs;
+    let Inputs { config, splits, rungs, device, .. } = inputs;
     let clips = std::iter::once(None).chain(config.halvings().into_iter().map(Some));
     // With a global ranking, the networks of the first replica that is finished.
     let finished = session.ledger.replicas().iter().find(|r| r.outcome == Outcome::Finished);

@@ -4,10 +4,12 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use rayclip_data::{Dataset, read_whole, sha256};
+use rayclip_formats::LoadOptions;
 use rayclip_model::{Graph, KnownNetwork, Shape};
 use rayclip_run_folder::config::{CompressionConfig, MLP, NetworkConfig};
 use rayclip_run_folder::{RunConfig, nearest, paths, read};
 
+use super::original::{Original, load_options};
 use super::widths::{Reached, resolve_ladder};
 use crate::data::fit;
 use crate::error::TrainerError;
@@ -16,12 +18,19 @@ use crate::measure::medians;
 /// Bytes of a configuration; most have two thousand.
 const MOST_BYTES: u64 = 1 << 20;
 
+/// What a configuration comes to with the images.
+#[derive(Debug, Clone, Default)]
+pub struct Resolved {
+    /// The sizes of a target.
+    pub reached: Option<Reached>,
+    /// What the file of the network does not say and was inferred, as sentences.
+    pub notes: Vec<String>,
+}
+
 /// Records in the configuration what is known only with the images: how they are normalised, the groups of the
-/// network (not of `mlp`, whose groups are its hidden layers), and the ladder, if it depends on them. Returns the
-/// sizes that a target comes to.
+/// network (not of `mlp`, whose groups are its hidden layers), its weights, and the ladder, if it depends on them.
 ///
-/// `folder` may have the run that the configuration records: a copy of the graph, and a ladder that was made by
-/// timing networks. `device` returns the device on which networks are timed, if that is needed.
+/// `folder` may have the run that the configuration records: a copy of the graph, and the ladder. `device` returns the device on which networks are timed, if that is needed.
 ///
 /// # Errors
 /// There is no such network, it or a key does not fit the images, or the ladder is impossible; or the device fails.
@@ -30,9 +39,14 @@ pub fn resolve(
     dataset: &Dataset,
     folder: Option<&Path>,
     device: &mut dyn FnMut() -> Result<Device, TrainerError>,
-) -> Result<Option<Reached>, TrainerError> {
+) -> Result<Resolved, TrainerError> {
+    let original = Original::of(&config.network, dataset, folder)?;
+    if let Some(original) = &original {
+        original.fit(&mut config.data, dataset)?;
+        config.network.weights = original.digest();
+    }
     fit(config, dataset)?;
-    let graph = graph(&config.network, dataset, folder)?;
+    let graph = graph(&config.network, dataset, folder, original.as_ref())?;
     if !config.network.is_mlp() {
         let groups = graph.free_groups();
         if groups.is_empty() {
@@ -44,14 +58,18 @@ pub fn resolve(
         network.groups = groups.iter().map(|group| group.name.clone()).collect();
         network.widths = groups.iter().map(|group| group.width).collect();
     }
-    let timed = folder.and_then(|folder| timed_ladder(config, folder));
-    resolve_ladder(&mut config.compression, &graph, timed, &mut |graphs, images| {
-        medians(graphs, &device()?, images)
-    })
+    let recorded = folder.and_then(|folder| recorded_ladder(config, folder));
+    let reached =
+        resolve_ladder(&mut config.compression, &graph, recorded, &mut |graphs, images| {
+            medians(graphs, &device()?, images)
+        })?;
+    let notes = original.map_or_else(Vec::new, |original| original.notes().to_vec());
+    Ok(Resolved { reached, notes })
 }
 
-/// Returns the ladder that a run in a folder made by timing networks, if it is the run of this configuration.
-fn timed_ladder(config: &RunConfig, folder: &Path) -> Option<Vec<Vec<usize>>> {
+/// Returns the ladder of a run in a folder, if it is the run of this configuration. Networks take another time now, and
+/// an earlier version chose other widths for the same target.
+fn recorded_ladder(config: &RunConfig, folder: &Path) -> Option<Vec<Vec<usize>>> {
     let bytes = read_whole(&folder.join(paths::CONFIG), MOST_BYTES).ok()?;
     let found = read::config(&bytes).ok()?.config?;
     let ladder = found.compression.ladder.clone();
@@ -67,11 +85,15 @@ pub(crate) fn graph(
     network: &NetworkConfig,
     dataset: &Dataset,
     folder: Option<&Path>,
+    original: Option<&Original>,
 ) -> Result<Graph, TrainerError> {
     let (input, classes) = (input_shape(dataset), dataset.classes);
-    let graph = match recorded(network, folder)? {
-        Some(graph) => graph,
-        None => named(network, input, classes)?,
+    let graph = match original {
+        Some(original) => original.graph().clone(),
+        None => match recorded(network, folder)? {
+            Some(graph) => graph,
+            None => named_with(network, classes, &load_options(network, dataset))?,
+        },
     };
     if network.is_mlp() {
         graph.validate(1)?;
@@ -83,7 +105,13 @@ pub(crate) fn graph(
     }
     // A vector of all numbers is read row by row, pixel by pixel.
     if ![input, Shape::vector(input.numbers())].contains(&graph.input) {
-        return fault(format!("reads {}, but the images have {input}", graph.input));
+        let Shape { height, width, channels } = graph.input;
+        let remedy = if input.channels == channels && height * width > 1 {
+            format!("; images of a folder are scaled with --resize {height}x{width}")
+        } else {
+            String::new()
+        };
+        return fault(format!("reads {}, but the images have {input}{remedy}", graph.input));
     }
     let output = graph.output_shape();
     if output != Shape::vector(classes) {
@@ -97,7 +125,7 @@ pub(crate) fn graph(
 fn recorded(network: &NetworkConfig, folder: Option<&Path>) -> Result<Option<Graph>, TrainerError> {
     let copy = folder.map(|folder| folder.join(paths::GRAPH)).filter(|copy| copy.is_file());
     let Some(copy) = copy.filter(|_| !network.digest.is_empty()) else { return Ok(None) };
-    let graph = read_graph(&copy)?;
+    let graph = read_graph(&copy, &LoadOptions::default())?;
     if sha256([encode(&graph)?.as_slice()]) == network.digest {
         return Ok(Some(graph));
     }
@@ -111,12 +139,21 @@ fn recorded(network: &NetworkConfig, folder: Option<&Path>) -> Result<Option<Gra
 /// # Errors
 /// There is no such network.
 pub fn named(network: &NetworkConfig, input: Shape, classes: usize) -> Result<Graph, TrainerError> {
+    named_with(network, classes, &LoadOptions { input: Some(input), ..LoadOptions::default() })
+}
+
+fn named_with(
+    network: &NetworkConfig,
+    classes: usize,
+    options: &LoadOptions,
+) -> Result<Graph, TrainerError> {
+    let input = options.input.unwrap_or_else(|| Shape::vector(1));
     if network.is_mlp() {
         return Ok(Graph::perceptron(input.numbers(), &network.hidden, classes, network.bias));
     }
     match network.name.parse::<KnownNetwork>() {
         Ok(known) => Ok(known.graph(input, classes)),
-        Err(()) => read_graph(Path::new(&network.name)),
+        Err(()) => read_graph(Path::new(&network.name), options),
     }
 }
 
@@ -130,21 +167,21 @@ pub fn input_shape(dataset: &Dataset) -> Shape {
     }
 }
 
-/// Reads a graph from a file (TOML or JSON).
+/// Reads a graph from a file.
 ///
 /// # Errors
-/// There is no such file and no network of this name, or it is not a graph.
-fn read_graph(path: &Path) -> Result<Graph, TrainerError> {
+/// There is no such file and no network of this name, or it has no graph.
+fn read_graph(path: &Path, options: &LoadOptions) -> Result<Graph, TrainerError> {
     let name = path.display().to_string();
-    let fault = |reason: String| TrainerError::Network { name: name.clone(), reason };
     if !path.exists() {
         let names = || KnownNetwork::ALL.iter().map(|known| known.name()).chain([MLP]);
         let near = nearest(&name, names()).map(|near| format!("; did you mean `{near}`?"));
         let known = names().collect::<Vec<_>>().join(", ");
         let near = near.unwrap_or_default();
-        return Err(fault(format!("is neither a file nor one of {known}{near}")));
+        let reason = format!("is neither a file nor one of {known}{near}");
+        return Err(TrainerError::Network { name, reason });
     }
-    rayclip_formats::read_graph(path).map_err(fault)
+    Ok(rayclip_formats::read_graph(path, options)?)
 }
 
 /// Returns the bytes of a graph in a run folder.

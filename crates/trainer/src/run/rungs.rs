@@ -15,6 +15,8 @@ pub(crate) struct Rungs {
     groups: Vec<String>,
     epochs: Epochs,
     global: Option<GlobalRanking>,
+    /// Floating-point operations of the original network for each image that others learn from it.
+    teacher_flops: Option<f64>,
 }
 
 /// One of these networks.
@@ -54,8 +56,13 @@ impl Rungs {
         let ladder = ladder(config);
         let last = ladder.last().cloned().unwrap_or_else(|| graph.widths());
         let after = ladder.iter().map(|widths| Rung::of(graph.with_widths(widths)));
+        let first = Rung::of(graph.clone());
+        let learns = config.training.distillation > 0.0;
+        let teacher_flops =
+            if learns { first.macs.map(operations::forward_flops) } else { Some(0.0) };
         Ok(Self {
-            first: Rung::of(graph.clone()),
+            first,
+            teacher_flops,
             after: after.collect(),
             global: GlobalRanking::of(&config.compression, graph, &last)?,
             groups: graph.free_groups().into_iter().map(|group| group.name).collect(),
@@ -134,15 +141,21 @@ impl Rungs {
     /// Adds up all cycles up to a clip; `trained` is the network that was trained in a cycle.
     fn spent<'a>(&'a self, clip: usize, trained: impl Fn(usize) -> &'a Rung) -> Spent {
         let cycles = clip + 1;
-        let flops = |cycle: usize, rung: &Rung| {
-            Some(rung.training_flops? * self.epochs.images_in(cycle)? as f64)
+        let flops = |cycle: usize, per_image: Option<f64>| {
+            Some(per_image? * self.epochs.images_in(cycle)? as f64)
+        };
+        let own = |cycle| {
+            let rung = trained(cycle);
+            Some(rung.training_flops? + self.teacher_flops?)
         };
         Spent {
             batches: self.cycles().batches_before(cycles),
             images: (0..cycles)
                 .try_fold(0_usize, |sum, cycle| sum.checked_add(self.epochs.images_in(cycle)?)),
-            training_flops: (0..cycles).map(|cycle| flops(cycle, trained(cycle))).sum(),
-            full_width_flops: (0..cycles).map(|cycle| flops(cycle, &self.first)).sum(),
+            training_flops: (0..cycles).map(|cycle| flops(cycle, own(cycle))).sum(),
+            full_width_flops: (0..cycles)
+                .map(|cycle| flops(cycle, self.first.training_flops))
+                .sum(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Class scores from the network's output, and the training loss.
 
-use burn::tensor::activation::log_softmax;
+use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{Int, Tensor};
 
 use rayclip_run_folder::config::LossKind;
@@ -39,6 +39,22 @@ pub(crate) fn smoothed_cross_entropy(
     }
     let likelihoods = log_softmax(scores, 2) * target;
     likelihoods.sum_dim(2).sum_dim(1).reshape([replicas]) * (-1.0 / images as f64)
+}
+
+/// Computes the mean divergence of every replica's scores from those of a teacher over its batch, at a temperature:
+/// `T² Σ p log(p / q)`, where `p` is the softmax of the teacher's scores divided by `T`, and `q` that of the replica's.
+///
+/// # References
+/// Hinton, Vinyals, Dean, *Distilling the knowledge in a neural network* (2015), section 2.
+///
+/// # Shapes
+/// Both scores: `[replica, image, class]`; result: `[replica]`.
+pub(crate) fn divergence(scores: Tensor<3>, teacher: Tensor<3>, temperature: f64) -> Tensor<1> {
+    let [replicas, images, _] = scores.dims();
+    let (scores, teacher) = (scores / temperature, teacher / temperature);
+    let difference = log_softmax(teacher.clone(), 2) - log_softmax(scores, 2);
+    let of_images = softmax(teacher, 2) * difference;
+    of_images.sum_dim(2).sum_dim(1).reshape([replicas]) * (temperature.powi(2) / images as f64)
 }
 
 /// Computes the mean cross-entropy of every replica over its batch, as [`smoothed_cross_entropy`].
@@ -80,6 +96,19 @@ mod tests {
         let loss: Vec<f32> = loss.into_data().try_to_vec().unwrap();
         // −Σ t log p with t = (0.1, 0.8, 0.1), in f64.
         assert!((loss[0] - 0.714_368_6).abs() < 1e-6, "{loss:?}");
+    }
+
+    #[test]
+    fn the_divergence_is_that_of_softened_classes() {
+        let device = Device::flex();
+        let scores = Tensor::<3>::from_data([[[1.0, 2.0, 0.5], [0.0, 0.0, 0.0]]], &device);
+        let teacher = Tensor::<3>::from_data([[[2.0, 1.0, -1.0], [3.0, 0.0, 0.0]]], &device);
+        let found: Vec<f32> =
+            divergence(scores.clone(), teacher, 2.0).into_data().try_to_vec().unwrap();
+        assert!((found[0] - 0.8211145).abs() < 1e-6, "{found:?}");
+        let same: Vec<f32> =
+            divergence(scores.clone(), scores, 2.0).into_data().try_to_vec().unwrap();
+        assert_eq!(same, [0.0]);
     }
 
     #[test]

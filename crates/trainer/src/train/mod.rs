@@ -14,4 +14,4 @@ pub(crate) use evaluate::{Accuracy, Tested, accuracies, tested};
 pub(crate) use loss::{class_scores, cross_entropy};
 pub(crate) use optimizer::{Moments, Optimizer};
 pub(crate) use schedule::learning_rate;
-pub(crate) use step::{TrainStep, train_batch};
+pub(crate) use step::{Distillation, TrainStep, train_batch};

@@ -5,17 +5,28 @@ use rayclip_model::Population;
 use rayclip_run_folder::config::LossKind;
 
 use super::Optimizer;
-use super::loss::{class_scores, smoothed_cross_entropy};
+use super::loss::{class_scores, divergence, smoothed_cross_entropy};
 use crate::data::Batch;
 use crate::error::TrainerError;
 
 /// Returns the factors of a dropout, see [`Population::forward_training`].
 pub(crate) type Dropout<'a> = dyn FnMut(usize, f64, [usize; 3]) -> Tensor<3> + 'a;
 
+/// A network from which others learn.
+#[derive(Clone, Copy)]
+pub(crate) struct Distillation<'a> {
+    /// The network, once per replica.
+    pub(crate) teacher: &'a Population,
+    /// The part of the loss that compares the scores with its scores.
+    pub(crate) weight: f64,
+    pub(crate) temperature: f64,
+}
+
 /// What a step of training depends on besides the networks and the batch.
 pub(crate) struct TrainStep<'a, 'b> {
     pub(crate) loss: LossKind,
     pub(crate) label_smoothing: f64,
+    pub(crate) distillation: Option<Distillation<'a>>,
     pub(crate) learning_rate: f64,
     pub(crate) dropout: &'a mut Dropout<'b>,
 }
@@ -31,10 +42,20 @@ pub(crate) fn train_batch(
     batch: Batch,
     step: &mut TrainStep<'_, '_>,
 ) -> Result<(Population, Tensor<1>), TrainerError> {
+    let Batch { images, labels } = batch;
+    let targets = step.distillation.map(|distillation| {
+        (distillation, class_scores(step.loss, distillation.teacher.forward(images.clone())))
+    });
     let tracked = network.tracked();
-    let (logits, state) = tracked.forward_training(batch.images, step.dropout);
+    let (logits, state) = tracked.forward_training(images, step.dropout);
     let scores = class_scores(step.loss, logits);
-    let losses = smoothed_cross_entropy(scores, batch.labels, step.label_smoothing);
+    let losses = match targets {
+        None => smoothed_cross_entropy(scores, labels, step.label_smoothing),
+        Some((Distillation { weight, temperature, .. }, target)) => {
+            let of_labels = smoothed_cross_entropy(scores.clone(), labels, step.label_smoothing);
+            of_labels * (1.0 - weight) + divergence(scores, target, temperature) * weight
+        }
+    };
     // A sum over an axis: on a GPU, a sum over a whole tensor may add in any order.
     let gradients = losses.clone().sum_dim(0).backward();
     let tracked = tracked.with_state(state);
@@ -70,6 +91,7 @@ mod tests {
             let mut step = TrainStep {
                 loss: LossKind::CrossEntropy,
                 label_smoothing: 0.0,
+                distillation: None,
                 learning_rate: 0.05,
                 dropout: &mut |_, _, extents| Tensor::ones(extents, &Device::flex()),
             };

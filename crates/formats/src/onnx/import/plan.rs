@@ -135,12 +135,29 @@ impl<'a> Planner<'a> {
             });
         }
         match node.op() {
-            "Conv" => simple(products::conv(self, node)?),
+            "Conv" | "AveragePool" => {
+                let action = match node.op() {
+                    "Conv" => products::conv(self, node)?,
+                    _ => windows::pool(self, node)?,
+                };
+                let (input, _) = windows::padded(self, node);
+                Ok(Step { node: number, action, inputs: vec![input] })
+            }
+            "Pad" => match windows::zeros(self, node) {
+                Some([0, 0, 0, 0]) => simple(Action::Alias),
+                Some(_) => {
+                    Err("zeros are put only around what a convolution or an average reads".into())
+                }
+                None => {
+                    Err("the operation Pad is computed here only with zeros around the positions"
+                        .into())
+                }
+            },
             "Gemm" => simple(products::gemm(self, node)?),
             "MatMul" => simple(products::mat_mul(self, node)?),
             "BatchNormalization" => simple(products::batch_norm(self, node)?),
             "LayerNormalization" => simple(products::layer_norm(self, node)?),
-            "MaxPool" | "AveragePool" | "GlobalAveragePool" | "GlobalMaxPool" | "ReduceMean" => {
+            "MaxPool" | "GlobalAveragePool" | "GlobalMaxPool" | "ReduceMean" => {
                 simple(windows::pool(self, node)?)
             }
             "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" | "Transpose" => {

@@ -24,7 +24,8 @@ pub(super) fn conv(planner: &Planner<'_>, node: &Node) -> Result<Action, String>
         ));
     }
     let bias = node.input(2).map(|bias| planner.constants.floats(bias)).transpose()?;
-    let slide = windows::slide(planner, node, [height, width])?;
+    let (_, zeros) = windows::padded(planner, node);
+    let slide = windows::with_zeros(windows::slide(planner, node, [height, width])?, zeros);
     Ok(Action::Conv { weight, bias, slide, is_depthwise })
 }
 
@@ -160,7 +161,11 @@ fn biased(
     }
     let layer =
         planner.only_maker(value).ok_or("a constant is added to a value that others read")?;
-    let inputs = vec![layer.input(0).unwrap_or_default().to_owned()];
+    let source = match layer.op() {
+        "Conv" => windows::padded(planner, layer).0,
+        _ => layer.input(0).unwrap_or_default().to_owned(),
+    };
+    let inputs = vec![source];
     let action = match layer.op() {
         "MatMul" => match mat_mul(planner, layer)? {
             Action::Linear { weight, .. } => {

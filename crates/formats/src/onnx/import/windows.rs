@@ -54,6 +54,38 @@ pub(super) fn slide(
     Ok(slide)
 }
 
+/// Returns the value that a node slides over, and the zeros that a node before it puts around the positions: top, left,
+/// bottom, right.
+pub(super) fn padded(planner: &Planner<'_>, node: &Node) -> (String, [usize; 4]) {
+    let value = node.input(0).unwrap_or_default();
+    let pad = planner.constants.maker(value).filter(|maker| maker.op() == "Pad");
+    match pad.and_then(|pad| Some((pad.input(0)?, zeros(planner, pad)?))) {
+        Some((value, zeros)) => (value.to_owned(), zeros),
+        None => (value.to_owned(), [0; 4]),
+    }
+}
+
+/// Returns the zeros that a Pad puts around positions; `None` if it does something else.
+pub(super) fn zeros(planner: &Planner<'_>, pad: &Node) -> Option<[usize; 4]> {
+    let value = match pad.input(2) {
+        Some(value) => planner.constants.number(value)?,
+        None => pad.float("value").map_or(0.0, f64::from),
+    };
+    let is_plain = pad.string("mode").unwrap_or("constant") == "constant" && pad.input(3).is_none();
+    let given = pad.ints("pads").map(<[i64]>::to_vec);
+    let sides = given.or_else(|| planner.analysis.constant_integers(pad.input(1)?))?;
+    let &[0, 0, top, left, 0, 0, bottom, right] = &sides[..] else { return None };
+    let sides = [top, left, bottom, right].map(usize::try_from);
+    let [Ok(top), Ok(left), Ok(bottom), Ok(right)] = sides else { return None };
+    (is_plain && value == 0.0).then_some([top, left, bottom, right])
+}
+
+/// Adds zeros around the positions to the padding of a window.
+pub(super) fn with_zeros(slide: Slide, zeros: [usize; 4]) -> Slide {
+    let padding = std::array::from_fn(|side| slide.padding[side] + zeros[side]);
+    Slide { padding, ..slide }
+}
+
 /// Pads a window at the bottom and the right so that its last place, which reaches beyond the image, counts.
 fn reach_the_end(slide: &mut Slide, positions: [usize; 2]) {
     let Slide { kernel, stride, padding, dilation } = slide;
@@ -115,7 +147,17 @@ pub(super) fn pool(planner: &Planner<'_>, node: &Node) -> Result<Action, String>
             "an average that counts the padding, up to the end, is not computed here".into()
         );
     }
-    Ok(Action::Plain(Op::AveragePool { slide: before, count_padding }))
+    let (_, zeros) = padded(planner, node);
+    if zeros == [0; 4] {
+        return Ok(Action::Plain(Op::AveragePool { slide: before, count_padding }));
+    }
+    if before.padding != [0; 4] && !count_padding {
+        return Err(
+            "an average that counts one padding and not the other is not computed here".into()
+        );
+    }
+    let slide = with_zeros(before, zeros);
+    Ok(Action::Plain(Op::AveragePool { slide, count_padding: true }))
 }
 
 /// Matches a mean over all positions.

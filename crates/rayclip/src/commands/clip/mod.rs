@@ -1,44 +1,84 @@
 //! `rayclip clip`: clips a network in a file once, by its weights alone.
 
-mod map;
 mod shown;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{bail, ensure};
-use rayclip_run_folder::RunConfig;
-use rayclip_run_folder::config::Method;
-use rayclip_run_folder::presets::{self, Layers, Setting};
-use rayclip_trainer::{ClipOptions, clip_model};
-use toml::Value;
+use rayclip_formats::{ExportOptions, Format, export, is_onnx};
+use rayclip_trainer::{
+    CHANNELS_KEY, Clipped, OneShot, TrainerError, channel_map, clip_model, clip_network,
+};
+use serde_json::Value;
 
-use super::configure::flag;
+use super::network_file;
 use crate::args::ClipArgs;
 use crate::{device, output};
 
 /// Clips a network, writes it, and prints a table of before and after.
 pub(crate) fn clip(args: &ClipArgs) -> anyhow::Result<()> {
-    let config = config(args)?;
-    check_out(args)?;
-    let mut model = rayclip_onnx::read(&args.file)?;
-    let device = device::choose(args.device)?.device;
-    let bound = args.bind.iter().cloned().collect();
-    let options = ClipOptions { config: &config, only: &args.groups, bound: &bound };
-    let clipped = clip_model(&mut model, &options, &device).map_err(|error| {
-        anyhow::Error::new(error).context(format!("clipping {}", output::path(&args.file)))
-    })?;
-    let map = map::json(args, &config, &clipped, &model);
-    map::remember(&mut model, &map);
-    rayclip_onnx::write(&model, &args.out)?;
+    let how = how(args)?;
+    let format = check_out(args)?;
+    let (clipped, map) =
+        if is_onnx(&args.file) { onnx(args, &how, format) } else { other(args, &how, format) }?;
     rayclip_data::write_whole(&map_file(&args.out), map.to_string().as_bytes())?;
-    let bytes = [&args.file, &args.out].map(|file| fs::metadata(file).map(|file| file.len()).ok());
+    let bytes = [&args.file, &args.out].map(|file| {
+        let found = fs::metadata(file).ok().filter(fs::Metadata::is_file);
+        found.map(|file| file.len())
+    });
     if args.json {
         output::result(&shown::json(args, &clipped, bytes).to_string());
     } else {
         shown::print(args, &clipped, bytes);
     }
     Ok(())
+}
+
+/// Clips an ONNX file, whatever it computes, and writes it. Returns the map of the channels too.
+fn onnx(args: &ClipArgs, how: &OneShot, format: Format) -> anyhow::Result<(Clipped, Value)> {
+    ensure!(
+        format == Format::Onnx,
+        "--out: of an ONNX file, the smaller network is an ONNX file too: name one that ends in .onnx; `rayclip export` \
+         writes it in other formats"
+    );
+    ensure!(
+        args.of_file.graph.is_none() && args.of_file.input.is_none() && args.replica.is_none(),
+        "an ONNX file says what it computes: leave out --graph, --input and --replica"
+    );
+    let mut model = rayclip_onnx::read(&args.file)?;
+    let device = device::choose(args.device)?.device;
+    let clipped = clip_model(&mut model, how, file_name(args).as_deref(), &device);
+    let clipped = clipped.map_err(|error| refused(args, error))?;
+    rayclip_onnx::write(&model, &args.out)?;
+    Ok(clipped)
+}
+
+/// Clips a network of a run, or of a file of which rayclip knows what it computes, and writes it. Returns the map of the
+/// channels too.
+fn other(args: &ClipArgs, how: &OneShot, format: Format) -> anyhow::Result<(Clipped, Value)> {
+    ensure!(args.bind.is_empty(), "--bind is for ONNX files: leave it out");
+    let mut loaded =
+        network_file::load_replica(&args.file, args.replica.as_deref(), &args.of_file)?;
+    let device = device::choose(args.device)?.device;
+    let (graph, tensors, clipped) = clip_network(&loaded.graph, &loaded.tensors, how, &device)
+        .map_err(|error| refused(args, error))?;
+    let before = loaded.about.get(CHANNELS_KEY).map(String::as_str);
+    let map = channel_map(&clipped, how, file_name(args).as_deref(), before);
+    // What was measured on the larger network is not known of the smaller one.
+    loaded.about.retain(|key, _| !key.starts_with("accuracy"));
+    loaded.about.insert(CHANNELS_KEY.to_owned(), map.to_string());
+    (loaded.graph, loaded.tensors) = (graph, tensors);
+    export(&loaded, format, ExportOptions::default())?.write(&args.out, args.force)?;
+    Ok((clipped, map))
+}
+
+fn file_name(args: &ClipArgs) -> Option<String> {
+    args.file.file_name().map(|name| name.to_string_lossy().into_owned())
+}
+
+fn refused(args: &ClipArgs, error: TrainerError) -> anyhow::Error {
+    anyhow::Error::new(error).context(format!("clipping {}", output::path(&args.file)))
 }
 
 /// Returns the file with the original numbers of the channels.
@@ -48,15 +88,9 @@ fn map_file(out: &Path) -> PathBuf {
     out.with_file_name(name)
 }
 
-/// Refuses to overwrite files.
-fn check_out(args: &ClipArgs) -> anyhow::Result<()> {
-    let is_onnx =
-        |path: &Path| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("onnx"));
-    ensure!(
-        is_onnx(&args.out),
-        "--out: expected a name that ends in .onnx, found {}",
-        args.out.display()
-    );
+/// Refuses to overwrite files. Returns the format of the smaller network.
+fn check_out(args: &ClipArgs) -> anyhow::Result<Format> {
+    let format = network_file::format_of("--out", &args.out)?;
     if let (Ok(file), Ok(out)) = (args.file.canonicalize(), args.out.canonicalize()) {
         ensure!(
             file != out,
@@ -72,32 +106,21 @@ fn check_out(args: &ClipArgs) -> anyhow::Result<()> {
             );
         }
     }
-    Ok(())
+    Ok(format)
 }
 
-/// Returns the configuration of the clip.
-fn config(args: &ClipArgs) -> anyhow::Result<RunConfig> {
-    let method: Method =
-        args.method.parse().map_err(|reason| anyhow::anyhow!("--method: {reason}"))?;
-    ensure!(
-        method.ranks_by_weights(),
-        "--method: {method} needs images, but clip looks at weights alone; use l2, l1, magnitude, dtc or random, or \
-         rayclip compress"
-    );
-    let globs = |globs: &[String]| globs.iter().cloned().map(Value::String).collect::<Vec<Value>>();
-    let mut settings: Vec<Setting> = vec![
-        flag("method", "compression.methods", vec![Value::String(args.method.clone())]),
-        flag("seed", "seed", args.seed as i64),
-        flag("round-to", "compression.round_to", args.round_to as i64),
-        flag("min-width", "compression.min_width", args.min_width as i64),
-        flag("protect", "compression.protect", globs(&args.protect)),
-    ];
-    settings.extend(args.keep.map(|keep| flag("keep", "compression.keep", keep)));
-    settings
-        .extend(args.target_macs.map(|macs| flag("target-macs", "compression.target_macs", macs)));
-    let parameters = args.target_parameters;
-    settings.extend(
-        parameters.map(|part| flag("target-parameters", "compression.target_parameters", part)),
-    );
-    Ok(presets::resolve(&Layers { settings, ..Layers::default() })?)
+/// Returns how the network is clipped.
+fn how(args: &ClipArgs) -> anyhow::Result<OneShot> {
+    Ok(OneShot {
+        method: args.method.parse().map_err(|reason| anyhow::anyhow!("--method: {reason}"))?,
+        seed: args.seed,
+        keep: args.keep,
+        target_macs: args.target_macs,
+        target_parameters: args.target_parameters,
+        only: args.groups.clone(),
+        protect: args.protect.clone(),
+        round_to: args.round_to,
+        min_width: args.min_width,
+        bound: args.bind.iter().cloned().collect(),
+    })
 }

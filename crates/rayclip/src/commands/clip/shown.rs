@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use rayclip_onnx::Size;
-use rayclip_trainer::ClippedModel;
+use rayclip_trainer::{Clipped, ModelSize};
 use serde_json::{Value, json};
 
 use crate::args::ClipArgs;
@@ -12,10 +11,10 @@ use crate::{output, tables};
 const GROUPS: [&str; 4] = ["group", "before", "after", "fixed because"];
 
 /// Prints the groups, the size before and after, and where the network is.
-pub(super) fn print(args: &ClipArgs, clipped: &ClippedModel, bytes: [Option<u64>; 2]) {
+pub(super) fn print(args: &ClipArgs, clipped: &Clipped, bytes: [Option<u64>; 2]) {
     let mut groups = tables::table(&GROUPS);
     for group in &clipped.groups {
-        let fixed = group.fixed.as_ref().map(|reason| output::text(&reason.to_string()));
+        let fixed = group.fixed.as_deref().map(output::text);
         groups.add_row([
             output::text(&group.name),
             group.width.to_string(),
@@ -34,7 +33,7 @@ pub(super) fn print(args: &ClipArgs, clipped: &ClippedModel, bytes: [Option<u64>
         sizes.add_row([name.to_owned(), text(before), text(after), part.unwrap_or_default()]);
     };
     let (before, after) = (clipped.before, clipped.after);
-    let macs = |size: Size| size.macs.map(|macs| macs as u64);
+    let macs = |size: ModelSize| size.macs.map(|macs| macs as u64);
     row("parameters", Some(before.parameters as u64), Some(after.parameters as u64));
     row("multiply-accumulates", macs(before), macs(after));
     row("bytes of the file", bytes[0], bytes[1]);
@@ -47,16 +46,16 @@ fn shown(path: &Path) -> String {
 }
 
 /// Returns what was done as JSON.
-pub(super) fn json(args: &ClipArgs, clipped: &ClippedModel, bytes: [Option<u64>; 2]) -> Value {
+pub(super) fn json(args: &ClipArgs, clipped: &Clipped, bytes: [Option<u64>; 2]) -> Value {
     let groups = clipped.groups.iter().map(|group| {
         json!({
             "name": group.name,
             "before": group.width,
             "after": group.kept.len(),
-            "fixed": group.fixed.as_ref().map(ToString::to_string),
+            "fixed": group.fixed,
         })
     });
-    let size = |size: Size, bytes: Option<u64>| json!({ "parameters": size.parameters, "macs": size.macs, "bytes": bytes });
+    let size = |size: ModelSize, bytes: Option<u64>| json!({ "parameters": size.parameters, "macs": size.macs, "bytes": bytes });
     json!({
         "file": args.out,
         "channels": super::map_file(&args.out),

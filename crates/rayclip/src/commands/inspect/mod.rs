@@ -68,7 +68,7 @@ fn graph(args: &InspectArgs) -> anyhow::Result<Graph> {
 fn reads(args: &InspectArgs) -> anyhow::Result<(Shape, usize)> {
     let Some(name) = &args.data else {
         let usual = ImageShape { height: 32, width: 32, channels: 3 };
-        let ImageShape { height, width, channels } = args.which.input.unwrap_or(usual);
+        let ImageShape { height, width, channels } = args.which.of_file.input.unwrap_or(usual);
         return Ok((Shape { height, width, channels }, args.classes));
     };
     check_data(name)?;

@@ -47,6 +47,8 @@ pub(crate) struct Chunk<'a> {
     /// The replicas that have neither diverged nor stopped.
     replicas: Vec<Replica>,
     network: Network,
+    /// The original network, once per replica, if the networks learn from it.
+    teacher: Option<Population>,
     optimizer: Optimizer,
     order: BatchOrder,
     /// Original numbers of the live neurons, `[replica][group][neuron]`.
@@ -90,7 +92,8 @@ enum Phase {
 
 /// The state of the replicas before a clip.
 struct BeforeClip {
-    losses: Vec<f64>,
+    /// Mean losses of the training of this cycle; `None` if it had no batch.
+    losses: Option<Vec<f64>>,
     accuracies: Vec<Accuracy>,
     at_once: usize,
 }
@@ -131,7 +134,7 @@ pub(crate) struct Measured {
 }
 
 impl<'a> Chunk<'a> {
-    /// Creates fresh networks, one per replica.
+    /// Creates one network per replica: the original one of a ladder that has one, otherwise fresh ones.
     ///
     /// # Errors
     /// The networks are larger than memory can address, or there is no image.
@@ -143,7 +146,10 @@ impl<'a> Chunk<'a> {
         let rung = inputs.rungs.at(schedule.first_rung());
         let weights =
             |replica: usize, layer| stream(replicas[replica].seed, Purpose::Weights, [layer, 0]);
-        let network = Population::init(&rung.graph, replicas.len(), inputs.device, weights)?;
+        let network = match (inputs.original, schedule) {
+            (Some(original), TrainingSchedule::Ladder) => copies(original, replicas.len()),
+            _ => Population::init(&rung.graph, replicas.len(), inputs.device, weights)?,
+        };
         let neurons = rung.widths.iter().map(|m| (0..*m).collect()).collect();
         let lineage = vec![neurons; replicas.len()];
         Self::of(inputs, replicas.to_vec(), schedule, network, lineage)
@@ -161,7 +167,9 @@ impl<'a> Chunk<'a> {
         lineage: Vec<Vec<Vec<usize>>>,
     ) -> Result<Self, TrainerError> {
         let (config, images) = (inputs.config, inputs.splits.train.len());
+        let teacher = inputs.original.filter(|_| config.training.distillation > 0.0);
         Ok(Self {
+            teacher: teacher.map(|original| copies(original, replicas.len())),
             optimizer: Optimizer::new(&config.training),
             order: BatchOrder::new(config, seeds(&replicas), images)?,
             network: Network::Here(network),
@@ -258,7 +266,7 @@ impl<'a> Chunk<'a> {
     /// The device fails.
     pub(crate) fn freeze_diverged(&mut self) -> Result<Vec<(Replica, String)>, TrainerError> {
         let finite = self.network()?.finite()?;
-        let losses = if self.cycle.done > 0 { self.losses()? } else { vec![] };
+        let losses = self.losses()?.unwrap_or_default();
         let reason = |index: usize| match losses.get(index) {
             Some(loss) if !loss.is_finite() => Some(format!("the training loss is {loss}")),
             _ if !finite[index] => Some("a weight is not finite".to_owned()),
@@ -296,6 +304,7 @@ impl<'a> Chunk<'a> {
         if let Network::Here(network) = &mut self.network {
             *network = network.keep_replicas(alive);
         }
+        self.teacher = self.teacher.take().map(|teacher| teacher.keep_replicas(alive));
         self.optimizer.keep_replicas(alive);
         self.order.keep_replicas(alive);
         self.cycle.loss_sums = self.cycle.loss_sums.take().map(|sums| entries(sums, alive));
@@ -328,12 +337,19 @@ impl Phase {
             }
             Self::Scored(before, scores) | Self::Clipped(before, scores) => (before, Some(scores)),
         };
-        before.losses = alive.iter().map(|index| before.losses[*index]).collect();
+        if let Some(losses) = &mut before.losses {
+            *losses = alive.iter().map(|index| losses[*index]).collect();
+        }
         before.accuracies = alive.iter().map(|index| before.accuracies[*index]).collect();
         for of_group in scores.into_iter().flat_map(ByGroup::values_mut) {
             *of_group = alive.iter().map(|index| of_group[*index].clone()).collect();
         }
     }
+}
+
+/// Returns a network several times, as replicas.
+fn copies(network: &Population, replicas: usize) -> Population {
+    network.keep_replicas(&vec![0; replicas])
 }
 
 /// Selects entries of a vector, on the device.

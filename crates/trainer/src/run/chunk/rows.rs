@@ -35,7 +35,7 @@ impl Chunk<'_> {
                 let scores = &mut scores[index];
                 let mut row = CycleRow {
                     accuracy_before_clip: Some(before.accuracies[index].test),
-                    train_loss: Some(before.losses[index]),
+                    train_loss: before.losses.as_ref().map(|losses| losses[index]),
                     at_once: Some(before.at_once),
                     ties: Some(ties(&scores.values)),
                     ..self.row(GroupAfterClip { clip, group, index }, accuracy, spent)
@@ -75,7 +75,7 @@ impl Chunk<'_> {
         for (index, accuracy) in self.accuracies()?.into_iter().enumerate() {
             for &group in &groups {
                 rows.push(CycleRow {
-                    train_loss: Some(losses[index]),
+                    train_loss: losses.as_ref().map(|losses| losses[index]),
                     at_once: Some(self.replicas.len()),
                     ties: Some(0),
                     ..self.row(GroupAfterClip { clip, group, index }, accuracy, spent)

@@ -41,7 +41,7 @@ fn upload(config: &RunConfig) -> Uploaded {
 fn with_inputs<T>(config: &RunConfig, use_inputs: impl FnOnce(Inputs<'_>) -> T) -> T {
     let uploaded = upload(config);
     let (splits, rungs) = (&uploaded.splits, &uploaded.rungs);
-    use_inputs(Inputs { config, splits, rungs, device: &Device::flex() })
+    use_inputs(Inputs { config, splits, rungs, original: None, device: &Device::flex() })
 }
 
 fn start<'a>(inputs: Inputs<'a>, replicas: &[Replica], schedule: TrainingSchedule) -> Chunk<'a> {

@@ -12,7 +12,7 @@ use crate::error::TrainerError;
 use crate::run::inputs::Inputs;
 use crate::run::position::AfterCycle;
 use crate::streams::{Purpose, stream};
-use crate::train::{TrainStep, learning_rate, train_batch};
+use crate::train::{Distillation, TrainStep, learning_rate, train_batch};
 
 impl Chunk<'_> {
     pub(super) fn train(&mut self) -> Result<Advance, TrainerError> {
@@ -64,9 +64,16 @@ impl Chunk<'_> {
             let uniform = |replica: usize| streams[replica].random();
             dropout_factors(extents, probability, uniform, self.inputs.device)
         };
+        let training = &config.training;
+        let distillation = self.teacher.as_ref().map(|teacher| Distillation {
+            teacher,
+            weight: training.distillation,
+            temperature: training.temperature,
+        });
         let mut step = TrainStep {
-            loss: config.training.loss,
-            label_smoothing: config.training.label_smoothing,
+            loss: training.loss,
+            label_smoothing: training.label_smoothing,
+            distillation,
             learning_rate: self.learning_rate()?,
             dropout: &mut dropout,
         };
@@ -100,11 +107,10 @@ impl Chunk<'_> {
         before.ok_or_else(|| TrainerError::fault("the run has more batches than can be counted"))
     }
 
-    /// Returns the mean loss of every replica over the batches of the cycle so far.
-    pub(super) fn losses(&self) -> Result<Vec<f64>, TrainerError> {
-        let sums = self.cycle.loss_sums.clone();
-        let sums = sums.ok_or_else(|| TrainerError::fault("the cycle has no batch yet"))?;
+    /// Returns the mean loss of every replica over the batches of the cycle so far; `None` before the first batch.
+    pub(super) fn losses(&self) -> Result<Option<Vec<f64>>, TrainerError> {
+        let Some(sums) = self.cycle.loss_sums.clone() else { return Ok(None) };
         let sums = read(sums, "training")?;
-        Ok(sums.iter().map(|sum| sum / self.cycle.done as f64).collect())
+        Ok(Some(sums.iter().map(|sum| sum / self.cycle.done as f64).collect()))
     }
 }

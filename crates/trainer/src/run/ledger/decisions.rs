@@ -10,10 +10,19 @@ use crate::train::Accuracy;
 
 impl Ledger {
     /// Returns whether a replica stops after the training at a rung: its validation accuracy once reached
-    /// `compression.until_accuracy` and is now below. A network that has never reached it is still learning and
+    /// `compression.until_accuracy` and is now below, or it is lower than before the first clip by more than
+    /// `compression.max_drop`. A network that has never reached `compression.until_accuracy` is still learning and
     /// continues.
     pub(crate) fn has_fallen(&self, replica: usize, rung: Rung) -> bool {
-        let until = self.until_accuracy;
+        let first = self.accuracy(replica, None).and_then(|accuracy| accuracy.validation);
+        let least = first.filter(|_| self.max_drop > 0.0).map(|first| first - self.max_drop);
+        [Some(self.until_accuracy), least]
+            .into_iter()
+            .flatten()
+            .any(|least| self.has_fallen_below(least, replica, rung))
+    }
+
+    fn has_fallen_below(&self, until: f64, replica: usize, rung: Rung) -> bool {
         let validation = |rung: Rung| self.accuracy(replica, rung)?.validation;
         let reached = |rung: &Rung| validation(*rung).is_some_and(|v| v >= until);
         until > 0.0

@@ -22,6 +22,8 @@ pub(crate) struct Ledger {
     groups: Vec<String>,
     /// A replica that has reached this accuracy stops when it falls below it; 0 means never.
     until_accuracy: f64,
+    /// A replica stops when it falls below its first accuracy by more than this; 0 means never.
+    max_drop: f64,
     rows: BTreeMap<RowKey, CycleRow>,
     /// By cycle and replica.
     timings: BTreeMap<(usize, usize), TimingRow>,
@@ -59,6 +61,7 @@ impl Ledger {
         Self {
             groups: groups.to_vec(),
             until_accuracy: config.compression.until_accuracy,
+            max_drop: config.compression.max_drop,
             rows: BTreeMap::new(),
             timings: BTreeMap::new(),
             kept: BTreeMap::new(),

@@ -1,21 +1,151 @@
 //! Clips a network once, by its weights alone: no images, no training.
 
+mod map;
+mod network;
 mod onnx;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use glob::Pattern;
 use rayclip_model::Group;
-use rayclip_run_folder::{Replica, RunConfig};
+use rayclip_run_folder::config::presets::{self, Layers};
+use rayclip_run_folder::{Method, Replica, RunConfig};
 
-pub use onnx::{ClipOptions, ClippedGroup, ClippedModel, clip_model};
+pub use map::{CHANNELS_KEY, channel_map};
+pub use network::clip_network;
+pub use onnx::clip_model;
+pub use rayclip_onnx::{Role, Size as ModelSize};
 
 use super::widths::{Resizable, after_one_clip, named_groups};
 use crate::compress::keep;
 use crate::criteria::{Context, GroupScores, GroupWeights, criterion};
 use crate::error::TrainerError;
 use crate::streams::{Purpose, stream};
+
+/// How a network is clipped once. Exactly one of `keep`, `target_macs` and `target_parameters` is there.
+#[derive(Debug, Clone)]
+pub struct OneShot {
+    /// The criterion that ranks the channels. It needs no images.
+    pub method: Method,
+    /// Seed of `random`, of `dtc`, and of the order among equal scores.
+    pub seed: u64,
+    /// The fraction of the channels of every group that is kept.
+    pub keep: Option<f64>,
+    /// The part of the multiply-accumulates that the smaller network may have.
+    pub target_macs: Option<f64>,
+    /// The part of the parameters that it may have.
+    pub target_parameters: Option<f64>,
+    /// Globs of the groups that are clipped; all if there are none.
+    pub only: Vec<String>,
+    /// Globs of groups that are not clipped.
+    pub protect: Vec<String>,
+    /// Widths are multiples of this number.
+    pub round_to: usize,
+    /// Channels that every group keeps at least.
+    pub min_width: usize,
+    /// Numbers for extents that have a name in an ONNX file.
+    pub bound: BTreeMap<String, usize>,
+}
+
+impl Default for OneShot {
+    fn default() -> Self {
+        Self {
+            method: Method::L2,
+            seed: 0,
+            keep: None,
+            target_macs: None,
+            target_parameters: None,
+            only: vec![],
+            protect: vec![],
+            round_to: 1,
+            min_width: 1,
+            bound: BTreeMap::new(),
+        }
+    }
+}
+
+impl OneShot {
+    /// Returns the configuration of a run with such a clip.
+    ///
+    /// # Errors
+    /// A value is impossible, the method needs images, or it is not said how small the network becomes.
+    fn config(&self) -> Result<RunConfig, TrainerError> {
+        let refuse =
+            |key: &str, reason: String| Err(TrainerError::Ladder { key: key.to_owned(), reason });
+        if !self.method.ranks_by_weights() {
+            let reason = format!(
+                "{} needs images, but a clip looks at weights alone; use l2, l1, magnitude, dtc or random, or rayclip \
+                 compress",
+                self.method
+            );
+            return refuse("method", reason);
+        }
+        let sizes = [self.keep, self.target_macs, self.target_parameters];
+        if sizes.iter().flatten().count() != 1 {
+            let reason = "give exactly one of keep, target_macs and target_parameters".into();
+            return refuse("the size of the smaller network", reason);
+        }
+        let mut config = presets::resolve(&Layers::default())?;
+        config.seed = self.seed;
+        let compression = &mut config.compression;
+        compression.methods = vec![self.method];
+        compression.protect.clone_from(&self.protect);
+        compression.round_to = self.round_to;
+        compression.min_width = self.min_width;
+        compression.keep = self.keep.unwrap_or(compression.keep);
+        compression.target_macs = self.target_macs.unwrap_or_default();
+        compression.target_parameters = self.target_parameters.unwrap_or_default();
+        config.validate()?;
+        Ok(config)
+    }
+}
+
+/// What a clip did.
+#[derive(Debug, Clone)]
+pub struct Clipped {
+    /// All groups, in the order of their first weights.
+    pub groups: Vec<ClippedGroup>,
+    /// The size of the network before.
+    pub before: ModelSize,
+    /// Its size after.
+    pub after: ModelSize,
+}
+
+/// A group of channels before and after a clip.
+#[derive(Debug, Clone)]
+pub struct ClippedGroup {
+    /// Its name.
+    pub name: String,
+    /// Its channels before.
+    pub width: usize,
+    /// The channels that it keeps, in ascending order.
+    pub kept: Vec<usize>,
+    /// Why it cannot be clipped; `None` if it can.
+    pub fixed: Option<String>,
+    /// The tensors that have its channels.
+    pub tensors: Vec<CutTensor>,
+}
+
+/// The channels of a group in a tensor of a file: channel `c` of repeat `r` takes the `block` positions from
+/// `offset + r · stride + c · block` along an axis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CutTensor {
+    /// The name of the tensor.
+    pub name: String,
+    /// The axis, counted from 0.
+    pub axis: usize,
+    /// What the tensor does with the channels.
+    pub role: Role,
+    /// The position of channel 0 in the first repeat.
+    pub offset: usize,
+    /// Positions of a channel, side by side.
+    pub block: usize,
+    /// The number of repeats.
+    pub repeat: usize,
+    /// The distance between repeats; 0 if there is only one.
+    pub stride: usize,
+}
 
 /// A network of any kind, of which the weights around every group can be read.
 pub trait WeightSource: Resizable {

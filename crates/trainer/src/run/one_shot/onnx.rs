@@ -4,69 +4,37 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Device;
 use rayclip_onnx::proto::{Graph, Model};
-use rayclip_onnx::{Analysis, GroupWeights, Kept, Reason, Size, Tie, retie, untie};
-use rayclip_run_folder::RunConfig;
+use rayclip_onnx::{Analysis, GroupWeights, Kept, Size, Tie, retie, untie};
 
-use super::{WeightSource, clip_once, only};
+use serde_json::Value;
+
+use super::map::{channel_map, remember, remembered};
+use super::{Clipped, ClippedGroup, CutTensor, OneShot, WeightSource, clip_once, only};
 use crate::error::TrainerError;
 use crate::run::widths::Resizable;
 
-/// A clip of an ONNX model.
-#[derive(Debug, Clone)]
-pub struct ClippedModel {
-    /// All groups, in the order of their first weights.
-    pub groups: Vec<ClippedGroup>,
-    /// The size of the model before.
-    pub before: Size,
-    /// Its size after.
-    pub after: Size,
-}
-
-/// A group of channels before and after a clip.
-#[derive(Debug, Clone)]
-pub struct ClippedGroup {
-    /// Its name.
-    pub name: String,
-    /// Its channels before.
-    pub width: usize,
-    /// The channels that it keeps, in ascending order.
-    pub kept: Vec<usize>,
-    /// Why it cannot be clipped; `None` if it can.
-    pub fixed: Option<Reason>,
-    /// The tensors that have its channels.
-    pub ties: Vec<Tie>,
-}
-
-/// How a model is clipped.
-#[derive(Debug, Clone, Copy)]
-pub struct ClipOptions<'a> {
-    /// One method, which needs no images, one seed, and how small the model becomes.
-    pub config: &'a RunConfig,
-    /// Globs of the groups that are clipped; all if there are none.
-    pub only: &'a [String],
-    /// Numbers for extents that have a name in the file.
-    pub bound: &'a BTreeMap<String, usize>,
-}
-
-/// Clips a model. It changes only if the clip succeeds.
+/// Clips a model, and writes the map of its channels into its metadata, so that a later clip knows the original numbers.
+/// Returns the map too. The model changes only if the clip succeeds. `file` is the name of its file.
 ///
 /// # Errors
 /// No group can be clipped, the target cannot be reached, a weight cannot be read, or the device fails.
 pub fn clip_model(
     model: &mut Model,
-    options: &ClipOptions<'_>,
+    how: &OneShot,
+    file: Option<&str>,
     device: &Device,
-) -> Result<ClippedModel, TrainerError> {
+) -> Result<(Clipped, Value), TrainerError> {
+    let config = how.config()?;
     let mut clipped = model.clone();
     let copies = untie(&mut clipped);
-    let analysis = Analysis::of(&clipped, options.bound, &copies);
+    let analysis = Analysis::of(&clipped, &how.bound, &copies);
     let free = analysis.free();
     if free.is_empty() {
         return Err(refused(nothing_to_clip(&analysis)));
     }
     let graph = clipped.graph.clone().unwrap_or_default();
     let source = Source { graph: &graph, analysis: &analysis, free: &free };
-    let config = only(options.config, options.only, &source)?;
+    let config = only(&config, &how.only, &source)?;
     let kept = clip_once(&source, &config, device)?;
     let kept: Kept = free.iter().copied().zip(kept).collect();
     analysis.clip(&mut clipped, &kept).map_err(refused)?;
@@ -75,14 +43,29 @@ pub fn clip_model(
         name: group.name.clone(),
         width: group.width,
         kept: kept.get(&number).cloned().unwrap_or_else(|| (0..group.width).collect()),
-        fixed: group.fixed.clone(),
-        ties: group.ties.clone(),
+        fixed: group.fixed.as_ref().map(ToString::to_string),
+        tensors: group.ties.iter().map(cut_tensor).collect(),
     };
     let widths = kept.iter().map(|(group, kept)| (*group, kept.len())).collect();
     let groups = analysis.groups().iter().enumerate().map(group).collect();
     let (before, after) = (analysis.size(&BTreeMap::new()), analysis.size(&widths));
+    let done = Clipped { groups, before, after };
+    let map = channel_map(&done, how, file, remembered(model));
+    remember(&mut clipped, &map);
     *model = clipped;
-    Ok(ClippedModel { groups, before, after })
+    Ok((done, map))
+}
+
+fn cut_tensor(tie: &Tie) -> CutTensor {
+    CutTensor {
+        name: tie.tensor.clone(),
+        axis: tie.dimension,
+        role: tie.role,
+        offset: tie.span.offset,
+        block: tie.span.block,
+        repeat: tie.span.repeat,
+        stride: tie.span.stride,
+    }
 }
 
 /// Says why no group can be clipped: the reason of the widest one.

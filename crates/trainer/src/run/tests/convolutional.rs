@@ -31,15 +31,16 @@ nodes = [
 "#;
 
 /// As [`crate::run::resolve`], on flex.
-fn resolve(
+pub(super) fn resolve(
     config: &mut RunConfig,
     dataset: &Dataset,
     folder: Option<&Path>,
 ) -> Result<Option<Reached>, TrainerError> {
-    crate::run::resolve(config, dataset, folder, &mut || Ok(Device::flex()))
+    let device = &mut || Ok(Device::flex());
+    Ok(crate::run::resolve(config, dataset, folder, device)?.reached)
 }
 
-fn config(parent: &Path, more: &[&str]) -> RunConfig {
+pub(super) fn config(parent: &Path, more: &[&str]) -> RunConfig {
     let file = parent.join("network.toml");
     fs::write(&file, GRAPH).unwrap();
     let name = format!("network.name={}", file.display());
@@ -99,7 +100,7 @@ fn ends_the_same_however_often_it_is_ended(
     (summary, expected)
 }
 
-fn rows(run: &Path) -> Vec<CycleRow> {
+pub(super) fn rows(run: &Path) -> Vec<CycleRow> {
     let rows = fs::read(run.join(paths::CYCLES)).unwrap();
     rayclip_run_folder::csv::from_csv(&rows).unwrap()
 }
@@ -165,7 +166,8 @@ fn widths_that_come_from_timings_are_those_of_the_run_that_goes_on() {
     let mut again = first.clone();
     again.compression.ladder = vec![];
     let never = &mut || panic!("nothing is timed");
-    assert_eq!(crate::run::resolve(&mut again, &dataset(), Some(&path), never).unwrap(), None);
+    let resolved = crate::run::resolve(&mut again, &dataset(), Some(&path), never).unwrap();
+    assert_eq!(resolved.reached, None);
     assert_eq!(again, first);
     // Another target has widths of its own. This one cannot be reached.
     again.compression.target_latency = 1e-9;

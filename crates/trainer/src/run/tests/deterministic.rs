@@ -51,7 +51,7 @@ fn what_is_tried_are_the_first_batches_of_the_first_chunk() {
     let device = Device::flex();
     let uploaded = Uploaded::new(&config, dataset(), &device, Path::new(""), usize::MAX).unwrap();
     let (splits, rungs) = (&uploaded.splits, &uploaded.rungs);
-    let inputs = Inputs { config: &config, splits, rungs, device: &device };
+    let inputs = Inputs { config: &config, splits, rungs, original: None, device: &device };
     let plan = Plan::of(&config, &rungs.first().graph, &device, 20, Some(3)).unwrap();
     assert!(repeats(|| train_again(&plan, inputs)).unwrap());
     // A device whose second attempt has another seed.

@@ -25,6 +25,7 @@ mod damage;
 mod deterministic;
 mod files;
 mod format;
+mod pretrained;
 
 /// Two layers with biases, chunks of two replicas, and networks from scratch.
 pub(super) fn config(more: &[&str]) -> RunConfig {

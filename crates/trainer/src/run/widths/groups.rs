@@ -17,7 +17,7 @@ pub(super) struct GroupWidths {
     pub(super) first: usize,
     keep: f64,
     min_width: usize,
-    is_protected: bool,
+    pub(super) is_protected: bool,
 }
 
 impl Widths {
@@ -83,7 +83,7 @@ impl Widths {
     }
 
     /// Rounds up to a multiple of `round_to`.
-    fn rounded(&self, width: usize) -> usize {
+    pub(super) fn rounded(&self, width: usize) -> usize {
         width.max(1).next_multiple_of(self.round_to)
     }
 

@@ -23,24 +23,24 @@ pub use target::Reached;
 pub(crate) type Timer<'a> = &'a mut dyn FnMut(&[Graph], usize) -> Result<Vec<f64>, TrainerError>;
 
 /// Records the widths after each clip in the configuration, if they depend on the groups or on a target. Returns the
-/// sizes that are reached if there is a target. A ladder that was made by timing networks is made only once:
-/// `timed` is that of the run so far, if there is one.
+/// sizes that are reached if there is a target. A run makes its ladder only once: `recorded` is that of the run so far,
+/// if there is one.
 ///
 /// # Errors
 /// A name fits no group, a value makes no sense, the target cannot be reached, or the device fails.
 pub(crate) fn resolve_ladder(
     compression: &mut CompressionConfig,
     graph: &Graph,
-    timed: Option<Vec<Vec<usize>>>,
+    recorded: Option<Vec<Vec<usize>>>,
     timer: Timer<'_>,
 ) -> Result<Option<Reached>, TrainerError> {
     if !compression.has_own_widths() {
         return Ok(None);
     }
     let widths = Widths::of(compression, graph)?;
-    let (ladder, reached) = match (Target::of(compression), timed) {
+    let (ladder, reached) = match (Target::of(compression), recorded) {
         (None, _) => (widths.by_fraction(), None),
-        (Some(Target::Latency(_)), Some(timed)) => (timed, None),
+        (Some(_), Some(recorded)) => (recorded, None),
         (Some(target), _) => {
             let images = compression.latency_images;
             let mut timer = |widths: &[Vec<usize>]| {

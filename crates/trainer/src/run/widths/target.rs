@@ -61,17 +61,9 @@ impl Widths {
     ) -> Result<(Vec<Vec<usize>>, Option<Reached>), TrainerError> {
         let widest = self.scaled(1.0);
         let mut first = network.size(&widest)?;
-        let mut factor = self.factor(target, |widths| {
-            Ok(match target {
-                Target::Macs(_) => network.macs(widths)? as f64 / first.macs as f64,
-                Target::Parameters(_) => {
-                    network.parameters(widths)? as f64 / first.parameters as f64
-                }
-                Target::Latency(_) => timer(&[widths.to_vec()])?[0],
-            })
-        })?;
-        let mut milliseconds = None;
-        if let Target::Latency(wanted) = target {
+        let (factor, last, milliseconds) = if let Target::Latency(wanted) = target {
+            let mut factor = self.factor(target, |widths| Ok(timer(&[widths.to_vec()])?[0]))?;
+            let mut milliseconds = None;
             // A time is not the same twice.
             for _ in 0..CORRECTIONS {
                 let both = timer(&[widest.clone(), self.scaled(factor)])?;
@@ -81,8 +73,12 @@ impl Widths {
                 }
                 factor *= CORRECTION;
             }
-        }
-        let ladder = self.to_factor(factor, compression.steps, compression.keep);
+            (factor, self.scaled(factor), milliseconds)
+        } else {
+            let (factor, last) = self.to_part(network, target)?;
+            (factor, last, None)
+        };
+        let ladder = self.to_factor(factor, last, compression);
         let last = ladder.last().cloned().unwrap_or(widest);
         let last = Size { milliseconds, ..network.size(&last)? };
         Ok((ladder, Some(Reached { first, last })))
@@ -94,7 +90,16 @@ impl Widths {
         network: &dyn Resizable,
         target: Target,
     ) -> Result<Vec<usize>, TrainerError> {
-        let widest = self.scaled(1.0);
+        Ok(self.to_part(network, target)?.1)
+    }
+
+    /// Returns the largest factor of all widths with which the network has at most a part of its first size, and the
+    /// widths with which it comes closest to this part.
+    fn to_part(
+        &self,
+        network: &dyn Resizable,
+        target: Target,
+    ) -> Result<(f64, Vec<usize>), TrainerError> {
         let count = |widths: &[usize]| match target {
             Target::Macs(_) => network.macs(widths),
             Target::Parameters(_) => network.parameters(widths),
@@ -104,9 +109,37 @@ impl Widths {
                 Err(TrainerError::ladder("target_latency", reason.into()))
             }
         };
-        let first = count(&widest)? as f64;
-        let factor = self.factor(target, |widths| Ok(count(widths)? as f64 / first))?;
-        Ok(self.scaled(factor))
+        let first = count(&self.scaled(1.0))? as f64;
+        let part = |widths: &[usize]| Ok(count(widths)? as f64 / first);
+        let factor = self.factor(target, part)?;
+        let (Target::Macs(wanted) | Target::Parameters(wanted) | Target::Latency(wanted)) = target;
+        let last = self.filled(factor, |widths| Ok(part(widths)? <= wanted))?;
+        Ok((factor, last))
+    }
+
+    /// Returns the widths of a factor, wider as long as the network is within the target: the group that keeps the
+    /// smallest part of its channels first. Widths are whole numbers, or multiples, so one factor leaves room.
+    fn filled(
+        &self,
+        factor: f64,
+        mut is_within: impl FnMut(&[usize]) -> Result<bool, TrainerError>,
+    ) -> Result<Vec<usize>, TrainerError> {
+        let mut widths = self.scaled(factor);
+        let groups = self.groups.iter().enumerate();
+        let free = groups.filter(|(_, group)| !group.is_protected).map(|(index, _)| index);
+        let mut open: Vec<usize> = free.collect();
+        loop {
+            let part = |index: usize| widths[index] as f64 / self.groups[index].first as f64;
+            let narrowest = open.iter().copied().min_by(|a, b| part(*a).total_cmp(&part(*b)));
+            let Some(index) = narrowest else { return Ok(widths) };
+            let mut wider = widths.clone();
+            wider[index] = self.rounded(widths[index] + 1).min(self.groups[index].first);
+            if wider != widths && is_within(&wider)? {
+                widths = wider;
+            } else {
+                open.retain(|other| *other != index);
+            }
+        }
     }
 
     /// Returns the largest factor with which the network is within the target, by bisection. `measured` returns the
@@ -151,17 +184,26 @@ impl Widths {
         Ok(low)
     }
 
-    /// Returns the widths of equal geometric steps to a factor. Without a number of steps, a step keeps about the
-    /// fraction `keep`.
-    fn to_factor(&self, factor: f64, steps: usize, keep: f64) -> Vec<Vec<usize>> {
+    /// Returns the widths of equal geometric steps to a factor, which end with the widths `last`. Without a number of
+    /// steps, a step keeps about the fraction `compression.keep`.
+    fn to_factor(
+        &self,
+        factor: f64,
+        last: Vec<usize>,
+        compression: &CompressionConfig,
+    ) -> Vec<Vec<usize>> {
+        let CompressionConfig { steps, keep, .. } = *compression;
         // No width is below one, so a smaller factor changes nothing.
         let widest = self.groups.iter().map(|group| group.first).max().unwrap_or(1);
         let factor = factor.max(1.0 / (2 * widest) as f64);
         let by_keep = (factor.ln() / keep.ln()).ceil() as usize;
         let steps = if steps > 0 { steps } else { by_keep.clamp(1, limits::CYCLES) };
-        let after = |step: usize| self.scaled(factor.powf(step as f64 / steps as f64));
+        let after = |step: usize| {
+            let scaled = self.scaled(factor.powf(step as f64 / steps as f64));
+            scaled.iter().zip(&last).map(|(width, last)| *width.max(last)).collect()
+        };
         let mut ladder: Vec<Vec<usize>> = (1..steps).map(after).collect();
-        ladder.push(self.scaled(factor));
+        ladder.push(last);
         let first: Vec<usize> = self.groups.iter().map(|group| group.first).collect();
         // Small groups do not change in every step.
         ladder.dedup();

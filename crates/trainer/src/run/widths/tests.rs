@@ -69,13 +69,36 @@ fn a_target_is_reached_from_below_in_geometric_steps() {
         let (config, Reached { first, last }) = of(&["compression.steps=3"]);
         assert_eq!(first, graph().size(&graph().widths()).unwrap());
         assert_eq!(last, graph().size(&config.ladder[2]).unwrap());
-        let more: Vec<usize> = config.ladder[2].iter().map(|width| width + 2).collect();
-        let larger = graph().size(&more).unwrap();
-        assert!(part(last, first) <= 0.25 && part(larger, first) > 0.25);
+        // No group can be wider.
+        assert!(part(last, first) <= 0.25);
+        for group in 0..3 {
+            let mut wider = config.ladder[2].clone();
+            wider[group] += 1;
+            assert!(part(graph().size(&wider).unwrap(), first) > 0.25, "{wider:?}");
+        }
         assert_eq!(config.ladder.len(), 3);
         assert_eq!(of(&["compression.steps=1"]).0.ladder, &config.ladder[2..]);
         assert!(of(&["compression.keep=0.9"]).0.ladder.len() > 5);
     }
+}
+
+#[test]
+fn what_one_factor_leaves_goes_to_the_groups_that_keep_the_least() {
+    // LeNet-5 has six and sixteen channels, so a factor for all groups is far from the target.
+    let graph = rayclip_model::KnownNetwork::Lenet5
+        .graph(rayclip_model::Shape { height: 28, width: 28, channels: 1 }, 10);
+    let settings =
+        ["compression.target_macs=0.25", "compression.steps=2", "compression.min_width=1"];
+    let mut config = config(&settings);
+    let reached = resolve_ladder(&mut config, &graph, None, &mut no_timer).unwrap().unwrap();
+    let part = reached.last.macs as f64 / reached.first.macs as f64;
+    assert!(part > 0.24 && part <= 0.25, "{part} {:?}", config.ladder);
+    let [before, last] = &config.ladder[..] else { panic!("{:?}", config.ladder) };
+    assert!(before.iter().zip(last).all(|(before, last)| before >= last), "{before:?} {last:?}");
+    // Widths stay multiples.
+    let mut multiples = self::config(&["compression.target_macs=0.5", "compression.round_to=8"]);
+    resolve_ladder(&mut multiples, &self::graph(), None, &mut no_timer).unwrap();
+    assert!(multiples.ladder.iter().flatten().all(|width| width % 8 == 0), "{multiples:?}");
 }
 
 #[test]

@@ -1,29 +1,28 @@
 //! The original numbers of the channels that a clip keeps.
 
 use rayclip_data::plain;
-use rayclip_onnx::Role;
 use rayclip_onnx::proto::{Entry, Model};
-use rayclip_run_folder::RunConfig;
-use rayclip_trainer::{ClippedGroup, ClippedModel};
 use serde_json::{Map, Value, json};
 
-use crate::args::ClipArgs;
+use super::{Clipped, ClippedGroup, OneShot, Role};
 
 /// The format of the map.
 const FORMAT: &str = "rayclip-channels-1";
 
-/// The key of the map in the metadata of an ONNX file.
-const KEY: &str = "rayclip.channels";
+/// The key of the map in the metadata of a file.
+pub const CHANNELS_KEY: &str = "rayclip.channels";
 
-/// Returns the map of a clip: for every group, the numbers that its channels have in the original network. If the
-/// network was clipped before, these are the numbers before the first clip.
-pub(super) fn json(
-    args: &ClipArgs,
-    config: &RunConfig,
-    clipped: &ClippedModel,
-    model: &Model,
+/// Returns the map of a clip: for every group, the numbers that its channels have in the original network, and the
+/// tensors that have the channels. `before` is the map in the metadata of the network; if it was clipped before, the
+/// numbers are those before the first clip. `file` is the name of the file of the network.
+pub fn channel_map(
+    clipped: &Clipped,
+    how: &OneShot,
+    file: Option<&str>,
+    before: Option<&str>,
 ) -> Value {
-    let before = remembered(model);
+    let before: Option<Value> = before.and_then(|map| serde_json::from_str(map).ok());
+    let before = before.filter(|map| map["format"] == FORMAT);
     let groups: Map<String, Value> = clipped
         .groups
         .iter()
@@ -32,9 +31,9 @@ pub(super) fn json(
         .collect();
     json!({
         "format": FORMAT,
-        "file": args.file.file_name().map(|name| plain(&name.to_string_lossy())),
-        "method": args.method,
-        "seed": config.seed,
+        "file": file.map(plain),
+        "method": how.method.to_string(),
+        "seed": how.seed,
         "groups": groups,
     })
 }
@@ -47,36 +46,36 @@ fn of_group(group: &ClippedGroup, before: Option<&Value>) -> Value {
     let kept: Vec<Value> = group.kept.iter().map(|channel| original(*channel)).collect();
     let channels =
         earlier.map_or_else(|| json!(group.width), |earlier| earlier["channels"].clone());
-    let tensors = group.ties.iter().map(|tie| {
+    let tensors = group.tensors.iter().map(|tensor| {
         json!({
-            "tensor": tie.tensor,
-            "axis": tie.dimension,
-            "role": match tie.role {
+            "tensor": tensor.name,
+            "axis": tensor.axis,
+            "role": match tensor.role {
                 Role::Makes => "makes",
                 Role::Follows => "follows",
                 Role::Uses => "uses",
             },
-            "offset": tie.span.offset,
-            "block": tie.span.block,
-            "repeat": tie.span.repeat,
-            "stride": tie.span.stride,
+            "offset": tensor.offset,
+            "block": tensor.block,
+            "repeat": tensor.repeat,
+            "stride": tensor.stride,
         })
     });
     json!({ "channels": channels, "kept": kept, "tensors": tensors.collect::<Vec<_>>() })
 }
 
 /// Returns the map in the metadata of a model.
-fn remembered(model: &Model) -> Option<Value> {
-    let entry = model.metadata_props.iter().find(|entry| entry.key.as_deref() == Some(KEY))?;
-    let map: Value = serde_json::from_str(entry.value.as_deref()?).ok()?;
-    (map["format"] == FORMAT).then_some(map)
+pub(super) fn remembered(model: &Model) -> Option<&str> {
+    let entry =
+        model.metadata_props.iter().find(|entry| entry.key.as_deref() == Some(CHANNELS_KEY))?;
+    entry.value.as_deref()
 }
 
 /// Writes the map into the metadata of a model, so that a later clip knows the original numbers.
 pub(super) fn remember(model: &mut Model, map: &Value) {
     let value = Some(map.to_string());
-    match model.metadata_props.iter_mut().find(|entry| entry.key.as_deref() == Some(KEY)) {
+    match model.metadata_props.iter_mut().find(|entry| entry.key.as_deref() == Some(CHANNELS_KEY)) {
         Some(entry) => entry.value = value,
-        None => model.metadata_props.push(Entry { key: Some(KEY.into()), value }),
+        None => model.metadata_props.push(Entry { key: Some(CHANNELS_KEY.into()), value }),
     }
 }

@@ -1,0 +1,70 @@
+"""Compares the groups of channels in ONNX files with those that Torch-Pruning finds in the PyTorch networks behind them.
+
+`export` writes FOLDER/NAME.onnx with the names that PyTorch has. `compare` reads FOLDER/NAME.json, the output of
+`rayclip inspect FOLDER/NAME.onnx --json`, and prints the number of groups that can be clipped, one network a line.
+
+Usage: python onnx_groups.py export|compare FOLDER NAME... (needs torch, torch_pruning, onnx)
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+import torch_pruning
+from onnx_networks import NETWORKS, drawn
+from torch import nn
+
+action, folder, *names = sys.argv[1:]
+folder = Path(folder)
+
+
+def network(name):
+    torch.manual_seed(0)
+    module, shape = NETWORKS[name]()
+    return drawn(module), torch.randn(1, *shape)
+
+
+def export(name):
+    module, x = network(name)
+    options = {"training": torch.onnx.TrainingMode.PRESERVE, "do_constant_folding": False}
+    if "dynamo" in torch.onnx.export.__code__.co_varnames:
+        options["dynamo"] = False
+    torch.onnx.export(module, x, str(folder / f"{name}.onnx"), opset_version=17, **options)
+
+
+def compare(name):
+    module, x = network(name)
+    coupling = torch_pruning.DependencyGraph().build_dependency(module, x)
+    layers = {layer: of_layer for of_layer, layer in module.named_modules()}
+    inspected = json.loads((folder / f"{name}.json").read_text())
+
+    def ours(group):
+        """Returns the layers of a group, each with the side on which a clip cuts it."""
+        named = lambda role, side: {(tensor.rpartition(".")[0], side) for tensor in group[role]}
+        return frozenset(named("makes", "out") | named("follows", "out") | named("uses", "in"))
+
+    def theirs(group):
+        def side(layer, cuts):
+            # What has one parameter for each channel is cut once, whichever side is named.
+            is_channelwise = isinstance(layer, nn.BatchNorm2d) or getattr(layer, "groups", 1) > 1
+            return "out" if is_channelwise or coupling.is_out_channel_pruning_fn(cuts) else "in"
+
+        cuts = [(item.dep.target.module, item.dep.handler) for item in group]
+        return frozenset((layers[layer], side(layer, cut)) for layer, cut in cuts if layer in layers)
+
+    free = [group for group in inspected["groups"] if group["fixed"] is None]
+    expected = {ours(group): group["channels"] for group in free}
+    fixed = [name for group in inspected["groups"] if group["fixed"] is not None for name, side in ours(group) if side == "out"]
+    ignored = [module.get_submodule(name) for name in fixed]
+    found = {theirs(group): len(group[0].idxs) for group in coupling.get_all_groups(ignored_layers=ignored)}
+    if found != expected:
+        sys.exit(f"{name}: only ours: {expected.keys() - found.keys()}; only theirs: {found.keys() - expected.keys()}")
+    return len(free)
+
+
+for name in names:
+    if action == "export":
+        export(name)
+    else:
+        print(compare(name))
