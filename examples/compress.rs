@@ -34,12 +34,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // The smaller network, as Burn computes it and as a file.
     let small = load(&folder.path().join("run"), &LoadOptions::default())?;
-    let scores = small.population(&device)?.forward(Tensor::zeros([1, 28 * 28, 1], &device));
+    let black = Tensor::<3>::zeros([1, 28 * 28, 1], &device); // [replica, image · position, channel]
+    let scores = small.population(&device)?.forward(black).into_data().try_to_vec::<f32>()?;
     export(&small, Format::Onnx, ExportOptions::default())?
         .write(&folder.path().join("small.onnx"), false)?;
     println!("{:?} → {:?} channels", graph().widths(), small.graph.widths());
     println!("{} → {} parameters", graph().parameters(), small.graph.parameters());
-    println!("test accuracy {}; scores of a black image: {scores}", small.about["accuracy_test"]);
+    println!("test accuracy {}; scores of a black image: {scores:?}", small.about["accuracy_test"]);
     Ok(())
 }
 

@@ -50,8 +50,9 @@ class ClippedModel(Generic[_Model]):
     groups: list[ClippedGroup]
     """All groups of channels, those that are fixed too."""
     channels: dict[str, Any]
-    """The channel map: for every group the original numbers of its channels, and the tensors that have them. It is in the
-    metadata of the model too, so that the numbers stay right if the model is clipped again."""
+    """The channel map: for every group the original numbers of its channels, and the tensors that have them.
+
+    It is in the metadata of the model too, so that the numbers stay right if the model is clipped again."""
     parameters: tuple[int, int]
     """Parameters before and after."""
     macs: tuple[int | None, int | None]
@@ -130,7 +131,9 @@ def clip(
         bind: Numbers for extents that have a name in the model, such as `{"height": 224}`.
 
     Raises:
-        ValueError: The model is no ONNX model or has nothing to clip, an option is wrong, or the size cannot be reached.
+        ValueError: The model is no ONNX model or has nothing to clip, an option is out of range, or the size cannot be
+            reached.
+        TypeError: The model or an option has another type.
         OSError: The file cannot be read.
 
     >>> small = clip("net.onnx", target_macs=0.5)  # doctest: +SKIP

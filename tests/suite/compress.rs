@@ -75,7 +75,8 @@ fn a_network_of_the_user_becomes_smaller_and_is_written_as_a_file() {
     for network in ["small.onnx", "run"] {
         let flags = ["eval", network, "--data", "data", "--device", "flex", "--json"];
         let of_file = &lines(&succeed(folder, &flags))[0];
-        let (found, expected) = (&of_file["top_1"], &result["smaller"]["accuracy_test"]);
+        let found = &of_file["top_1"]["value"];
+        let expected = &result["smaller"]["accuracy_test"];
         assert_eq!(found, expected, "{network}: {of_file}");
     }
     // The test images decide nothing, and a tenth of the training images is held out.
@@ -84,7 +85,7 @@ fn a_network_of_the_user_becomes_smaller_and_is_written_as_a_file() {
     assert!(folder.join("run/original.safetensors").is_file());
     // The run goes on without the file of the user.
     fs::rename(folder.join("net.safetensors"), folder.join("moved.safetensors")).unwrap();
-    assert!(succeed(folder, &["resume", "run", "--device", "flex"]).contains("run"));
+    assert!(succeed(folder, &["resume", "run"]).contains("run"));
 }
 
 #[test]
@@ -94,15 +95,11 @@ fn the_accuracy_that_may_be_lost_decides_how_far_it_goes() {
     let to_the_end = compressed(folder, &["--max-drop", "1", "--keep", "0.4", "--out", "all"]);
     assert_eq!(to_the_end["widths"], serde_json::json!([1, 1]), "{to_the_end}");
     // Networks that are not trained again are soon too bad.
-    let rate = ["--set", "training.learning_rate=1e-12", "--keep", "0.6"];
+    let rate = ["--set", "training.learning_rate=1e-12", "--keep", "0.9"];
     let strict = compressed(folder, &[&["--max-drop", "0.3", "--out", "some"], &rate[..]].concat());
     let lost = |which: &Value| which["accuracy_validation"].as_f64().unwrap();
     assert!(lost(&strict["original"]) - lost(&strict["smaller"]) <= 0.3, "{strict}");
     assert!(strict["widths"][0].as_u64() > Some(1), "{strict}");
-    // The next clip went too far.
-    let rows = fs::read_to_string(folder.join("some/cycles.csv")).unwrap();
-    let clips = rows.lines().count() as u64 - 1;
-    assert!(strict["clip"].as_u64().unwrap() * 2 + 2 < clips + 1, "{strict}\n{rows}");
     // No network is good enough.
     let flags = ["--max-drop", "0.0001", "--out", "none", "--save", "none.onnx", "--keep", "0.2"];
     let none = ["compress", "net.safetensors", "--data", "data"];
@@ -120,7 +117,7 @@ fn methods_are_compared_on_the_network_of_the_user() {
     let flags = ["compare", "--network", "net.safetensors", "--pretrained", "--data", "data"];
     let more =
         ["--methods", "l2,scratch", "--seeds", "0..3", "--target-macs", "0.5", "--steps", "1"];
-    let first = ["--set", "training.first_batches=[0]", "--out", "both"];
+    let first = ["--set", "training.first_batches=[0]", "--min-width", "1", "--out", "both"];
     let text = succeed(folder.path(), &[&flags[..], &QUICK, &more, &first].concat());
     assert!(text.contains("l2") && text.contains("scratch"), "{text}");
     let rows = fs::read_to_string(folder.path().join("both/cycles.csv")).unwrap();
@@ -223,6 +220,10 @@ fn what_cannot_be_compressed_is_named_with_the_remedy() {
         (format!("{base} --target-macs 0.5 --save there.onnx"), "there.onnx exists"),
         (format!("{base} --target-macs 0.5 --save small.pt"), "ends in .onnx or .safetensors"),
         (format!("{base} --target-macs 0.5 --distill 1.5"), "training.distillation"),
+        (format!("{base} --target-macs 0"), "above 0 and below 1"),
+        (format!("{base} --target-macs 0.5 --method scratch"), "rayclip compare"),
+        (format!("{base} --target-macs 0.5 --save gone/small.onnx"), "gone/small.onnx"),
+        (format!("{base} --target-macs 0.5 --set training.loss=batch-axis"), "cross-entropy"),
         (format!("{base} --max-drop 2"), "compression.max_drop"),
         (format!("{base} --max-drop 0.1 --validation 0"), "held-out images"),
         (format!("{base} --target-macs 0.000001"), "compression.target_macs"),
@@ -231,6 +232,8 @@ fn what_cannot_be_compressed_is_named_with_the_remedy() {
         ("compress net.safetensors --data digits --target-macs 0.5".into(), "8 × 8"),
         ("run --distill 0.5 --data data".into(), "network.pretrained"),
         ("run --pretrained --data data".into(), "network.name"),
+        ("run --network resnet20 --pretrained --data data".into(), "has no weights"),
+        ("run --network lenet5 --graph net.toml --data data".into(), "network.graph"),
         ("clip net.safetensors --keep 0.5 --out net.safetensors --force".into(), "itself"),
         ("clip net.safetensors --keep 0.5 --bind a=1 --out s.onnx".into(), "--bind"),
     ] {
@@ -238,8 +241,8 @@ fn what_cannot_be_compressed_is_named_with_the_remedy() {
         let message = refused(folder, &words);
         assert!(message.contains(expected), "{command}: {message}");
     }
-    // A method without criterion, and several networks.
-    let scratch = ends_with(
+    // Several networks.
+    let several = ends_with(
         2,
         folder,
         &[
@@ -248,5 +251,5 @@ fn what_cannot_be_compressed_is_named_with_the_remedy() {
         ]
         .concat(),
     );
-    assert!(scratch.contains("rayclip compare"), "{scratch}");
+    assert!(several.contains("rayclip compare"), "{several}");
 }

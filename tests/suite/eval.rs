@@ -83,7 +83,7 @@ fn every_number_is_what_python_computes_from_the_file() {
         .map(|part| data.join(format!("test-{part}-ubyte")).to_str().unwrap().to_owned());
     let bias = ["--set", "network.bias=true"];
     // A convolutional network learns more slowly.
-    let longer = ["--set", "training.batches_per_cycle=20"];
+    let longer = ["--set", "training.batches_per_cycle=12"];
     let graph = [&["--network", "own.toml", "--min-width", "5"], &longer[..]].concat();
     for (name, more) in [("mlp", &bias[..]), ("own", &graph[..])] {
         succeed(folder, &small_run(&data, &[&LITTLE[..], more, &["--out", name]].concat()));

@@ -278,7 +278,7 @@ fn a_network_stops_where_its_held_out_accuracy_falls_whatever_trains_beside_it()
     let result = output(folder.path(), &flags("run", &[]));
     let stderr = String::from_utf8_lossy(&result.stderr);
     assert!(result.status.success(), "{stderr}");
-    assert!(stderr.contains("stopped: random, seed 0, is below"), "{stderr}");
+    assert!(stderr.contains("stopped: random, seed 0, is not clipped again"), "{stderr}");
     let run = folder.path().join("run");
     let rows = cycles(&run);
     let mut stopped = 0;

@@ -338,6 +338,9 @@ def test_a_clip_is_that_of_the_command():
             ({"keep": 0.5, "method": "best"}, "best"),
             ({"keep": 0.5, "groups": "none*"}, "none* fits no group"),
             ({"target_macs": 1e-6}, "target_macs"),
+            ({"target_macs": 0.0}, "above 0 and below 1"),
+            ({"keep": 0.5, "seed": -1}, "seed"),
+            ({"keep": 0.5, "bind": {"batch": 0}}, "batch is 0"),
         ]:
             raises(ValueError, message, clip, whole, **arguments)
         raises(ValueError, "", clip, whole[:100], keep=0.5)

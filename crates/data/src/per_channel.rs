@@ -1,6 +1,7 @@
 //! A number for all channels of images, or one for each.
 
 use std::fmt::{self, Display, Formatter};
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +58,20 @@ impl Display for PerChannel {
     }
 }
 
+impl FromStr for PerChannel {
+    type Err = ();
+
+    /// Reads what [`Display`] writes, to the bit.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let list = text.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let number = |text: &str| text.trim().parse().map_err(|_| ());
+        match list {
+            None => number(text).map(Self::All),
+            Some(list) => list.split(',').map(number).collect::<Result<_, _>>().map(Self::Each),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +84,13 @@ mod tests {
         }
         assert_eq!(serde_json::to_string(&PerChannel::All(0.5)).unwrap(), "0.5");
         assert_eq!(PerChannel::from(vec![0.5]), PerChannel::All(0.5));
+        // JSON is read with an error in the last digit.
+        for numbers in [PerChannel::All(0.1 + 0.2), PerChannel::Each(vec![0.41 + 1e-16, 1e-300])] {
+            assert_eq!(numbers.to_string().parse(), Ok(numbers));
+        }
+        assert!(
+            ["", "[", "[]", "a", "[1, b]"].iter().all(|text| text.parse::<PerChannel>().is_err())
+        );
         let refused = serde_json::from_str::<PerChannel>("\"many\"").unwrap_err().to_string();
         assert!(refused.contains("a list with one number per channel"), "{refused}");
     }

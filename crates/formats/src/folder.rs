@@ -25,6 +25,9 @@ const MOST_DESCRIPTION_BYTES: u64 = 1 << 20;
 /// The key of the accuracy that tells which network of a replica its summary is about.
 const ACCURACY: &str = "accuracy_test";
 
+/// The key of the clip that led to a network.
+const CLIP: &str = "cycle";
+
 /// Reads the network of a folder. Of a run, it is the last one of the chosen replica.
 ///
 /// # Errors
@@ -84,7 +87,7 @@ fn last_file(
         let Some(metadata) = network_file::metadata_of(&path, &bytes)? else {
             return Err(FormatError::format(&path, "it is no network of a run"));
         };
-        if replica.outcome != Outcome::Stopped || is_of_summary(&metadata, replica) {
+        if has_held(&metadata, replica) {
             return network_file::of(&path, &bytes, metadata, options).map(Some);
         }
         // The last network of a stopped replica is one that was clipped too far, unless it is the only one.
@@ -95,8 +98,17 @@ fn last_file(
         .transpose()
 }
 
-/// Returns whether a file has the network whose accuracy the summary has.
-fn is_of_summary(metadata: &BTreeMap<String, String>, replica: &ReplicaSummary) -> bool {
+/// Returns whether a file has a network from before the accuracy of its replica fell.
+fn has_held(metadata: &BTreeMap<String, String>, replica: &ReplicaSummary) -> bool {
+    if replica.outcome != Outcome::Stopped {
+        return true;
+    }
+    if let Some(stopped_at) = replica.stopped_at {
+        // The network before the first clip has no number.
+        let clip = metadata.get(CLIP).and_then(|text| text.parse::<usize>().ok());
+        return clip.is_none_or(|clip| clip < stopped_at);
+    }
+    // Early versions recorded the accuracy of the network alone.
     let found = metadata.get(ACCURACY).and_then(|text| text.parse::<f64>().ok());
     // Numbers from JSON may differ in the last digit.
     found.zip(replica.accuracy_after).is_some_and(|(a, b)| (a - b).abs() < 1e-12)

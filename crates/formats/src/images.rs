@@ -93,7 +93,7 @@ impl ImageDescription {
         let found = serde_json::from_str(&shape).map_err(|_| wrong(SHAPE, &shape, list))?;
         let mut numbers = |key: &str| -> Result<PerChannel, String> {
             let text = metadata.remove(key).unwrap_or_default();
-            serde_json::from_str(&text).map_err(|_| wrong(key, &text, "a number or a list"))
+            text.parse().map_err(|()| wrong(key, &text, "a number or a list"))
         };
         let (mean, deviation) = (numbers(MEAN)?, numbers(DEVIATION)?);
         let values = match metadata.remove(NORMALISATION).as_deref() {

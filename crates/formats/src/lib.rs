@@ -42,6 +42,7 @@ mod python;
 mod pytorch;
 mod ranks;
 mod state_dict;
+mod suits;
 
 pub use choice::Choice;
 pub use compare::largest_difference;
@@ -53,3 +54,4 @@ pub use images::ImageDescription;
 pub use load::{LoadOptions, load, read_graph};
 pub use loaded::{Kind, Loaded, Source};
 pub use metadata::{NETWORK_FORMAT, metadata};
+pub use suits::{NO_NORMALISATION, check_classes, check_order, check_values};

@@ -37,6 +37,10 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<Loaded, FormatError> {
         Content::Safetensors => safetensors(path, options)?,
         Content::Archive => state_dict(pytorch::read_archive(path)?, Kind::Pytorch, options)?,
         Content::Pickle => state_dict(pytorch::read_sequence(path)?, Kind::Pytorch, options)?,
+        Content::Onnx | Content::Burn if options.graph.is_some() => {
+            let reason = "it says what it computes: leave out --graph";
+            return Err(FormatError::format(path, reason));
+        }
         Content::Onnx => onnx::load(path)?,
         Content::Burn => burn_file::load(path)?,
         Content::Text => {

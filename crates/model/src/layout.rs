@@ -39,6 +39,17 @@ impl Graph {
         Self { nodes, ..self.clone() }
     }
 
+    /// Returns the index that a row of a weight, counted in a [`Store`](crate::Store), has along the inputs of its tensor
+    /// in PyTorch; `None` if there is no such weight.
+    pub fn exported_row(&self, parameter: &str, row: usize) -> Option<usize> {
+        let place = places(self).into_iter().find(|place| place.own == parameter)?;
+        Some(match place.layout {
+            Layout::Linear(order) => *order.get(row)?,
+            Layout::Conv(slide) => row % (place.matrix[0] / slide.taps()),
+            Layout::Vector | Layout::Depthwise(_) => row,
+        })
+    }
+
     /// Returns the name and the extents that every tensor has in PyTorch: the parameters, then the running
     /// statistics. The graph must be valid.
     pub fn exported_extents(&self) -> Vec<(String, Vec<usize>)> {

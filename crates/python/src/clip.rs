@@ -26,34 +26,43 @@ pub(crate) enum Source {
 #[pyo3(from_item_all)]
 pub(crate) struct Options {
     method: String,
-    seed: u64,
+    seed: i64,
     keep: Option<f64>,
     target_macs: Option<f64>,
     target_parameters: Option<f64>,
     groups: Vec<String>,
     protect: Vec<String>,
-    round_to: usize,
-    min_width: usize,
-    bind: BTreeMap<String, usize>,
+    round_to: i64,
+    min_width: i64,
+    bind: BTreeMap<String, i64>,
 }
 
 impl Options {
     /// # Errors
-    /// There is no such method.
+    /// There is no such method, or a number is negative.
     fn how(self) -> PyResult<OneShot> {
+        let bound = self.bind.into_iter();
+        let bound = bound.map(|(name, extent)| Ok((name.clone(), count(&name, extent)?)));
         Ok(OneShot {
             method: self.method.parse().map_err(value_error)?,
-            seed: self.seed,
+            seed: count("seed", self.seed)? as u64,
             keep: self.keep,
             target_macs: self.target_macs,
             target_parameters: self.target_parameters,
             only: self.groups,
             protect: self.protect,
-            round_to: self.round_to,
-            min_width: self.min_width,
-            bound: self.bind,
+            round_to: count("round_to", self.round_to)?,
+            min_width: count("min_width", self.min_width)?,
+            bound: bound.collect::<PyResult<_>>()?,
         })
     }
+}
+
+/// # Errors
+/// The number is negative.
+fn count(name: &str, number: i64) -> PyResult<usize> {
+    usize::try_from(number)
+        .map_err(|_| value_error(format!("{name}: expected no negative number, found {number}")))
 }
 
 /// Clips a model. Returns the bytes of the smaller one, and what was clipped as JSON.
@@ -82,7 +91,10 @@ fn clipped(source: Source, how: &OneShot) -> PyResult<(Vec<u8>, String)> {
     };
     let clipped = clip_model(&mut model, how, name.as_deref(), &Device::flex());
     let (clipped, channels) = clipped.map_err(value_error)?;
-    let group = |group: &ClippedGroup| json!({ "name": group.name, "before": group.width, "kept": group.kept, "fixed": group.fixed });
+    let group = |group: &ClippedGroup| {
+        let ClippedGroup { name, width, kept, fixed, .. } = group;
+        json!({ "name": name, "before": width, "kept": kept, "fixed": fixed })
+    };
     let sizes =
         |number: fn(ModelSize) -> Option<usize>| [number(clipped.before), number(clipped.after)];
     let report = json!({

@@ -4,8 +4,8 @@
 //!
 //! - 0: done.
 //! - 1: done, but a tolerance was missed, a replica diverged (or all did), a compared run is not finished, a
-//!   report has gaps, a file of a finished run is damaged, no network meets the conditions of `pick`, or an exported
-//!   network has other scores than the original.
+//!   report has gaps, a file of a finished run is damaged, no network meets the conditions of `pick`, no smaller
+//!   network of `compress` kept the accuracy, or an exported network has other scores than the original.
 //! - 2: it could not be done; the message has the chain of causes.
 //! - 130: ended by Ctrl-C; the run folder is valid.
 

@@ -82,6 +82,9 @@ pub struct ReplicaSummary {
     /// Test accuracy of the final network; `None` if the run ended during training. For a stopped replica: test
     /// accuracy of the last network before its validation accuracy fell.
     pub accuracy_after: Option<f64>,
+    /// The clip after which its validation accuracy had fallen, if it stopped: its result is the network before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_at: Option<usize>,
     /// Its index along the first axis of `network.safetensors`; `None` for a stopped replica, whose networks are in
     /// `networks/`.
     pub network: Option<usize>,

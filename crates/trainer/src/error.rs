@@ -185,6 +185,14 @@ pub enum TrainerError {
         /// What is wrong with it, as the predicate of a sentence.
         reason: String,
     },
+    /// The data are not those for a network with weights.
+    #[error("{name}: {reason}")]
+    Unsuited {
+        /// The file of the network.
+        name: String,
+        /// What differs, as a sentence.
+        reason: String,
+    },
     /// A file with a network cannot be used.
     #[error(transparent)]
     Format(#[from] FormatError),

@@ -99,7 +99,7 @@ fn what_is_no_state_dict_is_refused_and_nothing_is_run() {
         ("custom.pt", "--graph wide.toml", "the tensor head.weight is [4, 54], expected [5, 54]"),
         ("plain.pt", "--graph custom.toml", "the tensor stem.0.weight [6, 3, 3, 3] is missing"),
         ("plain.pt", "--seed 3", "it has one network; --method, --seed and --replica choose"),
-        ("plain.pt", "--graph plain.pt", "is not a graph"),
+        ("plain.pt", "--graph custom.pt", "does not say what the network computes"),
     ] {
         let flags = format!("export {file} --to safetensors --out x {more}");
         let words: Vec<&str> = flags.split_whitespace().collect();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args};
 use rayclip_run_folder::config::DeviceChoice;
 
-use super::{FileArgs, METHODS, at_least_one, device_choice, fraction, seed};
+use super::{FileArgs, METHODS, at_least_one, device_choice, part, seed};
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("how_small").required(true).args(["keep", "target_macs", "target_parameters"]))]
@@ -19,13 +19,13 @@ pub(crate) struct ClipArgs {
     #[command(flatten)]
     pub(crate) of_file: FileArgs,
     /// Keep this fraction of the channels of every group, for example 0.75
-    #[arg(long, value_name = "FRACTION", value_parser = fraction)]
+    #[arg(long, value_name = "FRACTION", value_parser = part)]
     pub(crate) keep: Option<f64>,
     /// Clip to this part of the multiply-accumulates, for example 0.5
-    #[arg(long, value_name = "FRACTION", value_parser = fraction)]
+    #[arg(long, value_name = "FRACTION", value_parser = part)]
     pub(crate) target_macs: Option<f64>,
     /// Clip to this part of the parameters
-    #[arg(long, value_name = "FRACTION", value_parser = fraction)]
+    #[arg(long, value_name = "FRACTION", value_parser = part)]
     pub(crate) target_parameters: Option<f64>,
     /// Criterion that ranks the channels by their weights: l2, l1, magnitude, dtc or random
     #[arg(long, value_name = "NAME", default_value = "l2", value_parser = METHODS, hide_possible_values = true)]

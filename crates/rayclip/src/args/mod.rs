@@ -41,7 +41,7 @@ pub(crate) use safety::{ResumeArgs, SafetyArgs, VerifyResumeArgs};
 pub(crate) use shell::{CompletionsArgs, ManArgs, Shell};
 pub(crate) use solver::{Bench, BenchArgs, BenchSolverArgs, OperatorKind, Size, SolveArgs};
 pub(crate) use values::{
-    Seeds, at_least_one, device_choice, fraction, numbers, positive_numbers, seed, width,
+    Seeds, at_least_one, device_choice, fraction, numbers, part, positive_numbers, seed, width,
 };
 
 /// Trains neural networks and makes them smaller while they train.
@@ -217,11 +217,11 @@ pub(crate) struct ConfigArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) label_column: Option<String>,
     /// Clip to this part of the first network's multiply-accumulates, for example 0.25
-    #[arg(long, value_name = "FRACTION", value_parser = fraction, overrides_with = "target_macs", conflicts_with = "target_parameters")]
+    #[arg(long, value_name = "FRACTION", value_parser = part, overrides_with = "target_macs", conflicts_with = "target_parameters")]
     pub(crate) target_macs: Option<f64>,
 
     /// Clip to this part of the first network's parameters
-    #[arg(long, value_name = "FRACTION", value_parser = fraction, overrides_with = "target_parameters")]
+    #[arg(long, value_name = "FRACTION", value_parser = part, overrides_with = "target_parameters")]
     pub(crate) target_parameters: Option<f64>,
 
     /// Clip until the network classifies in at most so many milliseconds on this device

@@ -93,6 +93,14 @@ pub(crate) fn fraction(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Parses a part of a whole: less than all of it, and more than nothing.
+pub(crate) fn part(text: &str) -> Result<f64, String> {
+    match fraction(text)? {
+        0.0 => Err("expected a part above 0 and below 1, such as 0.5".into()),
+        part => Ok(part),
+    }
+}
+
 pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count @ 1..) => Ok(count),

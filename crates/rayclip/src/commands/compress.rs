@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use rayclip_formats::{ExportOptions, Format, LoadOptions, Loaded, export, load};
 use rayclip_report::Run;
 use rayclip_run_folder::presets::Setting;
-use rayclip_run_folder::{Outcome, RunConfig};
+use rayclip_run_folder::{Method, Outcome, RunConfig};
 use serde_json::{Value, json};
 
 use super::configure::{flag, methods, resolve};
@@ -37,6 +37,12 @@ pub(crate) fn compress(args: &CompressArgs) -> anyhow::Result<ExitCode> {
     let arguments = TrainArgs { options: args.options.options(), out: &args.out, stem: &stem };
     let trained = train(config, device::choose_fast, arguments)?;
     if trained.is_interrupted() {
+        if let (Some(path), Mode::Lines) = (&args.save, mode) {
+            let path = output::path(path);
+            output::note(&format!(
+                "{path} is not written yet: the same command goes on and writes it"
+            ));
+        }
         return Ok(trained.exit_code());
     }
     let result = Compressed::read(&trained)?;
@@ -64,6 +70,8 @@ fn config(args: &CompressArgs) -> anyhow::Result<RunConfig> {
         || args.config.target_parameters.is_some()
         || args.config.target_latency.is_some();
     let mut defaults = vec![
+        // Some presets have a normalisation of their own.
+        flag("normalization", "data.normalization", "auto"),
         methods(&["l2".to_owned()]),
         flag("validation", "data.validation", VALIDATION),
         // The network is trained already.
@@ -82,6 +90,11 @@ fn config(args: &CompressArgs) -> anyhow::Result<RunConfig> {
     ];
     let config = resolve(&args.config, defaults, more.into_iter().flatten().collect())?;
     ensure!(
+        config.compression.methods != [Method::Scratch],
+        "--method: scratch trains fresh networks, and compress makes the network of {file} smaller; use `rayclip \
+         compare --network {file} --pretrained` to see both"
+    );
+    ensure!(
         config.compression.methods.len() == 1 && config.replicas == 1,
         "compress makes one network smaller with one method; `rayclip compare --network {file} --pretrained` compares \
          methods and seeds"
@@ -91,6 +104,12 @@ fn config(args: &CompressArgs) -> anyhow::Result<RunConfig> {
 
 /// Returns the format of the file that is written at the end.
 fn saved_as(path: &Path) -> anyhow::Result<Format> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    ensure!(
+        folder.is_none_or(Path::is_dir),
+        "--save: the folder of {} does not exist: make it, or name another file",
+        path.display()
+    );
     ensure!(
         fs::symlink_metadata(path).is_err(),
         "--save: {} exists; nothing was overwritten: name another file",
@@ -214,7 +233,7 @@ impl Compressed {
             "original": numbers(&original),
             "smaller": self.is_smaller().then(|| numbers(&smaller)),
             "widths": self.network.graph.widths(),
-            "file": saved,
+            "file": saved.map(output::path),
         })
     }
 }

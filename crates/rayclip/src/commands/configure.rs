@@ -45,6 +45,11 @@ pub(crate) fn resolve(
     more: Vec<Setting>,
 ) -> anyhow::Result<RunConfig> {
     args.config.as_deref().map(check_config).transpose()?;
+    let mut defaults = defaults;
+    if args.pretrained {
+        // A network with weights says how its images are normalised; some presets would say it first.
+        defaults.push(flag("pretrained", "data.normalization", "auto"));
+    }
     let layers = Layers {
         preset: args.preset.as_deref(),
         defaults,

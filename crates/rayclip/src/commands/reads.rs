@@ -2,7 +2,7 @@
 
 use anyhow::{bail, ensure};
 use rayclip_data::{PerChannel, Statistics, ValueType};
-use rayclip_formats::{ImageDescription, Loaded};
+use rayclip_formats::{ImageDescription, Loaded, NO_NORMALISATION};
 use rayclip_model::{Graph, Shape};
 use rayclip_run_folder::config::LossKind;
 
@@ -104,10 +104,7 @@ fn statistics(
     let mean = args.mean.clone().or_else(|| described.map(|images| images.mean.clone()));
     let deviation = args.std.clone().or_else(|| described.map(|images| images.deviation.clone()));
     let (Some(mean), Some(deviation)) = (mean, deviation) else {
-        bail!(
-            "{file} does not say how images are normalised: give the mean and the deviation of its training, such as \
-             --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 (of pixels from 0 to 1)"
-        );
+        bail!("{file} {NO_NORMALISATION}");
     };
     let check = |name: &str, numbers: &PerChannel| {
         let found = numbers.numbers().len();

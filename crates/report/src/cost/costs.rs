@@ -86,7 +86,8 @@ impl Method<'_> {
         let row = |rung: &Rung| {
             let sums = spent.cycles.get(&rung.cycle)?;
             let row = agreed(rung.cycle)?;
-            Some(cost_row(&self.label, rung, &row, sums, spent.first))
+            let is_trained = agreed(0).is_none_or(|row| row.batches != Some(0));
+            Some(cost_row(&self.label, rung, &row, sums, spent.first.filter(|_| is_trained)))
         };
         longest.rungs().values().filter_map(row).collect()
     }
@@ -111,7 +112,10 @@ fn cost_row(method: &str, rung: &Rung, row: &CycleRow, sums: &Sums, first: Optio
         training_flops,
         solve_flops: sums.solve_flops,
         full_width_flops,
-        saved: training_flops.zip(full_width_flops).map(|(spent, full)| 1.0 - spent / full),
+        // A network that comes from a file is clipped before any training.
+        saved: training_flops
+            .zip(full_width_flops.filter(|full| *full > 0.0))
+            .map(|(spent, full)| 1.0 - spent / full),
         train_seconds_share: sums.train,
         full_width_seconds_share: first.map(|seconds| seconds * (rung.cycle + 1) as f64),
         score_seconds: sums.score,

@@ -98,6 +98,7 @@ pub(crate) fn replica(replica: usize, method: &str) -> ReplicaSummary {
         divergence: None,
         accuracy_before: None,
         validation_before: None,
+        stopped_at: None,
         accuracy_after: None,
         network: None,
     }

@@ -98,7 +98,7 @@ pub struct NetworkConfig {
     /// Whether training starts from the weights in the file `name`; `scratch` starts from fresh ones.
     #[serde(default)]
     pub pretrained: bool,
-    /// SHA-256 of these weights, resolved with the images.
+    /// SHA-256 of the copy of this network in the run folder, resolved with the images.
     #[serde(default)]
     pub weights: String,
 }

@@ -20,8 +20,8 @@ pub const PRESETS: [(&str, &str); 4] = [
 ];
 
 /// Keys that rayclip sets when it sees the images.
-pub const RESOLVED: [&str; 4] =
-    ["network.groups", "network.widths", "network.digest", "compression.ladder"];
+pub const RESOLVED: [&str; 5] =
+    ["network.groups", "network.widths", "network.digest", "network.weights", "compression.ladder"];
 
 /// Returns the names of the presets; the first is the default.
 pub fn names() -> impl Iterator<Item = &'static str> {
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn what_another_run_resolved_with_its_images_does_not_count() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let text = "[network]\nname = 'lenet5'\ngroups = ['conv1']\nwidths = [20]\ndigest = 'a'\n\
+        let text = "[network]\nname = 'lenet5'\ngroups = ['conv1']\nwidths = [20]\ndigest = 'a'\nweights = 'b'\n\
                     [compression]\ntarget_macs = 0.5\nladder = [[18]]\n";
         std::fs::write(file.path(), text).unwrap();
         let widths = |is_recorded| {
@@ -225,6 +225,7 @@ mod tests {
                 (config.network.name.as_str(), config.compression.target_macs),
                 ("lenet5", 0.5)
             );
+            assert_eq!(config.network.weights.is_empty(), !is_recorded);
             (config.network.widths, config.compression.ladder)
         };
         assert_eq!([widths(true), widths(false)], [(vec![20], vec![vec![18]]), (vec![], vec![])]);

@@ -83,6 +83,7 @@ fn check_replica(replica: &ReplicaSummary) -> Result<(), String> {
     within_limits(&[
         ("replicas.replica", Some(replica.replica)),
         ("replicas.network", replica.network),
+        ("replicas.stopped_at", replica.stopped_at),
         ("replicas.divergence.cycle", replica.divergence.as_ref().map(|d| d.cycle)),
     ])?;
     let accuracies = [

@@ -22,6 +22,14 @@ pub(crate) struct ChunkSize {
     pub(crate) reason: String,
 }
 
+/// What the memory of a training depends on besides the networks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Training {
+    pub(crate) batch_size: usize,
+    /// Whether every network has a copy of the original network, from which it learns.
+    pub(crate) learns_from_original: bool,
+}
+
 /// Returns the largest chunk for networks of a graph. A size that the user `asked` for is reduced only to what the
 /// device can bind.
 ///
@@ -29,12 +37,14 @@ pub(crate) struct ChunkSize {
 /// One replica does not fit the device or the machine.
 pub(crate) fn chunk_size(
     graph: &Graph,
-    batch_size: usize,
+    Training { batch_size, learns_from_original }: Training,
     device: &Device,
     asked: Option<usize>,
 ) -> Result<ChunkSize, TrainerError> {
     let mebibytes = |bytes: usize| bytes.div_ceil(1 << 20);
-    let (one, free) = (replica_bytes(graph, batch_size), free_bytes());
+    let teacher = if learns_from_original { teacher_bytes(graph, batch_size) } else { 0 };
+    let one = replica_bytes(graph, batch_size).saturating_add(teacher);
+    let free = free_bytes();
     if is_host(device) && one > free {
         return Err(TrainerError::TooLarge {
             what: "training one network",
@@ -100,6 +110,14 @@ fn replica_bytes(graph: &Graph, batch_size: usize) -> usize {
     of(numbers, size_of::<f32>())
 }
 
+/// Returns the bytes of the original network of one replica: its parameters, and the values of a batch in the forward
+/// pass.
+fn teacher_bytes(graph: &Graph, batch_size: usize) -> usize {
+    let values = values(graph).fold(0, usize::saturating_add);
+    let numbers = graph.parameters().saturating_add(values.saturating_mul(batch_size));
+    numbers.saturating_mul(size_of::<f32>())
+}
+
 /// Returns the bytes of the largest tensor, per replica.
 fn largest_tensor_bytes(graph: &Graph, batch_size: usize) -> usize {
     let parameters =
@@ -156,7 +174,8 @@ mod tests {
         let device = Device::flex();
         let size = |inputs: usize, hidden: usize, batch_size: usize, asked| {
             let graph = Graph::perceptron(inputs, &[hidden], 10, false);
-            chunk_size(&graph, batch_size, &device, asked)
+            let training = Training { batch_size, learns_from_original: false };
+            chunk_size(&graph, training, &device, asked)
         };
         let message = size(1 << 20, 1 << 20, 512, None).unwrap_err().to_string();
         assert!(message.contains("network.hidden") && message.contains("free"), "{message}");

@@ -93,8 +93,7 @@ pub enum Event<'a> {
         bytes: u64,
     },
     /// The validation accuracy of a replica fell below `compression.until_accuracy`, or by more than
-    /// `compression.max_drop`. It is not clipped again. The
-    /// others continue.
+    /// `compression.max_drop`. It is not clipped again. The others continue.
     Stopped {
         /// The method that ranks its neurons.
         method: &'a str,

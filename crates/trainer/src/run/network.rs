@@ -30,7 +30,8 @@ pub struct Resolved {
 /// Records in the configuration what is known only with the images: how they are normalised, the groups of the
 /// network (not of `mlp`, whose groups are its hidden layers), its weights, and the ladder, if it depends on them.
 ///
-/// `folder` may have the run that the configuration records: a copy of the graph, and the ladder. `device` returns the device on which networks are timed, if that is needed.
+/// `folder` may have the run that the configuration records: a copy of the graph, and the ladder. `device` returns the
+/// device on which networks are timed, if that is needed.
 ///
 /// # Errors
 /// There is no such network, it or a key does not fit the images, or the ladder is impossible; or the device fails.
@@ -41,12 +42,12 @@ pub fn resolve(
     device: &mut dyn FnMut() -> Result<Device, TrainerError>,
 ) -> Result<Resolved, TrainerError> {
     let original = Original::of(&config.network, dataset, folder)?;
+    let graph = graph(&config.network, dataset, folder, original.as_ref())?;
     if let Some(original) = &original {
-        original.fit(&mut config.data, dataset)?;
+        original.fit(config, dataset)?;
         config.network.weights = original.digest();
     }
     fit(config, dataset)?;
-    let graph = graph(&config.network, dataset, folder, original.as_ref())?;
     if !config.network.is_mlp() {
         let groups = graph.free_groups();
         if groups.is_empty() {
@@ -152,6 +153,10 @@ fn named_with(
         return Ok(Graph::perceptron(input.numbers(), &network.hidden, classes, network.bias));
     }
     match network.name.parse::<KnownNetwork>() {
+        Ok(known) if options.graph.is_some() => {
+            let reason = "needs no graph: leave out network.graph".into();
+            Err(TrainerError::Network { name: known.name().to_owned(), reason })
+        }
         Ok(known) => Ok(known.graph(input, classes)),
         Err(()) => read_graph(Path::new(&network.name), options),
     }

@@ -3,11 +3,14 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use rayclip_data::{Dataset, ValueType, arrays, plain, read_whole, sha256};
-use rayclip_formats::{ImageDescription, LoadOptions, Loaded, load};
-use rayclip_model::{Graph, Population};
-use rayclip_run_folder::config::{DataConfig, NetworkConfig, Normalization};
-use rayclip_run_folder::paths;
+use rayclip_data::{Dataset, arrays, read_whole, sha256};
+use rayclip_formats::{
+    ImageDescription, LoadOptions, Loaded, NO_NORMALISATION, check_classes, check_order,
+    check_values, load,
+};
+use rayclip_model::{Graph, KnownNetwork, Population};
+use rayclip_run_folder::config::{LossKind, NetworkConfig, Normalization};
+use rayclip_run_folder::{RunConfig, paths};
 
 use super::network::input_shape;
 use crate::error::TrainerError;
@@ -48,6 +51,11 @@ impl Original {
     }
 
     fn read(network: &NetworkConfig, dataset: &Dataset) -> Result<Self, TrainerError> {
+        let is_known = network.name.parse::<KnownNetwork>().is_ok();
+        if is_known && !Path::new(&network.name).exists() {
+            let reason = "has no weights: name a file with a network and its weights".into();
+            return Err(TrainerError::Network { name: network.name.clone(), reason });
+        }
         let loaded = load(network.name.as_ref(), &load_options(network, dataset))?;
         let bytes = loaded.tensors.encode(&loaded.metadata())?;
         Ok(Self { loaded, bytes })
@@ -84,19 +92,32 @@ impl Original {
         Ok((self.loaded.population(device)?, self.bytes))
     }
 
-    /// Records how the images are normalised: as in the training of the network, unless the user says otherwise.
+    /// Checks that the images and the loss are those of the network, and records how the images are normalised: as in the
+    /// training of the network, unless the user says otherwise.
     ///
     /// # Errors
-    /// Nobody says it; or the images or the classes are not those of the network.
-    pub(crate) fn fit(&self, data: &mut DataConfig, dataset: &Dataset) -> Result<(), TrainerError> {
-        let name = self.loaded.source.path.display().to_string();
-        let fault = |reason| Err(TrainerError::Network { name: name.clone(), reason });
-        let images = self.loaded.images.as_ref();
-        if let Some(images) = images
-            && let Some(reason) = unfit(images, dataset)
-        {
-            return fault(reason);
+    /// The images, the classes or the loss are not those of the network; or it is not known how images are normalised.
+    pub(crate) fn fit(
+        &self,
+        config: &mut RunConfig,
+        dataset: &Dataset,
+    ) -> Result<(), TrainerError> {
+        let Loaded { graph, images, about, source, .. } = &self.loaded;
+        let name = source.path.display().to_string();
+        let fault = |reason| TrainerError::Network { name: name.clone(), reason };
+        let refused = |reason: String| TrainerError::Unsuited { name: name.clone(), reason };
+        check_order(graph, images.as_ref(), dataset).map_err(refused)?;
+        let names = images.as_ref().map_or(&[][..], |images| &images.class_names);
+        check_classes(names, graph.outputs(), dataset).map_err(refused)?;
+        if let Some(images) = images {
+            check_values(images.values, dataset).map_err(refused)?;
         }
+        let is_over_batch = config.training.loss == LossKind::BatchAxis;
+        if about.get("batch_log_softmax").is_some_and(|is| *is != is_over_batch.to_string()) {
+            let own = if is_over_batch { "cross-entropy" } else { "batch-axis" };
+            return Err(fault(format!("was trained with training.loss = \"{own}\": set the same")));
+        }
+        let data = &mut config.data;
         match images {
             _ if data.normalization != Normalization::Auto => {}
             Some(ImageDescription { mean, deviation, .. }) => {
@@ -104,41 +125,10 @@ impl Original {
                 data.mean.clone_from(mean);
                 data.deviation.clone_from(deviation);
             }
-            None => {
-                return fault(
-                    "does not say how images are normalised: give the mean and the deviation of its training, such as \
-                     --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 (of pixels from 0 to 1)"
-                        .into(),
-                );
-            }
+            None => return Err(fault(NO_NORMALISATION.into())),
         }
         Ok(())
     }
-}
-
-/// Says why a data set does not have the images or the classes that a network was trained on.
-fn unfit(images: &ImageDescription, dataset: &Dataset) -> Option<String> {
-    let found = dataset.train.images.value_type();
-    if images.values != found {
-        let name = |values| match values {
-            ValueType::Bytes => "bytes",
-            ValueType::Floats => "floats",
-        };
-        return Some(format!("reads {}, but the images have {}", name(images.values), name(found)));
-    }
-    let (own, theirs) = (&images.class_names, &dataset.class_names);
-    if own.is_empty() || theirs.is_empty() || own == theirs {
-        return None;
-    }
-    let class =
-        (0..own.len().max(theirs.len())).find(|class| own.get(*class) != theirs.get(*class))?;
-    let shown = |names: &[String]| names.get(class).map_or("none".into(), |name| plain(name));
-    Some(format!(
-        "has other classes than the data: class {class} is {} there and {} here; the data need the classes of its \
-         training, in their order",
-        shown(own),
-        shown(theirs)
-    ))
 }
 
 /// Returns how the file of a network is read for some images.

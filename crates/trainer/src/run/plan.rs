@@ -6,7 +6,7 @@ use rayclip_run_folder::config::{Method, Ranking, by_method};
 use rayclip_run_folder::{Cycles, Replica, RunConfig, scratch_clips};
 
 use super::chunk::Chunk;
-use super::chunk_size::{ChunkSize, chunk_size, split};
+use super::chunk_size::{ChunkSize, Training, chunk_size, split};
 use super::cycle::{ChunkEnd, drive};
 use super::events::{Chunks, Event, Observer};
 use super::inputs::Inputs;
@@ -49,7 +49,9 @@ impl Plan {
         at_once: Option<usize>,
     ) -> Result<Self, TrainerError> {
         let batch_size = config.training.batch_size.min(images);
-        let ChunkSize { replicas: size, reason } = chunk_size(graph, batch_size, device, at_once)?;
+        let learns_from_original = config.training.distillation > 0.0;
+        let training = Training { batch_size, learns_from_original };
+        let ChunkSize { replicas: size, reason } = chunk_size(graph, training, device, at_once)?;
         let (scratch, clipped): (Vec<Replica>, Vec<Replica>) =
             config.all_replicas().into_iter().partition(|r| r.method == Method::Scratch);
         let (of_clipped, reason) = match config.compression.ranking {

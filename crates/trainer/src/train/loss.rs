@@ -42,7 +42,8 @@ pub(crate) fn smoothed_cross_entropy(
 }
 
 /// Computes the mean divergence of every replica's scores from those of a teacher over its batch, at a temperature:
-/// `T² Σ p log(p / q)`, where `p` is the softmax of the teacher's scores divided by `T`, and `q` that of the replica's.
+/// `T² Σ p log(p / q)`, where `p` is the softmax of the teacher's scores divided by `T`, and `q` that of the
+/// replica's.
 ///
 /// # References
 /// Hinton, Vinyals, Dean, *Distilling the knowledge in a neural network* (2015), section 2.

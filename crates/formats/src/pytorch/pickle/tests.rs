@@ -86,7 +86,7 @@ fn a_damaged_pickle_is_answered() {
         (&b"\x80\x02\xff."[..], "unknown operation 0xff"),
         (b".", "its stack is empty"),
         (b"t.", "it has no mark"),
-        (b"(K\x01}u.", "a dictionary has a key"),
+        (b"}(K\x01u.", "a dictionary has a key"),
         (b"h\x07.", "it reads what it has not stored"),
         (b"X\xff\xff\xff\xffabc", "it is truncated"),
         (b"(0.", "its stack is empty"),

@@ -39,8 +39,8 @@ pub(crate) fn clip(args: &ClipArgs) -> anyhow::Result<()> {
 fn onnx(args: &ClipArgs, how: &OneShot, format: Format) -> anyhow::Result<(Clipped, Value)> {
     ensure!(
         format == Format::Onnx,
-        "--out: of an ONNX file, the smaller network is an ONNX file too: name one that ends in .onnx; `rayclip export` \
-         writes it in other formats"
+        "--out: of an ONNX file, the smaller network is an ONNX file too: name one that ends in .onnx; `rayclip \
+         export` writes it in other formats"
     );
     ensure!(
         args.of_file.graph.is_none() && args.of_file.input.is_none() && args.replica.is_none(),
@@ -54,12 +54,12 @@ fn onnx(args: &ClipArgs, how: &OneShot, format: Format) -> anyhow::Result<(Clipp
     Ok(clipped)
 }
 
-/// Clips a network of a run, or of a file of which rayclip knows what it computes, and writes it. Returns the map of the
-/// channels too.
+/// Clips a network of a run, or of a file of which rayclip knows what it computes, and writes it. Returns the map of
+/// the channels too.
 fn other(args: &ClipArgs, how: &OneShot, format: Format) -> anyhow::Result<(Clipped, Value)> {
-    ensure!(args.bind.is_empty(), "--bind is for ONNX files: leave it out");
     let mut loaded =
         network_file::load_replica(&args.file, args.replica.as_deref(), &args.of_file)?;
+    ensure!(args.bind.is_empty(), "--bind is for ONNX files: leave it out");
     let device = device::choose(args.device)?.device;
     let (graph, tensors, clipped) = clip_network(&loaded.graph, &loaded.tensors, how, &device)
         .map_err(|error| refused(args, error))?;

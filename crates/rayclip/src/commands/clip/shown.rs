@@ -1,7 +1,5 @@
 //! What a clip did, for people and for programs.
 
-use std::path::Path;
-
 use rayclip_trainer::{Clipped, ModelSize};
 use serde_json::{Value, json};
 
@@ -38,11 +36,7 @@ pub(super) fn print(args: &ClipArgs, clipped: &Clipped, bytes: [Option<u64>; 2])
     row("multiply-accumulates", macs(before), macs(after));
     row("bytes of the file", bytes[0], bytes[1]);
     tables::print(sizes, &[], &heads);
-    output::result(&format!("written to {}", shown(&args.out)));
-}
-
-fn shown(path: &Path) -> String {
-    output::path(path)
+    output::result(&format!("written to {}", output::path(&args.out)));
 }
 
 /// Returns what was done as JSON.
@@ -57,8 +51,8 @@ pub(super) fn json(args: &ClipArgs, clipped: &Clipped, bytes: [Option<u64>; 2]) 
     });
     let size = |size: ModelSize, bytes: Option<u64>| json!({ "parameters": size.parameters, "macs": size.macs, "bytes": bytes });
     json!({
-        "file": args.out,
-        "channels": super::map_file(&args.out),
+        "file": output::path(&args.out),
+        "channels": output::path(&super::map_file(&args.out)),
         "groups": groups.collect::<Vec<_>>(),
         "before": size(clipped.before, bytes[0]),
         "after": size(clipped.after, bytes[1]),

@@ -1,7 +1,8 @@
 //! The images that a network is evaluated on, and whether they are images for it.
 
 use anyhow::{Context, bail, ensure};
-use rayclip_data::{Dataset, LoadOptions, Source, Split, ValueType, images};
+use rayclip_data::{Dataset, LoadOptions, Source, Split, images};
+use rayclip_formats::{Loaded, check_classes, check_order, check_values};
 use rayclip_run_folder::config::DataConfig;
 use rayclip_run_folder::presets::{self, Layers, Setting};
 use rayclip_run_folder::{RunConfig, paths};
@@ -69,7 +70,7 @@ impl Origin {
         &self,
         args: &EvalDataArgs,
         options: &RunOptions,
-        reads: &Reads,
+        (loaded, reads): (&Loaded, &Reads),
         progress: &Progress,
     ) -> anyhow::Result<Images> {
         let data: &DataConfig = &self.config.data;
@@ -87,6 +88,7 @@ impl Origin {
             _ => loading.map_err(Into::into),
         }?;
         check(&dataset, reads, self.has_image_files())?;
+        check_order(&loaded.graph, loaded.images.as_ref(), &dataset).map_err(anyhow::Error::msg)?;
         note_bad_images(&dataset);
         let held_out = (data.validation > 0.0).then(|| dataset.hold_out(data.validation));
         let split = match (args.split, held_out.transpose()?) {
@@ -133,15 +135,8 @@ fn settings(args: &EvalDataArgs) -> Vec<Setting> {
 /// What differs, of both.
 fn check(dataset: &Dataset, reads: &Reads, can_resize: bool) -> anyhow::Result<()> {
     let name = output::text(&dataset.name);
-    let found = dataset.train.images.value_type();
-    if reads.values.is_some_and(|values| values != found) {
-        let [network, data] = match found {
-            ValueType::Bytes => ["numbers of any size (f32)", "pixels from 0 to 255"],
-            ValueType::Floats => ["pixels from 0 to 255", "numbers of any size (f32)"],
-        };
-        bail!(
-            "the network reads {network}, but {name} has {data}: name data of the kind that it was trained on"
-        );
+    if let Some(values) = reads.values {
+        check_values(values, dataset).map_err(anyhow::Error::msg)?;
     }
     let trimmed = |shape: &[usize]| match *shape {
         [height, width, 1] => vec![height, width],
@@ -164,33 +159,8 @@ fn check(dataset: &Dataset, reads: &Reads, can_resize: bool) -> anyhow::Result<(
             extents(&dataset.image_shape)
         );
     }
-    check_classes(dataset, reads, &name)
-}
-
-/// The most names of classes that a message shows.
-const SHOWN: usize = 10;
-
-fn check_classes(dataset: &Dataset, reads: &Reads, name: &str) -> anyhow::Result<()> {
-    let listed = |names: &[String], count: usize| {
-        let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
-        let more = if names.len() > SHOWN { ", …" } else { "" };
-        let named = if names.is_empty() { String::new() } else { format!(" ({shown}{more})") };
-        output::text(&format!("{count} classes{named}"))
-    };
-    let own = &reads.class_names;
-    // The last classes may have damaged images only.
-    let theirs = &dataset.class_names[..dataset.classes.min(dataset.class_names.len())];
-    let is_other = reads.has_names && !theirs.is_empty() && *own != theirs;
-    if dataset.classes == own.len() && !is_other {
-        return Ok(());
-    }
-    let names: &[String] = if reads.has_names { own } else { &[] };
-    bail!(
-        "the network has {}, but {name} has {}: name data with the same classes, by the same names and in the same \
-         order",
-        listed(names, own.len()),
-        listed(theirs, dataset.classes)
-    )
+    let names: &[String] = if reads.has_names { &reads.class_names } else { &[] };
+    check_classes(names, reads.class_names.len(), dataset).map_err(anyhow::Error::msg)
 }
 
 /// Tells which images were left out.

@@ -32,7 +32,7 @@ pub(crate) fn eval(args: &EvalArgs) -> anyhow::Result<()> {
     let memory = args.data.image_memory.map(|mebibytes| mebibytes.saturating_mul(1 << 20));
     let options = RunOptions { image_memory: memory, ..RunOptions::default() };
     let Images { name, split, class_names } =
-        origin.load(&args.data, &options, &reads, &progress)?;
+        origin.load(&args.data, &options, (&loaded, &reads), &progress)?;
     let chosen = device::choose_fast(args.network.device)?;
     output::note(&format!("device: {} — {}", chosen.name, chosen.reason));
     let network = on_device(&loaded, &chosen.device)?;

@@ -8,6 +8,9 @@ use super::{Ledger, Rung, of_replica};
 use crate::run::networks::Keeping;
 use crate::train::Accuracy;
 
+/// Far less than the share of one image.
+const ROUNDING: f64 = 1e-9;
+
 impl Ledger {
     /// Returns whether a replica stops after the training at a rung: its validation accuracy once reached
     /// `compression.until_accuracy` and is now below, or it is lower than before the first clip by more than
@@ -15,7 +18,9 @@ impl Ledger {
     /// continues.
     pub(crate) fn has_fallen(&self, replica: usize, rung: Rung) -> bool {
         let first = self.accuracy(replica, None).and_then(|accuracy| accuracy.validation);
-        let least = first.filter(|_| self.max_drop > 0.0).map(|first| first - self.max_drop);
+        // An accuracy is a fraction, and the difference of two is rounded.
+        let least = |first: f64| first - self.max_drop - ROUNDING;
+        let least = first.filter(|_| self.max_drop > 0.0).map(least);
         [Some(self.until_accuracy), least]
             .into_iter()
             .flatten()
@@ -38,6 +43,7 @@ impl Ledger {
         let accuracy = held.and_then(|rung| self.accuracy(number, rung));
         let summary = &mut self.replicas[number];
         summary.outcome = Outcome::Stopped;
+        summary.stopped_at = trained.last().copied().flatten();
         summary.accuracy_after = accuracy.map(|accuracy| accuracy.test);
     }
 
@@ -97,6 +103,15 @@ mod tests {
         ledger.stop(replica);
         let summary = &ledger.replicas()[0];
         assert_eq!((summary.outcome, summary.accuracy_after), (Outcome::Stopped, Some(0.61)));
+        assert_eq!(summary.stopped_at, Some(2));
+    }
+
+    #[test]
+    fn a_replica_may_lose_exactly_what_is_allowed() {
+        let (mut ledger, _) = with(&[27.0 / 50.0, 22.0 / 50.0, 21.0 / 50.0]);
+        (ledger.until_accuracy, ledger.max_drop) = (0.0, 0.1);
+        let fallen = [None, Some(0), Some(1)].map(|rung| ledger.has_fallen(0, rung));
+        assert_eq!(fallen, [false, false, true]);
     }
 
     #[test]

@@ -55,6 +55,7 @@ impl Ledger {
             divergence: None,
             accuracy_before: None,
             validation_before: None,
+            stopped_at: None,
             accuracy_after: None,
             network: None,
         };

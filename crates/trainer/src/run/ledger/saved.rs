@@ -26,6 +26,8 @@ pub(crate) struct LedgerState {
 pub(crate) struct ReplicaState {
     pub(crate) outcome: Outcome,
     pub(crate) divergence: Option<Divergence>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) stopped_at: Option<usize>,
 }
 
 impl Ledger {
@@ -41,6 +43,7 @@ impl Ledger {
         let state = |summary: &ReplicaSummary| ReplicaState {
             outcome: summary.outcome,
             divergence: summary.divergence.clone(),
+            stopped_at: summary.stopped_at,
         };
         LedgerState { replicas: self.replicas.iter().map(state).collect() }
     }
@@ -87,6 +90,7 @@ impl Ledger {
         let accuracy = |value: f64| (!value.is_nan()).then_some(value);
         for (index, (summary, state)) in self.replicas.iter_mut().zip(&state.replicas).enumerate() {
             (summary.outcome, summary.divergence) = (state.outcome, state.divergence.clone());
+            summary.stopped_at = state.stopped_at;
             summary.accuracy_before = accuracy(before[index]);
             summary.validation_before = accuracy(validation[index]);
             summary.accuracy_after = accuracy(after[index]);

@@ -86,6 +86,14 @@ impl OneShot {
             let reason = "give exactly one of keep, target_macs and target_parameters".into();
             return refuse("the size of the smaller network", reason);
         }
+        if let Some(part) = sizes.iter().flatten().find(|part| !(**part > 0.0 && **part < 1.0)) {
+            let reason = format!("expected a part above 0 and below 1, found {part}");
+            return refuse("the size of the smaller network", reason);
+        }
+        if let Some((name, _)) = self.bound.iter().find(|(_, extent)| **extent == 0) {
+            let reason = format!("the extent {name} is 0, expected at least 1");
+            return refuse("bind", reason);
+        }
         let mut config = presets::resolve(&Layers::default())?;
         config.seed = self.seed;
         let compression = &mut config.compression;

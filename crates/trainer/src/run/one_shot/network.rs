@@ -36,7 +36,7 @@ pub fn clip_network(
         ClippedGroup {
             kept: kept.unwrap_or_else(|| (0..group.width).collect()),
             fixed: group.fixed.as_ref().map(ToString::to_string),
-            tensors: cut_tensors(&group, tensors),
+            tensors: cut_tensors(&group, graph, tensors),
             width: group.width,
             name: group.name,
         }
@@ -65,9 +65,9 @@ fn cut(mut network: Population, kept: &[Vec<usize>]) -> Population {
 }
 
 /// Returns the tensors of a file that have the channels of a group.
-fn cut_tensors(group: &Group, tensors: &Exported) -> Vec<CutTensor> {
+fn cut_tensors(group: &Group, graph: &Graph, tensors: &Exported) -> Vec<CutTensor> {
     let of_role = |ties: &[Tie], role| {
-        let tensor = |tie: &Tie| cut_tensor(tie, role, tensors);
+        let tensor = |tie: &Tie| cut_tensor(tie, role, graph, tensors);
         ties.iter().filter_map(tensor).collect::<Vec<_>>()
     };
     let roles =
@@ -75,16 +75,23 @@ fn cut_tensors(group: &Group, tensors: &Exported) -> Vec<CutTensor> {
     roles.into_iter().flat_map(|(ties, role)| of_role(ties, role)).collect()
 }
 
-/// Translates rows and columns into an axis of a tensor in the layout of PyTorch, in which the positions of a channel lie
-/// side by side.
-fn cut_tensor(tie: &Tie, role: Role, tensors: &Exported) -> Option<CutTensor> {
-    let is_matrix = tensors.get(&tie.parameter)?.extents.len() == 2;
-    let block = if is_matrix { tie.span.repeat } else { 1 };
+/// Translates rows and columns into an axis of a tensor in the layout of PyTorch, in which the positions of a channel
+/// lie side by side.
+fn cut_tensor(tie: &Tie, role: Role, graph: &Graph, tensors: &Exported) -> Option<CutTensor> {
+    let Tie { parameter, axis, span } = tie;
+    let is_matrix = tensors.get(parameter)?.extents.len() == 2;
+    let (offset, block) = match axis {
+        Axis::Rows => {
+            let offset = graph.exported_row(parameter, span.offset)?;
+            (offset, if is_matrix { span.repeat } else { 1 })
+        }
+        Axis::Columns => (span.offset, 1),
+    };
     Some(CutTensor {
-        name: tie.parameter.clone(),
-        axis: usize::from(tie.axis == Axis::Rows),
+        name: parameter.clone(),
+        axis: usize::from(*axis == Axis::Rows),
         role,
-        offset: tie.span.offset * block,
+        offset,
         block,
         repeat: 1,
         stride: 0,

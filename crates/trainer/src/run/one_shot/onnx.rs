@@ -13,8 +13,8 @@ use super::{Clipped, ClippedGroup, CutTensor, OneShot, WeightSource, clip_once, 
 use crate::error::TrainerError;
 use crate::run::widths::Resizable;
 
-/// Clips a model, and writes the map of its channels into its metadata, so that a later clip knows the original numbers.
-/// Returns the map too. The model changes only if the clip succeeds. `file` is the name of its file.
+/// Clips a model, and writes the map of its channels into its metadata, so that a later clip knows the original
+/// numbers. Returns the map too. The model changes only if the clip succeeds. `file` is the name of its file.
 ///
 /// # Errors
 /// No group can be clipped, the target cannot be reached, a weight cannot be read, or the device fails.

@@ -160,5 +160,5 @@ fn a_file_that_does_not_fit_is_named_with_the_remedy() {
         None,
     );
     let message = message.unwrap_err().to_string();
-    assert!(message.contains("class 1 is b there and c here"), "{message}");
+    assert!(message.contains("3 classes (a, b, c), but toy has 3 classes (a, c, b)"), "{message}");
 }
