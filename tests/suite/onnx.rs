@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{python_with, refused, script, skipped, succeed};
+use crate::support::{output, python_with, refused, script, skipped, succeed};
 
 /// What the scripts need.
 const PACKAGES: &str = "torch, onnx, onnxruntime";
@@ -217,4 +217,34 @@ fn torch_pruning_finds_the_same_groups_in_the_networks_behind_the_files() {
     let compared = script(&python, "onnx_groups.py", &[&["compare", path][..], &names].concat());
     let groups: Vec<usize> = compared.lines().map(|line| line.parse().unwrap()).collect();
     assert_eq!(groups, [4, 5, 4, 6, 6, 7]);
+}
+
+#[test]
+fn what_is_easily_misread_is_read_right_or_refused() {
+    let Some(python) = python_with(PACKAGES) else {
+        return skipped("odd ONNX files", "there is no Python with torch, onnx and onnxruntime");
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let written = script(&python, "onnx_odd.py", &[folder]);
+    let mut counts = [0, 0];
+    for line in written.lines() {
+        let (name, expected) = line.split_once(' ').unwrap();
+        let file = format!("{name}.onnx");
+        let again = format!("{name}-again.onnx");
+        let result = output(folder, &["export", &file, "--to", "onnx", "--out", &again]);
+        let stderr = String::from_utf8_lossy(&result.stderr);
+        if expected == "refused" || (expected == "either" && !result.status.success()) {
+            assert_eq!(result.status.code(), Some(2), "{name}: {stderr}");
+            assert!(stderr.contains(&file) && !stderr.contains("panicked"), "{name}: {stderr}");
+            counts[0] += 1;
+            continue;
+        }
+        assert!(result.status.success(), "{name}: {stderr}");
+        let printed = script(&python, "onnx_pair.py", &[&file, &again].map(|f| folder.join(f)));
+        let difference: f64 = printed.trim().parse().unwrap();
+        assert!(difference < 1e-5, "{name}: {difference}");
+        counts[1] += 1;
+    }
+    assert!(counts[0] > 10 && counts[1] > 8, "{counts:?}");
 }

@@ -100,6 +100,11 @@ pub fn export(
     if options.fold_batch_norm {
         notes = fold_batch_norms(&mut network.graph, &mut network.tensors);
     }
+    if let (Format::Onnx | Format::Pytorch | Format::Burn, Some(reason)) =
+        (format, network.graph.mixed_order())
+    {
+        return Err(FormatError::Unwritten { format: "a network with channels second", reason });
+    }
     let only = |content| vec![File { name: None, content }];
     let named = |name, content| File { name: Some(name), content };
     let files = match format {

@@ -71,6 +71,34 @@ fn align(expected: &[(String, Vec<usize>)], state: &mut StateDict) {
     }
 }
 
+/// Checks the tensors of a graph that were not fitted to it.
+///
+/// # Errors
+/// One is missing, has other extents, or has a number that is not finite.
+pub(crate) fn check(
+    graph: &Graph,
+    tensors: &Exported,
+    path: &std::path::Path,
+) -> Result<(), FormatError> {
+    for (name, expected) in graph.exported_extents() {
+        let path = path.to_path_buf();
+        let Some(HostTensor { extents, values }) = tensors.get(&name) else {
+            let (tensor, remedy) = (name, String::new());
+            return Err(FormatError::Missing { path, tensor, expected, remedy });
+        };
+        if *extents != expected {
+            let (tensor, found) = (name, extents.clone());
+            return Err(FormatError::Extents { path, tensor, expected, found });
+        }
+        let mut wrong = values.iter().filter(|value| !value.is_finite());
+        if let Some(&found) = wrong.next() {
+            let (tensor, count, of) = (name, 1 + wrong.count(), values.len());
+            return Err(FormatError::NotFinite { path, tensor, found, count, of });
+        }
+    }
+    Ok(())
+}
+
 /// Checks a tensor.
 fn tensor(
     entry: Entry,

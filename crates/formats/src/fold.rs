@@ -17,6 +17,8 @@ pub fn fold_batch_norms(graph: &mut Graph, tensors: &mut Exported) -> Vec<String
                 if fold(graph, tensors, before, number).is_some() {
                     remove(graph, number, before);
                 } else {
+                    let name = &graph.nodes[number].name;
+                    notes.push(format!("{name} is not folded: its variance has no root"));
                     number += 1;
                 }
             }
@@ -54,7 +56,7 @@ fn foldable(graph: &Graph, number: usize) -> Option<Result<usize, String>> {
     Some(Ok(before))
 }
 
-/// Folds the normalisation `number` into the tensors of node `before`. Returns `None` if a tensor is missing.
+/// Folds the normalisation `number` into the tensors of node `before`. Returns `None` if a variance is too small.
 fn fold(graph: &mut Graph, tensors: &mut Exported, before: usize, number: usize) -> Option<()> {
     let norm = &graph.nodes[number];
     let Op::BatchNorm { epsilon, .. } = norm.op else { return None };
@@ -69,6 +71,9 @@ fn fold(graph: &mut Graph, tensors: &mut Exported, before: usize, number: usize)
         .zip(&variance)
         .map(|(scale, variance)| scale / (variance + epsilon).sqrt())
         .collect();
+    if !factors.iter().all(|factor| factor.is_finite()) {
+        return None;
+    }
     let layer = &graph.nodes[before];
     let (weight, bias) = (layer.parameter("weight"), layer.parameter("bias"));
     let own_bias = tensors.get(&bias).map(|tensor| tensor.values.clone());

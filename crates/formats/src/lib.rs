@@ -53,5 +53,5 @@ pub use fold::fold_batch_norms;
 pub use images::ImageDescription;
 pub use load::{LoadOptions, load, read_graph};
 pub use loaded::{Kind, Loaded, Source};
-pub use metadata::{NETWORK_FORMAT, metadata};
+pub use metadata::{format, is_known, metadata};
 pub use suits::{NO_NORMALISATION, check_classes, check_order, check_values};

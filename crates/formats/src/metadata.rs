@@ -7,7 +7,20 @@ use rayclip_model::Graph;
 use crate::images::ImageDescription;
 
 /// The file format in the metadata. Raise it when an older reader would misread a file.
-pub const NETWORK_FORMAT: &str = "rayclip-network-1";
+const NETWORK_FORMAT: &str = "rayclip-network-1";
+
+/// The format of a network in which a normalisation follows a flattened image: before it, its numbers had another order.
+const REORDERED_FORMAT: &str = "rayclip-network-2";
+
+/// Returns the format of the file of a network.
+pub fn format(graph: &Graph) -> &'static str {
+    if graph.has_reordered_vectors() { REORDERED_FORMAT } else { NETWORK_FORMAT }
+}
+
+/// Returns whether a format can be read.
+pub fn is_known(format: &str) -> bool {
+    [NETWORK_FORMAT, REORDERED_FORMAT].contains(&format)
+}
 
 /// The key of the format.
 pub(crate) const FORMAT: &str = "format";
@@ -27,7 +40,7 @@ pub fn metadata(
     let graph = graph.exported();
     let images = images.into_iter().flat_map(|images| images.entries(graph.outputs()));
     let own = [
-        (FORMAT, NETWORK_FORMAT.to_owned()),
+        (FORMAT, format(&graph).to_owned()),
         (WIDTHS, format!("{:?}", graph.widths())),
         (PARAMETERS, graph.parameters().to_string()),
     ];

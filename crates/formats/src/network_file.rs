@@ -12,7 +12,7 @@ use crate::images::ImageDescription;
 use crate::infer::chain;
 use crate::load::{LoadOptions, graph_of};
 use crate::loaded::{Kind, Loaded, Source};
-use crate::metadata::{FORMAT, GRAPH, NETWORK_FORMAT};
+use crate::metadata::{FORMAT, GRAPH, format, is_known};
 use crate::state_dict::StateDict;
 
 /// What the names of formats of rayclip begin with.
@@ -42,11 +42,12 @@ pub(crate) fn is_own(
     metadata: BTreeMap<String, String>,
 ) -> Result<Option<BTreeMap<String, String>>, FormatError> {
     match metadata.get(FORMAT) {
-        Some(format) if format == NETWORK_FORMAT => Ok(Some(metadata)),
+        Some(format) if is_known(format) => Ok(Some(metadata)),
         Some(format) if format.starts_with(OWN) => {
             let format = rayclip_data::plain(format);
-            let reason =
-                format!("its format is {format}, of a later version; expected {NETWORK_FORMAT}");
+            let reason = format!(
+                "its format is {format}, of a later version; this rayclip reads {OWN}1 and 2"
+            );
             Err(FormatError::format(path, reason))
         }
         _ => Ok(None),
@@ -79,6 +80,11 @@ pub(crate) fn of(
             chain.map_err(|reason| FormatError::Topology { path: path.into(), reason })?
         }
     };
+    if metadata.get(FORMAT).is_some_and(|found| found != format(&graph)) {
+        let reason = "an earlier rayclip wrote it, with another order of the numbers of a normalisation that follows a \
+                      flattened image; write it again from network.safetensors of its run";
+        return Err(FormatError::format(path, reason));
+    }
     let tensors = fit(&graph, &mut state)?;
     let images = ImageDescription::take(&mut metadata, &graph)
         .map_err(|reason| FormatError::format(path, reason))?;

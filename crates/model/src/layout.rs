@@ -1,5 +1,6 @@
 //! The names and the layout that the matrices of a network have in PyTorch, in both directions.
 
+use crate::coupling::Axis;
 use crate::graph::{Activation, Graph, Node, Op, Slide};
 use crate::sizes::WEIGHT;
 
@@ -17,8 +18,9 @@ pub(crate) struct Place {
 /// How a matrix is laid out in PyTorch.
 #[derive(Debug, Clone)]
 pub(crate) enum Layout {
-    /// A row of numbers.
-    Vector,
+    /// A row of numbers, one for each channel of a value in which the channels have this order; `None` if they have
+    /// that of a [`Store`](crate::Store).
+    Vector(Option<Vec<usize>>),
     /// Rows are outputs; the inputs have this order.
     Linear(Vec<usize>),
     /// `[outputs, inputs, height, width]`.
@@ -39,15 +41,42 @@ impl Graph {
         Self { nodes, ..self.clone() }
     }
 
-    /// Returns the index that a row of a weight, counted in a [`Store`](crate::Store), has along the inputs of its tensor
-    /// in PyTorch; `None` if there is no such weight.
-    pub fn exported_row(&self, parameter: &str, row: usize) -> Option<usize> {
+    /// Returns the index that a row or a column of a parameter, counted in a [`Store`](crate::Store), has along its axis
+    /// in PyTorch; `None` if there is no such parameter.
+    pub fn exported_index(&self, parameter: &str, axis: Axis, index: usize) -> Option<usize> {
         let place = places(self).into_iter().find(|place| place.own == parameter)?;
-        Some(match place.layout {
-            Layout::Linear(order) => *order.get(row)?,
-            Layout::Conv(slide) => row % (place.matrix[0] / slide.taps()),
-            Layout::Vector | Layout::Depthwise(_) => row,
+        Some(match (axis, place.layout) {
+            (Axis::Rows, Layout::Linear(order)) | (Axis::Columns, Layout::Vector(Some(order))) => {
+                *order.get(index)?
+            }
+            (Axis::Rows, Layout::Conv(slide)) => index % (place.matrix[0] / slide.taps()),
+            _ => index,
         })
+    }
+
+    /// Returns whether a normalisation has its numbers in another order in PyTorch: that of an image of several channels
+    /// that was flattened.
+    pub fn has_reordered_vectors(&self) -> bool {
+        places(self).iter().any(|place| matches!(place.layout, Layout::Vector(Some(_))))
+    }
+
+    /// Says why the graph computes something else in PyTorch, where flattened images have another order; `None` if it
+    /// computes the same.
+    pub fn mixed_order(&self) -> Option<String> {
+        let orders = orders(self);
+        for node in &self.nodes {
+            let mut inputs = node.inputs.iter().map(|value| &orders[value.slot()]);
+            let first = inputs.next()?;
+            let joins = matches!(node.op, Op::Add | Op::Mul);
+            if joins && inputs.any(|order| order != first) {
+                return Some(format!(
+                    "{} joins a flattened image of several channels with numbers in another order",
+                    node.name
+                ));
+            }
+        }
+        let is_reordered = reordered(&orders[self.output.slot()]).is_some();
+        is_reordered.then(|| "the output is a flattened image of several channels".into())
     }
 
     /// Returns the name and the extents that every tensor has in PyTorch: the parameters, then the running
@@ -68,11 +97,14 @@ pub(crate) fn places(graph: &Graph) -> Vec<Place> {
         let part = own.strip_prefix(node.name.as_str()).unwrap_or(&own);
         let name = format!("{}{part}", names[node.name.as_str()]);
         let layout = match node.op {
-            _ if !own.ends_with(WEIGHT) => Layout::Vector,
+            Op::BatchNorm { .. } | Op::LayerNorm { .. } => {
+                Layout::Vector(reordered(&orders[node.inputs[0].slot()]))
+            }
+            _ if !own.ends_with(WEIGHT) => Layout::Vector(None),
             Op::Linear { .. } => Layout::Linear(orders[node.inputs[0].slot()].clone()),
             Op::Conv2d { slide, .. } => Layout::Conv(slide),
             Op::DepthwiseConv2d { slide, .. } => Layout::Depthwise(slide),
-            _ => Layout::Vector,
+            _ => Layout::Vector(None),
         };
         Place { own, name, matrix, layout }
     };
@@ -100,6 +132,12 @@ fn is_perceptron(graph: &Graph) -> bool {
         node.name == format!("{kind}_{layer}")
     };
     graph.nodes.iter().enumerate().all(is_own)
+}
+
+/// Returns an order, if it is another one than that of the channels.
+fn reordered(order: &[usize]) -> Option<Vec<usize>> {
+    let is_same = order.iter().copied().eq(0..order.len());
+    (!is_same).then(|| order.to_vec())
 }
 
 /// Returns, for every value, the index that each of its channels has in PyTorch.
@@ -134,7 +172,7 @@ impl Layout {
     /// Returns the extents of a matrix `[rows, columns]` in PyTorch.
     pub(crate) fn extents(&self, [rows, columns]: [usize; 2]) -> Vec<usize> {
         match self {
-            Self::Vector => vec![columns],
+            Self::Vector(_) => vec![columns],
             Self::Linear(_) => vec![columns, rows],
             Self::Conv(slide) => {
                 let [height, width] = slide.kernel;
@@ -160,6 +198,12 @@ impl Layout {
 
     /// Calls `with` for every entry of a matrix, with its index there and its index in PyTorch.
     fn pair(&self, [rows, columns]: [usize; 2], mut with: impl FnMut(usize, usize)) {
+        if let Self::Vector(Some(order)) = self {
+            for (own, theirs) in order.iter().enumerate() {
+                with(own, *theirs);
+            }
+            return;
+        }
         let mut pair = |place: &dyn Fn(usize) -> usize, step: usize| {
             for row in 0..rows {
                 let first = place(row);
@@ -169,7 +213,7 @@ impl Layout {
             }
         };
         match self {
-            Self::Vector => pair(&|row| row * columns, 1),
+            Self::Vector(_) => pair(&|row| row * columns, 1),
             Self::Linear(order) => pair(&|row| order[row], rows),
             Self::Conv(slide) => {
                 let (taps, inputs) = (slide.taps(), rows / slide.taps());

@@ -19,6 +19,8 @@
 //! `examples/compress.rs` is this as a program, and builds the network too.
 //!
 //! ```no_run
+//! use std::path::Path;
+//!
 //! use burn::tensor::Device;
 //! use rayclip_data::Source;
 //! use rayclip_run_folder::presets::{self, Layers, Setting};
@@ -36,7 +38,7 @@
 //! let settings = settings.map(Setting::parse).into_iter().collect::<Result<_, _>>()?;
 //! let mut config = presets::resolve(&Layers { settings, ..Layers::default() })?;
 //! resolve(&mut config, &dataset, None, &mut || Ok(device.clone()))?;
-//! if let Taken::Open(folder) = RunDir::take("runs/smaller", &config)? {
+//! if let Taken::Open(folder) = RunDir::take(Path::new("runs/smaller"), &config)? {
 //!     let backend = Backend { device: &device, name: "flex" };
 //!     run(&config, dataset, backend, &RunOptions::default(), &folder, &mut ())?;
 //! }

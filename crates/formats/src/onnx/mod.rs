@@ -11,6 +11,7 @@ use std::path::Path;
 use rayclip_onnx::{Analysis, Copies};
 
 use crate::error::FormatError;
+use crate::fit::check;
 use crate::images::ImageDescription;
 use crate::loaded::{Kind, Loaded, Source};
 use crate::metadata::FORMAT;
@@ -44,15 +45,33 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, FormatError> {
         .map_err(|obstacles| FormatError::NotComputed { path: path.into(), obstacles })?;
     let Imported { graph, tensors, preprocessing, notes: of_import } = imported;
     notes.extend(of_import);
-    if preprocessing.is_some() {
-        notes.push(
-            "what the file does with the pixels first is left out: say it with the data".into(),
-        );
+    check(&graph, &tensors, path)?;
+    if let Some(preprocessing) = preprocessing {
+        notes.push(left_out(&preprocessing));
     }
     let images = images(&mut about, &graph).map_err(|reason| FormatError::format(path, reason))?;
     about.remove(FORMAT);
     let source = Source { path: path.into(), kind: Kind::Onnx };
     Ok(Loaded { graph, tensors, images, about, notes, source })
+}
+
+/// Says what a file does with the pixels before its first layer, which is left out.
+fn left_out(preprocessing: &Affine) -> String {
+    let what = "what the file does with the pixels before its first layer is left out";
+    let Some((mean, deviation)) = preprocessing.statistics() else {
+        return format!("{what}, and no mean and deviation do the same");
+    };
+    let listed = |numbers: &[f64], over: f64| {
+        let numbers = numbers.iter().map(|number| format!("{}", (number / over) as f32));
+        numbers.collect::<Vec<_>>().join(",")
+    };
+    let flags =
+        |over: f64| format!("--mean {} --std {}", listed(&mean, over), listed(&deviation, over));
+    format!(
+        "{what}: it is {} if the file reads pixels from 0 to 1, and {} if it reads them from 0 to 255",
+        flags(1.0),
+        flags(255.0)
+    )
 }
 
 fn images(

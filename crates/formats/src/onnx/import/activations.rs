@@ -34,7 +34,7 @@ pub(super) fn single(planner: &Planner<'_>, node: &Node) -> Result<Option<Activa
             }
         },
         "Swish" if is_near(setting("alpha", 1.0), 1.0) => Activation::Silu,
-        "Clip" => match bounds(planner, node) {
+        "Clip" => match bounds(planner, node)? {
             (Some(0.0), None) => Activation::Relu,
             (Some(0.0), Some(6.0)) => Activation::Relu6,
             (least, most) => {
@@ -48,14 +48,23 @@ pub(super) fn single(planner: &Planner<'_>, node: &Node) -> Result<Option<Activa
 }
 
 /// Returns the bounds of a Clip: attributes until opset 10, inputs after it.
-fn bounds(planner: &Planner<'_>, node: &Node) -> (Option<f64>, Option<f64>) {
-    let bound = |input: usize, attribute: &str, none: f64| {
+///
+/// # Errors
+/// A bound is known only when the network runs.
+fn bounds(planner: &Planner<'_>, node: &Node) -> Result<(Option<f64>, Option<f64>), String> {
+    let bound = |input: usize, attribute: &str| {
         let by_attribute = node.float(attribute).map(f64::from);
-        let by_input = || planner.constants.number(node.input(input)?);
-        by_attribute.or_else(by_input).filter(|bound| bound.abs() < none)
+        let found = match (by_attribute, node.input(input)) {
+            (Some(bound), _) => Some(bound),
+            (None, Some(value)) => {
+                let number = planner.constants.number(value);
+                Some(number.ok_or_else(|| format!("its bound {value} is computed by nodes"))?)
+            }
+            (None, None) => None,
+        };
+        Ok::<_, String>(found.filter(|bound| bound.abs() < f64::from(f32::MAX)))
     };
-    let none = f64::from(f32::MAX);
-    (bound(1, "min", none), bound(2, "max", none))
+    Ok((bound(1, "min")?, bound(2, "max")?))
 }
 
 /// A product of values and a number, from nodes that multiply or divide.
@@ -139,7 +148,7 @@ fn hard_sigmoid(planner: &Planner<'_>, value: &str) -> Option<String> {
 /// Returns `x` if the value is `min(max(x + 3, 0), 6)`.
 fn clipped(planner: &Planner<'_>, value: &str) -> Option<String> {
     let node = planner.constants.maker(value).filter(|node| node.op() == "Clip")?;
-    if bounds(planner, node) != (Some(0.0), Some(6.0)) {
+    if bounds(planner, node) != Ok((Some(0.0), Some(6.0))) {
         return None;
     }
     plus(planner, node.input(0)?, 3.0)

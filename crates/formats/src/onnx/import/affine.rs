@@ -1,6 +1,6 @@
 //! What a file does with the pixels before the first layer: `pixel · scale + shift`, per channel.
 
-use super::plan::{Action, Planner, Step};
+use super::plan::{Action, Planner, Step, is_to_floats};
 use rayclip_onnx::proto::Node;
 
 /// `pixel · scale + shift`: one number for all channels, or one per channel.
@@ -16,6 +16,17 @@ impl Affine {
     /// Changes nothing.
     pub(super) fn identity() -> Self {
         Self { scale: vec![1.0], shift: vec![0.0] }
+    }
+
+    /// Returns the mean and the deviation that do the same, `(pixel − mean) / deviation`; `None` if there are none.
+    pub fn statistics(&self) -> Option<(Vec<f64>, Vec<f64>)> {
+        let deviation: Vec<f64> = self.scale.iter().map(|scale| 1.0 / scale).collect();
+        let mean = self.shift.iter().zip(&self.scale).map(|(shift, scale)| -shift / scale);
+        let mean: Vec<f64> = mean.collect();
+        let is_possible = self.shift.len() == self.scale.len()
+            && deviation.iter().all(|number| number.is_finite() && *number > 0.0)
+            && mean.iter().all(|number| number.is_finite());
+        is_possible.then_some((mean, deviation))
     }
 
     /// Returns this, and then `other`; `None` if both have numbers per channel, but not equally many.
@@ -45,7 +56,7 @@ pub(super) fn of_pixels(planner: &Planner<'_>, number: usize, node: &Node) -> Op
     let (data, constant, is_swapped) = match second {
         Some(second) if pixels(first) => (first, Some(second), false),
         Some(second) if pixels(second) => (second, Some(first), true),
-        None if pixels(first) && node.op() == "Cast" => (first, None, false),
+        None if pixels(first) && node.op() == "Cast" && is_to_floats(node) => (first, None, false),
         _ => return None,
     };
     let affine = match (node.op(), constant.map(numbers)) {
@@ -60,7 +71,11 @@ pub(super) fn of_pixels(planner: &Planner<'_>, number: usize, node: &Node) -> Op
         }
         _ => return None,
     };
-    Some(Step { node: number, action: Action::Preprocess(affine), inputs: vec![data.to_owned()] })
+    let extents = constant.and_then(|constant| {
+        planner.analysis.extents(constant)?.iter().copied().collect::<Option<Vec<usize>>>()
+    });
+    let action = Action::Preprocess(affine, extents.unwrap_or_default());
+    Some(Step { node: number, action, inputs: vec![data.to_owned()] })
 }
 
 #[cfg(test)]

@@ -36,9 +36,14 @@ struct Builder<'a> {
     tensors: Exported,
     placed: HashMap<&'a str, Placed>,
     names: BTreeSet<String>,
+    /// How many nodes wanted each name.
+    wanted: HashMap<String, usize>,
     /// The nodes that read each tensor of the file.
     readers: BTreeMap<String, Vec<String>>,
-    pixels: Affine,
+    /// What was done with the pixels up to a value of the file.
+    pixels: HashMap<&'a str, Affine>,
+    /// What is done with the pixels before the first layer that reads them.
+    preprocessing: Option<Affine>,
 }
 
 /// Names of the tensors of a node.
@@ -58,8 +63,10 @@ pub(super) fn build(plan: &Plan<'_>) -> Result<Imported, Vec<String>> {
         tensors: Exported::default(),
         placed: HashMap::from([(plan.input.as_str(), Placed { value: Value::Input, layout })]),
         names: BTreeSet::new(),
+        wanted: HashMap::new(),
         readers: BTreeMap::new(),
-        pixels: Affine::identity(),
+        pixels: HashMap::from([(plan.input.as_str(), Affine::identity())]),
+        preprocessing: None,
     };
     for step in &plan.steps {
         let name = name_of(&plan.graph.node[step.node]);
@@ -80,7 +87,7 @@ fn input(plan: &Plan<'_>) -> Result<(Shape, Layout), String> {
     let extents = extents.ok_or(unknown)?;
     // The first step after those on the pixels says how an image lies.
     let mut steps = plan.steps.iter().map(|step| &step.action);
-    let first = steps.find(|action| !matches!(action, Action::Preprocess(_) | Action::Alias));
+    let first = steps.find(|action| !matches!(action, Action::Preprocess(..) | Action::Alias));
     let image = |height, width, channels| Shape { height, width, channels };
     match (&extents[..], first) {
         ([_], Some(Action::Reshape(Change::Image { height, width }))) => {
@@ -106,13 +113,9 @@ impl<'a> Builder<'a> {
         });
         let inputs = inputs.collect::<Result<Vec<Placed>, String>>()?;
         let first = *inputs.first().ok_or("it reads nothing")?;
+        self.follow_pixels(step, first)?;
         let placed = match &step.action {
-            Action::Alias => first,
-            Action::Preprocess(affine) => {
-                let after = self.pixels.then(affine);
-                self.pixels = after.ok_or("its numbers are not those of the channels")?;
-                first
-            }
+            Action::Alias | Action::Preprocess(..) => first,
             Action::Reshape(change) => self.reshaped(step, first, *change)?,
             Action::Linear { weight, bias } => self.linear(step, first, weight, bias.as_ref())?,
             Action::Conv { weight, bias, slide, is_depthwise } => {
@@ -126,14 +129,25 @@ impl<'a> Builder<'a> {
                 self.with_tensors(step, first, op, &[(WEIGHT, Some(weight)), (BIAS, bias.as_ref())])
             }
             Action::Norm { op, tensors } => {
-                check_second(first)?;
+                let is_image = self.rank(&step.inputs[0]) == 4;
+                match op {
+                    Op::LayerNorm { .. } if is_image && first.layout != Layout::ChannelsLast => {
+                        return Err("it normalises the width of images, not their channels".into());
+                    }
+                    Op::LayerNorm { .. } if is_image => {}
+                    _ => check_second(first)?,
+                }
                 let names = [WEIGHT, BIAS, "running_mean", "running_var"];
                 let tensors: Vec<_> = names.into_iter().zip(tensors.iter().map(Some)).collect();
                 self.with_tensors(step, first, *op, &tensors)
             }
             Action::Function(function) => self.plain(step, &inputs, Op::Activation(*function)),
-            Action::Mean => {
-                let layout = Layout::ChannelsSecond;
+            Action::Mean { is_last, keeps } => {
+                let expected = if *is_last { Layout::ChannelsLast } else { Layout::ChannelsSecond };
+                if first.layout != expected {
+                    return Err("it is a mean over channels and one side of the images".into());
+                }
+                let layout = if *keeps { expected } else { Layout::ChannelsSecond };
                 Placed { layout, ..self.plain(step, &inputs, Op::GlobalAveragePool) }
             }
             Action::Plain(op) => {
@@ -146,6 +160,9 @@ impl<'a> Builder<'a> {
                 if inputs.iter().any(|input| input.layout != first.layout) {
                     return Err("it joins values with channels second and channels last".into());
                 }
+                if inputs.len() > 1 && first.layout == Layout::ByPosition {
+                    return Err("it joins flattened images with channels last".into());
+                }
                 self.plain(step, &inputs, *op)
             }
         };
@@ -157,12 +174,58 @@ impl<'a> Builder<'a> {
     }
 
     fn check_concat(&self, step: &Step, first: Placed) -> Result<(), String> {
-        let rank =
-            self.plan.analysis.extents(&step.inputs[0]).map_or(0, |extents| extents.len() as i64);
+        let rank = self.rank(&step.inputs[0]);
         let axis = self.plan.graph.node[step.node].int("axis").unwrap_or(1);
         let axis = if axis < 0 { axis + rank } else { axis };
         let expected = if first.layout == Layout::ChannelsLast { rank - 1 } else { 1 };
         if axis == expected { Ok(()) } else { Err("it does not join channels".into()) }
+    }
+
+    fn rank(&self, value: &str) -> i64 {
+        self.plan.analysis.extents(value).map_or(0, |extents| extents.len() as i64)
+    }
+
+    /// Follows what is done with the pixels. All layers that read them must read the same.
+    fn follow_pixels(&mut self, step: &'a Step, first: Placed) -> Result<(), String> {
+        for input in &step.inputs {
+            let Some(pixels) = self.pixels.get(input.as_str()).cloned() else { continue };
+            let after = match &step.action {
+                Action::Alias => pixels,
+                Action::Reshape(change) if *change != Change::Flat => pixels,
+                Action::Preprocess(affine, extents) => {
+                    let own = self.along_channels(input, first, extents);
+                    let after = own.then(|| pixels.then(affine)).flatten();
+                    after
+                        .ok_or("what it does with the pixels is not the same for a whole channel")?
+                }
+                _ => {
+                    match &self.preprocessing {
+                        Some(other) if *other != pixels => {
+                            return Err("the pixels are used in two ways".into());
+                        }
+                        _ => self.preprocessing = Some(pixels),
+                    }
+                    continue;
+                }
+            };
+            let node = &self.plan.graph.node[step.node];
+            if let Some(output) = node.output.first() {
+                self.pixels.insert(output, after);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether a constant with these extents has one number, or one for each channel of the pixels.
+    fn along_channels(&self, value: &str, pixels: Placed, extents: &[usize]) -> bool {
+        let rank = self.rank(value) as usize;
+        let channel = match (pixels.layout, rank) {
+            (Layout::ChannelsSecond, 4) => 2,
+            _ => 0,
+        };
+        // Extents count from the last one.
+        let wide = |(place, extent): (usize, &usize)| *extent == 1 || place == channel;
+        extents.iter().rev().enumerate().all(wide)
     }
 
     /// Adds an operation without weights.
@@ -191,7 +254,8 @@ impl<'a> Builder<'a> {
             self.readers.entry(tensor.name.clone()).or_default().push(name.clone());
         }
         let value = self.graph.append_to(name, op, &[input.value]);
-        Placed { value, layout: Layout::ChannelsSecond }
+        let keeps = matches!(op, Op::LayerNorm { .. });
+        Placed { value, layout: if keeps { input.layout } else { Layout::ChannelsSecond } }
     }
 
     fn linear(
@@ -289,17 +353,23 @@ impl<'a> Builder<'a> {
         let name = plain(name.trim_matches('/')).replace('/', ".");
         let name =
             if name.is_empty() || name == "input" { format!("node_{}", step.node) } else { name };
-        let mut numbered = (2..).map(|number| format!("{name}_{number}"));
-        let mut unique = name.clone();
-        while !self.names.insert(unique.clone()) {
-            unique = numbered.next().unwrap_or_default();
+        let wanted = self.wanted.entry(name.clone()).or_default();
+        loop {
+            *wanted += 1;
+            let unique = if *wanted == 1 { name.clone() } else { format!("{name}_{wanted}") };
+            if self.names.insert(unique.clone()) {
+                return unique;
+            }
         }
-        unique
     }
 
     fn finish(self) -> Result<Imported, String> {
-        let Self { plan, graph, tensors, readers, pixels, .. } = self;
+        let Self { plan, graph, tensors, readers, preprocessing, .. } = self;
         graph.validate(1).map_err(|error| error.to_string())?;
+        if let Some(reason) = graph.mixed_order() {
+            return Err(reason);
+        }
+        let (graph, tensors) = with_exported_names(&graph, tensors);
         let mut notes = plan.notes.clone();
         for (tensor, nodes) in readers.into_iter().filter(|(_, nodes)| nodes.len() > 1) {
             let nodes = nodes.join(" and ");
@@ -307,7 +377,7 @@ impl<'a> Builder<'a> {
                 "{tensor} belongs to {nodes}; here each has its own, which training may change"
             ));
         }
-        let preprocessing = (pixels != Affine::identity()).then_some(pixels);
+        let preprocessing = preprocessing.filter(|pixels| *pixels != Affine::identity());
         Ok(Imported { graph, tensors, preprocessing, notes })
     }
 }
@@ -319,4 +389,19 @@ fn check_second(placed: Placed) -> Result<(), String> {
             Err("it reads a value with channels last".into())
         }
     }
+}
+
+/// Renames nodes that have the names of our own perceptrons, which are written with others, and their tensors.
+fn with_exported_names(graph: &Graph, mut tensors: Exported) -> (Graph, Exported) {
+    let exported = graph.exported();
+    for (own, written) in graph.nodes.iter().zip(&exported.nodes) {
+        for part in [WEIGHT, BIAS] {
+            if own.name != written.name
+                && let Some(tensor) = tensors.remove(&own.parameter(part))
+            {
+                tensors.insert(written.parameter(part), tensor);
+            }
+        }
+    }
+    (exported, tensors)
 }

@@ -1,5 +1,6 @@
 //! Tensors of the file that nodes read as weights and numbers.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use rayclip_onnx::proto::{Graph, Node, Tensor};
@@ -15,7 +16,7 @@ pub(super) struct Constant {
 
 /// The tensors of a file, and the nodes that make each value.
 pub(super) struct Constants<'a> {
-    tensors: HashMap<&'a str, &'a Tensor>,
+    tensors: HashMap<&'a str, Cow<'a, Tensor>>,
     makers: HashMap<&'a str, &'a Node>,
 }
 
@@ -27,9 +28,14 @@ impl<'a> Constants<'a> {
         let made = |node: &'a Node| node.output.iter().map(move |output| (output.as_str(), node));
         let makers: HashMap<&str, &Node> = graph.node.iter().flat_map(made).collect();
         let constants = graph.node.iter().filter(|node| node.op() == "Constant");
-        let constants = constants
-            .filter_map(|node| Some((node.output.first()?.as_str(), node.tensor("value")?)));
-        let initializers = graph.initializer.iter().map(|tensor| (tensor.name(), tensor));
+        let constants = constants.filter_map(|node| {
+            let name = node.output.first()?.as_str();
+            let number =
+                || Some(Cow::Owned(Tensor::of_floats(name, vec![], &[node.float("value_float")?])));
+            Some((name, node.tensor("value").map(Cow::Borrowed).or_else(number)?))
+        });
+        let initializers =
+            graph.initializer.iter().map(|tensor| (tensor.name(), Cow::Borrowed(tensor)));
         Self { tensors: constants.chain(initializers).collect(), makers }
     }
 
@@ -44,12 +50,12 @@ impl<'a> Constants<'a> {
     }
 
     /// Returns the tensor that a value is, and the nodes on the way, the last one first.
-    fn resolve(&self, value: &str) -> Option<(&'a Tensor, Vec<&'a Node>)> {
+    fn resolve(&self, value: &str) -> Option<(&Tensor, Vec<&'a Node>)> {
         let mut value = value;
         let mut nodes = Vec::new();
         for _ in 0..MOST_ALIASES {
             if let Some(tensor) = self.tensors.get(value) {
-                return Some((tensor, nodes));
+                return Some((tensor.as_ref(), nodes));
             }
             let node = self.maker(value)?;
             let is_alias = matches!(

@@ -23,14 +23,14 @@ pub(super) enum Action {
     Plain(Op),
     /// A function of every number.
     Function(Activation),
-    /// The mean over the positions.
-    Mean,
+    /// The mean over the positions, which come before the channels or after them, and may stay as extents of one.
+    Mean { is_last: bool, keeps: bool },
     /// The same numbers with other extents, as [`shaping::Change`] says.
     Reshape(shaping::Change),
     /// Nothing: the value itself.
     Alias,
-    /// What is done with the pixels first.
-    Preprocess(Affine),
+    /// What is done with the pixels first, and the extents of the constant.
+    Preprocess(Affine, Vec<usize>),
 }
 
 /// A node of the file and what it becomes. The inputs are the values that it reads, without weights.
@@ -163,12 +163,19 @@ impl<'a> Planner<'a> {
             "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" | "Transpose" => {
                 simple(shaping::change(self, node)?)
             }
-            "Identity" | "Cast" => simple(Action::Alias),
+            "Identity" => simple(Action::Alias),
+            "Cast" if is_to_floats(node) => simple(Action::Alias),
+            "Cast" => Err("numbers that are rounded are not computed here".into()),
             "Dropout" => simple(shaping::dropout(self, node)),
             "Add" | "Sum" | "Mul" | "Concat" => products::joined(self, number, node),
             op => Err(format!("the operation {op} is not computed here")),
         }
     }
+}
+
+/// Returns whether a Cast gives floating-point numbers: of 32, 16, 64 or 16 (bfloat16) bits.
+pub(super) fn is_to_floats(node: &Node) -> bool {
+    matches!(node.int("to"), Some(1 | 10 | 11 | 16))
 }
 
 /// Plans a network.

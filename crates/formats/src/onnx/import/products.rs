@@ -38,9 +38,10 @@ pub(super) fn gemm(planner: &Planner<'_>, node: &Node) -> Result<Action, String>
     let is_transposed = node.int("transB").unwrap_or(0) != 0;
     let weight =
         scaled(rows_are_outputs(weight, is_transposed)?, node.float("alpha").unwrap_or(1.0));
-    let bias = node.input(2).map(|bias| planner.constants.floats(bias)).transpose()?;
+    let outputs = weight.extents[0];
+    let bias = node.input(2).map(|value| bias(planner, value, outputs, 0)).transpose()?;
     let bias = bias.map(|bias| scaled(bias, node.float("beta").unwrap_or(1.0)));
-    Ok(Action::Linear { bias: checked(bias, weight.extents[0])?, weight })
+    Ok(Action::Linear { bias, weight })
 }
 
 /// Matches `A B` with a weight B. A bias that is added later is a step of its own, which is merged.
@@ -59,6 +60,9 @@ fn rows_are_outputs(weight: Constant, is_already: bool) -> Result<Constant, Stri
     let [rows, columns] = weight.extents[..] else {
         return Err(format!("a weight {:?} is not a matrix", weight.extents));
     };
+    if weight.values.is_empty() {
+        return Err(format!("its weight {} has no numbers", weight.name));
+    }
     if is_already {
         return Ok(weight);
     }
@@ -74,14 +78,28 @@ fn scaled(mut constant: Constant, factor: f32) -> Constant {
     constant
 }
 
-/// Returns a bias with one number for every channel.
-fn checked(bias: Option<Constant>, channels: usize) -> Result<Option<Constant>, String> {
-    match bias {
-        Some(bias) if bias.values.len() != channels => {
-            Err(format!("{} has {} numbers for {channels} channels", bias.name, bias.values.len()))
-        }
-        bias => Ok(bias.map(|bias| Constant { extents: vec![channels], ..bias })),
+/// Returns a constant that is added to the channels of a result with so many positional dimensions.
+///
+/// # Errors
+/// It is no constant, or is not added along the channels.
+fn bias(
+    planner: &Planner<'_>,
+    value: &str,
+    channels: usize,
+    positions: usize,
+) -> Result<Constant, String> {
+    let bias = planner.constants.floats(value)?;
+    let extents = planner.analysis.extents(value);
+    let extents = extents.as_deref().unwrap_or_default().iter().copied();
+    let extents: Option<Vec<usize>> = extents.collect();
+    let mut extents = extents.unwrap_or_default().into_iter().rev();
+    let is_wide = |extent: &usize| *extent != 1;
+    let after = extents.by_ref().take(positions).any(|extent| is_wide(&extent));
+    let own = extents.next();
+    if after || own != Some(channels) || extents.any(|extent| is_wide(&extent)) {
+        return Err(format!("{} is not added along {channels} channels", bias.name));
     }
+    Ok(Constant { extents: vec![channels], ..bias })
 }
 
 /// Matches a batch normalisation.
@@ -99,8 +117,10 @@ pub(super) fn batch_norm(planner: &Planner<'_>, node: &Node) -> Result<Action, S
 /// Matches a normalisation of the last dimension.
 pub(super) fn layer_norm(planner: &Planner<'_>, node: &Node) -> Result<Action, String> {
     let extents = planner.extents(node.input(0).unwrap_or_default());
-    let is_vector = extents.is_some_and(|extents| extents.len() == 1);
-    if !is_vector || !matches!(node.int("axis").unwrap_or(-1), -1 | 1) {
+    let rank = extents.map_or(0, |extents| extents.len() as i64 + 1);
+    let axis = node.int("axis").unwrap_or(-1);
+    // Of an image with channels last too; `build` checks that they are last.
+    if !matches!(rank, 2 | 4) || (axis != -1 && axis != rank - 1) {
         return Err("a layer normalisation of several positions is not computed here".into());
     }
     let epsilon = rounded(f64::from(node.float("epsilon").unwrap_or(1e-5)));
@@ -155,8 +175,8 @@ fn biased(
     value: &str,
     constant: &str,
 ) -> Result<Step, String> {
-    let bias = planner.constants.floats(constant)?;
-    if bias.values.iter().all(|value| *value == 0.0) {
+    let added = planner.constants.floats(constant)?;
+    if added.values.iter().all(|value| *value == 0.0) {
         return Ok(Step { node: number, action: Action::Alias, inputs: vec![value.to_owned()] });
     }
     let layer =
@@ -168,14 +188,15 @@ fn biased(
     let inputs = vec![source];
     let action = match layer.op() {
         "MatMul" => match mat_mul(planner, layer)? {
-            Action::Linear { weight, .. } => {
-                Action::Linear { bias: checked(Some(bias), weight.extents[0])?, weight }
-            }
+            Action::Linear { weight, .. } => Action::Linear {
+                bias: Some(bias(planner, constant, weight.extents[0], 0)?),
+                weight,
+            },
             other => other,
         },
         "Conv" => match conv(planner, layer)? {
             Action::Conv { weight, bias: None, slide, is_depthwise } => {
-                let bias = checked(Some(bias), weight.extents[0])?;
+                let bias = Some(bias(planner, constant, weight.extents[0], 2)?);
                 Action::Conv { weight, bias, slide, is_depthwise }
             }
             _ => return Err("a constant is added to a convolution that has a bias".into()),

@@ -35,16 +35,20 @@ pub(super) fn change(planner: &Planner<'_>, node: &Node) -> Result<Action, Strin
     let (Some(before), Some(after)) = (before, after) else {
         return Err("its extents are known only when the network runs".into());
     };
-    let wide = |extents: &[usize]| {
-        extents.iter().copied().filter(|extent| *extent != 1).collect::<Vec<_>>()
+    // A row of numbers, or an image of one position with its channels second.
+    let numbers = |extents: &[usize]| match extents {
+        [first, rest @ ..] if rest.iter().all(|extent| *extent == 1) => Some(*first),
+        _ => None,
     };
     let change = match (&before[..], &after[..]) {
         (before, after) if before == after => Change::Same,
         (before, [_]) if before.len() > 1 => Change::Flat,
+        (before, after) if numbers(before).is_some() && numbers(before) == numbers(after) => {
+            Change::Same
+        }
         ([numbers], [1, height, width]) if *numbers == height * width => {
             Change::Image { height: *height, width: *width }
         }
-        (before, after) if wide(before) == wide(after) && wide(after).len() <= 1 => Change::Same,
         (before, after) => {
             return Err(format!(
                 "a change of the extents {before:?} to {after:?} is not computed here"

@@ -118,7 +118,7 @@ fn positions(planner: &Planner<'_>, node: &Node) -> Result<[usize; 2], String> {
 /// Matches a pool.
 pub(super) fn pool(planner: &Planner<'_>, node: &Node) -> Result<Action, String> {
     match node.op() {
-        "GlobalAveragePool" => return Ok(Action::Mean),
+        "GlobalAveragePool" => return Ok(Action::Mean { is_last: false, keeps: true }),
         "ReduceMean" => return mean(planner, node),
         "GlobalMaxPool" => {
             let kernel = positions(planner, node)?;
@@ -136,6 +136,10 @@ pub(super) fn pool(planner: &Planner<'_>, node: &Node) -> Result<Action, String>
     };
     let before = slide(planner, node, kernel)?;
     if node.op() == "MaxPool" {
+        let is_far = (0..4).any(|side| 2 * before.padding[side] > kernel[side % 2]);
+        if is_far && node.int("ceil_mode").unwrap_or(0) != 0 {
+            return Err("with ceil_mode, its last window reaches too far beyond the image".into());
+        }
         return Ok(Action::Plain(Op::MaxPool(before)));
     }
     let count_padding = node.int("count_include_pad").unwrap_or(0) != 0;
@@ -172,9 +176,10 @@ fn mean(planner: &Planner<'_>, node: &Node) -> Result<Action, String> {
     }
     axes.sort_unstable();
     let rank = planner.analysis.extents(node.input(0).unwrap_or_default()).map_or(0, |e| e.len());
+    let keeps = node.int("keepdims").unwrap_or(1) != 0;
     match (rank, &axes[..]) {
-        // Positions of channels first, or of channels last; `build` checks which.
-        (4, [2, 3] | [1, 2]) => Ok(Action::Mean),
+        (4, [2, 3]) => Ok(Action::Mean { is_last: false, keeps }),
+        (4, [1, 2]) => Ok(Action::Mean { is_last: true, keeps }),
         _ => Err(format!("a mean over the axes {axes:?} is not computed here")),
     }
 }

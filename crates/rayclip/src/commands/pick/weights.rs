@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
-use rayclip_formats::NETWORK_FORMAT;
+use rayclip_formats::is_known;
 use rayclip_model::is_parameter;
 use rayclip_trainer::export_final;
 use safetensors::SafeTensors;
@@ -47,12 +47,14 @@ fn check(bytes: &[u8], candidate: &Candidate) -> Result<(), String> {
     let found = header.metadata().clone().unwrap_or_default();
     let network = &candidate.network;
     let expected = [
-        ("format", NETWORK_FORMAT.to_owned()),
         ("method", network.method.to_string()),
         ("seed", network.seed.to_string()),
         ("cycle", network.clip.map_or("start".to_owned(), |clip| clip.to_string())),
         ("widths", format!("{:?}", network.widths)),
     ];
+    if !found.get("format").is_some_and(|format| is_known(format)) {
+        return Err("its format is unknown".into());
+    }
     let wrong = expected.iter().find(|(key, value)| found.get(*key) != Some(value));
     if let Some((key, value)) = wrong {
         return Err(format!("its {key} is not {value}"));

@@ -79,14 +79,10 @@ fn cut_tensors(group: &Group, graph: &Graph, tensors: &Exported) -> Vec<CutTenso
 /// lie side by side.
 fn cut_tensor(tie: &Tie, role: Role, graph: &Graph, tensors: &Exported) -> Option<CutTensor> {
     let Tie { parameter, axis, span } = tie;
-    let is_matrix = tensors.get(parameter)?.extents.len() == 2;
-    let (offset, block) = match axis {
-        Axis::Rows => {
-            let offset = graph.exported_row(parameter, span.offset)?;
-            (offset, if is_matrix { span.repeat } else { 1 })
-        }
-        Axis::Columns => (span.offset, 1),
-    };
+    let extents = &tensors.get(parameter)?.extents;
+    let offset = graph.exported_index(parameter, *axis, span.offset)?;
+    // The taps of a convolution are axes of their own.
+    let block = if extents.len() > 2 { 1 } else { span.repeat };
     Some(CutTensor {
         name: parameter.clone(),
         axis: usize::from(*axis == Axis::Rows),
