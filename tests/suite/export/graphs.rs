@@ -47,6 +47,33 @@ nodes = [
 ]
 "#;
 
+/// Functions below the names of layers, and parts whose names a file of Python has for other things.
+const NAMES: &str = r#"
+input = { height = 8, width = 8, channels = 3 }
+nodes = [
+    { name = "stem", op = { conv2d = { outputs = 4, kernel = 3, padding = 1 } } },
+    { name = "stem.relu", op = "relu" },
+    { name = "path.conv", op = { conv2d = { outputs = 4, kernel = 3 } } },
+    { name = "path.conv.act", op = "relu" },
+    { name = "network.0", op = { conv2d = { outputs = 5, kernel = 1 } } },
+    { name = "network.0.act", op = "tanh" },
+    { name = "network.1", op = { batch_norm = {} } },
+    { name = "f.conv", op = { conv2d = { outputs = 6, kernel = 1 } } },
+    { name = "f.norm", op = { batch_norm = {} } },
+    { name = "f.norm.act", op = "relu" },
+    { name = "blocks.0.nn", op = { conv2d = { outputs = 4, kernel = 1 } } },
+    { name = "blocks.0.F", op = { conv2d = { outputs = 5, kernel = 1 } } },
+    { name = "blocks.0.act", op = "relu" },
+    { name = "blocks.0.out", op = { conv2d = { outputs = 6, kernel = 1 } } },
+    { name = "blocks.1.nn", op = { conv2d = { outputs = 7, kernel = 1 } } },
+    { name = "blocks.1.F", op = { conv2d = { outputs = 8, kernel = 1 } } },
+    { name = "blocks.1.act", op = "relu" },
+    { name = "blocks.1.out", op = { conv2d = { outputs = 6, kernel = 1 } } },
+    { name = "flat", op = "flatten" },
+    { name = "fc", op = { linear = { outputs = 4 } } },
+]
+"#;
+
 /// Small networks.
 pub(super) fn small() -> Vec<(&'static str, Graph)> {
     let digits = Shape { height: 28, width: 28, channels: 1 };
@@ -57,6 +84,7 @@ pub(super) fn small() -> Vec<(&'static str, Graph)> {
         ("wild", graph_of(WILD)),
         ("nested", graph_of(NESTED)),
         ("sequence", graph_of(SEQUENCE)),
+        ("names", graph_of(NAMES)),
     ]
 }
 

@@ -157,3 +157,46 @@ const LOAD: &str = r#"def load(path=Path(__file__).with_name(WEIGHTS)):
     network = Network()
     network.load_state_dict(load_file(path), strict=True)
     return network.eval()"#;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use rayclip_model::{Exported, Graph};
+
+    use super::*;
+    use crate::loaded::{Kind, Source};
+
+    fn source(nodes: &str) -> String {
+        let text =
+            format!("input = {{ height = 8, width = 8, channels = 3 }}\nnodes = [\n{nodes}\n]\n");
+        let graph: Graph = toml::from_str(&text).unwrap();
+        let source = Source { path: "n.onnx".into(), kind: Kind::Onnx };
+        let tensors = Exported::default();
+        let (images, about, notes) = (None, BTreeMap::new(), vec![]);
+        model(&Loaded { graph, tensors, images, about, notes, source }).unwrap()
+    }
+
+    #[test]
+    fn functions_below_the_name_of_a_layer_leave_it_a_layer() {
+        let source = source(
+            r#"{ name = "a", op = { conv2d = { outputs = 4, kernel = 3 } } },
+            { name = "a.relu", op = "relu" },
+            { name = "path.0", op = { conv2d = { outputs = 4, kernel = 3 } } },
+            { name = "path.0.act.relu", op = "relu" },
+            { name = "flat", op = "flatten" },
+            { name = "fc", op = { linear = { outputs = 2 } } },"#,
+        );
+        for expected in [
+            "self.a = nn.Conv2d(3, 4, 3)",
+            "F.relu(self.a(x))",
+            "class PathBlock(nn.Module):",
+            "self.add_module(\"0\", nn.Conv2d(4, 4, 3))",
+            "F.relu(self._modules[\"0\"](x))",
+            "self.path = PathBlock()",
+        ] {
+            assert!(source.contains(expected), "{expected}: {source}");
+        }
+        assert!(!source.contains("class A") && !source.contains("= (x)"), "{source}");
+    }
+}

@@ -16,6 +16,8 @@ pub(super) struct Part {
     /// The node with this name.
     pub(super) node: Option<usize>,
     pub(super) children: Vec<Part>,
+    /// The nodes in it that need no module, and whose names are below that of a module.
+    pub(super) loose: Vec<usize>,
     /// The nodes in it; without its own, if it has children too.
     pub(super) nodes: BTreeSet<usize>,
     /// Whether one of them is a module of PyTorch.
@@ -42,15 +44,32 @@ pub(super) fn is_module(op: Op) -> bool {
     )
 }
 
+/// Returns the first part of a name, and the others.
+fn split(name: &str) -> (&str, Option<&str>) {
+    name.split_once('.').map_or((name, None), |(first, rest)| (first, Some(rest)))
+}
+
+/// Returns the first module that a name is below.
+fn module_above<'a>(name: &'a str, modules: &BTreeSet<&str>) -> Option<&'a str> {
+    let mut above = name.match_indices('.').map(|(end, _)| &name[..end]);
+    above.find(|above| modules.contains(above))
+}
+
 impl Part {
     /// Returns the tree of a graph.
     ///
     /// # Errors
     /// A name is none that modules can have.
     pub(super) fn tree(graph: &Graph) -> Result<Self, String> {
+        let modules = graph.nodes.iter().filter(|node| is_module(node.op));
+        let modules: BTreeSet<&str> = modules.map(|node| node.name.as_str()).collect();
         let mut root = Self::new("", "");
         for (number, node) in graph.nodes.iter().enumerate() {
-            root.insert(&node.name, number);
+            let above = module_above(&node.name, &modules).filter(|_| !is_module(node.op));
+            match above {
+                Some(module) => root.insert_beside(module, number),
+                None => root.insert(&node.name, number),
+            }
         }
         root.complete(graph)?;
         Ok(root)
@@ -63,32 +82,47 @@ impl Part {
             path,
             node: None,
             children: vec![],
+            loose: vec![],
             nodes: BTreeSet::new(),
             has_modules: false,
         }
     }
 
     fn insert(&mut self, name: &str, number: usize) {
-        let (first, rest) = name.split_once('.').map_or((name, None), |(a, b)| (a, Some(b)));
-        let place = self.children.iter().position(|child| child.name == first);
-        let place = place.unwrap_or_else(|| {
-            let path = if self.path.is_empty() {
-                first.to_owned()
-            } else {
-                format!("{}.{first}", self.path)
-            };
-            self.children.push(Self::new(first, &path));
-            self.children.len() - 1
-        });
-        let child = &mut self.children[place];
+        let (first, rest) = split(name);
+        let child = self.child(first);
         match rest {
             Some(rest) => child.insert(rest, number),
             None => child.node = Some(number),
         }
     }
 
+    /// Adds a node that needs no module to the part with the module of a name.
+    fn insert_beside(&mut self, module: &str, number: usize) {
+        match split(module) {
+            (first, Some(rest)) => self.child(first).insert_beside(rest, number),
+            (_, None) => self.loose.push(number),
+        }
+    }
+
+    /// Returns the child with a name, which is added if there is none.
+    fn child(&mut self, name: &str) -> &mut Self {
+        let place = self.children.iter().position(|child| child.name == name);
+        let place = place.unwrap_or_else(|| {
+            let path = if self.path.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{}.{name}", self.path)
+            };
+            self.children.push(Self::new(name, &path));
+            self.children.len() - 1
+        });
+        &mut self.children[place]
+    }
+
     /// Adds what is known only when all nodes are there.
     fn complete(&mut self, graph: &Graph) -> Result<(), String> {
+        self.nodes.extend(&self.loose);
         for child in &mut self.children {
             child.complete(graph)?;
             self.nodes.extend(&child.nodes);

@@ -88,8 +88,11 @@ impl Network<'_> {
     }
 }
 
-/// Returns the children of a part in the order of their numbers, if all have one.
+/// Returns the children of a part in the order of their numbers, if all have one and there is nothing else in it.
 fn sequence(part: &Part) -> Option<Vec<(usize, &Part)>> {
+    if !part.loose.is_empty() {
+        return None;
+    }
     let numbered = part.children.iter().map(|child| Some((child.index()?, child)));
     let mut children: Vec<(usize, &Part)> = numbered.collect::<Option<_>>()?;
     children.sort_by_key(|(index, _)| *index);
@@ -290,6 +293,8 @@ impl<'n, 'c> Scope<'n, 'c> {
     /// Adds the steps of all nodes below a part, whose module is `access`.
     fn steps(&self, part: &Part, access: &str, is_class: bool, steps: &mut Vec<Step>) {
         let is_list = !is_class && is_list(part);
+        let function = |result: usize| Step { result, what: What::Node, module: String::new() };
+        steps.extend(part.loose.iter().copied().map(function));
         for child in &part.children {
             let name = &child.name;
             let module = match child.index() {
@@ -299,19 +304,11 @@ impl<'n, 'c> Scope<'n, 'c> {
                 _ => format!("{access}[{}]", quoted(name)),
             };
             if let (Some(result), false) = (child.node, child.children.is_empty()) {
-                steps.push(Step { result, what: What::Node, module: String::new() });
+                steps.push(function(result));
             }
             match self.network.form(child) {
                 Form::Leaf(result) => steps.push(Step { result, what: What::Node, module }),
-                Form::Functions => {
-                    let nodes = child.nodes.iter();
-                    let step = |result: &usize| Step {
-                        result: *result,
-                        what: What::Node,
-                        module: String::new(),
-                    };
-                    steps.extend(nodes.map(step));
-                }
+                Form::Functions => steps.extend(child.nodes.iter().copied().map(function)),
                 Form::Sequence(unit) | Form::Class(unit) => {
                     steps.push(Step { result: unit.exit, what: What::Unit(unit.entry), module });
                 }

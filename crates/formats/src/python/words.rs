@@ -1,12 +1,15 @@
 //! Words of Python: which names a module can have, and how texts are written.
 
-/// Keywords of Python, and names of builtins that a generated file uses.
-const KEYWORDS: [&str; 39] = [
+/// Keywords of Python, and names that a generated file uses.
+const KEYWORDS: [&str; 41] = [
     "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue",
     "def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import",
     "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while",
-    "with", "yield", "self", "super", "inputs", "torch",
+    "with", "yield", "self", "super", "inputs", "torch", "nn", "F",
 ];
+
+/// Names with capitals that a generated file uses, which no class of a part can have.
+const OWN: [&str; 6] = ["Network", "Path", "F", "CLASSES", "MEAN", "DEVIATION"];
 
 /// Attributes of `torch.nn.Module`, `ModuleList` and `ModuleDict`, which no module can be named.
 const ATTRIBUTES: [&str; 50] = [
@@ -93,7 +96,7 @@ pub(super) fn identifier(text: &str) -> String {
 }
 
 /// Returns the name of a class for modules at a path such as `layer1.0`: of the last part with letters, `Block` behind
-/// it for those with a number.
+/// it for those with a number, and for those whose name the file uses.
 pub(super) fn class_name(path: &str) -> String {
     let parts: Vec<&str> = path.split('.').collect();
     let has_letters = |part: &&str| part.contains(|c: char| c.is_ascii_alphabetic());
@@ -104,7 +107,9 @@ pub(super) fn class_name(path: &str) -> String {
         stem => stem,
     };
     let mut name = camel(stem);
-    if place.is_none_or(|place| place + 1 < parts.len()) && !name.ends_with("Block") {
+    let is_taken = OWN.contains(&name.as_str()) || !is_identifier(&name);
+    let is_numbered = place.is_none_or(|place| place + 1 < parts.len());
+    if is_taken || (is_numbered && !name.ends_with("Block")) {
         name.push_str("Block");
     }
     name
@@ -135,6 +140,10 @@ mod tests {
             ("0.1", "PartBlock"),
             ("residual_block.2", "ResidualBlock"),
             ("a b.0", "ABBlock"),
+            ("path", "PathBlock"),
+            ("network", "NetworkBlock"),
+            ("f", "FBlock"),
+            ("none", "NoneBlock"),
         ] {
             assert_eq!(class_name(path), expected);
         }
@@ -143,6 +152,7 @@ mod tests {
     #[test]
     fn words_of_python_name_no_variable_and_attributes_no_module() {
         assert!(is_identifier("conv1") && is_identifier("_x"));
+        assert!(!is_identifier("nn") && !is_identifier("F"));
         assert!(!is_identifier("1x") && !is_identifier("class") && !is_identifier("a-b"));
         assert!(is_module_name("0") && is_module_name("a b") && is_module_name("relu"));
         assert!(!is_module_name("type") && !is_module_name("") && !is_module_name("forward"));
