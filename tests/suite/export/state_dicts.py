@@ -92,7 +92,7 @@ record("plain", plain, 12)
 torch.save(state, folder / "plain.pt")
 torch.save(state, folder / "old.pth", _use_new_zipfile_serialization=False)
 args = argparse.Namespace(lr=0.1)
-torch.save({"epoch": 3, "args": args, "state_dict": state, "best": 0.5}, folder / "checkpoint.pt")
+torch.save({"epoch": 3, "args": args, "state_dict": state, "best_acc1": torch.tensor(0.5)}, folder / "checkpoint.pt")
 torch.save(nn.DataParallel(plain).state_dict(), folder / "parallel.pt")
 save_file(state, folder / "plain.safetensors")
 # A part of a larger tensor, and a transposed one.

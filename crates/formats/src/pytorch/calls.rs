@@ -1,5 +1,7 @@
 //! The few things of Python that the pickle of a state dict names, and what they stand for.
 
+use std::rc::Rc;
+
 use super::pickle::{Fault, Id, Node, damaged};
 use super::storage::{Element, Storage, TensorRef};
 
@@ -14,6 +16,9 @@ pub(super) enum Called {
 
 /// The most characters of the name of a storage.
 const MOST_KEY: usize = 1000;
+
+/// The place of the marks of a tensor among the arguments of its call.
+const MARKS: usize = 6;
 
 /// The module of the functions that make tensors of storages.
 const TENSORS: &str = "torch._utils._rebuild_";
@@ -87,18 +92,19 @@ pub(super) fn call(nodes: &[Node], name: &str, arguments: Id) -> Result<Called, 
         return Err(damaged("a call has no arguments"));
     };
     let other = Ok(Called::Node(Node::Other));
+    let made = |tensor: TensorRef| Called::Node(Node::Tensor(Rc::new(tensor)));
     match name {
         _ if is_dictionary(name) => Ok(dictionary(nodes, arguments)),
         "torch.nn.parameter.Parameter" => {
             arguments.first().map_or(other, |id| Ok(Called::Same(*id)))
         }
         _ => match name.strip_prefix(TENSORS) {
-            Some("tensor" | "tensor_v2") => tensor(nodes, arguments).map(Called::Node),
+            Some("tensor" | "tensor_v2") => tensor(nodes, arguments).map(made),
             Some("parameter" | "parameter_with_state") => {
                 let data = arguments.first().copied();
                 data.map(Called::Same).ok_or_else(|| damaged("a parameter has no tensor"))
             }
-            Some("qtensor") => quantised(nodes, arguments).map(Called::Node),
+            Some("qtensor") => quantised(nodes, arguments).map(made),
             Some(kind) => Err(Fault::Damaged(format!("a {kind} is a tensor that cannot be read"))),
             None if is_harmless(name) => other,
             None if name.starts_with("__torch__") => Err(Fault::WholeModule(name.to_owned())),
@@ -123,8 +129,9 @@ fn dictionary(nodes: &[Node], arguments: &[Id]) -> Called {
     }
 }
 
-/// Returns the tensor of a storage, an offset, extents and strides.
-fn tensor(nodes: &[Node], arguments: &[Id]) -> Result<Node, Fault> {
+/// Returns the tensor of a storage, an offset, extents and strides. What may follow: whether it has a gradient, hooks,
+/// and marks.
+fn tensor(nodes: &[Node], arguments: &[Id]) -> Result<TensorRef, Fault> {
     let [storage, offset, extents, strides, ..] = *arguments else {
         return Err(damaged("a tensor lacks its storage or its extents"));
     };
@@ -135,25 +142,27 @@ fn tensor(nodes: &[Node], arguments: &[Id]) -> Result<Node, Fault> {
         Node::Tuple(ids) | Node::List(ids) => ids.iter().map(|id| count(nodes, *id)).collect(),
         _ => Err(damaged("the extents of a tensor are no numbers")),
     };
+    let is_mark = |id: &Id| match &nodes[*id] {
+        Node::None => false,
+        Node::Dict(marks) => !marks.is_empty(),
+        _ => true,
+    };
     let tensor = TensorRef {
         storage: storage.clone(),
         offset: count(nodes, offset)?,
         extents: numbers(extents)?,
         strides: numbers(strides)?,
+        is_marked: arguments.get(MARKS).is_some_and(is_mark),
     };
     tensor.check().map_err(Fault::Damaged)?;
-    Ok(Node::Tensor(tensor))
+    Ok(tensor)
 }
 
 /// Returns a tensor of quantised numbers, which keeps its name and extents so that a message can have them.
-fn quantised(nodes: &[Node], arguments: &[Id]) -> Result<Node, Fault> {
-    match tensor(nodes, arguments)? {
-        Node::Tensor(mut tensor) => {
-            tensor.storage.element = tensor.storage.element.quantised();
-            Ok(Node::Tensor(tensor))
-        }
-        other => Ok(other),
-    }
+fn quantised(nodes: &[Node], arguments: &[Id]) -> Result<TensorRef, Fault> {
+    let mut tensor = tensor(nodes, arguments)?;
+    tensor.storage.element = tensor.storage.element.quantised();
+    Ok(tensor)
 }
 
 fn count(nodes: &[Node], id: Id) -> Result<usize, Fault> {

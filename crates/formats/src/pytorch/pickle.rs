@@ -8,6 +8,7 @@
 //! `pickletools.py` of `CPython` documents the operations. PyTorch's `torch/_weights_only_unpickler.py` takes as few.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use rayclip_data::plain;
 
@@ -16,6 +17,9 @@ use super::storage::{Storage, TensorRef};
 
 /// The most objects of a pickle. A tensor has about thirty.
 const MOST_NODES: usize = 4 << 20;
+
+/// The most bytes that are copied from one object to another. A tensor takes about fifty.
+const MOST_COPIED: usize = 64 << 20;
 
 /// The attributes of an object that are looked at.
 const MOST_ATTRIBUTES: usize = 64;
@@ -39,9 +43,26 @@ pub(super) enum Node {
     /// Something of a module of Python, by its full name.
     Global(String),
     Storage(Storage),
-    Tensor(TensorRef),
+    Tensor(Rc<TensorRef>),
     /// Anything that no network needs.
     Other,
+}
+
+impl Node {
+    /// Returns the bytes that are copied when it is made of other objects.
+    fn copied(&self) -> usize {
+        match self {
+            Self::Dict(pairs) => size_of_val(pairs.as_slice()),
+            Self::Global(name) => name.len(),
+            Self::Storage(storage) => storage.key.len(),
+            Self::Tensor(tensor) => {
+                let TensorRef { storage, extents, strides, .. } = &**tensor;
+                let numbers = size_of_val(extents.as_slice()) + size_of_val(strides.as_slice());
+                storage.key.len() + numbers
+            }
+            _ => 0,
+        }
+    }
 }
 
 /// Why a pickle is refused.
@@ -101,7 +122,7 @@ struct Machine<'a> {
     memo: BTreeMap<u32, Id>,
     /// The first thing of Python that it names and that no state dict needs.
     stranger: Option<String>,
-    /// Keys and values that were copied from one object to another.
+    /// Bytes that were copied from one object to another.
     copied: usize,
 }
 
@@ -309,7 +330,7 @@ impl<'a> Machine<'a> {
             b'Q' => {
                 let id = self.pop()?;
                 let node = calls::persistent(&self.nodes, id)?;
-                self.push(node)
+                self.push_made(node)
             }
             b'i' => Err(Fault::Code(full_name(&self.line()?, &self.line()?))),
             b'o' => {
@@ -327,7 +348,7 @@ impl<'a> Machine<'a> {
         if !calls::is_harmless(&name) && self.stranger.is_none() {
             self.stranger = Some(name.clone());
         }
-        self.push(Node::Global(name))
+        self.push_made(Node::Global(name))
     }
 
     /// Pushes what a call gives, without calling anything.
@@ -336,18 +357,12 @@ impl<'a> Machine<'a> {
             return Err(Fault::Code("an object that another call gives".into()));
         };
         match calls::call(&self.nodes, name, arguments)? {
-            Called::Node(node) => self.push(node),
+            Called::Node(node) => self.push_made(node),
             Called::Same(id) => {
                 self.stack.push(id);
                 Ok(())
             }
-            Called::Pairs(pairs) => {
-                self.copied += pairs.len();
-                if self.copied > MOST_NODES {
-                    return Err(damaged("it copies too many objects"));
-                }
-                self.push(Node::Dict(pairs))
-            }
+            Called::Pairs(pairs) => self.push_made(Node::Dict(pairs)),
         }
     }
 
@@ -379,6 +394,15 @@ impl<'a> Machine<'a> {
             Node::Global(name) => name.clone(),
             _ => "an object".into(),
         }
+    }
+
+    /// Pushes an object that is made of others. A few bytes can ask for the same large one again and again.
+    fn push_made(&mut self, node: Node) -> Result<(), Fault> {
+        self.copied += node.copied();
+        if self.copied > MOST_COPIED {
+            return Err(damaged("it copies too many objects"));
+        }
+        self.push(node)
     }
 
     fn push(&mut self, node: Node) -> Result<(), Fault> {

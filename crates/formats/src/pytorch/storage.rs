@@ -2,6 +2,7 @@
 
 use rayclip_data::arrays::MOST_BYTES;
 
+use super::MOST_REPEATED;
 use crate::state_dict::{Float, Numbers};
 
 /// The most extents of a tensor.
@@ -33,6 +34,8 @@ pub(super) struct TensorRef {
     pub(super) extents: Vec<usize>,
     /// Elements from one index along an axis to the next.
     pub(super) strides: Vec<usize>,
+    /// Whether it is marked as the negative or the conjugate of these elements.
+    pub(super) is_marked: bool,
 }
 
 impl Element {
@@ -92,7 +95,7 @@ impl TensorRef {
     /// # Errors
     /// The reason.
     pub(super) fn check(&self) -> Result<(), String> {
-        let Self { storage, offset, extents, strides } = self;
+        let Self { storage, offset, extents, strides, .. } = self;
         let wrong = || {
             format!(
                 "a tensor {extents:?} with strides {strides:?} at {offset} is not in its storage of {} elements",
@@ -102,9 +105,15 @@ impl TensorRef {
         if extents.len() != strides.len() || extents.len() > MOST_EXTENTS {
             return Err(wrong());
         }
-        // A stride of 0 repeats elements, so that the number of elements is checked by itself.
         let count = extents.iter().try_fold(1_usize, |all, extent| all.checked_mul(*extent));
-        let count = count.filter(|count| *count <= storage.length).ok_or_else(wrong)?;
+        let count = count.ok_or_else(wrong)?;
+        // A stride of 0 repeats elements, so that the number of elements is checked by itself.
+        if count > storage.length.max(MOST_REPEATED) {
+            return Err(format!(
+                "a tensor {extents:?} repeats the {} elements of its storage too often; save tensor.clone()",
+                storage.length
+            ));
+        }
         let last = extents.iter().zip(strides).try_fold(*offset, |last, (extent, stride)| {
             last.checked_add(extent.saturating_sub(1).checked_mul(*stride)?)
         });
@@ -114,13 +123,18 @@ impl TensorRef {
         Ok(())
     }
 
+    /// Returns the number of elements.
+    pub(super) fn count(&self) -> usize {
+        self.extents.iter().product()
+    }
+
     /// Returns the numbers of the tensor, from the bytes of its storage.
     pub(super) fn numbers(&self, bytes: &[u8]) -> Numbers {
         let float = match self.storage.element {
             Element::Float(float) => float,
             Element::Other(name, _) => return Numbers::Other(name.to_owned()),
         };
-        let count: usize = self.extents.iter().product();
+        let count = self.count();
         let size = float.bytes();
         if self.is_contiguous() {
             let begin = self.offset * size;
@@ -147,10 +161,10 @@ impl TensorRef {
 
     /// Returns whether its elements follow each other, row by row.
     fn is_contiguous(&self) -> bool {
-        let mut expected = 1;
+        let mut expected = 1_usize;
         self.extents.iter().zip(&self.strides).rev().all(|(extent, stride)| {
             let fits = *extent == 1 || *stride == expected;
-            expected *= extent;
+            expected = expected.saturating_mul(*extent);
             fits
         })
     }
@@ -162,7 +176,8 @@ mod tests {
 
     fn tensor(offset: usize, extents: &[usize], strides: &[usize]) -> TensorRef {
         let storage = Storage { key: "0".into(), element: Element::Float(Float::F32), length: 6 };
-        TensorRef { storage, offset, extents: extents.to_vec(), strides: strides.to_vec() }
+        let (extents, strides) = (extents.to_vec(), strides.to_vec());
+        TensorRef { storage, offset, extents, strides, is_marked: false }
     }
 
     fn read(tensor: &TensorRef) -> Vec<f32> {
@@ -181,6 +196,10 @@ mod tests {
         assert_eq!(read(&tensor(2, &[2], &[3])), [2., 5.]);
         assert_eq!(read(&tensor(3, &[2, 1], &[0, 7])), [3., 3.]);
         assert_eq!(read(&tensor(4, &[], &[])), [4.]);
+        // As `expand` and `unfold` repeat elements.
+        assert_eq!(read(&tensor(3, &[7], &[0])), [3.; 7]);
+        assert_eq!(read(&tensor(1, &[2, 4], &[1, 0])), [1., 1., 1., 1., 2., 2., 2., 2.]);
+        assert_eq!(read(&tensor(0, &[4, 2], &[1, 1])), [0., 1., 1., 2., 2., 3., 3., 4.]);
         assert!(read(&tensor(9, &[0], &[1])).is_empty());
     }
 
@@ -188,7 +207,7 @@ mod tests {
     fn a_tensor_outside_its_storage_is_refused() {
         for wrong in [
             tensor(1, &[2, 3], &[3, 1]),
-            tensor(0, &[7], &[0]),
+            tensor(6, &[7], &[0]),
             tensor(0, &[2], &[usize::MAX]),
             tensor(usize::MAX, &[1], &[1]),
             tensor(0, &[usize::MAX, 2], &[0, 0]),
@@ -196,5 +215,7 @@ mod tests {
         ] {
             assert!(wrong.check().unwrap_err().contains("not in its storage of 6"), "{wrong:?}");
         }
+        let often = tensor(0, &[MOST_REPEATED + 1], &[0]).check().unwrap_err();
+        assert!(often.contains("repeats the 6 elements of its storage too often"), "{often}");
     }
 }

@@ -33,6 +33,11 @@ impl Written {
 
     /// A tensor that has all elements of a storage.
     fn tensor(self, class: &str, key: &str, extents: &[usize]) -> Self {
+        self.marked(class, key, extents, b"")
+    }
+
+    /// A tensor with marks.
+    fn marked(self, class: &str, key: &str, extents: &[usize], marks: &[u8]) -> Self {
         let count = extents.iter().product();
         let strides: Vec<usize> =
             (0..extents.len()).map(|axis| extents[axis + 1..].iter().product()).collect();
@@ -45,7 +50,9 @@ impl Written {
             .raw(b"tQK\0")
             .numbers(extents)
             .numbers(&strides)
-            .raw(b"\x89ccollections\nOrderedDict\n)RtR")
+            .raw(b"\x89ccollections\nOrderedDict\n)R")
+            .raw(marks)
+            .raw(b"tR")
     }
 
     fn begin() -> Self {
@@ -126,6 +133,38 @@ fn the_usual_nestings_of_a_checkpoint_are_opened_and_said() {
     }
     let several = nested("generator", "critic").unwrap_err();
     assert!(several.contains("several state dicts (critic, generator)"), "{several}");
+}
+
+#[test]
+fn tensors_beside_the_state_dict_of_a_checkpoint_do_not_hide_it() {
+    let written = Written::default()
+        .raw(b"\x80\x02}(")
+        .text("best_acc1")
+        .tensor("FloatStorage", "0", &[1, 2])
+        .text("state_dict")
+        .raw(b"}(")
+        .text("a.weight")
+        .tensor("HalfStorage", "1", &[1])
+        .raw(b"uu.");
+    let (_folder, path) = archive(&written, &storages()[..2]);
+    let found = read_archive(&path).unwrap();
+    assert_eq!(found.names().collect::<Vec<_>>(), ["a.weight"]);
+    assert_eq!(found.notes, ["the state dict is the entry `state_dict` of the file"]);
+}
+
+#[test]
+fn a_tensor_that_is_marked_as_a_negative_is_refused_by_its_name() {
+    let read = |marks: &[u8]| {
+        let written = Written::begin()
+            .text("a.weight")
+            .marked("FloatStorage", "0", &[1, 2], marks)
+            .raw(b"u.");
+        let (_folder, path) = archive(&written, &storages()[..1]);
+        read_archive(&path).map_err(|error| error.to_string())
+    };
+    assert!(read(b"}").is_ok());
+    let refused = read(b"}X\x03\0\0\0neg\x88s").unwrap_err();
+    assert!(refused.contains("a.weight is saved as the negative"), "{refused}");
 }
 
 #[test]

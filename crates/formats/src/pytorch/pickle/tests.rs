@@ -75,6 +75,14 @@ fn what_contains_itself_or_is_deep_is_no_trouble() {
 }
 
 #[test]
+fn the_long_name_of_a_storage_is_not_copied_without_end() {
+    let key = [&b"X\xe8\x03\0\0"[..], &[b'a'; 1000]].concat();
+    let start = b"\x80\x02(X\x07\0\0\0storagectorch\nFloatStorage\n";
+    let bytes = [&start[..], &key, b"NK\x01tq\0", &b"h\0Q0".repeat(70_000), b"h\0."].concat();
+    assert_eq!(read(&bytes).err(), Some(damaged("it copies too many objects")));
+}
+
+#[test]
 fn a_damaged_pickle_is_answered() {
     let whole =
         b"\x80\x04\x95\0\0\0\0\0\0\0\0}\x94(\x8c\x01a\x94K\x01\x8c\x01b]\x94(K\x02M\x03\x04eu.";
