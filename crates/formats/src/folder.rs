@@ -1,8 +1,8 @@
 //! Reads a network from a folder: of a run, finished or not, or of an exported network.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use burn::tensor::Device;
 use rayclip_data::{Manifest, arrays, read_whole};
@@ -149,13 +149,14 @@ fn of_networks(folder: &Path, replica: &ReplicaSummary) -> Result<Loaded, Format
     let accuracy = replica.accuracy_after.map(|accuracy| (ACCURACY, format!("{accuracy:?}")));
     let about = about.into_iter().chain(accuracy);
     let about = about.map(|(key, value)| (key.to_owned(), value)).collect();
-    described(&weights, &folder.join(paths::DESCRIPTION), index, about)
+    described(&weights, &folder.join(paths::DESCRIPTION), Ok(index), about)
 }
 
 /// Reads a file with the networks of a run, which has its description beside it; `None` if there is none.
 ///
 /// # Errors
-/// The description does not fit, or several networks are meant.
+/// The description does not fit, several networks are meant, or the summary of the run cannot be read, which tells
+/// them apart.
 pub(crate) fn of_description(
     weights: &Path,
     choice: &Choice,
@@ -176,11 +177,17 @@ pub(crate) fn of_description(
                 ("method".to_owned(), chosen.method.clone()),
                 ("seed".to_owned(), chosen.seed.to_string()),
             ]);
-            (chosen.network.unwrap_or_default(), about)
+            (Ok(chosen.network.unwrap_or_default()), about)
         }
-        Err(_) => (choice.replica.unwrap_or_default(), BTreeMap::new()),
+        Err(error) if choice.is_any() && is_missing(&error) => (Err(error), BTreeMap::new()),
+        Err(error) => return Err(error),
     };
     described(weights, &json, index, about).map(Some)
+}
+
+/// Returns whether there is no file.
+fn is_missing(error: &FormatError) -> bool {
+    matches!(error, FormatError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
 }
 
 /// Returns whether a file describes networks of rayclip. Others put files of their own beside their weights.
@@ -190,15 +197,19 @@ fn is_description(json: &Path) -> bool {
     value.get("image_shape").is_some()
 }
 
-/// Reads the network at an index of a file with several.
+/// Reads the network at an index of a file with several. If the index is not known, the file must have only one.
 fn described(
     weights: &Path,
     json: &Path,
-    index: usize,
+    index: Result<usize, FormatError>,
     about: BTreeMap<String, String>,
 ) -> Result<Loaded, FormatError> {
     let (networks, description) = rayclip_model::load(weights, json, &Device::flex())?;
     let Description { graph, replicas, .. } = &description;
+    let index = match index {
+        Err(_) if *replicas == 1 => 0,
+        index => index?,
+    };
     if index >= *replicas {
         let reason = format!("it has {replicas} networks, but none with the index {index}");
         return Err(FormatError::replica(weights, reason));

@@ -76,6 +76,14 @@ fn the_last_network_of_a_chosen_replica_is_exported() {
     fs::write(&damaged, bytes).unwrap();
     let message = refused(folder, &[&flags[..], &["--replica", "scratch_seed_0"]].concat());
     assert!(message.contains("SHA-256 is not that of the manifest"), "{message}");
+
+    // Only the summary tells which network of the file is whose.
+    fs::remove_file(run.join("summary.json")).unwrap();
+    let flags = ["export", "run/network.safetensors", "--to", "onnx", "--out", "x.onnx"];
+    for chosen in [&[][..], &["--seed", "1"], &["--seed", "99"]] {
+        let message = refused(folder, &[&flags[..], chosen].concat());
+        assert!(message.contains("summary.json"), "{message}");
+    }
 }
 
 #[test]
