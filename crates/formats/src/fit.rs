@@ -54,8 +54,10 @@ pub(crate) fn fit(graph: &Graph, state: &mut StateDict) -> Result<Exported, Form
     Ok(tensors.into_iter().collect())
 }
 
-/// Removes a part that all names of the state dict begin with, if it then has the names of the graph.
+/// Removes what all names of the state dict begin with: the prefixes of wrappers, unless the graph has them too; and a
+/// part, if it then has the names of the graph.
 fn align(expected: &[(String, Vec<usize>)], state: &mut StateDict) {
+    state.strip_wrappers(|prefix| expected.iter().all(|(name, _)| name.starts_with(prefix)));
     let fits = |names: &mut dyn Iterator<Item = &str>| {
         let names: Vec<&str> = names.collect();
         expected.iter().all(|(name, _)| names.contains(&name.as_str()))
@@ -110,8 +112,7 @@ fn tensor(
     let values = match numbers {
         Numbers::Floats(values) => values,
         Numbers::Other(found) => {
-            let is_small = found.contains('8') || found.starts_with('q');
-            let remedy = if is_small { QUANTISED } else { "" };
+            let remedy = if is_quantised(&found) { QUANTISED } else { "" };
             return Err(FormatError::Elements { path, tensor, found, remedy });
         }
     };
@@ -127,6 +128,13 @@ fn tensor(
             Err(FormatError::NotFinite { path, tensor, found, count, of })
         }
     }
+}
+
+/// Returns whether elements are of a type that weights are quantised to, as PyTorch or safetensors name it.
+fn is_quantised(elements: &str) -> bool {
+    ["int8", "uint8", "qint8", "quint8", "qint32", "quint4x2", "quint2x4", "I8", "U8"]
+        .contains(&elements)
+        || elements.starts_with("F8_")
 }
 
 /// Says which tensor without a use may be the one that is missing.
@@ -193,6 +201,30 @@ mod tests {
     }
 
     #[test]
+    fn the_prefix_of_a_wrapper_is_left_out_unless_the_graph_has_it() {
+        let wrapped = |prefix: &str| {
+            state(|entries| {
+                for entry in entries {
+                    entry.name.insert_str(0, prefix);
+                }
+            })
+        };
+        let mut parallel = wrapped("module._orig_mod.");
+        fit(&graph(), &mut parallel).unwrap();
+        assert_eq!(parallel.notes.len(), 2);
+        let mut named = graph();
+        for node in &mut named.nodes {
+            node.name.insert_str(0, "module.");
+        }
+        let mut own = wrapped("module.");
+        let tensors = fit(&named, &mut own).unwrap();
+        assert!(own.notes.is_empty(), "{:?}", own.notes);
+        let mut twice = wrapped("module.module.");
+        assert_eq!(fit(&named, &mut twice).unwrap(), tensors);
+        assert_eq!(twice.notes.len(), 1);
+    }
+
+    #[test]
     fn a_tensor_that_is_missing_or_renamed_is_named_with_its_likeness() {
         let missing = refused(|entries| drop(entries.remove(3)));
         assert_eq!(missing, "w.pt: the tensor b.bias [2] is missing");
@@ -208,6 +240,8 @@ mod tests {
         assert_eq!(wide, "w.pt: the tensor a.weight is [3, 5], expected [3, 4]");
         let int8 = refused(|entries| entries[2].numbers = Numbers::Other("int8".into()));
         assert!(int8.contains("the elements of b.weight are int8") && int8.contains("quantised"));
+        let complex = refused(|entries| entries[2].numbers = Numbers::Other("complex128".into()));
+        assert!(complex.contains("are complex128") && !complex.contains("quantised"), "{complex}");
         let spoiled = refused(|entries| {
             let mut values = vec![0.5; 12];
             (values[3], values[7]) = (f32::NAN, f32::INFINITY);

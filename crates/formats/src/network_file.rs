@@ -193,6 +193,18 @@ mod tests {
     }
 
     #[test]
+    fn names_that_begin_as_those_of_a_wrapper_are_kept() {
+        let mut graph = Graph::perceptron(4, &[3], 2, true);
+        for (node, name) in graph.nodes.iter_mut().zip(["module.a", "module.act", "module.b"]) {
+            name.clone_into(&mut node.name);
+        }
+        let (tensors, metadata) = parts(&graph);
+        let loaded = read(&tensors, &metadata).unwrap();
+        assert_eq!((&loaded.graph, &loaded.tensors), (&graph, &tensors));
+        assert!(loaded.notes.is_empty(), "{:?}", loaded.notes);
+    }
+
+    #[test]
     fn metadata_that_no_network_has_is_refused() {
         let (tensors, metadata) = parts(&Graph::perceptron(4, &[3], 2, true));
         let refused = |key: &str, value: &str| {

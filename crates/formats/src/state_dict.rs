@@ -75,15 +75,14 @@ impl Float {
 }
 
 impl StateDict {
-    /// Makes a state dict of the tensors of a file. The prefixes of wrappers are removed, and so are the counters of
-    /// batch normalisations.
+    /// Makes a state dict of the tensors of a file. The counters of batch normalisations are removed.
     ///
     /// # Errors
     /// There is no tensor of floats, or a name is none that a node can have.
     pub(crate) fn new(
         path: &Path,
         mut entries: Vec<Entry>,
-        mut notes: Vec<String>,
+        notes: Vec<String>,
     ) -> Result<Self, FormatError> {
         entries.retain(|entry| entry.name.rsplit('.').next() != Some(COUNTER));
         if !entries.iter().any(|entry| matches!(entry.numbers, Numbers::Floats(_))) {
@@ -93,15 +92,6 @@ impl StateDict {
             let reason =
                 format!("the name {} of a tensor is not a line of plain text", plain(&wrong.name));
             return Err(FormatError::format(path, reason));
-        }
-        while let Some(prefix) = WRAPPERS
-            .into_iter()
-            .find(|prefix| entries.iter().all(|entry| entry.name.starts_with(prefix)))
-        {
-            strip(&mut entries, prefix.len());
-            notes.push(format!(
-                "the prefix `{prefix}` of all names is that of a wrapper; it is left out"
-            ));
         }
         Ok(Self { path: path.into(), entries, notes })
     }
@@ -122,6 +112,21 @@ impl StateDict {
         let mut entries: Vec<Entry> = file.tensors().into_iter().map(entry).collect();
         entries.sort_by_cached_key(|entry| natural(&entry.name));
         Self::new(path, entries, vec![])
+    }
+
+    /// Removes the prefixes that wrappers add to all names, until one is `meant`.
+    pub(crate) fn strip_wrappers(&mut self, meant: impl Fn(&str) -> bool) {
+        let has = |entries: &[Entry], prefix: &str| {
+            entries.iter().all(|entry| entry.name.starts_with(prefix))
+        };
+        while let Some(prefix) = WRAPPERS.into_iter().find(|prefix| has(&self.entries, prefix))
+            && !meant(prefix)
+        {
+            strip(&mut self.entries, prefix.len());
+            self.notes.push(format!(
+                "the prefix `{prefix}` of all names is that of a wrapper; it is left out"
+            ));
+        }
     }
 
     /// Removes the first part of all names, if it is the same. Returns it.
@@ -196,11 +201,16 @@ pub(crate) mod tests {
     #[test]
     fn what_wrappers_add_is_left_out_and_said() {
         let all = ["module._orig_mod.a.weight", "module._orig_mod.a.num_batches_tracked"];
-        let state = names(&all).unwrap();
+        let mut state = names(&all).unwrap();
+        state.strip_wrappers(|_| false);
         assert_eq!(state.names().collect::<Vec<_>>(), ["a.weight"]);
         assert_eq!(state.notes.len(), 2);
-        let other = names(&["module.a.weight", "b.weight"]).unwrap();
+        let mut other = names(&["module.a.weight", "b.weight"]).unwrap();
+        other.strip_wrappers(|_| false);
         assert_eq!(other.names().next(), Some("module.a.weight"));
+        let mut meant = names(&["_orig_mod.module.a.weight"]).unwrap();
+        meant.strip_wrappers(|prefix| prefix == "module.");
+        assert_eq!(meant.names().next(), Some("module.a.weight"));
     }
 
     #[test]

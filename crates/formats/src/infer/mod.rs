@@ -16,6 +16,7 @@ pub(crate) use chain::chain;
 /// # Errors
 /// What the network computes cannot be inferred.
 pub(crate) fn infer(state: &mut StateDict, input: Option<Shape>) -> Result<Graph, FormatError> {
+    state.strip_wrappers(|_| false);
     if let Some(graph) = known::known(state, input) {
         return Ok(graph);
     }
