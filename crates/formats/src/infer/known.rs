@@ -18,6 +18,8 @@ pub(super) fn known(state: &mut StateDict, input: Option<Shape>) -> Option<Graph
     let all = inputs.iter().flat_map(|input| KnownNetwork::ALL.map(|known| (known, *input)));
     let (known, graph) = all.into_iter().find_map(|(known, input)| {
         let mut graph = known.graph(input, 2);
+        // Only the extents of a valid graph are known to fit into memory.
+        graph.validate(1).ok()?;
         let own = graph.exported_extents();
         let has_names =
             names.len() == own.len() && own.iter().all(|(name, _)| names.contains(name.as_str()));
@@ -95,5 +97,15 @@ mod tests {
         assert_eq!(known(&mut kernel, None), None);
         let other = Shape { height: 64, ..input };
         assert_eq!(known(&mut state(&graph), Some(other)), None);
+    }
+
+    #[test]
+    fn extents_that_no_tensor_has_are_those_of_no_network() {
+        let graph = KnownNetwork::Lenet5.graph(Shape { height: 28, width: 28, channels: 1 }, 10);
+        for channels in [0, 1 << 31, 1 << 62, usize::MAX] {
+            let mut wrong = state(&graph);
+            wrong.entries[0].extents[1] = channels;
+            assert_eq!(known(&mut wrong, None), None, "{channels}");
+        }
     }
 }
