@@ -137,6 +137,13 @@ fn what_is_written_is_verified_and_nothing_is_overwritten() {
             "{printed}"
         );
     }
+    // A file of another network in the same folder is not what was written.
+    let other =
+        ["export", "run", "--to", "pytorch", "--out", "both", "--replica", "scratch_seed_1"];
+    succeed(folder, &other);
+    let flags = ["export", "run", "--to", "burn", "--out", "both"];
+    let printed = succeed(folder, &[&flags[..], &chosen].concat());
+    assert!(printed.contains("images: 0e0"), "{printed}");
     let before = fs::read(folder.join("pytorch/model.py")).unwrap();
     let flags =
         ["export", "run", "--to", "pytorch", "--out", "pytorch", "--replica", "scratch_seed_0"];

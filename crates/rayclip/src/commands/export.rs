@@ -44,9 +44,10 @@ pub(crate) fn export(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     for path in &written {
         output::result(&format!("written: {}", output::path(path)));
     }
-    match pixels {
-        Some(pixels) => verify(&loaded, &args.out, &pixels),
-        None => Ok(ExitCode::SUCCESS),
+    // The folder may have other files with networks.
+    match (pixels, written.first()) {
+        (Some(pixels), Some(file)) => verify(&loaded, file, &pixels),
+        _ => Ok(ExitCode::SUCCESS),
     }
 }
 
@@ -69,9 +70,9 @@ fn pixels(name: &str, args: &ExportArgs, loaded: &Loaded) -> anyhow::Result<Vec<
     Ok(images(loaded, &dataset)?.normalised(&dataset.test.images, count)?)
 }
 
-/// Reads a written network again, and compares its scores with those of the network that it was made from.
-fn verify(loaded: &Loaded, out: &Path, pixels: &[f32]) -> anyhow::Result<ExitCode> {
-    let again = load(out, &LoadOptions::default()).context("reading the written network again")?;
+/// Reads a written file again, and compares its scores with those of the network that it was made from.
+fn verify(loaded: &Loaded, file: &Path, pixels: &[f32]) -> anyhow::Result<ExitCode> {
+    let again = load(file, &LoadOptions::default()).context("reading the written network again")?;
     let device = Device::flex();
     let [one, other] = [loaded, &again].map(|network| network.population(&device));
     let difference = largest_difference(&one?, &other?, pixels)?;
