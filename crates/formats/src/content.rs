@@ -49,7 +49,11 @@ pub(crate) fn content(path: &Path) -> Result<Content, FormatError> {
     file.take(HEAD).read_to_end(&mut head).map_err(unread)?;
     let extension = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
     let is_named = |name: &str| extension.as_ref().is_some_and(|extension| extension == name);
-    let is_text = |head: &[u8]| std::str::from_utf8(head).is_ok_and(|text| !text.contains('\0'));
+    // The last letter of the head may be cut off.
+    let is_text = |head: &[u8]| {
+        let error = std::str::from_utf8(head).err();
+        error.is_none_or(|error| error.error_len().is_none()) && !head.contains(&0)
+    };
     Ok(match &head[..] {
         [] => return Err(FormatError::format(path, "the file is empty")),
         head if head.starts_with(b"PK\x03\x04") => Content::Archive,
@@ -100,6 +104,8 @@ mod tests {
         );
         assert_eq!(of(b"NRUB\0\0"), Ok(Content::Burn));
         assert_eq!(of(b"input = { channels = 3 }"), Ok(Content::Text));
+        let letters = "a".to_owned() + &"é".repeat(HEAD as usize);
+        assert_eq!(of(letters.as_bytes()), Ok(Content::Text));
         assert_eq!(of(b"\x08\x08\x12\x07pytorch\x3a\x00"), Ok(Content::Onnx));
         assert!(of(b"").unwrap_err().contains("the file is empty"));
         assert!(of(b"\xff\xfe\x00").unwrap_err().contains("no file with a network"));
