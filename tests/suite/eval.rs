@@ -230,6 +230,9 @@ fn tables_fit_the_terminal_and_say_what_they_are_of() {
     let data = small_data(folder);
     succeed(folder, &small_run(&data, &[&LITTLE[..], &["--out", "run"]].concat()));
     let stdout = succeed(folder, &["eval", "run", "--latency-images", "7", "--device", "flex"]);
+    let many = refused(folder, &["eval", "run", "--latency-images", "201", "--device", "flex"]);
+    let expected = "--latency-images: expected at most 200, the test images of the data, found 201";
+    assert!(many.contains(expected), "{many}");
     for line in stdout.lines().filter(|line| line.starts_with(['│', '┌'])) {
         assert!(line.chars().count() <= 80, "{line}");
     }

@@ -38,9 +38,9 @@ pub(crate) struct EvalArgs {
     /// Images that are classified at once; the results do not depend on it [default: 256]
     #[arg(long, value_name = "COUNT", value_parser = at_least_one, allow_negative_numbers = true)]
     pub(crate) batch_size: Option<usize>,
-    /// Time the classification of so many images at once, besides that of one
-    #[arg(long, value_name = "COUNT", default_value = "32", value_parser = at_least_one, allow_negative_numbers = true)]
-    pub(crate) latency_images: usize,
+    /// Time the classification of so many images at once, besides that of one [default: 32]
+    #[arg(long, value_name = "COUNT", value_parser = at_least_one, allow_negative_numbers = true)]
+    pub(crate) latency_images: Option<usize>,
     /// Print one JSON object on stdout
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,

@@ -3,7 +3,7 @@
 mod images;
 mod show;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use burn::tensor::Device;
 use rayclip_formats::Loaded;
 use rayclip_model::Population;
@@ -22,6 +22,9 @@ use crate::{device, output};
 /// Images that are classified at once by default.
 const BATCH: usize = 256;
 
+/// Images whose classification at once is timed by default.
+const LATENCY_IMAGES: usize = 32;
+
 /// Evaluates a network and prints the results.
 pub(crate) fn eval(args: &EvalArgs) -> anyhow::Result<()> {
     let origin = Origin::of(args)?;
@@ -33,6 +36,13 @@ pub(crate) fn eval(args: &EvalArgs) -> anyhow::Result<()> {
     let options = RunOptions { image_memory: memory, ..RunOptions::default() };
     let Images { name, split, class_names } =
         origin.load(&args.data, &options, (&loaded, &reads), &progress)?;
+    if let Some(several) = args.latency_images {
+        let (count, split) = (split.len(), args.data.split.name());
+        ensure!(
+            several <= count,
+            "--latency-images: expected at most {count}, the {split} images of the data, found {several}"
+        );
+    }
     let chosen = device::choose_fast(args.network.device)?;
     output::note(&format!("device: {} — {}", chosen.name, chosen.reason));
     let network = on_device(&loaded, &chosen.device)?;
@@ -43,7 +53,8 @@ pub(crate) fn eval(args: &EvalArgs) -> anyhow::Result<()> {
     let classification = progress.while_counting("images", "images", |report| {
         classify(&network, &images, tally, How { loss: reads.loss, batch_size, report })
     })?;
-    let latencies = latencies(&network, &images, args.latency_images)?;
+    let several = args.latency_images.unwrap_or(LATENCY_IMAGES);
+    let latencies = latencies(&network, &images, several)?;
     let evaluation = Evaluation {
         loaded: &loaded,
         reads: &reads,
