@@ -1,4 +1,4 @@
-//! Reads an ONNX file, finds its groups, clips them, and reads it again.
+//! Reads an ONNX file, as a network too, finds its groups, clips them, and reads it again.
 #![no_main]
 
 use std::collections::BTreeMap;
@@ -11,6 +11,9 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let copies = untie(&mut model);
     let bound = BTreeMap::new();
     let analysis = Analysis::of(&model, &bound, &copies);
+    if let Ok(mut network) = rayclip_formats::onnx::import(&model, &analysis) {
+        rayclip_formats::fold_batch_norms(&mut network.graph, &mut network.tensors);
+    }
     let free = analysis.free();
     let graph = model.graph.clone().unwrap_or_default();
     let _weights_may_be_wrong = analysis.weights(&graph, &free);

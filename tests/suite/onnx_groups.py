@@ -1,4 +1,4 @@
-"""Compares the groups of channels in ONNX files with those that Torch-Pruning finds in the PyTorch networks behind them.
+"""Compares the groups of channels in ONNX files with those of Torch-Pruning in the PyTorch networks behind them.
 
 `export` writes FOLDER/NAME.onnx with the names that PyTorch has. `compare` reads FOLDER/NAME.json, the output of
 `rayclip inspect FOLDER/NAME.onnx --json`, and prints the number of groups that can be clipped, one network a line.
@@ -55,7 +55,13 @@ def compare(name):
 
     free = [group for group in inspected["groups"] if group["fixed"] is None]
     expected = {ours(group): group["channels"] for group in free}
-    fixed = [name for group in inspected["groups"] if group["fixed"] is not None for name, side in ours(group) if side == "out"]
+    fixed = [
+        name
+        for group in inspected["groups"]
+        if group["fixed"] is not None
+        for name, side in ours(group)
+        if side == "out"
+    ]
     ignored = [module.get_submodule(name) for name in fixed]
     found = {theirs(group): len(group[0].idxs) for group in coupling.get_all_groups(ignored_layers=ignored)}
     if found != expected:

@@ -1,7 +1,7 @@
 """Writes small ONNX files with what is easily misread: axes, orders and bounds that are not the usual ones.
 
-Prints a line for every file: its name, and `same` if it must be read with the same scores, `either` if it may be refused
-too, `refused` if it must be refused.
+Prints a line for every file: its name, and `same` if it must be read with the same scores, `either` if it may be
+refused too, `refused` if it must be refused.
 
 Usage: python onnx_odd.py FOLDER (needs numpy, onnx)
 """
@@ -40,22 +40,54 @@ def conv(outputs, inputs, size=3):
 CONV = ("Conv", ["x", "w", "b"], "c", {"pads": [1, 1, 1, 1]})
 IMAGE = [3, 8, 8]
 HEAD = [("GlobalAveragePool", ["r"], "m", {}), ("Flatten", ["m"], "f", {}), ("Gemm", ["f", "v"], "y", {"transB": 1})]
-norm = lambda channels: {"g": drawn(channels), "h": drawn(channels), "mean": drawn(channels), "var": drawn(channels) ** 2 + 0.5}
+norm = lambda channels: {
+    "g": drawn(channels),
+    "h": drawn(channels),
+    "mean": drawn(channels),
+    "var": drawn(channels) ** 2 + 0.5,
+}
 
 # A flattened image of several channels.
-flat = [CONV, ("Relu", ["c"], "r", {}), ("MaxPool", ["r"], "p", {"kernel_shape": [4, 4], "strides": [4, 4]}), ("Flatten", ["p"], "f", {})]
+flat = [
+    CONV,
+    ("Relu", ["c"], "r", {}),
+    ("MaxPool", ["r"], "p", {"kernel_shape": [4, 4], "strides": [4, 4]}),
+    ("Flatten", ["p"], "f", {}),
+]
 fc = {"v": drawn(5, 16)}
 of_norm = ("BatchNormalization", ["f", "g", "h", "mean", "var"], "n", {})
-model("flat_batch_norm", "same", [*flat, of_norm, ("Gemm", ["n", "v"], "y", {"transB": 1})], conv(4, 3) | fc | norm(16), IMAGE, 5)
+model(
+    "flat_batch_norm",
+    "same",
+    [*flat, of_norm, ("Gemm", ["n", "v"], "y", {"transB": 1})],
+    conv(4, 3) | fc | norm(16),
+    IMAGE,
+    5,
+)
 layer_norm = ("LayerNormalization", ["f", "g", "h"], "n", {"axis": -1})
-model("flat_layer_norm", "same", [*flat, layer_norm, ("Gemm", ["n", "v"], "y", {"transB": 1})], conv(4, 3) | fc | norm(16), IMAGE, 5)
+model(
+    "flat_layer_norm",
+    "same",
+    [*flat, layer_norm, ("Gemm", ["n", "v"], "y", {"transB": 1})],
+    conv(4, 3) | fc | norm(16),
+    IMAGE,
+    5,
+)
 square = {"s": drawn(16, 16)}
-both = [("Gemm", ["f", "s"], "z", {"transB": 1}), ("Add", ["f", "z"], "a", {}), ("Gemm", ["a", "v"], "y", {"transB": 1})]
+both = [
+    ("Gemm", ["f", "s"], "z", {"transB": 1}),
+    ("Add", ["f", "z"], "a", {}),
+    ("Gemm", ["a", "v"], "y", {"transB": 1}),
+]
 model("flat_added", "either", [*flat, *both], conv(4, 3) | fc | square, IMAGE, 5)
 model("flat_output", "either", flat, conv(4, 3), IMAGE, 16)
 
 # A constant that is added along the width or the height, with as many numbers as there are channels.
-for name, extents, expected in [("wide", [8], "refused"), ("high", [1, 1, 8, 1], "refused"), ("deep", [1, 8, 1, 1], "same")]:
+for name, extents, expected in [
+    ("wide", [8], "refused"),
+    ("high", [1, 1, 8, 1], "refused"),
+    ("deep", [1, 8, 1, 1], "same"),
+]:
     added = [("Conv", ["x", "w"], "c", {"pads": [1] * 4}), ("Add", ["c", "k"], "r", {})]
     weights = {"w": drawn(8, 3, 3, 3), "k": drawn(*extents), "v": drawn(5, 8)}
     model(f"added_{name}", expected, [*added, *HEAD], weights, IMAGE, 5)
@@ -66,7 +98,14 @@ last = ("Gemm", ["m", "v"], "y", {"transB": 1})
 model("mean_of_channels", "refused", [CONV, mean([1, 2], "c"), last], conv(8, 3) | {"v": drawn(5, 8)}, IMAGE, 5)
 turned = ("Transpose", ["c"], "t", {"perm": [0, 2, 3, 1]})
 model("mean_of_last", "same", [CONV, turned, mean([1, 2], "t"), last], conv(8, 3) | {"v": drawn(5, 8)}, IMAGE, 5)
-model("mean_of_last_channels", "refused", [CONV, turned, mean([2, 3], "t"), last], conv(8, 3) | {"v": drawn(5, 8)}, IMAGE, 5)
+model(
+    "mean_of_last_channels",
+    "refused",
+    [CONV, turned, mean([2, 3], "t"), last],
+    conv(8, 3) | {"v": drawn(5, 8)},
+    IMAGE,
+    5,
+)
 
 # Flattened images with channels last, side by side.
 for name, widths in [("pair", (2, 3)), ("even", (2, 4))]:
@@ -74,20 +113,29 @@ for name, widths in [("pair", (2, 3)), ("even", (2, 4))]:
     for index, width in enumerate(widths):
         weights |= {f"w{index}": drawn(width, 3, 4, 4)}
         nodes += [("Conv", ["x", f"w{index}"], f"c{index}", {"strides": [4, 4]})]
-        nodes += [("Transpose", [f"c{index}"], f"t{index}", {"perm": [0, 2, 3, 1]}), ("Flatten", [f"t{index}"], f"f{index}", {})]
+        nodes += [
+            ("Transpose", [f"c{index}"], f"t{index}", {"perm": [0, 2, 3, 1]}),
+            ("Flatten", [f"t{index}"], f"f{index}", {}),
+        ]
     nodes += [("Concat", ["f0", "f1"], "f", {"axis": 1}), ("Gemm", ["f", "v"], "y", {"transB": 1})]
     model(f"last_{name}", "either", nodes, weights | {"v": drawn(5, 4 * sum(widths))}, IMAGE, 5)
 
 # Bounds that other nodes make.
 zero = {"zero": np.float32(0)}
 made = [CONV, ("Add", ["one", "one"], "most", {}), ("Clip", ["c", "zero", "most"], "r", {})]
-model("bound_added", "refused", [*made, *HEAD], conv(8, 3) | zero | {"one": np.float32(0.1), "v": drawn(5, 8)}, IMAGE, 5)
+model(
+    "bound_added", "refused", [*made, *HEAD], conv(8, 3) | zero | {"one": np.float32(0.1), "v": drawn(5, 8)}, IMAGE, 5
+)
 made = [CONV, ("Constant", [], "most", {"value_float": 6.0}), ("Clip", ["c", "zero", "most"], "r", {})]
 model("bound_constant", "same", [*made, *HEAD], conv(8, 3) | zero | {"v": drawn(5, 8)}, IMAGE, 5)
 
 # Pixels that are used in two ways, or not the same for a whole channel.
 two = {"two": np.float32(2)}
-twice = [("Mul", ["x", "two"], "d", {}), ("Conv", ["d", "w", "b"], "c", {"pads": [1] * 4}), ("Add", ["c", "x"], "r", {})]
+twice = [
+    ("Mul", ["x", "two"], "d", {}),
+    ("Conv", ["d", "w", "b"], "c", {"pads": [1] * 4}),
+    ("Add", ["c", "x"], "r", {}),
+]
 model("pixels_twice", "refused", [*twice, *HEAD], conv(3, 3) | two | {"v": drawn(5, 3)}, IMAGE, 5)
 masked = [("Mul", ["x", "k"], "d", {}), ("Conv", ["d", "w", "b"], "r", {"pads": [1] * 4})]
 model("pixels_masked", "refused", [*masked, *HEAD], conv(8, 3) | {"k": drawn(8, 8), "v": drawn(5, 8)}, IMAGE, 5)
@@ -101,14 +149,47 @@ rounded = [CONV, ("Cast", ["c"], "i", {"to": TensorProto.INT32}), ("Cast", ["i"]
 model("rounded", "refused", [*rounded, *HEAD], conv(8, 3) | {"v": drawn(5, 8)}, IMAGE, 5)
 
 # A normalisation of the channels of an image, a gate of one channel, zeros around an average.
-of_image = [CONV, turned, ("LayerNormalization", ["t", "g", "h"], "n", {"axis": -1}), ("Transpose", ["n"], "r", {"perm": [0, 3, 1, 2]})]
+of_image = [
+    CONV,
+    turned,
+    ("LayerNormalization", ["t", "g", "h"], "n", {"axis": -1}),
+    ("Transpose", ["n"], "r", {"perm": [0, 3, 1, 2]}),
+]
 model("image_layer_norm", "same", [*of_image, *HEAD], conv(8, 3) | norm(8) | {"v": drawn(5, 8)}, IMAGE, 5)
-gate = [CONV, ("GlobalAveragePool", ["c"], "q", {}), ("Conv", ["q", "w1"], "s", {}), ("Sigmoid", ["s"], "t", {}), ("Mul", ["c", "t"], "r", {})]
+gate = [
+    CONV,
+    ("GlobalAveragePool", ["c"], "q", {}),
+    ("Conv", ["q", "w1"], "s", {}),
+    ("Sigmoid", ["s"], "t", {}),
+    ("Mul", ["c", "t"], "r", {}),
+]
 model("gate", "same", [*gate, *HEAD], conv(8, 3) | {"w1": drawn(8, 8, 1, 1), "v": drawn(5, 8)}, IMAGE, 5)
-zeros = [("Pad", ["x", "to"], "d", {}), ("AveragePool", ["d"], "a", {"kernel_shape": [3, 3], "strides": [2, 2]}), ("Conv", ["a", "w", "b"], "r", {})]
-model("zeros", "same", [*zeros, *HEAD], conv(8, 3) | {"to": np.array([0, 0, 1, 1, 0, 0, 1, 1]), "v": drawn(5, 8)}, IMAGE, 5)
+zeros = [
+    ("Pad", ["x", "to"], "d", {}),
+    ("AveragePool", ["d"], "a", {"kernel_shape": [3, 3], "strides": [2, 2]}),
+    ("Conv", ["a", "w", "b"], "r", {}),
+]
+model(
+    "zeros",
+    "same",
+    [*zeros, *HEAD],
+    conv(8, 3) | {"to": np.array([0, 0, 1, 1, 0, 0, 1, 1]), "v": drawn(5, 8)},
+    IMAGE,
+    5,
+)
 
 # Layers with the names of rayclip's own, and a weight for other inputs.
-own = [("Gemm", ["x", "layer_0.weight"], "h", {"transB": 1}), ("Relu", ["h"], "relu_0", {}), ("Gemm", ["relu_0", "layer_1.weight"], "y", {"transB": 1})]
+own = [
+    ("Gemm", ["x", "layer_0.weight"], "h", {"transB": 1}),
+    ("Relu", ["h"], "relu_0", {}),
+    ("Gemm", ["relu_0", "layer_1.weight"], "y", {"transB": 1}),
+]
 model("own_names", "same", own, {"layer_0.weight": drawn(6, 4), "layer_1.weight": drawn(5, 6)}, [4], 5)
-model("inputs", "refused", [("Conv", ["x", "w"], "r", {"pads": [1] * 4}), *HEAD], {"w": drawn(8, 4, 3, 3), "v": drawn(5, 8)}, IMAGE, 5)
+model(
+    "inputs",
+    "refused",
+    [("Conv", ["x", "w"], "r", {"pads": [1] * 4}), *HEAD],
+    {"w": drawn(8, 4, 3, 3), "v": drawn(5, 8)},
+    IMAGE,
+    5,
+)

@@ -64,7 +64,10 @@ impl FromStr for PerChannel {
     /// Reads what [`Display`] writes, to the bit.
     fn from_str(text: &str) -> Result<Self, ()> {
         let list = text.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-        let number = |text: &str| text.trim().parse().map_err(|_| ());
+        let number = |text: &str| match text.trim().parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(number),
+            _ => Err(()),
+        };
         match list {
             None => number(text).map(Self::All),
             Some(list) => list.split(',').map(number).collect::<Result<_, _>>().map(Self::Each),
@@ -89,7 +92,9 @@ mod tests {
             assert_eq!(numbers.to_string().parse(), Ok(numbers));
         }
         assert!(
-            ["", "[", "[]", "a", "[1, b]"].iter().all(|text| text.parse::<PerChannel>().is_err())
+            ["", "[", "[]", "a", "[1, b]", "1e999"]
+                .iter()
+                .all(|text| text.parse::<PerChannel>().is_err())
         );
         let refused = serde_json::from_str::<PerChannel>("\"many\"").unwrap_err().to_string();
         assert!(refused.contains("a list with one number per channel"), "{refused}");
