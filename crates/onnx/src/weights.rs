@@ -85,6 +85,11 @@ fn by_channel(
     if let Some(value) = values.iter().find(|value| !value.is_finite()) {
         return Err(named(format!("it has the value {value}; expected finite numbers")));
     }
+    let is_whole = tie.span.offset == 0 && width * tie.span.block == extents[tie.dimension];
+    if tie.dimension == 0 && tie.span.repeat == 1 && is_whole {
+        // They are in this order, and a copy would take as much memory again.
+        return Ok(values);
+    }
     let inner: usize = extents[tie.dimension + 1..].iter().product();
     let whole = extents[tie.dimension] * inner;
     let mut numbers = Vec::with_capacity(values.len());
