@@ -27,7 +27,7 @@ def model(name, expected, nodes, weights, shape, output):
     tensors = [numpy_helper.from_array(np.asarray(array), name) for name, array in weights.items()]
     graph = helper.make_graph(made, name, [value("x", shape)], [value(nodes[-1][2], [output])], tensors)
     built = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    if name not in ["inputs"]:
+    if name not in ["inputs", "last_inputs"]:
         checker.check_model(built)
     save(built, folder / f"{name}.onnx")
     print(name, expected)
@@ -193,3 +193,10 @@ model(
     IMAGE,
     5,
 )
+last_inputs = [
+    ("Conv", ["x", "w"], "c", {"strides": [4, 4]}),
+    ("Transpose", ["c"], "t", {"perm": [0, 2, 3, 1]}),
+    ("Flatten", ["t"], "f", {}),
+    ("Gemm", ["f", "v"], "y", {"transB": 1}),
+]
+model("last_inputs", "refused", last_inputs, {"w": drawn(2, 3, 4, 4), "v": drawn(5, 6)}, IMAGE, 5)

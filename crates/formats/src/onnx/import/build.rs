@@ -269,6 +269,13 @@ impl<'a> Builder<'a> {
         if shape.positions() != 1 {
             return Err("a product at several positions is not computed here".into());
         }
+        let inputs = weight.extents.get(1).copied().unwrap_or_default();
+        if inputs != shape.channels {
+            return Err(format!(
+                "its weight {} is for {inputs} inputs, but it reads {}",
+                weight.name, shape.channels
+            ));
+        }
         let mut weight = weight.clone();
         if input.layout == Layout::ByPosition {
             self.reorder(input.value, &mut weight);
