@@ -71,11 +71,6 @@ impl Format {
             Self::Burn => "burn",
         }
     }
-
-    /// Returns whether it is a folder.
-    pub fn is_folder(self) -> bool {
-        matches!(self, Self::Pytorch | Self::Burn)
-    }
 }
 
 impl FromStr for Format {
