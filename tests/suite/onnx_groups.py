@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 import torch_pruning
 from onnx_networks import NETWORKS, drawn
-from torch import nn
+from torch_pruning_layers import ours, widths
 
 action, folder, *names = sys.argv[1:]
 folder = Path(folder)
@@ -39,20 +39,6 @@ def compare(name):
     layers = {layer: of_layer for of_layer, layer in module.named_modules()}
     inspected = json.loads((folder / f"{name}.json").read_text())
 
-    def ours(group):
-        """Returns the layers of a group, each with the side on which a clip cuts it."""
-        named = lambda role, side: {(tensor.rpartition(".")[0], side) for tensor in group[role]}
-        return frozenset(named("makes", "out") | named("follows", "out") | named("uses", "in"))
-
-    def theirs(group):
-        def side(layer, cuts):
-            # What has one parameter for each channel is cut once, whichever side is named.
-            is_channelwise = isinstance(layer, nn.BatchNorm2d) or getattr(layer, "groups", 1) > 1
-            return "out" if is_channelwise or coupling.is_out_channel_pruning_fn(cuts) else "in"
-
-        cuts = [(item.dep.target.module, item.dep.handler) for item in group]
-        return frozenset((layers[layer], side(layer, cut)) for layer, cut in cuts if layer in layers)
-
     free = [group for group in inspected["groups"] if group["fixed"] is None]
     expected = {ours(group): group["channels"] for group in free}
     fixed = [
@@ -63,7 +49,7 @@ def compare(name):
         if side == "out"
     ]
     ignored = [module.get_submodule(name) for name in fixed]
-    found = {theirs(group): len(group[0].idxs) for group in coupling.get_all_groups(ignored_layers=ignored)}
+    found = widths(coupling, layers, ignored)
     if found != expected:
         sys.exit(f"{name}: only ours: {expected.keys() - found.keys()}; only theirs: {found.keys() - expected.keys()}")
     return len(free)

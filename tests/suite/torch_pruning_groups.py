@@ -12,7 +12,7 @@ import torch
 import torch_pruning
 from graph_network import Network
 from safetensors.torch import load_file
-from torch import nn
+from torch_pruning_layers import ours, widths
 
 inspected, whole, cut = sys.argv[1:]
 with open(inspected) as file:
@@ -23,32 +23,9 @@ coupling = torch_pruning.DependencyGraph().build_dependency(network, network.exa
 layers = {module: name for name, module in network.named_modules()}
 
 
-def ours(group):
-    """Returns the layers of a group of rayclip, each with the side on which a clip cuts it."""
-    named = lambda kind, side: {(name.rpartition(".")[0], side) for name in group[kind]}
-    return frozenset(named("makes", "out") | named("follows", "out") | named("uses", "in"))
-
-
-def theirs(group):
-    """Returns the layers of a group of Torch-Pruning, each with the side on which a clip cuts it."""
-
-    def side(layer, cuts):
-        # What has one parameter for each channel is cut once, whichever side is named.
-        is_channelwise = isinstance(layer, nn.BatchNorm2d) or getattr(layer, "groups", 1) > 1
-        return "out" if is_channelwise or coupling.is_out_channel_pruning_fn(cuts) else "in"
-
-    cuts = [(item.dep.target.module, item.dep.handler) for item in group]
-    return frozenset((layers[layer], side(layer, cut)) for layer, cut in cuts if layer in layers)
-
-
 def check(condition, *message):
     if not condition:
         sys.exit(" ".join(str(part) for part in message))
-
-
-def widths(ignored):
-    """Returns the channels of every group of Torch-Pruning without the groups of some layers, by its members."""
-    return {theirs(group): len(group[0].idxs) for group in coupling.get_all_groups(ignored_layers=ignored)}
 
 
 free = [group for group in inspected["groups"] if group["fixed"] is None]
@@ -56,10 +33,10 @@ expected = {ours(group): group["channels"] for group in free}
 output = [group for group in inspected["groups"] if group["fixed"] is not None and group["makes"]]
 input = [group for group in inspected["groups"] if not group["makes"]]
 ignored = [network.get_submodule(name) for group in output for name, side in ours(group) if side == "out"]
-found = widths(ignored)
+found = widths(coupling, layers, ignored)
 check(found == expected, "only ours:", expected.keys() - found.keys(), "only theirs:", found.keys() - expected.keys())
 # Torch-Pruning clips the output too, unless its layer is ignored. It never clips what reads the images.
-everything = widths([])
+everything = widths(coupling, layers, [])
 check(everything == expected | {ours(group): group["channels"] for group in output}, "output:", everything.keys())
 check(not any(ours(group) & members for group in input for members in everything), "the input is clipped")
 
