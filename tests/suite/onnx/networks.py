@@ -3,7 +3,7 @@
 All weights and statistics are drawn, so that no two tensors are equal. Prints the names of the networks, one a line;
 each is in FOLDER/NAME.onnx, and what PyTorch computes is in FOLDER/NAME.npz (x, y).
 
-Usage: python onnx_networks.py FOLDER [NAME...] (needs torch, onnx)
+Usage: python networks.py FOLDER [NAME...] (needs torch, onnx)
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Prints the largest difference of the results of two ONNX files on the same random input.
 
-Usage: python onnx_pair.py ONE OTHER (needs numpy, onnxruntime)
+Usage: python pair.py ONE OTHER (needs numpy, onnxruntime)
 """
 
 import sys

@@ -3,7 +3,7 @@
 Where a weight reads channels that were clipped, its numbers are set to zero in the original. Then both compute the
 same. Prints the largest difference, divided by the largest output.
 
-Usage: python onnx_clip.py ORIGINAL CLIPPED CHANNELS_JSON [EXTENT_OF_DYNAMIC_DIMENSIONS] (needs onnx, onnxruntime)
+Usage: python clip.py ORIGINAL CLIPPED CHANNELS_JSON [EXTENT_OF_DYNAMIC_DIMENSIONS] (needs onnx, onnxruntime)
 """
 
 import json

@@ -2,7 +2,7 @@
 
 Prints the largest difference, divided by the largest output.
 
-Usage: python onnx_same.py FILE NPZ (needs onnxruntime)
+Usage: python same.py FILE NPZ (needs onnxruntime)
 """
 
 import sys

@@ -14,7 +14,7 @@ const PACKAGES: &str = "torch, onnx, onnxruntime";
 fn exported(python: &str, folder: &Path, names: &[&str]) -> Vec<String> {
     let mut arguments = vec![folder.display().to_string()];
     arguments.extend(names.iter().map(|name| (*name).to_owned()));
-    let printed = script(python, "onnx_networks.py", &arguments);
+    let printed = script(python, "onnx/networks.py", &arguments);
     printed.lines().map(ToOwned::to_owned).collect()
 }
 
@@ -30,7 +30,7 @@ fn difference(python: &str, folder: &Path, name: &str) -> f64 {
     let files = [format!("{name}.onnx"), "small.onnx".into(), "small.onnx.channels.json".into()];
     let files: Vec<String> =
         files.iter().map(|file| folder.join(file).display().to_string()).collect();
-    script(python, "onnx_clip.py", &files).trim().parse().unwrap()
+    script(python, "onnx/clip.py", &files).trim().parse().unwrap()
 }
 
 fn free(printed: &Value) -> usize {
@@ -174,7 +174,7 @@ fn networks_of_pytorch_are_run_here_and_written_again() {
                 [&["export", &file, "--to", "onnx", "--out", "again.onnx", "--force"], flags];
             succeed(folder, &arguments.concat());
             let files = ["again.onnx", &format!("{name}.npz")].map(|file| folder.join(file));
-            let printed = script(&python, "onnx_same.py", &files);
+            let printed = script(&python, "onnx/same.py", &files);
             let difference: f64 = printed.trim().parse().unwrap();
             assert!(difference < 1e-5, "{name} {flags:?}: {difference}");
         }
@@ -209,12 +209,12 @@ fn torch_pruning_finds_the_same_groups_in_the_networks_behind_the_files() {
     // be cut alone.
     let names = ["lenet", "resnet", "mobile_v2", "mobile_v3", "efficient", "unet"];
     let path = folder.to_str().unwrap();
-    script(&python, "onnx_groups.py", &[&["export", path][..], &names].concat());
+    script(&python, "onnx/groups.py", &[&["export", path][..], &names].concat());
     for name in names {
         let inspected = succeed(folder, &["inspect", &format!("{name}.onnx"), "--json"]);
         fs::write(folder.join(format!("{name}.json")), inspected).unwrap();
     }
-    let compared = script(&python, "onnx_groups.py", &[&["compare", path][..], &names].concat());
+    let compared = script(&python, "onnx/groups.py", &[&["compare", path][..], &names].concat());
     let groups: Vec<usize> = compared.lines().map(|line| line.parse().unwrap()).collect();
     assert_eq!(groups, [4, 5, 4, 6, 6, 7]);
 }
@@ -226,7 +226,7 @@ fn what_is_easily_misread_is_read_right_or_refused() {
     };
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let written = script(&python, "onnx_odd.py", &[folder]);
+    let written = script(&python, "onnx/odd.py", &[folder]);
     let mut counts = [0, 0];
     for line in written.lines() {
         let (name, expected) = line.split_once(' ').unwrap();
@@ -241,7 +241,7 @@ fn what_is_easily_misread_is_read_right_or_refused() {
             continue;
         }
         assert!(result.status.success(), "{name}: {stderr}");
-        let printed = script(&python, "onnx_pair.py", &[&file, &again].map(|f| folder.join(f)));
+        let printed = script(&python, "onnx/pair.py", &[&file, &again].map(|f| folder.join(f)));
         let difference: f64 = printed.trim().parse().unwrap();
         assert!(difference < 1e-5, "{name}: {difference}");
         counts[1] += 1;

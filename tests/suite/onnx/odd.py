@@ -3,7 +3,7 @@
 Prints a line for every file: its name, and `same` if it must be read with the same scores, `either` if it may be
 refused too, `refused` if it must be refused.
 
-Usage: python onnx_odd.py FOLDER (needs numpy, onnx)
+Usage: python odd.py FOLDER (needs numpy, onnx)
 """
 
 import sys

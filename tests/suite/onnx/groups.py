@@ -3,7 +3,7 @@
 `export` writes FOLDER/NAME.onnx with the names that PyTorch has. `compare` reads FOLDER/NAME.json, the output of
 `rayclip inspect FOLDER/NAME.onnx --json`, and prints the number of groups that can be clipped, one network a line.
 
-Usage: python onnx_groups.py export|compare FOLDER NAME... (needs torch, torch_pruning, onnx)
+Usage: python groups.py export|compare FOLDER NAME... (needs torch, torch_pruning, onnx)
 """
 
 import json
@@ -12,7 +12,10 @@ from pathlib import Path
 
 import torch
 import torch_pruning
-from onnx_networks import NETWORKS, drawn
+from networks import NETWORKS, drawn
+
+sys.path.append(str(Path(__file__).parents[1]))
+
 from torch_pruning_layers import ours, widths
 
 action, folder, *names = sys.argv[1:]
