@@ -100,6 +100,11 @@ fn the_accuracy_that_may_be_lost_decides_how_far_it_goes() {
     let lost = |which: &Value| which["accuracy_validation"].as_f64().unwrap();
     assert!(lost(&strict["original"]) - lost(&strict["smaller"]) <= 0.3, "{strict}");
     assert!(strict["widths"][0].as_u64() > Some(1), "{strict}");
+    // It is the one before the fall.
+    let summary: Value =
+        serde_json::from_slice(&fs::read(folder.join("some/summary.json")).unwrap()).unwrap();
+    let stopped_at = summary["replicas"][0]["stopped_at"].as_u64().unwrap();
+    assert_eq!(strict["clip"].as_u64(), stopped_at.checked_sub(1), "{strict}");
     // No network is good enough.
     let flags = ["--max-drop", "0.0001", "--out", "none", "--save", "none.onnx", "--keep", "0.2"];
     let none = ["compress", "net.safetensors", "--data", "data"];

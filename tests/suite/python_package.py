@@ -341,7 +341,7 @@ def test_a_clip_is_that_of_the_command():
         for arguments, message in [
             ({}, "exactly one of keep, target_macs and target_parameters"),
             ({"keep": 0.5, "target_macs": 0.5}, "exactly one of"),
-            ({"keep": 1.5}, "above 0 and below 1, found 1.5"),
+            ({"keep": 1.5}, "keep: expected a part above 0 and below 1, found 1.5"),
             ({"keep": 0.5, "method": "taylor"}, "needs images"),
             ({"keep": 0.5, "method": "best"}, "best"),
             ({"keep": 0.5, "groups": "none*"}, "none* fits no group"),

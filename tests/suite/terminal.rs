@@ -170,9 +170,15 @@ fn lines_of_json_are_those_of_the_schema() {
     sweep.insert(1, "grid.toml".into());
     let methods = ["--methods", "dtc,scratch", "--seeds", "0..2", "--json"];
     image::GrayImage::from_pixel(8, 8, [9].into()).save(folder.path().join("a.png")).unwrap();
-    let commands: [(Vec<String>, &[&str]); 11] = [
+    let compress = [
+        &["compress", "run/networks/dtc_seed_0/start.safetensors", "--data", "data", "--json"][..],
+        &["--max-drop", "0.5", "--keep", "0.5", "--device", "flex", "--out", "small"],
+        &["--set", "training.batches_per_cycle=2", "--set", "training.learning_rate=1e-9"],
+    ];
+    let commands: [(Vec<String>, &[&str]); 12] = [
         (small_run(&data, &["--out", "run", "--json"]), &["started", "chunk", "cycle", "finished"]),
         (own(&["pick", "run", "--neurons", "1000", "--json"]), &["picked"]),
+        (own(&compress.concat()), &["compressed", "stopped"]),
         (own(&["eval", "run", "--device", "flex", "--json"]), &["evaluated"]),
         (own(&["predict", "run", "a.png", "--device", "flex", "--json"]), &["predicted"]),
         (small_compare(&data, "compared", &methods), &["statistic", "difference"]),

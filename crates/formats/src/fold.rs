@@ -187,6 +187,17 @@ mod tests {
     }
 
     #[test]
+    fn a_variance_without_a_root_is_not_folded() {
+        let (mut graph, mut tensors) = network();
+        tensors.get_mut("norm.running_var").unwrap().values[2] = -1.0;
+        let weight = tensors.get("conv.weight").cloned();
+        let notes = fold_batch_norms(&mut graph, &mut tensors);
+        assert!(notes.contains(&"norm is not folded: its variance has no root".to_owned()));
+        assert_eq!(tensors.get("conv.weight").cloned(), weight);
+        assert!(graph.nodes.iter().any(|node| node.name == "norm"));
+    }
+
+    #[test]
     fn a_normalisation_behind_something_else_stays() {
         let mut graph = Graph::new(Shape::vector(3));
         let fc = graph.append("fc", Op::Linear { outputs: 2, bias: true });

@@ -219,6 +219,37 @@ fn torch_pruning_finds_the_same_groups_in_the_networks_behind_the_files() {
     assert_eq!(groups, [4, 5, 4, 6, 6, 7]);
 }
 
+/// Returns how far the probabilities of rayclip are from the expected ones; or why it refuses the network.
+fn difference(folder: &Path, name: &str) -> Result<f64, String> {
+    let [file, images] = ["onnx", "npy"].map(|ending| format!("{name}.{ending}"));
+    let flags = ["--mean", "0", "--std", "1", "--top", "100", "--device", "flex", "--json"];
+    let result = output(folder, &[&["predict", &file, &images], &flags[..]].concat());
+    if !result.status.success() {
+        let stderr = String::from_utf8_lossy(&result.stderr).into_owned();
+        let is_told = result.status.code() == Some(2) && stderr.contains(&file);
+        return if is_told && !stderr.contains("crashed") {
+            Err(stderr)
+        } else {
+            Ok(f64::INFINITY)
+        };
+    }
+    let expected = fs::read(folder.join(format!("{name}.json"))).unwrap();
+    let expected: Vec<Vec<f64>> = serde_json::from_slice(&expected).unwrap();
+    let stdout = String::from_utf8(result.stdout).unwrap();
+    let lines: Vec<Value> =
+        stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), expected.len());
+    let of_image = |(line, expected): (&Value, &Vec<f64>)| {
+        let classes = line["classes"].as_array().unwrap().iter();
+        let class = |class: &Value| {
+            let expected = expected[class["class"].as_u64().unwrap() as usize];
+            (class["probability"].as_f64().unwrap() - expected).abs()
+        };
+        classes.map(class).fold(0.0, f64::max)
+    };
+    Ok(lines.iter().zip(&expected).map(of_image).fold(0.0, f64::max))
+}
+
 #[test]
 fn what_is_easily_misread_is_read_right_or_refused() {
     let Some(python) = python_with(PACKAGES) else {
@@ -227,24 +258,15 @@ fn what_is_easily_misread_is_read_right_or_refused() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let written = script(&python, "onnx/odd.py", &[folder]);
-    let mut counts = [0, 0];
+    let (mut wrong, mut read) = (vec![], 0);
     for line in written.lines() {
         let (name, expected) = line.split_once(' ').unwrap();
-        let file = format!("{name}.onnx");
-        let again = format!("{name}-again.onnx");
-        let result = output(folder, &["export", &file, "--to", "onnx", "--out", &again]);
-        let stderr = String::from_utf8_lossy(&result.stderr);
-        if expected == "refused" || (expected == "either" && !result.status.success()) {
-            assert_eq!(result.status.code(), Some(2), "{name}: {stderr}");
-            assert!(stderr.contains(&file) && !stderr.contains("panicked"), "{name}: {stderr}");
-            counts[0] += 1;
-            continue;
+        match (difference(folder, name), expected) {
+            (Ok(difference), "same" | "either") if difference < 1e-5 => read += 1,
+            (Err(_), "refused" | "either") => {}
+            (found, _) => wrong.push((name, expected, found)),
         }
-        assert!(result.status.success(), "{name}: {stderr}");
-        let printed = script(&python, "onnx/pair.py", &[&file, &again].map(|f| folder.join(f)));
-        let difference: f64 = printed.trim().parse().unwrap();
-        assert!(difference < 1e-5, "{name}: {difference}");
-        counts[1] += 1;
     }
-    assert!(counts[0] > 10 && counts[1] > 8, "{counts:?}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(read > 8 && written.lines().count() > 20, "{read}");
 }

@@ -1,15 +1,18 @@
 """Writes small ONNX files with what is easily misread: axes, orders and bounds that are not the usual ones.
 
+Beside every file is what onnxruntime computes for the images in NAME.npy: NAME.json has the probabilities of the classes.
 Prints a line for every file: its name, and `same` if it must be read with the same scores, `either` if it may be
 refused too, `refused` if it must be refused.
 
-Usage: python odd.py FOLDER (needs numpy, onnx)
+Usage: python odd.py FOLDER (needs numpy, onnx, onnxruntime)
 """
 
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 from onnx import TensorProto, checker, helper, numpy_helper, save
 
 folder = Path(sys.argv[1])
@@ -27,10 +30,17 @@ def model(name, expected, nodes, weights, shape, output):
     tensors = [numpy_helper.from_array(np.asarray(array), name) for name, array in weights.items()]
     graph = helper.make_graph(made, name, [value("x", shape)], [value(nodes[-1][2], [output])], tensors)
     built = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    if name not in ["inputs", "last_inputs"]:
-        checker.check_model(built)
     save(built, folder / f"{name}.onnx")
     print(name, expected)
+    if name in ["inputs", "last_inputs"]:
+        return
+    checker.check_model(built)
+    x = np.random.default_rng(1).standard_normal([3, *shape]).astype(np.float32)
+    session = onnxruntime.InferenceSession(built.SerializeToString(), providers=["CPUExecutionProvider"])
+    scores = np.exp(session.run(None, {"x": x})[0].astype(float))
+    (folder / f"{name}.json").write_text(json.dumps((scores / scores.sum(1, keepdims=True)).tolist()))
+    # Images have their channels last.
+    np.save(folder / f"{name}.npy", np.ascontiguousarray(np.moveaxis(x, 1, -1)))
 
 
 def conv(outputs, inputs, size=3):

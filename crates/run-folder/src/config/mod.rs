@@ -60,7 +60,7 @@ pub struct RunConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeviceChoice {
-    /// The first real GPU; without one, `ndarray` (`flex` for `compare`, `sweep` and `reproduce`).
+    /// The first real GPU; without one, `ndarray` (`flex` for `compress`, `compare`, `sweep` and `reproduce`).
     Auto,
     /// A GPU through Vulkan, Metal or DX12; a software adapter if there is no other.
     Wgpu,

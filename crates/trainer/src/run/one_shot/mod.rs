@@ -81,14 +81,19 @@ impl OneShot {
             );
             return refuse("method", reason);
         }
-        let sizes = [self.keep, self.target_macs, self.target_parameters];
-        if sizes.iter().flatten().count() != 1 {
+        let sizes = [
+            ("keep", self.keep),
+            ("target_macs", self.target_macs),
+            ("target_parameters", self.target_parameters),
+        ];
+        let given: Vec<(&str, f64)> =
+            sizes.into_iter().filter_map(|(key, part)| Some((key, part?))).collect();
+        let [(key, part)] = given[..] else {
             let reason = "give exactly one of keep, target_macs and target_parameters".into();
             return refuse("the size of the smaller network", reason);
-        }
-        if let Some(part) = sizes.iter().flatten().find(|part| !(**part > 0.0 && **part < 1.0)) {
-            let reason = format!("expected a part above 0 and below 1, found {part}");
-            return refuse("the size of the smaller network", reason);
+        };
+        if !(part > 0.0 && part < 1.0) {
+            return refuse(key, format!("expected a part above 0 and below 1, found {part}"));
         }
         if let Some((name, _)) = self.bound.iter().find(|(_, extent)| **extent == 0) {
             let reason = format!("the extent {name} is 0, expected at least 1");
