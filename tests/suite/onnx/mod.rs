@@ -220,7 +220,7 @@ fn torch_pruning_finds_the_same_groups_in_the_networks_behind_the_files() {
 }
 
 /// Returns how far the probabilities of rayclip are from the expected ones; or why it refuses the network.
-fn difference(folder: &Path, name: &str) -> Result<f64, String> {
+fn misread(folder: &Path, name: &str) -> Result<f64, String> {
     let [file, images] = ["onnx", "npy"].map(|ending| format!("{name}.{ending}"));
     let flags = ["--mean", "0", "--std", "1", "--top", "100", "--device", "flex", "--json"];
     let result = output(folder, &[&["predict", &file, &images], &flags[..]].concat());
@@ -261,7 +261,7 @@ fn what_is_easily_misread_is_read_right_or_refused() {
     let (mut wrong, mut read) = (vec![], 0);
     for line in written.lines() {
         let (name, expected) = line.split_once(' ').unwrap();
-        match (difference(folder, name), expected) {
+        match (misread(folder, name), expected) {
             (Ok(difference), "same" | "either") if difference < 1e-5 => read += 1,
             (Err(_), "refused" | "either") => {}
             (found, _) => wrong.push((name, expected, found)),
