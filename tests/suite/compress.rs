@@ -11,13 +11,15 @@ use serde_json::Value;
 use crate::support::{ends_with, output, refused, small_data, succeed};
 
 /// Flags of a compression of a second.
-const QUICK: [&str; 6] = [
+const QUICK: [&str; 8] = [
     "--device",
     "flex",
     "--set",
     "training.batch_size=50",
     "--set",
     "training.batches_per_cycle=5",
+    "--set",
+    "training.final_batches=5",
 ];
 
 /// A folder with images, and a network that a run trained on them: `net.safetensors`.

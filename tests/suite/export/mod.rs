@@ -82,7 +82,7 @@ impl Sample {
     }
 }
 
-/// Compares networks with the recorded scores, in PyTorch and onnxruntime.
+/// Compares networks with the recorded scores, in PyTorch, onnxruntime and tract.
 fn assert_same(python: &str, sample: &Sample, networks: &[PathBuf]) {
     let arguments = [&[sample.recorded.clone()][..], networks].concat();
     let printed = script(python, "export/scores.py", &arguments);
@@ -104,6 +104,8 @@ fn exported_networks_have_the_same_scores_elsewhere() {
     let has_onnx = python_with("onnx, onnxruntime").is_some();
     if !has_onnx {
         skipped("exported networks in onnxruntime", "there is no Python with onnx and onnxruntime");
+    } else if python_with("tract").is_none() {
+        skipped("exported networks in tract", "there is no Python with tract");
     }
     let folder = tempfile::tempdir().unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(11);

@@ -1,4 +1,4 @@
-"""Computes exported networks in PyTorch and in onnxruntime, and compares their scores with those of rayclip.
+"""Computes exported networks in PyTorch, onnxruntime and tract, and compares their scores with those of rayclip.
 
 Usage: python scores.py RECORDED NETWORK...
 RECORDED is JSON: `shape` [height, width, channels], `pixels` and `images` [image, height, width, channel], which are
@@ -63,7 +63,20 @@ def of_onnx(path, recorded):
     [scores] = session.run(None, {read.name: images})
     [alone] = session.run(None, {read.name: images[:1]})
     assert numpy.abs(alone - scores[:1]).max() <= 1e-4 * numpy.abs(scores).max()
+    if importlib.util.find_spec("tract"):
+        difference = numpy.abs(of_tract(path, images) - scores).max()
+        assert difference <= 1e-4 * numpy.abs(scores).max(), f"tract: {path}: {difference}"
     return scores
+
+
+def of_tract(path, images):
+    import tract
+
+    model = tract.onnx().load(str(path))
+    kind = {"uint8": "u8", "float32": "f32"}[str(images.dtype)]
+    model.set_input_fact(0, ",".join(map(str, images.shape)) + "," + kind)
+    [scores] = model.into_model().into_runnable().run([images])
+    return scores.to_numpy()
 
 
 recorded = json.loads(Path(sys.argv[1]).read_text())

@@ -24,6 +24,15 @@ const VALIDATION: f64 = 0.1;
 /// Clips to a target.
 const STEPS: i64 = 4;
 
+/// Images per batch.
+const BATCH_SIZE: i64 = 128;
+
+/// The learning rate after each clip; it falls to zero before the next one.
+const LEARNING_RATE: f64 = 3e-3;
+
+/// Batches after the last clip. Those between two clips are as in a run.
+const FINAL_BATCHES: i64 = 1500;
+
 /// Compresses a network and prints it beside the original. The exit code is 1 if no smaller network keeps the accuracy
 /// that was asked for.
 pub(crate) fn compress(args: &CompressArgs) -> anyhow::Result<ExitCode> {
@@ -76,6 +85,9 @@ fn config(args: &CompressArgs) -> anyhow::Result<RunConfig> {
         flag("validation", "data.validation", VALIDATION),
         // The network is trained already.
         flag("first-batches", "training.first_batches", vec![toml::Value::Integer(0)]),
+        flag("final-batches", "training.final_batches", FINAL_BATCHES),
+        flag("batch-size", "training.batch_size", BATCH_SIZE),
+        flag("learning-rate", "training.learning_rate", LEARNING_RATE),
         flag("schedule", "training.schedule", "cosine"),
         flag("schedule-over", "training.schedule_over", "cycle"),
         flag("min-width", "compression.min_width", 1),
