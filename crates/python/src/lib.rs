@@ -12,6 +12,10 @@ mod solve;
 
 use pyo3::prelude::*;
 
+/// As in the command: the solver allocates and frees the same buffers for every column.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// `rayclip._native`.
 #[pymodule]
 mod _native {
