@@ -1,6 +1,6 @@
 //! The number of batches in every cycle.
 
-use crate::config::RunConfig;
+use crate::config::{Budget, RunConfig};
 use crate::ladder;
 
 /// The number of batches in every cycle. Cycle `c` comes before clip `c`; the last one comes after the last clip.
@@ -24,6 +24,25 @@ impl Cycles {
             batches[count - 1] = training.final_batches;
         }
         Self { batches, further }
+    }
+
+    /// Returns the cycles of fresh networks with the widths after a clip, on the budget of the configuration. A cycle in
+    /// which the clipped networks are larger has as many more batches, rounded up.
+    pub fn of_scratch(config: &RunConfig, clip: usize) -> Self {
+        let mut cycles = Self::of(config);
+        let compression = &config.compression;
+        let flops = &compression.training_flops;
+        // They are known as soon as the network is.
+        let (true, Some(own)) = (compression.budget != Budget::Batches, flops.get(clip + 1)) else {
+            return cycles;
+        };
+        for (batches, clipped) in cycles.batches.iter_mut().zip(flops).take(clip + 1) {
+            *batches = (*batches as f64 * clipped / own).ceil() as usize;
+        }
+        if compression.budget == Budget::Parent {
+            cycles.batches[0] = 0;
+        }
+        cycles
     }
 
     /// Returns the number of batches of a cycle.
@@ -67,6 +86,24 @@ mod tests {
         let cycles = cycles(&[few, first, last]);
         let before: Vec<Option<usize>> = (0..6).map(|cycle| cycles.batches_before(cycle)).collect();
         assert_eq!(before, [0, 9, 16, 18, 68, 70].map(Some));
+    }
+
+    #[test]
+    fn fresh_networks_have_as_many_batches_or_as_many_operations() {
+        let batches = |budget: &str| -> Vec<usize> {
+            let budget = format!("compression.budget={budget}");
+            let settings = ["training.first_batches=[9]", "training.batches_per_cycle=7", &budget];
+            let ladder = ["network.hidden=[20]", "compression.keep=0.5", "compression.min_width=3"];
+            let settings = settings.iter().chain(&ladder);
+            let settings = settings.map(|text| Setting::parse(text).unwrap()).collect();
+            let mut config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
+            config.compression.training_flops = vec![200.0, 100.0, 50.0, 30.0];
+            let cycles = Cycles::of_scratch(&config, 1);
+            (0..3).map(|cycle| cycles.batches(cycle)).collect()
+        };
+        assert_eq!(batches("batches"), [9, 7, 7]);
+        assert_eq!(batches("operations"), [36, 14, 7]);
+        assert_eq!(batches("parent"), [0, 14, 7]);
     }
 
     #[test]

@@ -32,6 +32,22 @@ impl Epochs {
         is_possible.then(|| Self { order, batch_size, cycles: Cycles::of(config), images })
     }
 
+    /// Returns the same epochs in other cycles.
+    #[must_use]
+    pub fn in_cycles(&self, cycles: Cycles) -> Self {
+        Self { cycles, ..self.clone() }
+    }
+
+    /// Returns the number of images of the training set.
+    pub fn images(&self) -> usize {
+        self.images
+    }
+
+    /// Returns the order of the images.
+    pub fn order(&self) -> OrderKind {
+        self.order
+    }
+
     /// Returns the number of batches in every cycle.
     pub fn cycles(&self) -> &Cycles {
         &self.cycles

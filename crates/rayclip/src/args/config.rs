@@ -6,7 +6,7 @@ use clap::Args;
 use rayclip_data::PerChannel;
 
 use super::{
-    DEVICES, ImageSize, MOMENTS, PRESETS, RANKINGS, at_least_one, fraction, numbers, part,
+    BUDGETS, DEVICES, ImageSize, MOMENTS, PRESETS, RANKINGS, at_least_one, fraction, numbers, part,
     positive_numbers, width,
 };
 
@@ -15,7 +15,8 @@ use super::{
 #[group(id = "config_args", multiple = true)]
 #[command(next_help_heading = "Configuration")]
 pub(crate) struct ConfigArgs {
-    /// Defaults to start from: corrected, paper, supplement or cifar10 [default: corrected]
+    /// Defaults to start from: corrected, paper, supplement, cifar10, recipe-batches, recipe-operations or
+    /// recipe-parent [default: corrected]
     #[arg(long, value_name = "NAME", value_parser = PRESETS, hide_possible_values = true)]
     pub(crate) preset: Option<String>,
     /// digits (built in), mnist (downloaded once), a folder with images, CIFAR, IDX, .npy or CSV files, or a .npz or
@@ -103,6 +104,10 @@ pub(crate) struct ConfigArgs {
     /// Rank the neurons of each group (group), or of all groups together by normalised scores (global) [default: group]
     #[arg(long, value_name = "NAME", value_parser = RANKINGS, hide_possible_values = true)]
     pub(crate) ranking: Option<String>,
+    /// What scratch may spend: as many batches as the clipped networks (batches), as many operations (operations), or as
+    /// many operations as after their first cycle (parent) [default: batches]
+    #[arg(long, value_name = "NAME", value_parser = BUDGETS, hide_possible_values = true, overrides_with = "budget")]
+    pub(crate) budget: Option<String>,
     /// Stop clipping a network when its accuracy on held-out images has reached this value and then falls below
     /// it; needs --validation
     #[arg(long, value_name = "ACCURACY")]

@@ -34,7 +34,7 @@ pub(crate) use export::{ExportArgs, FileArgs, WhichArgs};
 pub(crate) use inspect::{ImageShape, ImageSize, InspectArgs};
 pub(crate) use margin::MarginArgs;
 pub(crate) use names::{
-    ALGORITHMS, DEVICES, FORMATS, METHODS, MOMENTS, ON_DIVERGENCE, PRESETS, RANKINGS,
+    ALGORITHMS, BUDGETS, DEVICES, FORMATS, METHODS, MOMENTS, ON_DIVERGENCE, PRESETS, RANKINGS,
 };
 pub(crate) use parse::try_parse;
 pub(crate) use pick::PickArgs;

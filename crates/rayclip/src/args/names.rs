@@ -36,6 +36,9 @@ pub(crate) const MOMENTS: OneOf = OneOf(|| vec!["carry", "reset"]);
 /// The rankings.
 pub(crate) const RANKINGS: OneOf = OneOf(|| vec!["group", "global"]);
 
+/// What `scratch` may spend.
+pub(crate) const BUDGETS: OneOf = OneOf(|| vec!["batches", "operations", "parent"]);
+
 /// What happens when a replica diverges.
 pub(crate) const ON_DIVERGENCE: OneOf = OneOf(|| vec!["freeze", "stop"]);
 

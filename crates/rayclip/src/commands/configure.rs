@@ -81,6 +81,7 @@ pub(crate) fn settings(args: &ConfigArgs, more: Vec<Setting>) -> anyhow::Result<
     settings.extend(text("device", "device", &args.device));
     settings.extend(text("moments", "training.moments", &args.moments));
     settings.extend(text("ranking", "compression.ranking", &args.ranking));
+    settings.extend(text("budget", "compression.budget", &args.budget));
     settings.extend(text("network", "network.name", &args.network));
     settings.extend(text("graph", "network.graph", &args.graph));
     settings.extend(args.pretrained.then(|| flag("pretrained", "network.pretrained", true)));

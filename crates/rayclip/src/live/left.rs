@@ -36,16 +36,17 @@ impl Live {
         Duration::try_from_secs_f64(seconds).ok()
     }
 
-    /// Returns, for each finished cycle, the hidden neurons before its clip and the seconds of a batch.
+    /// Returns, for each finished cycle with batches, the hidden neurons before its clip and the seconds of a batch.
     fn batch_seconds(&self, of: &Cycles) -> Vec<(f64, f64)> {
         let mut cycles: BTreeMap<usize, (BTreeMap<&str, usize>, f64)> = BTreeMap::new();
         // Every row of `scratch` counts from the start of training.
         for row in self.run.rows.iter().filter(|row| !row.is_scratch()) {
-            if let Some(timing) = self.run.timing(row) {
+            let batches = of.batches(row.cycle);
+            if let Some(timing) = self.run.timing(row).filter(|_| batches > 0) {
                 let cycle = cycles.entry(row.cycle).or_default();
                 cycle.0.insert(&row.group, row.width_before);
                 let seconds = timing.train_seconds + timing.compress_seconds;
-                cycle.1 = seconds / of.batches(row.cycle) as f64;
+                cycle.1 = seconds / batches as f64;
             }
         }
         let neurons = |widths: BTreeMap<&str, usize>| widths.into_values().sum::<usize>() as f64;

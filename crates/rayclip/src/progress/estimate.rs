@@ -19,6 +19,8 @@ pub(super) struct Estimate {
     chunks: Chunks,
     /// Batches of every cycle.
     batches: Vec<usize>,
+    /// Batches of a network that trains from scratch at each of its clips.
+    of_scratch: Vec<usize>,
     /// Finished batches.
     done: usize,
     /// Hidden neurons of a finished cycle, and the seconds of a batch per network of the chunk.
@@ -58,6 +60,9 @@ impl Estimate {
         let rest = rayclip_run_folder::ladder(config);
         let first = config.network.first_widths();
         let cycles = Cycles::of(config);
+        let of_scratch = |clip: &usize| {
+            Cycles::of_scratch(config, *clip).batches_before(clip + 2).unwrap_or(usize::MAX)
+        };
         Self {
             ladder: std::iter::once(first)
                 .chain(rest.iter().map(Vec::as_slice))
@@ -65,6 +70,7 @@ impl Estimate {
                 .collect(),
             chunks: chunks.clone(),
             batches: (0..=rest.len()).map(|cycle| cycles.batches(cycle)).collect(),
+            of_scratch: chunks.scratch_clips.iter().map(of_scratch).collect(),
             done: 0,
             cycles: vec![],
             now: None,
@@ -80,17 +86,13 @@ impl Estimate {
         });
         let scratch = self.chunks.scratch.iter().flat_map(move |networks| {
             let networks = *networks as f64;
-            self.chunks.scratch_clips.iter().filter_map(move |clip| {
+            let rungs = self.chunks.scratch_clips.iter().zip(&self.of_scratch);
+            rungs.filter_map(move |(clip, &batches)| {
                 let neurons = *self.ladder.get(clip + 1)?;
-                Some(Leg { batches: self.of_scratch(*clip), neurons, networks })
+                Some(Leg { batches, neurons, networks })
             })
         });
         clipped.chain(scratch)
-    }
-
-    /// Returns the batches of a network that trains from scratch with the widths after a clip.
-    fn of_scratch(&self, clip: usize) -> usize {
-        sum(self.batches.iter().take(clip + 2).copied())
     }
 
     /// Starts a chunk. All batches before it count as finished, even if they were not reported.
@@ -105,7 +107,7 @@ impl Estimate {
         let before = match rung {
             None => number.saturating_mul(of_ladder),
             Some(rung) => {
-                let rungs = self.chunks.scratch_clips.iter().map(|clip| self.of_scratch(*clip));
+                let rungs = self.of_scratch.iter().copied();
                 let of_scratch = sum(rungs.clone());
                 let of_clipped = self.chunks.clipped.len().saturating_mul(of_ladder);
                 sum([of_clipped, number.saturating_mul(of_scratch), sum(rungs.take(rung))])

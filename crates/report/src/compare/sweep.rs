@@ -1,7 +1,7 @@
 //! Ranks the cells of a sweep.
 
-use rayclip_run_folder::Cycles;
 use rayclip_run_folder::read::Rung;
+use rayclip_run_folder::{Cycles, METHOD_SCRATCH};
 
 use crate::compare::comparison::Comparison;
 use crate::compare::measure::Measure;
@@ -89,7 +89,11 @@ fn results_of(run: &Run, neurons: Option<usize>) -> Result<Vec<SweepResult>, Rep
     // After the training that follows a clip.
     let batches = |cycle: usize, method: &str| {
         let row = run.cycle(cycle).find(|row| row.method == method)?;
-        row.batches?.checked_add(Cycles::of(settings?).batches(cycle + 1))
+        let cycles = match method {
+            METHOD_SCRATCH => Cycles::of_scratch(settings?, cycle),
+            _ => Cycles::of(settings?),
+        };
+        row.batches?.checked_add(cycles.batches(cycle + 1))
     };
     let result = |(method, name): (usize, &String)| {
         let of = |measure, cycle| comparison.estimate(measure, cycle, method);

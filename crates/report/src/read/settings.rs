@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rayclip_run_folder::config::{Algorithm, CountKind, DeviceChoice, Normalization};
-use rayclip_run_folder::presets::{PRESETS, RESOLVED};
+use rayclip_run_folder::presets::{RESOLVED, preset_table};
 use rayclip_run_folder::{Method, RunConfig};
 use toml::{Table, Value};
 
@@ -40,7 +40,9 @@ pub(crate) fn has_effect(run: &Run, key: &str) -> bool {
             any(&[Method::Taylor, Method::Activation, Method::DataLasso])
                 || (settings.compression.compensate && clips)
         }
-        "compression.scratch_at" => any(&[Method::Scratch]),
+        "compression.scratch_at" | "compression.budget" | "compression.training_flops" => {
+            any(&[Method::Scratch])
+        }
         "solver.algorithm" | "solver.tolerance" => solves,
         "solver.max_iterations" => solves && !is_exact(settings),
         _ => true,
@@ -61,8 +63,7 @@ fn is_exact(settings: &RunConfig) -> bool {
 pub(crate) fn command(run: &Run) -> Option<String> {
     let settings = run.settings.as_ref()?;
     let RunConfig { preset: name, seed, replicas, .. } = settings;
-    let (_, preset) = PRESETS.iter().find(|(known, _)| known == name)?;
-    let preset: Table = preset.parse().ok()?;
+    let preset = preset_table(name).ok()?;
     let (own, defaults) = (values(&run.config), values(&preset));
     let methods: Vec<String> =
         settings.compression.methods.iter().map(ToString::to_string).collect();
@@ -138,6 +139,8 @@ fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rayclip_run_folder::presets::{self, PRESETS};
+
     use super::*;
     use crate::read::sample::run_of;
 
@@ -195,11 +198,13 @@ mod tests {
         };
         let l2 = run(&[("methods", "methods = [\"l2\"]")]);
         let expected = [
+            "compression.budget",
             "compression.calibration_batches",
             "compression.domain",
             "compression.lambda",
             "compression.reduction",
             "compression.scratch_at",
+            "compression.training_flops",
             "data.deviation",
             "data.mean",
             "measurement.count",
@@ -221,9 +226,11 @@ mod tests {
             ("count", "count = \"supplement\""),
         ]);
         let expected = [
+            "compression.budget",
             "compression.calibration_batches",
             "compression.domain",
             "compression.scratch_at",
+            "compression.training_flops",
             "data.deviation",
             "data.mean",
             "measurement.ratio",
@@ -251,12 +258,16 @@ mod tests {
 
     #[test]
     fn every_preset_is_known() {
-        for (name, text) in PRESETS {
+        for name in presets::names() {
+            let text = preset_table(name).unwrap().to_string();
             let command = command(&of(&format!("preset = \"{name}\"\n{text}"))).unwrap();
             let (method, data) = if name == "cifar10" { ("l2", name) } else { ("dtc", "digits") };
-            let rest =
-                format!("rayclip run --preset {name} --method {method} --seed 0 --data {data}");
-            assert_eq!(command, rest);
+            let expected = if name.starts_with("recipe-") {
+                format!("compare --preset {name} --methods l2,random,scratch --seeds 0..1")
+            } else {
+                format!("run --preset {name} --method {method} --seed 0")
+            };
+            assert_eq!(command, format!("rayclip {expected} --data {data}"));
         }
     }
 }

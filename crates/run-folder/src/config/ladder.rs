@@ -75,10 +75,13 @@ pub fn scratch_clips(config: &RunConfig) -> Result<Vec<usize>, String> {
     match &config.compression.scratch_at {
         ScratchAt::Rule(ScratchRule::All) => Ok((0..neurons.len()).collect()),
         ScratchAt::Rule(ScratchRule::Halvings) => Ok(config.halvings()),
-        ScratchAt::Neurons(wanted) if wanted.is_empty() => {
-            Err("the list is empty: name numbers of hidden neurons, or set it to halvings or all"
-                .into())
+        ScratchAt::Rule(ScratchRule::Last) => {
+            Ok(neurons.len().checked_sub(1).into_iter().collect())
         }
+        ScratchAt::Neurons(wanted) if wanted.is_empty() => Err(
+            "the list is empty: name numbers of hidden neurons, or set it to halvings, all or last"
+                .into(),
+        ),
         ScratchAt::Neurons(wanted) => {
             let clip_of = |wanted: &usize| {
                 neurons.iter().position(|left| left == wanted).ok_or_else(|| {
@@ -137,6 +140,7 @@ mod tests {
         let clips = |at: &str| scratch_clips(&config(&[&format!("compression.scratch_at={at}")]));
         assert_eq!(clips("halvings"), Ok(vec![0, 6, 13, 19, 25, 31, 33]));
         assert_eq!(clips("all").unwrap().len(), 34);
+        assert_eq!(clips("last"), Ok(vec![33]));
         assert_eq!(clips("[9, 127, 9]"), Ok(vec![12, 33]));
     }
 

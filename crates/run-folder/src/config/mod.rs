@@ -188,6 +188,13 @@ pub struct CompressionConfig {
     pub calibration_batches: usize,
     /// Clips at which `scratch` trains a network.
     pub scratch_at: ScratchAt,
+    /// What `scratch` may spend.
+    #[serde(default)]
+    pub budget: Budget,
+    /// Floating-point operations to train on an image, of the network before the first clip and of those after every
+    /// clip; resolved with the network if `budget` depends on them.
+    #[serde(default)]
+    pub training_flops: Vec<f64>,
 }
 
 fn one() -> usize {
@@ -253,12 +260,29 @@ pub enum Reduction {
 
 /// Clips at which `scratch` trains a network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected \"halvings\", \"all\" or numbers of hidden neurons")]
+#[serde(
+    untagged,
+    expecting = "expected \"halvings\", \"all\", \"last\" or numbers of hidden neurons"
+)]
 pub enum ScratchAt {
     /// A rule.
     Rule(ScratchRule),
     /// The clips that lead to these numbers of hidden neurons.
     Neurons(Vec<usize>),
+}
+
+/// What `scratch` may spend to train a network with the widths after a clip. In each case, it spends as much as the
+/// clipped networks up to this clip and in the cycle that follows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Budget {
+    /// As many batches.
+    #[default]
+    Batches,
+    /// As many floating-point operations: as its network is smaller, more batches.
+    Operations,
+    /// As many operations as after the first cycle, because the network before the first clip is given.
+    Parent,
 }
 
 /// A rule for [`ScratchAt`].
@@ -269,6 +293,8 @@ pub enum ScratchRule {
     Halvings,
     /// All clips.
     All,
+    /// The last clip.
+    Last,
 }
 
 /// See the preset files.

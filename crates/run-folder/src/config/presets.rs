@@ -11,17 +11,27 @@ use super::document::{Document, insert, leaves};
 use crate::error::RunFolderError;
 use crate::nearest::nearest;
 
-/// Name and content of every preset; the first is the default.
-pub const PRESETS: [(&str, &str); 4] = [
+/// Name and content of every preset; the first is the default. One with the key `base` has the values of another
+/// preset, except for its own.
+pub const PRESETS: [(&str, &str); 7] = [
     ("corrected", include_str!("../../../../assets/presets/corrected.toml")),
     ("paper", include_str!("../../../../assets/presets/paper.toml")),
     ("supplement", include_str!("../../../../assets/presets/supplement.toml")),
     ("cifar10", include_str!("../../../../assets/presets/cifar10.toml")),
+    ("recipe-batches", include_str!("../../../../assets/presets/recipe-batches.toml")),
+    ("recipe-operations", include_str!("../../../../assets/presets/recipe-operations.toml")),
+    ("recipe-parent", include_str!("../../../../assets/presets/recipe-parent.toml")),
 ];
 
 /// Keys that rayclip sets when it sees the images.
-pub const RESOLVED: [&str; 5] =
-    ["network.groups", "network.widths", "network.digest", "network.weights", "compression.ladder"];
+pub const RESOLVED: [&str; 6] = [
+    "network.groups",
+    "network.widths",
+    "network.digest",
+    "network.weights",
+    "compression.ladder",
+    "compression.training_flops",
+];
 
 /// Returns the names of the presets; the first is the default.
 pub fn names() -> impl Iterator<Item = &'static str> {
@@ -164,21 +174,36 @@ pub fn keys() -> Result<Vec<String>, RunFolderError> {
 
 /// Returns the value of a dotted key in the default preset; `None` if the key is unknown.
 pub fn default_value(key: &str) -> Option<Value> {
-    let all = leaves(&preset_table(PRESETS[0].0).ok()?);
+    value_in(PRESETS[0].0, key)
+}
+
+/// Returns the value of a dotted key in a preset; `None` if the key or the preset is unknown.
+pub fn value_in(preset: &str, key: &str) -> Option<Value> {
+    let all = leaves(&preset_table(preset).ok()?);
     all.into_iter().find(|(known, _)| known == key).map(|(_, value)| value)
 }
 
-fn preset_table(name: &str) -> Result<Table, RunFolderError> {
+/// Returns all values of a preset, as in a configuration file.
+///
+/// # Errors
+/// There is no such preset, or a built-in one is damaged.
+pub fn preset_table(name: &str) -> Result<Table, RunFolderError> {
     let (_, text) = PRESETS.into_iter().find(|(known, _)| *known == name).ok_or_else(|| {
         RunFolderError::UnknownPreset {
             name: name.to_owned(),
             known: names().collect::<Vec<_>>().join(", "),
         }
     })?;
-    text.parse().map_err(|error: toml::de::Error| RunFolderError::Value {
+    let mut own: Table = text.parse().map_err(|error: toml::de::Error| RunFolderError::Value {
         key: "preset".into(),
         reason: format!("{name} is not valid TOML: {error}"),
-    })
+    })?;
+    let Some(Value::String(base)) = own.remove("base") else { return Ok(own) };
+    let mut table = preset_table(&base)?;
+    for (key, value) in leaves(&own) {
+        insert(&mut table, &Setting { key, value, origin: name.to_owned() })?;
+    }
+    Ok(table)
 }
 
 #[cfg(test)]

@@ -122,8 +122,10 @@ pub enum ScheduleSpan {
     /// All batches of a network.
     #[default]
     Run,
-    /// The batches between two clips: it begins anew after each clip.
+    /// The batches between two clips: it begins anew after each clip. For `scratch`, which is never clipped: all batches.
     Cycle,
+    /// The batches after the last clip; before, the learning rate does not change. For `scratch`: all batches.
+    Final,
 }
 
 /// The training loss.

@@ -6,10 +6,11 @@ use burn::tensor::Device;
 use rayclip_data::{Dataset, read_whole, sha256};
 use rayclip_formats::LoadOptions;
 use rayclip_model::{Graph, KnownNetwork, Shape};
-use rayclip_run_folder::config::{CompressionConfig, MLP, NetworkConfig};
+use rayclip_run_folder::config::{Budget, CompressionConfig, MLP, NetworkConfig};
 use rayclip_run_folder::{RunConfig, nearest, paths, read};
 
 use super::original::{Original, load_options};
+use super::rungs::training_flops;
 use super::widths::{Reached, resolve_ladder};
 use crate::data::fit;
 use crate::error::TrainerError;
@@ -64,6 +65,10 @@ pub fn resolve(
         resolve_ladder(&mut config.compression, &graph, recorded, &mut |graphs, images| {
             medians(graphs, &device()?, images)
         })?;
+    config.compression.training_flops = match config.compression.budget {
+        Budget::Batches => vec![],
+        Budget::Operations | Budget::Parent => training_flops(config, &graph)?,
+    };
     let notes = original.map_or_else(Vec::new, |original| original.notes().to_vec());
     Ok(Resolved { reached, notes })
 }
@@ -73,8 +78,9 @@ pub fn resolve(
 fn recorded_ladder(config: &RunConfig, folder: &Path) -> Option<Vec<Vec<usize>>> {
     let bytes = read_whole(&folder.join(paths::CONFIG), MOST_BYTES).ok()?;
     let found = read::config(&bytes).ok()?.config?;
-    let ladder = found.compression.ladder.clone();
-    let asked = CompressionConfig { ladder: ladder.clone(), ..config.compression.clone() };
+    let CompressionConfig { ladder, training_flops, .. } = found.compression.clone();
+    let asked =
+        CompressionConfig { ladder: ladder.clone(), training_flops, ..config.compression.clone() };
     (found.compression == asked && found.network == config.network).then_some(ladder)
 }
 

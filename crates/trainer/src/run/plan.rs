@@ -96,11 +96,13 @@ impl Plan {
 
     /// Returns the number of batches of the whole run, each of one chunk.
     pub(crate) fn batches(&self, config: &RunConfig, clips: usize) -> usize {
-        let cycles = Cycles::of(config);
-        let until = |last: usize| cycles.batches_before(last + 1).unwrap_or(usize::MAX);
-        let add = |sum: usize, clip: &usize| sum.saturating_add(until(clip + 1));
+        let until =
+            |cycles: &Cycles, last: usize| cycles.batches_before(last + 1).unwrap_or(usize::MAX);
+        let add = |sum: usize, &clip: &usize| {
+            sum.saturating_add(until(&Cycles::of_scratch(config, clip), clip + 1))
+        };
         let of_scratch = self.scratch_clips.iter().fold(0, add);
-        let of_clipped = self.clipped.len().saturating_mul(until(clips));
+        let of_clipped = self.clipped.len().saturating_mul(until(&Cycles::of(config), clips));
         of_clipped.saturating_add(self.scratch.len().saturating_mul(of_scratch))
     }
 

@@ -57,12 +57,9 @@ impl Rungs {
         let last = ladder.last().cloned().unwrap_or_else(|| graph.widths());
         let after = ladder.iter().map(|widths| Rung::of(graph.with_widths(widths)));
         let first = Rung::of(graph.clone());
-        let learns = config.training.distillation > 0.0;
-        let teacher_flops =
-            if learns { first.macs.map(operations::forward_flops) } else { Some(0.0) };
         Ok(Self {
+            teacher_flops: teacher_flops(config, &first),
             first,
-            teacher_flops,
             after: after.collect(),
             global: GlobalRanking::of(&config.compression, graph, &last)?,
             groups: graph.free_groups().into_iter().map(|group| group.name).collect(),
@@ -100,6 +97,17 @@ impl Rungs {
         &self.after
     }
 
+    /// Returns the rungs of fresh networks with the widths after a clip, whose cycles are those of their budget.
+    pub(crate) fn of_scratch(&self, config: &RunConfig, clip: usize) -> Self {
+        let epochs = self.epochs.in_cycles(Cycles::of_scratch(config, clip));
+        Self { epochs, ..self.clone() }
+    }
+
+    /// Returns the epochs of the training images.
+    pub(crate) fn epochs(&self) -> &Epochs {
+        &self.epochs
+    }
+
     /// Returns the number of batches in every cycle.
     pub(crate) fn cycles(&self) -> &Cycles {
         self.epochs.cycles()
@@ -133,7 +141,7 @@ impl Rungs {
         self.spent(clip, |cycle| self.at(cycle.checked_sub(1)))
     }
 
-    /// Returns the training of a fresh network with the widths after a clip and the same budget.
+    /// Returns the training of a fresh network with the widths after a clip, up to that clip.
     pub(crate) fn spent_from_scratch(&self, clip: usize) -> Spent {
         self.spent(clip, |_| &self.after[clip])
     }
@@ -158,6 +166,28 @@ impl Rungs {
                 .sum(),
         }
     }
+}
+
+/// Returns the floating-point operations to train on an image with the first network and with those after every clip, the
+/// passes of an original network included.
+///
+/// # Errors
+/// There are too many to count.
+pub(crate) fn training_flops(config: &RunConfig, graph: &Graph) -> Result<Vec<f64>, TrainerError> {
+    let first = Rung::of(graph.clone());
+    let teacher = teacher_flops(config, &first);
+    let after = ladder(config).into_iter().map(|widths| Rung::of(graph.with_widths(&widths)));
+    let flops =
+        std::iter::once(first).chain(after).map(|rung| Some(rung.training_flops? + teacher?));
+    flops
+        .collect::<Option<_>>()
+        .ok_or_else(|| TrainerError::fault("the network has more operations than can be counted"))
+}
+
+/// Returns the floating-point operations of the original network for each image, if the others learn from it.
+fn teacher_flops(config: &RunConfig, original: &Rung) -> Option<f64> {
+    let learns = config.training.distillation > 0.0;
+    if learns { original.macs.map(operations::forward_flops) } else { Some(0.0) }
 }
 
 impl Rung {
@@ -199,7 +229,7 @@ mod tests {
         assert_eq!((spent.batches, spent.images), (Some(6), Some(24)));
         assert_eq!(spent.training_flops, Some(flops(13.0) + flops(6.0)));
         assert_eq!(spent.full_width_flops, Some(2.0 * flops(13.0)));
-        let scratch = rungs.spent_from_scratch(1);
+        let scratch = rungs.of_scratch(&config, 1).spent_from_scratch(1);
         assert_eq!(scratch.training_flops, Some(2.0 * flops(3.0)));
         assert_eq!(scratch.full_width_flops, spent.full_width_flops);
         assert_eq!((rungs.at(Some(1)).macs, rungs.first().macs), (Some(36), Some(156)));

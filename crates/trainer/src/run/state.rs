@@ -102,8 +102,12 @@ impl State {
     }
 
     fn check_chunk(&self, config: &RunConfig) -> Result<(), String> {
-        let (position, cycles) = (self.position, Cycles::of(config));
+        let position = self.position;
         let schedule = self.schedule(config)?;
+        let cycles = match schedule {
+            TrainingSchedule::Ladder => Cycles::of(config),
+            TrainingSchedule::Scratch { clip } => Cycles::of_scratch(config, clip),
+        };
         ensure(
             position.done <= cycles.batches(position.cycle),
             "more batches are done than a cycle has",

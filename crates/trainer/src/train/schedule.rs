@@ -18,7 +18,7 @@ pub(crate) fn learning_rate(training: &TrainingConfig, batch: usize, batches: us
     let most = training.learning_rate;
     let warmup = training.warmup.min(batches);
     if batch < warmup {
-        return most * (batch + 1) as f64 / warmup as f64;
+        return warmed_up(most, batch, warmup);
     }
     // From 0 at the first batch after the warm-up to 1 after the last one.
     let passed = (batch - warmup) as f64 / (batches - warmup).max(1) as f64;
@@ -32,6 +32,18 @@ pub(crate) fn learning_rate(training: &TrainingConfig, batch: usize, batches: us
             most * training.step_factor.powi(steps as i32)
         }
     }
+}
+
+/// Returns the learning rate of batch `batch` of the training before the schedule begins: it does not change after the
+/// warm-up.
+pub(crate) fn before_schedule(training: &TrainingConfig, batch: usize) -> f64 {
+    let most = training.learning_rate;
+    if batch < training.warmup { warmed_up(most, batch, training.warmup) } else { most }
+}
+
+/// Returns the learning rate of a batch of the warm-up.
+fn warmed_up(most: f64, batch: usize, warmup: usize) -> f64 {
+    most * (batch + 1) as f64 / warmup as f64
 }
 
 /// Half a period of the cosine, from `first` to `last`.
@@ -73,5 +85,9 @@ mod tests {
         let settings =
             ["training.warmup=20", "training.schedule=cosine", "training.learning_rate=1"];
         assert_close(&rates(&settings, &[0, 9, 19, 20, 60]), &[0.05, 0.5, 1.0, 1.0, 0.5]);
+        let settings = settings.map(|text| Setting::parse(text).unwrap()).to_vec();
+        let config = resolve(&Layers { settings, ..Layers::default() }).unwrap().training;
+        let rates = [0, 9, 19, 20, 600].map(|batch| before_schedule(&config, batch));
+        assert_close(&rates, &[0.05, 0.5, 1.0, 1.0, 1.0]);
     }
 }

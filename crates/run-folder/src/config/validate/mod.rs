@@ -225,6 +225,15 @@ impl RunConfig {
                 ),
             });
         }
+        let flops = &self.compression.training_flops;
+        let is_possible = |flops: &f64| flops.is_finite() && *flops > 0.0;
+        let sizes = ladder::ladder(self).len() + 1;
+        if !(flops.is_empty() || flops.len() == sizes && flops.iter().all(is_possible)) {
+            return Err(RunFolderError::Value {
+                key: "compression.training_flops".into(),
+                reason: format!("expected {sizes} positive numbers, found {flops:?}"),
+            });
+        }
         if self.compression.methods.contains(&Method::Scratch)
             && let Err(reason) = ladder::scratch_clips(self)
         {

@@ -41,7 +41,8 @@ pub(crate) use saved::{ChunkState, SavedChunk};
 /// Replicas that train at the same time.
 pub(crate) struct Chunk<'a> {
     inputs: Inputs<'a>,
-    /// The networks of the ladder; with a global ranking, those of this chunk after its clips.
+    /// The networks of the ladder, with the cycles of this chunk; with a global ranking, those of this chunk after its
+    /// clips.
     rungs: Cow<'a, Rungs>,
     schedule: TrainingSchedule,
     /// The replicas that have neither diverged nor stopped.
@@ -137,7 +138,7 @@ impl<'a> Chunk<'a> {
     /// Creates one network per replica: the original one of a ladder that has one, otherwise fresh ones.
     ///
     /// # Errors
-    /// The networks are larger than memory can address, or there is no image.
+    /// The networks are larger than memory can address.
     pub(crate) fn start(
         inputs: Inputs<'a>,
         replicas: &[Replica],
@@ -152,35 +153,36 @@ impl<'a> Chunk<'a> {
         };
         let neurons = rung.widths.iter().map(|m| (0..*m).collect()).collect();
         let lineage = vec![neurons; replicas.len()];
-        Self::of(inputs, replicas.to_vec(), schedule, network, lineage)
+        Ok(Self::of(inputs, replicas.to_vec(), schedule, network, lineage))
     }
 
     /// Creates a chunk at the start of a cycle, from given networks.
-    ///
-    /// # Errors
-    /// There is no image.
     fn of(
         inputs: Inputs<'a>,
         replicas: Vec<Replica>,
         schedule: TrainingSchedule,
         network: Population,
         lineage: Vec<Vec<Vec<usize>>>,
-    ) -> Result<Self, TrainerError> {
-        let (config, images) = (inputs.config, inputs.splits.train.len());
+    ) -> Self {
+        let config = inputs.config;
+        let rungs = match schedule {
+            TrainingSchedule::Ladder => Cow::Borrowed(inputs.rungs),
+            TrainingSchedule::Scratch { clip } => Cow::Owned(inputs.rungs.of_scratch(config, clip)),
+        };
         let teacher = inputs.original.filter(|_| config.training.distillation > 0.0);
-        Ok(Self {
+        Self {
             teacher: teacher.map(|original| copies(original, replicas.len())),
             optimizer: Optimizer::new(&config.training),
-            order: BatchOrder::new(config, seeds(&replicas), images)?,
+            order: BatchOrder::new(rungs.epochs().clone(), seeds(&replicas)),
             network: Network::Here(network),
-            rungs: Cow::Borrowed(inputs.rungs),
+            rungs,
             inputs,
             schedule,
             replicas,
             lineage,
             cycle: Cycle::default(),
             phase: Phase::Train,
-        })
+        }
     }
 
     /// Returns the replicas that have neither diverged nor stopped.

@@ -83,18 +83,15 @@ impl<'a> Chunk<'a> {
         let replicas = state.replicas.iter().map(|number| all.get(*number).copied());
         let replicas: Vec<Replica> =
             replicas.collect::<Option<_>>().ok_or("it has unknown replicas")?;
-        let rungs = match schedule {
-            TrainingSchedule::Ladder if inputs.rungs.global().is_some() => {
-                Cow::Owned(inputs.rungs.of_network(own))
-            }
-            _ => Cow::Borrowed(inputs.rungs),
-        };
-        let graph = &rungs.at(schedule.rung(number)).graph;
+        let is_own = schedule == TrainingSchedule::Ladder && inputs.rungs.global().is_some();
+        let own = is_own.then(|| inputs.rungs.of_network(own));
+        let rungs = own.as_ref().unwrap_or(inputs.rungs);
+        let graph = rungs.at(schedule.rung(number)).graph.clone();
         let named = |group: &str, name: &str, extents: [usize; 3]| {
             tensors.tensor(&format!("{group}.{name}"), extents, inputs.device)
         };
         let parameter = |name: &str, extents| named(NETWORK, name, extents);
-        let network = Population::from_tensors(graph, replicas.len(), parameter)?;
+        let network = Population::from_tensors(&graph, replicas.len(), parameter)?;
         let store = |group: &str| -> Result<Store, String> {
             let of = |(name, tensor): (&str, &Tensor<3>)| {
                 Ok((name.to_owned(), named(group, name, tensor.dims())?))
@@ -113,9 +110,8 @@ impl<'a> Chunk<'a> {
         if lineage.into_iter().any(|widths| !widths.eq(graph.widths())) {
             return Err("the kept neurons are not those of its networks".into());
         }
-        let mut chunk = Self::of(inputs, replicas, schedule, network, state.lineage.clone())
-            .map_err(|error| error.to_string())?;
-        chunk.rungs = rungs;
+        let mut chunk = Self::of(inputs, replicas, schedule, network, state.lineage.clone());
+        chunk.rungs = own.map_or(chunk.rungs, Cow::Owned);
         chunk.optimizer.restore(moments);
         chunk.cycle = Cycle { number, done, loss_sums };
         Ok(chunk)

@@ -118,6 +118,24 @@ fn a_chunk_ends_when_every_group_is_small_enough() {
 }
 
 #[test]
+fn from_scratch_a_network_has_as_many_batches_as_its_operations_allow() {
+    let settings = ["compression.methods=['scratch']", "compression.budget=operations"];
+    let mut config = config(&settings);
+    // As if the first network took three times as many as the last one, and the second a tenth more.
+    config.compression.training_flops = vec![300.0, 110.0, 100.0];
+    with_inputs(&config, |inputs| {
+        let schedule = TrainingSchedule::Scratch { clip: 1 };
+        let mut chunk = start(inputs, &config.all_replicas(), schedule);
+        let (names, advance) = steps(&mut chunk, |a| matches!(a, Advance::Measured(_)));
+        assert_eq!(names.matches("batch").count(), 9 + 4);
+        let Advance::Measured(Measured { rows, .. }) = advance else { panic!() };
+        assert_eq!(rows[0].batches, Some(13));
+        let (names, _) = steps(&mut chunk, |advance| matches!(advance, Advance::Done));
+        assert_eq!(names.matches("batch").count(), 3);
+    });
+}
+
+#[test]
 fn from_scratch_a_network_trains_with_the_budget_and_a_cycle_more() {
     let config = config(&["compression.methods=['scratch']"]);
     with_inputs(&config, |inputs| {

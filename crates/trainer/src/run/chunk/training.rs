@@ -10,9 +10,9 @@ use crate::data::Augmentation;
 use crate::device::read;
 use crate::error::TrainerError;
 use crate::run::inputs::Inputs;
-use crate::run::position::AfterCycle;
+use crate::run::position::{AfterCycle, TrainingSchedule};
 use crate::streams::{Purpose, stream};
-use crate::train::{Distillation, TrainStep, learning_rate, train_batch};
+use crate::train::{Distillation, TrainStep, before_schedule, learning_rate, train_batch};
 
 impl Chunk<'_> {
     pub(super) fn train(&mut self) -> Result<Advance, TrainerError> {
@@ -87,18 +87,25 @@ impl Chunk<'_> {
         Ok(())
     }
 
-    /// Returns the learning rate of the next batch.
+    /// Returns the learning rate of the next batch. The schedule of fresh networks spans all their batches, because they
+    /// are never clipped.
     fn learning_rate(&self) -> Result<f64, TrainerError> {
-        let (config, rungs) = (self.inputs.config, &self.rungs);
+        let (training, rungs) = (&self.inputs.config.training, &self.rungs);
         let Cycle { number, done, .. } = self.cycle;
-        let (batch, batches) = match config.training.schedule_over {
-            ScheduleSpan::Cycle => (done, rungs.cycles().batches(number)),
-            ScheduleSpan::Run => {
-                let cycles = self.schedule.cycles(rungs.after().len());
-                (self.batches_before(number)? + done, self.batches_before(cycles)?)
+        let cycles = self.schedule.cycles(rungs.after().len());
+        let within_cycle = (done, rungs.cycles().batches(number));
+        let within_run = || -> Result<(usize, usize), TrainerError> {
+            Ok((self.batches_before(number)? + done, self.batches_before(cycles)?))
+        };
+        let (batch, batches) = match (training.schedule_over, self.schedule) {
+            (ScheduleSpan::Run, _) | (_, TrainingSchedule::Scratch { .. }) => within_run()?,
+            (ScheduleSpan::Cycle, TrainingSchedule::Ladder) => within_cycle,
+            (ScheduleSpan::Final, TrainingSchedule::Ladder) if number + 1 == cycles => within_cycle,
+            (ScheduleSpan::Final, TrainingSchedule::Ladder) => {
+                return Ok(before_schedule(training, within_run()?.0));
             }
         };
-        Ok(learning_rate(&config.training, batch, batches))
+        Ok(learning_rate(training, batch, batches))
     }
 
     /// Returns the number of batches before a cycle.
