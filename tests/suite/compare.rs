@@ -107,6 +107,39 @@ fn scratch_is_a_fresh_network_trained_as_long_as_the_others() {
 }
 
 #[test]
+fn scratch_spends_what_its_budget_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = small_data(folder.path());
+    let spent = |budget: &str, column: &str| {
+        let run = folder.path().join(budget);
+        if !run.exists() {
+            let methods = ["--methods", "l2,scratch", "--seeds", "0", "--keep", "0.5"];
+            let own = ["--budget", budget, "--set", "compression.scratch_at=last", "--quiet"];
+            let flags = [&methods[..], &own].concat();
+            succeed(folder.path(), &small_compare(&data, run.to_str().unwrap(), &flags));
+        }
+        let rows = cycles(&run);
+        let of = |row: &BTreeMap<String, String>| row[column].parse::<f64>().unwrap();
+        let clipped: Vec<f64> = rows.iter().filter(|row| row["method"] == "l2").map(of).collect();
+        let [scratch] =
+            rows.iter().filter(|row| row["method"] == "scratch").map(of).collect::<Vec<_>>()[..]
+        else {
+            panic!("{budget}")
+        };
+        (clipped[0], clipped[clipped.len() - 1], scratch)
+    };
+    let (_, clipped, scratch) = spent("batches", "batches");
+    assert_eq!(clipped, scratch);
+    let (_, clipped, scratch) = spent("operations", "batches");
+    assert!(scratch > 1.5 * clipped, "{scratch} {clipped}");
+    // The last batch of an epoch is smaller, and every cycle is rounded up to a whole batch.
+    let (_, clipped, scratch) = spent("operations", "training_flops");
+    assert!((scratch / clipped - 1.0).abs() < 0.05, "{scratch} {clipped}");
+    let (first, clipped, scratch) = spent("parent", "training_flops");
+    assert!((scratch / (clipped - first) - 1.0).abs() < 0.05, "{scratch} {clipped} {first}");
+}
+
+#[test]
 fn options_change_what_they_say_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let data = small_data(folder.path());
