@@ -35,7 +35,9 @@ pub use classification::{
 pub use compare::comparison::{Comparison, Statistic};
 pub use compare::measure::Measure;
 pub use compare::power::POWER;
-pub use compare::sentences::{family_sentence, sampling_sentence, verdict_sentence};
+pub use compare::sentences::{
+    budget_sentence, family_sentence, sampling_sentence, verdict_sentence,
+};
 pub use compare::statistics::{CONFIDENCE, Estimate, holm};
 pub use compare::sweep::{SweepCell, SweepResult, sweep_results};
 pub use compare::ties::{TiesRow, ties, ties_sentence};

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use rayclip_report::{
-    Comparison, Gap, Measure, Run, differences_table, estimates_table, family_sentence,
-    sampling_sentence, table_1, ties, ties_sentence, verdict_sentence, write_comparison,
+    Comparison, Gap, Measure, Run, budget_sentence, differences_table, estimates_table,
+    family_sentence, sampling_sentence, table_1, ties, ties_sentence, verdict_sentence,
+    write_comparison,
 };
 use rayclip_run_folder::{Outcome, presets};
 use serde::Serialize;
@@ -188,6 +189,10 @@ fn show_tables(comparison: &Comparison, baseline: usize) {
         }
     }
     if let Some(sentence) = family_sentence(comparison, baseline) {
+        output::result("");
+        output::sentence(&sentence);
+    }
+    if let Some(sentence) = budget_sentence(comparison) {
         output::result("");
         output::sentence(&sentence);
     }

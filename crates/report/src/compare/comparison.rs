@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayclip_run_folder::config::Budget;
 use rayclip_run_folder::read::Rung;
-use rayclip_run_folder::{DataSummary, halvings, paths};
+use rayclip_run_folder::{DataSummary, Method, halvings, paths};
 use serde::{Deserialize, Serialize};
 
 use crate::compare::comparable::{check_same, differing, labels};
@@ -42,6 +43,18 @@ pub struct Statistic {
     pub image_error: Option<f64>,
 }
 
+/// Returns the budgets of `scratch` in runs that have it, each once.
+pub(crate) fn budgets(runs: &[Run]) -> Vec<Budget> {
+    let mut budgets = vec![];
+    for compression in runs.iter().filter_map(|run| Some(&run.settings.as_ref()?.compression)) {
+        let is_new = !budgets.contains(&compression.budget);
+        if is_new && compression.methods.contains(&Method::Scratch) {
+            budgets.push(compression.budget);
+        }
+    }
+    budgets
+}
+
 /// Methods on the same ladder with the same data.
 #[derive(Debug, Clone)]
 pub struct Comparison {
@@ -59,6 +72,8 @@ pub struct Comparison {
     pub differing: Vec<String>,
     /// Smaller differences of accuracies count as equal.
     pub margin: f64,
+    /// The budgets of `scratch` in the runs that have it, as far as their settings are known.
+    pub budgets: Vec<Budget>,
     /// Which test images are classified correctly after training: by cycle and method, then by seed.
     pub(crate) correct: BTreeMap<(usize, usize), BTreeMap<u64, Correct>>,
     /// Values by measure, cycle and method, then by seed.
@@ -114,6 +129,7 @@ impl Comparison {
             missing: runs.iter().flat_map(|run| run.missing.clone()).collect(),
             differing: differing(runs),
             margin: MARGIN,
+            budgets: budgets(runs),
             correct: BTreeMap::new(),
             values,
         })

@@ -1,5 +1,7 @@
 //! The results of a comparison in sentences, for the terminal and the page.
 
+use rayclip_run_folder::config::Budget;
+
 use crate::compare::comparison::Comparison;
 use crate::compare::measure::Measure;
 use crate::compare::statistics::binomial_error;
@@ -73,6 +75,25 @@ pub fn family_sentence(comparison: &Comparison, baseline: usize) -> Option<Strin
     ))
 }
 
+/// Says for how long `scratch` trained; `None` if there is none, or its runs have no settings.
+pub fn budget_sentence(comparison: &Comparison) -> Option<String> {
+    match comparison.budgets[..] {
+        [] => None,
+        [budget] => Some(format!("scratch trained {}", budget_in_words(budget))),
+        _ => Some("scratch trained on another budget in some of the runs".to_owned()),
+    }
+}
+
+fn budget_in_words(budget: Budget) -> &'static str {
+    match budget {
+        Budget::Batches => "on as many batches as the others",
+        Budget::Operations => "with as many operations as the others, so on more batches",
+        Budget::Parent => {
+            "with as many operations as the others after their first cycle, because the network before it counts as given"
+        }
+    }
+}
+
 /// Says how large the error of the test images is, beside that of the seeds; `None` if the number of images is not
 /// known.
 pub fn sampling_sentence(
@@ -132,7 +153,10 @@ fn range(values: impl Iterator<Item = f64>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compare::comparison::budgets;
     use crate::compare::comparison::tests::run;
+    use crate::read::run::Run;
+    use crate::read::sample::with_settings;
 
     const AFTER_CLIP: Measure = Measure::AccuracyAfterClip;
     const AFTER_TRAINING: Measure = Measure::AccuracyAfterTraining;
@@ -172,6 +196,25 @@ mod tests {
             "{family}"
         );
         assert_eq!(family_sentence(&comparison(2), 0), None);
+    }
+
+    #[test]
+    fn the_budget_of_scratch_is_said() {
+        let sentence = |settings: &[&[&str]]| {
+            let run = |settings: &&[&str]| with_settings(run("scratch", &[0.9, 0.8]), settings);
+            let runs: Vec<Run> = settings.iter().map(run).collect();
+            budget_sentence(&Comparison { budgets: budgets(&runs), ..comparison(2) })
+        };
+        let scratch = "compression.methods=['l2', 'scratch']";
+        let of = |budget| [scratch, budget];
+        let operations = of("compression.budget=operations");
+        let parent = of("compression.budget=parent");
+        assert_eq!(sentence(&[&[]]), None);
+        let batches = sentence(&[&[scratch], &[scratch]]).unwrap();
+        assert_eq!(batches, "scratch trained on as many batches as the others");
+        assert!(sentence(&[&operations]).unwrap().contains("so on more batches"));
+        assert!(sentence(&[&parent]).unwrap().contains("first cycle"));
+        assert!(sentence(&[&operations, &parent]).unwrap().contains("another budget"));
     }
 
     #[test]

@@ -149,11 +149,7 @@ pub(super) fn after_training(facts: &Facts) -> Figure {
             } else {
                 "Means over the seeds with their 95 % interval, not smoothed"
             },
-            if has_scratch(comparison) {
-                " scratch is a fresh one, trained equally long."
-            } else {
-                ""
-            }
+            if has_scratch(comparison) { " scratch is a fresh one." } else { "" }
         ),
         panels: vec![Panel { title: String::new(), x, y, curves }],
         ..Figure::left_out(name, title, "")

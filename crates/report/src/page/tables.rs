@@ -2,7 +2,9 @@
 
 use maud::{Markup, html};
 
-use crate::compare::sentences::{family_sentence, sampling_sentence, verdict_sentence};
+use crate::compare::sentences::{
+    budget_sentence, family_sentence, sampling_sentence, verdict_sentence,
+};
 use crate::compare::ties::ties_sentence;
 use crate::entropy::correlation::CorrelationRow;
 use crate::facts::Facts;
@@ -88,6 +90,9 @@ pub(super) fn differences(facts: &Facts) -> Markup {
         }
         @if comparison.methods.len() > 1 {
             @if let Some(sentence) = family_sentence(comparison, facts.baseline) {
+                p.soft { (sentence) "." }
+            }
+            @if let Some(sentence) = budget_sentence(comparison) {
                 p.soft { (sentence) "." }
             }
             p.soft { "All pairs of methods, at all widths: differences.csv." }

@@ -70,8 +70,8 @@ const METHODS: [(&str, &str); 9] = [
     ("random", "clips neurons at random: any criterion has to beat it"),
     (
         "scratch",
-        "ranks nothing: at some widths, it trains a fresh network of that width on as many batches as the \
-              clipped ones have had so far",
+        "ranks nothing: at some widths, it trains a fresh network of that width, on the same batches or \
+              with the same operations as the clipped ones",
     ),
 ];
 
