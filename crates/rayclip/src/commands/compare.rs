@@ -9,7 +9,7 @@ use rayclip_report::{
     family_sentence, sampling_sentence, table_1, ties, ties_sentence, verdict_sentence,
     write_comparison,
 };
-use rayclip_run_folder::{Outcome, presets};
+use rayclip_run_folder::Outcome;
 use serde::Serialize;
 use serde_json::json;
 
@@ -44,12 +44,7 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
         let is_whole = runs.iter().all(is_whole) && gaps == 0 && damaged.is_empty();
         return Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::from(1) });
     }
-    let preset = args.config.preset.as_deref().unwrap_or_default();
-    let of_preset = presets::value_in(preset, "compression.methods");
-    // Some presets are comparisons.
-    let has_methods = of_preset.is_some_and(|of| of.as_array().is_some_and(|of| of.len() > 1));
-    let own = (!has_methods).then(|| methods(&METHODS.map(str::to_owned)));
-    let defaults = own.into_iter().chain(seeds(SEEDS));
+    let defaults = [methods(&METHODS.map(str::to_owned))].into_iter().chain(seeds(SEEDS));
     let asked = (!args.methods.is_empty()).then(|| methods(&args.methods));
     let asked = asked.into_iter().chain(args.seeds.into_iter().flat_map(seeds));
     let config = resolve(&args.config, defaults.collect(), asked.collect())?;

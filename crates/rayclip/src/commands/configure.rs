@@ -72,7 +72,14 @@ pub(crate) fn parse_settings(texts: &[String]) -> anyhow::Result<Vec<Setting>> {
 
 /// Returns the settings from the arguments: `--set` first, then the other flags.
 pub(crate) fn settings(args: &ConfigArgs, more: Vec<Setting>) -> anyhow::Result<Vec<Setting>> {
-    let mut settings = parse_settings(&args.settings)?;
+    let mut settings = vec![];
+    if args.target_macs.or(args.target_parameters).or(args.target_latency).is_some() {
+        // It replaces the target of a preset or a file.
+        let targets = ["target-macs", "target-parameters", "target-latency"];
+        let key = |name: &str| format!("compression.{}", name.replace('-', "_"));
+        settings.extend(targets.map(|name| flag(name, &key(name), 0.0)));
+    }
+    settings.extend(parse_settings(&args.settings)?);
     let text = |name: &str, key: &str, value: &Option<String>| {
         value.clone().map(|value| flag(name, key, value))
     };

@@ -92,8 +92,16 @@ fn is_ambiguous(runs: &[Run]) -> bool {
 
 /// Returns the settings that differ between runs, except those that are compared.
 pub(crate) fn differing(runs: &[Run]) -> Vec<String> {
-    const EXPECTED: [&str; 6] =
-        ["seed", "replicas", "preset", "device", "compression.methods", "compression.scratch_at"];
+    const EXPECTED: [&str; 7] = [
+        "seed",
+        "replicas",
+        "preset",
+        "device",
+        "compression.methods",
+        "compression.scratch_at",
+        // It follows from the budget, which is compared.
+        "compression.training_flops",
+    ];
     let compared = |run: &Run| -> BTreeMap<String, String> {
         let shown = |value: &toml::Value| plain_within(&value.to_string(), limits::SETTING);
         let all = values(&run.config).into_iter().map(|(key, value)| (plain(&key), shown(value)));

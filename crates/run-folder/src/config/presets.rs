@@ -33,6 +33,9 @@ pub const RESOLVED: [&str; 6] = [
     "compression.training_flops",
 ];
 
+/// The key of the methods.
+const METHODS: &str = "compression.methods";
+
 /// Returns the names of the presets; the first is the default.
 pub fn names() -> impl Iterator<Item = &'static str> {
     PRESETS.into_iter().map(|(name, _)| name)
@@ -43,7 +46,8 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 pub struct Layers<'a> {
     /// The requested preset. If `None`, the key `preset` of the file counts.
     pub preset: Option<&'a str>,
-    /// Defaults of the command. They override the preset, but not the file or the settings.
+    /// Defaults of the command. They override the preset, but not the file or the settings. A preset that compares
+    /// several methods keeps them, unless the command takes only one.
     pub defaults: Vec<Setting>,
     /// A configuration file.
     pub file: Option<&'a Path>,
@@ -87,8 +91,14 @@ pub(super) fn resolve_document(
         (None, None) => PRESETS[0].0,
     };
     let mut table = preset_table(name)?;
+    let is_comparison = |methods: Option<Value>| {
+        methods.is_some_and(|methods| methods.as_array().is_some_and(|all| all.len() > 1))
+    };
+    let compares = is_comparison(value_in(name, METHODS));
     for setting in defaults {
-        insert(&mut table, setting)?;
+        if !(compares && setting.key == METHODS && is_comparison(Some(setting.value.clone()))) {
+            insert(&mut table, setting)?;
+        }
     }
     for (key, value) in leaves(&file) {
         if !layers.is_recorded && RESOLVED.contains(&key.as_str()) {
@@ -178,7 +188,7 @@ pub fn default_value(key: &str) -> Option<Value> {
 }
 
 /// Returns the value of a dotted key in a preset; `None` if the key or the preset is unknown.
-pub fn value_in(preset: &str, key: &str) -> Option<Value> {
+fn value_in(preset: &str, key: &str) -> Option<Value> {
     let all = leaves(&preset_table(preset).ok()?);
     all.into_iter().find(|(known, _)| known == key).map(|(_, value)| value)
 }
@@ -274,6 +284,18 @@ mod tests {
             [resolved("", &[]), resolved("seed = 6", &[]), resolved("", &["seed=7"])],
             [5, 6, 7]
         );
+    }
+
+    #[test]
+    fn a_preset_that_compares_keeps_its_methods_unless_a_command_takes_one() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "preset = \"recipe-parent\"").unwrap();
+        let methods = |default: &str| {
+            let defaults = vec![Setting::parse(&format!("compression.methods={default}")).unwrap()];
+            let layers = Layers { defaults, file: Some(file.path()), ..Layers::default() };
+            resolve(&layers).unwrap().compression.methods.len()
+        };
+        assert_eq!([methods("['dtc', 'random']"), methods("['l2']")], [3, 1]);
     }
 
     #[test]

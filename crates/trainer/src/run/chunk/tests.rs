@@ -1,5 +1,6 @@
 //! Tests of a chunk alone, on `flex`: without folder and session.
 
+use std::f64::consts::PI;
 use std::path::Path;
 
 use burn::tensor::Device;
@@ -115,6 +116,40 @@ fn a_chunk_ends_when_every_group_is_small_enough() {
         assert_eq!(chunk.network().unwrap().graph(), &inputs.rungs.last().graph);
         assert!(matches!(chunk.advance().unwrap(), Advance::Done));
     });
+}
+
+#[test]
+fn a_schedule_spans_a_cycle_or_what_follows_the_last_clip_and_all_of_a_fresh_network() {
+    let rates = |span: &str, schedule: TrainingSchedule| -> Vec<f64> {
+        let span = format!("training.schedule_over={span}");
+        let config =
+            config(&[&span, "training.schedule=cosine", "training.learning_rate=1", "replicas=1"]);
+        with_inputs(&config, |inputs| {
+            let mut chunk = start(inputs, &config.all_replicas(), schedule);
+            let mut rates = vec![];
+            loop {
+                if chunk.wants_batch() {
+                    rates.push(chunk.learning_rate().unwrap());
+                }
+                if matches!(chunk.advance().unwrap(), Advance::Done) {
+                    return rates;
+                }
+            }
+        })
+    };
+    let half_period = |batches: usize| -> Vec<f64> {
+        let at = |batch: usize| f64::midpoint(1.0, (PI * (batch as f64 / batches as f64)).cos());
+        (0..batches).map(at).collect()
+    };
+    // Three batches per cycle, two clips.
+    let (cycle, constant) = (half_period(3), vec![1.0; 3]);
+    let ladder = TrainingSchedule::Ladder;
+    assert_eq!(rates("cycle", ladder), [&cycle[..], &cycle, &cycle].concat());
+    assert_eq!(rates("final", ladder), [&constant[..], &constant, &cycle].concat());
+    assert_eq!(rates("run", ladder), half_period(9));
+    for span in ["run", "cycle", "final"] {
+        assert_eq!(rates(span, TrainingSchedule::Scratch { clip: 0 }), half_period(6), "{span}");
+    }
 }
 
 #[test]

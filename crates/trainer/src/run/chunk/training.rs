@@ -89,7 +89,7 @@ impl Chunk<'_> {
 
     /// Returns the learning rate of the next batch. The schedule of fresh networks spans all their batches, because they
     /// are never clipped.
-    fn learning_rate(&self) -> Result<f64, TrainerError> {
+    pub(super) fn learning_rate(&self) -> Result<f64, TrainerError> {
         let (training, rungs) = (&self.inputs.config.training, &self.rungs);
         let Cycle { number, done, .. } = self.cycle;
         let cycles = self.schedule.cycles(rungs.after().len());
