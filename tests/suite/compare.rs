@@ -1,6 +1,6 @@
 //! Several methods and seeds in one run: equal to the runs alone, and summed up rightly.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -137,6 +137,27 @@ fn scratch_spends_what_its_budget_says() {
     assert!((scratch / clipped - 1.0).abs() < 0.05, "{scratch} {clipped}");
     let (first, clipped, scratch) = spent("parent", "training_flops");
     assert!((scratch / (clipped - first) - 1.0).abs() < 0.05, "{scratch} {clipped} {first}");
+}
+
+#[test]
+fn a_target_on_the_command_line_replaces_that_of_a_preset() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = small_data(folder.path());
+    let run = folder.path().join("run");
+    let short = ["--set", "training.first_batches=[2]", "--set", "training.final_batches=2"];
+    let own = ["--preset", "recipe-batches", "--seeds", "0", "--target-macs", "0.5", "--quiet"];
+    let flags = [&short[..], &own].concat();
+    succeed(folder.path(), &small_compare(&data, run.to_str().unwrap(), &flags));
+    let rows = cycles(&run);
+    let methods: BTreeSet<&str> = rows.iter().map(|row| row["method"].as_str()).collect();
+    assert_eq!(methods, ["l2", "random", "scratch"].into());
+    // Half of 40 neurons, where the preset keeps a twentieth of the parameters.
+    assert_eq!(rows.last().unwrap()["width_after"], "20");
+    let two = ["--set", "compression.target_parameters=0.5"];
+    let flags = [&flags[..], &two].concat();
+    let again = small_compare(&data, "again", &flags);
+    let message = refused(folder.path(), &again);
+    assert!(message.contains("give one target"), "{message}");
 }
 
 #[test]

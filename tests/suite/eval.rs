@@ -191,7 +191,7 @@ fn every_split_is_the_one_that_the_training_had() {
         let found = evaluated(folder, &[&replica[..], &["--split", split]].concat());
         assert_eq!((found["images"].as_u64(), &found["split"]), (Some(images), &split.into()));
         let file = Path::new(found["network"]["file"].as_str().unwrap()).to_owned();
-        let about = crate::networks::Network::read(&folder.join(&file)).about;
+        let about = crate::plain_network::PlainNetwork::read(&folder.join(&file)).about;
         // The run measured the same.
         if let Some(accuracy) = about.get(&format!("accuracy_{split}")) {
             let own = found["top_1"]["value"].as_f64().unwrap();

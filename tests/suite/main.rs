@@ -25,6 +25,7 @@ mod links;
 mod networks;
 mod onnx;
 mod pick;
+mod plain_network;
 mod python;
 mod reliability;
 mod report;

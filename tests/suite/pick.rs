@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::networks::Network;
+use crate::plain_network::PlainNetwork;
 use crate::support::{cycles, output, refused, small_compare, small_data, small_run, succeed};
 
 /// A run of two methods and seeds, with images held out or not.
@@ -42,7 +42,7 @@ fn the_smallest_network_that_is_accurate_enough_is_written() {
     let network = &event["network"];
     assert_eq!(network["parameters"].as_f64().unwrap(), smallest);
     let small = fs::read(folder.join("small.safetensors")).unwrap();
-    let about = Network::read(&folder.join("small.safetensors")).about;
+    let about = PlainNetwork::read(&folder.join("small.safetensors")).about;
     let validation: f64 = about["accuracy_validation"].parse().unwrap();
     assert!((validation - network["accuracy_validation"].as_f64().unwrap()).abs() < 1e-12);
     let source = format!(

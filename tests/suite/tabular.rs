@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rayclip_data::{LoadOptions, Source};
 use zip::write::{SimpleFileOptions, ZipWriter};
 
-use crate::networks::{Network, accuracy};
+use crate::plain_network::{PlainNetwork, accuracy};
 use crate::support::{cycles, refused, small_data, small_run, succeed};
 
 /// The part of a number that looks like noise, from 0 to 1.
@@ -70,11 +70,11 @@ fn run_on(data: &str, extra: &[&str]) -> Vec<String> {
 }
 
 /// The network after the last clip, and its accuracy in the table of the run.
-fn last_network(run: &Path) -> (Network, f64) {
+fn last_network(run: &Path) -> (PlainNetwork, f64) {
     let row = cycles(run).pop().unwrap();
     let cycle: usize = row["cycle"].parse().unwrap();
     let name = format!("networks/dtc_seed_0/cycle_{cycle:02}.safetensors");
-    (Network::read(&run.join(name)), row["accuracy_after_training"].parse().unwrap())
+    (PlainNetwork::read(&run.join(name)), row["accuracy_after_training"].parse().unwrap())
 }
 
 #[test]
