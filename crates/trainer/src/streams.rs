@@ -29,6 +29,8 @@ pub(crate) enum Purpose {
     Dropout = 7,
     /// Shifts and mirrors of training images; position: batch.
     Augmentation = 8,
+    /// The seed of a further copy of a network that trains; position: copy.
+    Copies = 9,
 }
 
 /// Returns the stream of a replica for a purpose and a position.

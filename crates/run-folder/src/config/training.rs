@@ -61,14 +61,22 @@ pub struct TrainingConfig {
     /// The largest norm of a network's gradient; a larger one is scaled down. 0 means no limit.
     #[serde(default)]
     pub clip_norm: f64,
-    /// The part of the loss that compares the outputs with those of the original network, from 0 to 1.
+    /// The part of the loss that compares the outputs with those of the original network, or, if the run starts with
+    /// fresh networks, with those of the network before the first clip; from 0 to 1.
     #[serde(default)]
     pub distillation: f64,
     /// The temperature of this comparison.
     #[serde(default = "temperature")]
     pub temperature: f64,
+    /// Copies of a clipped network that train between clips, each on batches of its own; then they are averaged.
+    #[serde(default = "one")]
+    pub soup: usize,
     /// What happens to the optimizer's moments at a clip.
     pub moments: Moments,
+}
+
+fn one() -> usize {
+    1
 }
 
 fn steps() -> Vec<f64> {

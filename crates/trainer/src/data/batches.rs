@@ -35,16 +35,6 @@ impl BatchOrder {
         }
     }
 
-    /// Keeps only some of the replicas.
-    pub(crate) fn keep_replicas(&mut self, replicas: &[usize]) {
-        self.seeds = replicas.iter().map(|replica| self.seeds[*replica]).collect();
-        if self.epoch.is_some() {
-            let kept =
-                replicas.iter().map(|replica| std::mem::take(&mut self.permutations[*replica]));
-            self.permutations = kept.collect();
-        }
-    }
-
     fn shuffle_for(&mut self, epoch: usize) {
         if self.epoch == Some(epoch) {
             return;
@@ -94,17 +84,6 @@ mod tests {
         }
         assert_ne!(first[0][0], first[0][1]);
         assert_ne!(order.batch(1, 1), first[0]);
-    }
-
-    #[test]
-    fn the_replicas_that_are_left_see_what_they_would_have_seen() {
-        let mut three = order("shuffled", 9, &[3, 4, 5]);
-        let mut two = order("shuffled", 9, &[3, 5]);
-        three.batch(0, 0);
-        three.keep_replicas(&[0, 2]);
-        for batch in 0..9 {
-            assert_eq!(three.batch(0, batch), two.batch(0, batch));
-        }
     }
 
     #[test]

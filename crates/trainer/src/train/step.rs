@@ -12,12 +12,11 @@ use crate::error::TrainerError;
 /// Returns the factors of a dropout, see [`Population::forward_training`].
 pub(crate) type Dropout<'a> = dyn FnMut(usize, f64, [usize; 3]) -> Tensor<3> + 'a;
 
-/// A network from which others learn.
-#[derive(Clone, Copy)]
-pub(crate) struct Distillation<'a> {
-    /// The network, once per replica.
-    pub(crate) teacher: &'a Population,
-    /// The part of the loss that compares the scores with its scores.
+/// What the networks learn from others.
+pub(crate) struct Distillation {
+    /// The logits of the others for the batch, `[replica, image, class]`.
+    pub(crate) logits: Tensor<3>,
+    /// The part of the loss that compares the scores with theirs.
     pub(crate) weight: f64,
     pub(crate) temperature: f64,
 }
@@ -26,7 +25,7 @@ pub(crate) struct Distillation<'a> {
 pub(crate) struct TrainStep<'a, 'b> {
     pub(crate) loss: LossKind,
     pub(crate) label_smoothing: f64,
-    pub(crate) distillation: Option<Distillation<'a>>,
+    pub(crate) distillation: Option<Distillation>,
     pub(crate) learning_rate: f64,
     pub(crate) dropout: &'a mut Dropout<'b>,
 }
@@ -43,15 +42,13 @@ pub(crate) fn train_batch(
     step: &mut TrainStep<'_, '_>,
 ) -> Result<(Population, Tensor<1>), TrainerError> {
     let Batch { images, labels } = batch;
-    let targets = step.distillation.map(|distillation| {
-        (distillation, class_scores(step.loss, distillation.teacher.forward(images.clone())))
-    });
     let tracked = network.tracked();
     let (logits, state) = tracked.forward_training(images, step.dropout);
     let scores = class_scores(step.loss, logits);
-    let losses = match targets {
+    let losses = match step.distillation.take() {
         None => smoothed_cross_entropy(scores, labels, step.label_smoothing),
-        Some((Distillation { weight, temperature, .. }, target)) => {
+        Some(Distillation { logits, weight, temperature }) => {
+            let target = class_scores(step.loss, logits);
             let of_labels = smoothed_cross_entropy(scores.clone(), labels, step.label_smoothing);
             of_labels * (1.0 - weight) + divergence(scores, target, temperature) * weight
         }

@@ -33,6 +33,7 @@ impl RunConfig {
         let counts = [
             ("replicas", self.replicas, 10_000),
             ("training.batch_size", self.training.batch_size, 1 << 20),
+            ("training.soup", self.training.soup, 1 << 10),
             ("training.batches_per_cycle", self.training.batches_per_cycle, BATCHES),
             ("compression.min_width", self.compression.min_width, WIDTH),
             ("compression.latency_images", self.compression.latency_images, 1 << 20),

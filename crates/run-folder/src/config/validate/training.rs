@@ -129,11 +129,6 @@ impl RunConfig {
         if !graph.is_empty() && self.network.is_mlp() {
             return refuse("network.graph", "name a file with the weights as network.name");
         }
-        if self.training.distillation > 0.0 && !pretrained {
-            let reason = "there is no original network to learn from: name its file as network.name, with \
-                          network.pretrained = true";
-            return refuse("training.distillation", reason);
-        }
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use rayclip_run_folder::config::Moments as MomentsAtClip;
 use rayclip_run_folder::{KeptRow, Replica, clipped_groups};
 
+use super::teacher::Teacher;
 use super::{Advance, BeforeClip, Chunk, Network, Phase};
 use crate::compress::{ByGroup, Clipped, Rebuilt, Scoring, ScoringInputs, keep, rebuild, refit};
 use crate::criteria::GroupScores;
@@ -20,7 +21,7 @@ impl Chunk<'_> {
         if groups.is_empty() || self.is_from_scratch() {
             return Ok(Advance::Done);
         }
-        let before = BeforeClip { at_once: self.replicas.len(), ..before };
+        let before = BeforeClip { at_once: self.at_once(), ..before };
         self.phase = Phase::Scoring(before, Scoring::new(groups, &self.replicas));
         Ok(Advance::Scored(None))
     }
@@ -83,6 +84,9 @@ impl Chunk<'_> {
         let larger = compression.compensate.then(|| self.network().cloned()).transpose()?;
         let calibration = || Calibration::draw(&splits.train, &self.replicas, cycle, config);
         let larger = larger.map(|network| (network, calibration()));
+        if cycle == 0 && self.teacher.is_none() && config.training.distillation > 0.0 {
+            self.teacher = Some(Teacher::by_seed(self.network()?, &self.replicas));
+        }
         self.allocate(&scores)?;
         let mut clipped = vec![];
         for (&index, scores) in &scores {

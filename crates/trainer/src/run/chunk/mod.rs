@@ -16,13 +16,15 @@
 mod clipping;
 mod rows;
 mod saved;
+mod teacher;
 #[cfg(test)]
 mod tests;
+mod trainees;
 mod training;
 
 use std::borrow::Cow;
 
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::Tensor;
 use rayclip_model::Population;
 use rayclip_run_folder::config::seeds;
 use rayclip_run_folder::{CycleRow, GroupRays, KeptRow, Replica};
@@ -30,6 +32,8 @@ use rayclip_run_folder::{CycleRow, GroupRays, KeptRow, Replica};
 use super::inputs::Inputs;
 use super::position::TrainingSchedule;
 use super::rungs::{Rung, Rungs};
+use self::teacher::{Lesson, Teacher};
+use self::trainees::{Trainees, entries};
 use crate::compress::{ByGroup, Scored, Scoring};
 use crate::data::BatchOrder;
 use crate::error::TrainerError;
@@ -48,8 +52,11 @@ pub(crate) struct Chunk<'a> {
     /// The replicas that have neither diverged nor stopped.
     replicas: Vec<Replica>,
     network: Network,
-    /// The original network, once per replica, if the networks learn from it.
-    teacher: Option<Population>,
+    /// What trains: its networks are those in `network`. Between the training of two cycles, each replica has its own.
+    trainees: Trainees,
+    teacher: Option<Teacher>,
+    /// What the trainees learn from, if there is a teacher.
+    lesson: Option<Lesson>,
     optimizer: Optimizer,
     order: BatchOrder,
     /// Original numbers of the live neurons, `[replica][group][neuron]`.
@@ -145,15 +152,18 @@ impl<'a> Chunk<'a> {
         schedule: TrainingSchedule,
     ) -> Result<Self, TrainerError> {
         let rung = inputs.rungs.at(schedule.first_rung());
-        let weights =
-            |replica: usize, layer| stream(replicas[replica].seed, Purpose::Weights, [layer, 0]);
+        let trainees = Trainees::of(schedule, 0, replicas, inputs.config);
+        let seeds = seeds(trainees.replicas());
+        let weights = |network: usize, layer| stream(seeds[network], Purpose::Weights, [layer, 0]);
         let network = match (inputs.original, schedule) {
-            (Some(original), TrainingSchedule::Ladder) => copies(original, replicas.len()),
-            _ => Population::init(&rung.graph, replicas.len(), inputs.device, weights)?,
+            (Some(original), TrainingSchedule::Ladder) => {
+                original.keep_replicas(&vec![0; trainees.len()])
+            }
+            _ => Population::init(&rung.graph, trainees.len(), inputs.device, weights)?,
         };
         let neurons = rung.widths.iter().map(|m| (0..*m).collect()).collect();
         let lineage = vec![neurons; replicas.len()];
-        Ok(Self::of(inputs, replicas.to_vec(), schedule, network, lineage))
+        Ok(Self::of(inputs, replicas.to_vec(), schedule, trainees, network, lineage))
     }
 
     /// Creates a chunk at the start of a cycle, from given networks.
@@ -161,6 +171,7 @@ impl<'a> Chunk<'a> {
         inputs: Inputs<'a>,
         replicas: Vec<Replica>,
         schedule: TrainingSchedule,
+        trainees: Trainees,
         network: Population,
         lineage: Vec<Vec<Vec<usize>>>,
     ) -> Self {
@@ -169,12 +180,15 @@ impl<'a> Chunk<'a> {
             TrainingSchedule::Ladder => Cow::Borrowed(inputs.rungs),
             TrainingSchedule::Scratch { clip } => Cow::Owned(inputs.rungs.of_scratch(config, clip)),
         };
-        let teacher = inputs.original.filter(|_| config.training.distillation > 0.0);
-        Self {
-            teacher: teacher.map(|original| copies(original, replicas.len())),
+        let learns = schedule == TrainingSchedule::Ladder && config.training.distillation > 0.0;
+        let original = inputs.original.filter(|_| learns);
+        let mut chunk = Self {
+            teacher: original.map(Teacher::original),
+            lesson: None,
             optimizer: Optimizer::new(&config.training),
-            order: BatchOrder::new(rungs.epochs().clone(), seeds(&replicas)),
+            order: BatchOrder::new(rungs.epochs().clone(), vec![]),
             network: Network::Here(network),
+            trainees: Trainees::own(&replicas),
             rungs,
             inputs,
             schedule,
@@ -182,7 +196,40 @@ impl<'a> Chunk<'a> {
             lineage,
             cycle: Cycle::default(),
             phase: Phase::Train,
+        };
+        chunk.set_trainees(trainees);
+        chunk
+    }
+
+    /// Sets what trains from now on, on which batches, and from what it learns.
+    fn set_trainees(&mut self, trainees: Trainees) {
+        self.order = BatchOrder::new(self.rungs.epochs().clone(), seeds(trainees.replicas()));
+        self.lesson = self.teacher.as_ref().map(|t| t.lesson(&trainees, &self.replicas));
+        self.trainees = trainees;
+    }
+
+    /// Gives each replica a network of its own.
+    fn unite(&mut self) {
+        if self.trainees.are_own() {
+            return;
         }
+        let trainees = &self.trainees;
+        if let Network::Here(network) = &mut self.network {
+            *network = trainees.unite(network);
+        }
+        self.optimizer.change(|store| trainees.unite_store(&store));
+        self.cycle.loss_sums =
+            self.cycle.loss_sums.take().map(|sums| trainees.unite_entries(&sums));
+        self.set_trainees(Trainees::own(&self.replicas));
+    }
+
+    fn trainees_of(&self, cycle: usize) -> Trainees {
+        Trainees::of(self.schedule, cycle, &self.replicas, self.inputs.config)
+    }
+
+    /// Returns the number of networks that trained at the same time in this cycle. The copies of a replica are one.
+    fn at_once(&self) -> usize {
+        self.trainees_of(self.cycle.number).len().min(self.replicas.len())
     }
 
     /// Returns the replicas that have neither diverged nor stopped.
@@ -267,6 +314,7 @@ impl<'a> Chunk<'a> {
     /// # Errors
     /// The device fails.
     pub(crate) fn freeze_diverged(&mut self) -> Result<Vec<(Replica, String)>, TrainerError> {
+        self.unite();
         let finite = self.network()?.finite()?;
         let losses = self.losses()?.unwrap_or_default();
         let reason = |index: usize| match losses.get(index) {
@@ -306,14 +354,24 @@ impl<'a> Chunk<'a> {
         if let Network::Here(network) = &mut self.network {
             *network = network.keep_replicas(alive);
         }
-        self.teacher = self.teacher.take().map(|teacher| teacher.keep_replicas(alive));
+        self.teacher = self.teacher.take().map(|teacher| teacher.keep_seeds_of(&self.replicas));
         self.optimizer.keep_replicas(alive);
-        self.order.keep_replicas(alive);
-        self.cycle.loss_sums = self.cycle.loss_sums.take().map(|sums| entries(sums, alive));
+        self.cycle.loss_sums = self.cycle.loss_sums.take().map(|sums| entries(&sums, alive));
+        self.set_trainees(Trainees::own(&self.replicas));
     }
 
     fn next_cycle(&mut self) {
         self.cycle = Cycle { number: self.cycle.number + 1, ..Cycle::default() };
+        let trainees = self.trainees_of(self.cycle.number);
+        if trainees == self.trainees {
+            return;
+        }
+        let owners = trainees.owners();
+        if let Network::Here(network) = &mut self.network {
+            *network = network.keep_replicas(&owners);
+        }
+        self.optimizer.keep_replicas(&owners);
+        self.set_trainees(trainees);
     }
 
     fn test(&mut self, clip: Option<usize>) -> Result<Advance, TrainerError> {
@@ -321,7 +379,7 @@ impl<'a> Chunk<'a> {
         let tested = tested(self.network()?, splits, config)?;
         let losses = self.losses()?;
         let accuracies = tested.accuracies.clone();
-        let at_once = self.replicas.len();
+        let at_once = self.at_once();
         self.phase = Phase::Tested(BeforeClip { losses, accuracies, at_once });
         Ok(Advance::Trained(Trained { clip, tested }))
     }
@@ -347,17 +405,4 @@ impl Phase {
             *of_group = alive.iter().map(|index| of_group[*index].clone()).collect();
         }
     }
-}
-
-/// Returns a network several times, as replicas.
-fn copies(network: &Population, replicas: usize) -> Population {
-    network.keep_replicas(&vec![0; replicas])
-}
-
-/// Selects entries of a vector, on the device.
-fn entries(vector: Tensor<1>, indices: &[usize]) -> Tensor<1> {
-    let ids: Vec<i32> = indices.iter().map(|index| *index as i32).collect();
-    let ids = TensorData::new(ids, [indices.len()]);
-    let ids = Tensor::<1, Int>::from_data(ids, &vector.device());
-    vector.select(0, ids)
 }

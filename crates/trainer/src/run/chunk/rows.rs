@@ -76,7 +76,7 @@ impl Chunk<'_> {
             for &group in &groups {
                 rows.push(CycleRow {
                     train_loss: losses.as_ref().map(|losses| losses[index]),
-                    at_once: Some(self.replicas.len()),
+                    at_once: Some(self.at_once()),
                     ties: Some(0),
                     ..self.row(GroupAfterClip { clip, group, index }, accuracy, spent)
                 });

@@ -7,6 +7,8 @@ use rayclip_model::{Population, Store};
 use rayclip_run_folder::Replica;
 use serde::{Deserialize, Serialize};
 
+use super::teacher::Teacher;
+use super::trainees::Trainees;
 use super::{Chunk, Cycle};
 use crate::error::TrainerError;
 use crate::folder::checkpoint::HostTensors;
@@ -17,6 +19,7 @@ use crate::train::{Moments, Optimizer};
 // The names of the tensors in a checkpoint: `network.layer_0.weight`, …
 const NETWORK: &str = "network";
 const MOMENTS: [&str; 2] = ["moment_1", "moment_2"];
+const TEACHER: &str = "teacher";
 const LOSS_SUMS: &str = "loss_sums";
 
 /// The current chunk, without its tensors.
@@ -56,6 +59,9 @@ impl<'a> Chunk<'a> {
                 tensors.insert_store(name, store)?;
             }
         }
+        if let Some(teacher) = self.teacher.as_ref().and_then(Teacher::to_save) {
+            tensors.insert_network(TEACHER, teacher)?;
+        }
         if let Some(sums) = &self.cycle.loss_sums {
             tensors.insert(LOSS_SUMS.to_owned(), sums.clone())?;
         }
@@ -91,7 +97,9 @@ impl<'a> Chunk<'a> {
             tensors.tensor(&format!("{group}.{name}"), extents, inputs.device)
         };
         let parameter = |name: &str, extents| named(NETWORK, name, extents);
-        let network = Population::from_tensors(&graph, replicas.len(), parameter)?;
+        let trainees = Trainees::of(schedule, number, &replicas, inputs.config);
+        let networks = trainees.len();
+        let network = Population::from_tensors(&graph, networks, parameter)?;
         let store = |group: &str| -> Result<Store, String> {
             let of = |(name, tensor): (&str, &Tensor<3>)| {
                 Ok((name.to_owned(), named(group, name, tensor.dims())?))
@@ -104,13 +112,22 @@ impl<'a> Chunk<'a> {
             Ok(Moments { steps, stores: names.map(store).collect::<Result<_, _>>()? })
         };
         let moments = state.steps.map(moments).transpose()?;
-        let sums = || tensors.tensor(LOSS_SUMS, [replicas.len()], inputs.device);
+        let sums = || tensors.tensor(LOSS_SUMS, [networks], inputs.device);
         let loss_sums = (done > 0).then(sums).transpose()?;
         let lineage = state.lineage.iter().map(|groups| groups.iter().map(Vec::len));
         if lineage.into_iter().any(|widths| !widths.eq(graph.widths())) {
             return Err("the kept neurons are not those of its networks".into());
         }
-        let mut chunk = Self::of(inputs, replicas, schedule, network, state.lineage.clone());
+        let lineage = state.lineage.clone();
+        let mut chunk = Self::of(inputs, replicas, schedule, trainees, network, lineage);
+        let learns = inputs.config.training.distillation > 0.0 && inputs.original.is_none();
+        if learns && number > 0 && schedule == TrainingSchedule::Ladder {
+            let count = Trainees::by_seed(&chunk.replicas).len();
+            let parameter = |name: &str, extents| named(TEACHER, name, extents);
+            let networks = Population::from_tensors(&rungs.first().graph, count, parameter)?;
+            chunk.teacher = Some(Teacher::of_seeds(networks, &chunk.replicas));
+            chunk.set_trainees(chunk.trainees.clone());
+        }
         chunk.rungs = own.map_or(chunk.rungs, Cow::Owned);
         chunk.optimizer.restore(moments);
         chunk.cycle = Cycle { number, done, loss_sums };

@@ -50,7 +50,7 @@ impl Chunk<'_> {
         let batch = match Augmentation::of(&config.training) {
             None => splits.train.batch(&images)?,
             Some(augmentation) => {
-                let changes = augmentation.draw(&self.replicas, number, images[0].len());
+                let changes = augmentation.draw(self.trainees.replicas(), number, images[0].len());
                 splits.train.changed_batch(&images, &changes)?
             }
         };
@@ -59,14 +59,14 @@ impl Chunk<'_> {
         };
         let mut dropout = |node, probability, [_, rows, channels]: [usize; 3]| {
             let stream = |replica: &Replica| stream(replica.seed, Purpose::Dropout, [number, node]);
-            let mut streams: Vec<_> = self.replicas.iter().map(stream).collect();
+            let mut streams: Vec<_> = self.trainees.replicas().iter().map(stream).collect();
             let extents = [streams.len(), rows, channels];
             let uniform = |replica: usize| streams[replica].random();
             dropout_factors(extents, probability, uniform, self.inputs.device)
         };
         let training = &config.training;
-        let distillation = self.teacher.as_ref().map(|teacher| Distillation {
-            teacher,
+        let distillation = self.lesson.as_ref().map(|lesson| Distillation {
+            logits: lesson.logits(&batch.images),
             weight: training.distillation,
             temperature: training.temperature,
         });
@@ -114,7 +114,7 @@ impl Chunk<'_> {
         before.ok_or_else(|| TrainerError::fault("the run has more batches than can be counted"))
     }
 
-    /// Returns the mean loss of every replica over the batches of the cycle so far; `None` before the first batch.
+    /// Returns the mean loss of every trainee over the batches of the cycle so far; `None` before the first batch.
     pub(super) fn losses(&self) -> Result<Option<Vec<f64>>, TrainerError> {
         let Some(sums) = self.cycle.loss_sums.clone() else { return Ok(None) };
         let sums = read(sums, "training")?;

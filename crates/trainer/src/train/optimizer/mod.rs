@@ -143,7 +143,7 @@ impl Optimizer {
         self.change(|store| store.keep_replicas(replicas));
     }
 
-    fn change(&mut self, change: impl Fn(Store) -> Store) {
+    pub(crate) fn change(&mut self, change: impl Fn(Store) -> Store) {
         self.moments = self.moments.take().map(|Moments { steps, stores }| Moments {
             steps,
             stores: stores.into_iter().map(&change).collect(),
