@@ -1,6 +1,6 @@
 //! The number of batches in every cycle.
 
-use crate::config::{Budget, RunConfig};
+use crate::config::{Budget, Method, RunConfig};
 use crate::ladder;
 
 /// The number of batches in every cycle. Cycle `c` comes before clip `c`; the last one comes after the last clip.
@@ -26,21 +26,40 @@ impl Cycles {
         Self { batches, further }
     }
 
-    /// Returns the cycles of fresh networks with the widths after a clip, on the budget of the configuration. A cycle in
-    /// which the clipped networks are larger has as many more batches, rounded up.
-    pub fn of_scratch(config: &RunConfig, clip: usize) -> Self {
+    /// Returns the cycles of fresh networks with the widths after a clip, which a method trains on the budget of the
+    /// configuration. In a cycle in which a clipped network takes more batches (because it is trained in several copies)
+    /// or operations, they have as many more batches, rounded up.
+    pub fn of_scratch(config: &RunConfig, clip: usize, method: Method) -> Self {
         let mut cycles = Self::of(config);
         let compression = &config.compression;
         let flops = &compression.training_flops;
-        // They are known as soon as the network is.
-        let (true, Some(own)) = (compression.budget != Budget::Batches, flops.get(clip + 1)) else {
-            return cycles;
+        let operations = |cycle: usize, learns: bool| {
+            let teacher =
+                if learns && config.learns_in(cycle) { compression.teacher_flops } else { 0.0 };
+            Some(flops.get(cycle)? + teacher)
         };
-        for (batches, clipped) in cycles.batches.iter_mut().zip(flops).take(clip + 1) {
-            *batches = (*batches as f64 * clipped / own).ceil() as usize;
-        }
-        if compression.budget == Budget::Parent {
-            cycles.batches[0] = 0;
+        let ratio = |cycle: usize| {
+            let learns = method == Method::ScratchDistilled;
+            let clipped = operations(cycle, true)?;
+            // All its cycles have the widths after the clip.
+            let own = operations(clip + 1, false)? + operations(cycle, learns)?
+                - operations(cycle, false)?;
+            Some(clipped / own)
+        };
+        for (cycle, batches) in cycles.batches.iter_mut().enumerate().take(clip + 2) {
+            if cycle == 0 && config.trains_teacher(method) {
+                continue;
+            }
+            // Operations are known as soon as the network is.
+            let ratio = match compression.budget {
+                Budget::Batches => 1.0,
+                Budget::Operations | Budget::Parent => ratio(cycle).unwrap_or(1.0),
+            };
+            let copies = config.copies_in(cycle) as f64;
+            *batches = (*batches as f64 * copies * ratio).ceil() as usize;
+            if cycle == 0 && compression.budget == Budget::Parent {
+                *batches = 0;
+            }
         }
         cycles
     }
@@ -90,7 +109,7 @@ mod tests {
 
     #[test]
     fn fresh_networks_have_as_many_batches_or_as_many_operations() {
-        let batches = |budget: &str| -> Vec<usize> {
+        let batches = |budget: &str| -> Vec<Vec<usize>> {
             let budget = format!("compression.budget={budget}");
             let settings = ["training.first_batches=[9]", "training.batches_per_cycle=7", &budget];
             let ladder = ["network.hidden=[20]", "compression.keep=0.5", "compression.min_width=3"];
@@ -98,12 +117,21 @@ mod tests {
             let settings = settings.map(|text| Setting::parse(text).unwrap()).collect();
             let mut config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
             config.compression.training_flops = vec![200.0, 100.0, 50.0, 30.0];
-            let cycles = Cycles::of_scratch(&config, 1);
-            (0..3).map(|cycle| cycles.batches(cycle)).collect()
+            let cycles = Cycles::of_scratch(&config, 1, Method::Scratch);
+            let all: Vec<usize> = (0..3).map(|cycle| cycles.batches(cycle)).collect();
+            // With two copies of each clipped network, which learn from another.
+            config.training.soup = 2;
+            config.training.distillation = 0.5;
+            config.compression.teacher_flops = 25.0;
+            let cycles = [Method::Scratch, Method::ScratchDistilled].map(|method| {
+                let cycles = Cycles::of_scratch(&config, 1, method);
+                (0..3).map(|cycle| cycles.batches(cycle)).collect()
+            });
+            [all].into_iter().chain(cycles).collect()
         };
-        assert_eq!(batches("batches"), [9, 7, 7]);
-        assert_eq!(batches("operations"), [36, 14, 7]);
-        assert_eq!(batches("parent"), [0, 14, 7]);
+        assert_eq!(batches("batches"), [[9, 7, 7], [9, 14, 14], [9, 14, 14]]);
+        assert_eq!(batches("operations"), [[36, 14, 7], [36, 35, 21], [9, 24, 14]]);
+        assert_eq!(batches("parent"), [[0, 14, 7], [0, 35, 21], [9, 24, 14]]);
     }
 
     #[test]

@@ -22,7 +22,9 @@ pub mod write;
 pub use config::ladder::{
     clipped_groups, halvings, hidden_group, kept_count, ladder, scratch_clips,
 };
-pub use config::{METHOD_SCRATCH, Method, Replica, RunConfig, presets};
+pub use config::{
+    METHOD_SCRATCH, METHOD_SCRATCH_DISTILLED, Method, Replica, RunConfig, is_from_scratch, presets,
+};
 pub use cycles::Cycles;
 pub use data::DataSummary;
 pub use error::RunFolderError;

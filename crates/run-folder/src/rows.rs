@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::METHOD_SCRATCH;
 use crate::config::Method;
 use crate::config::SolverStatus;
+use crate::config::is_from_scratch;
 
 /// A line of `cycles.csv`: one clip of one group of one replica. It is the same when a run is repeated.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -70,7 +70,7 @@ pub struct CycleRow {
 impl CycleRow {
     /// Returns whether this is a fresh network with the width that others were clipped to.
     pub fn is_scratch(&self) -> bool {
-        self.method == METHOD_SCRATCH
+        is_from_scratch(&self.method)
     }
 
     /// Returns whether the method reconstructs rays.

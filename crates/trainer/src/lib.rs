@@ -64,8 +64,9 @@ pub use folder::{FinishedRun, FolderLock, Found, RunDir, Taken};
 pub use measure::{Times, classification_times};
 pub use run::{
     Backend, CHANNELS_KEY, Chunks, Clipped, ClippedGroup, CutTensor, Event, Interrupter,
-    KeepNetworks, KeptNetwork, ModelSize, Observer, OnDivergence, OneShot, Reached, Resizable,
-    Resolved, Role, RunOptions, Size, WeightSource, channel_map, check_checkpoint, clip_model,
-    clip_network, clip_once, export_final, input_shape, named, resolve, run,
+    KeepNetworks, KeptNetwork, ModelSize, Observer, OnDivergence, OneShot, PlannedChunk,
+    PlannedCycle, Reached, Resizable, Resolved, Role, RunOptions, Size, WeightSource, channel_map,
+    check_checkpoint, clip_model, clip_network, clip_once, export_final, input_shape, named,
+    resolve, run,
 };
 pub use train::{NetworkImages, scores};

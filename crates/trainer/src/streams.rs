@@ -31,6 +31,8 @@ pub(crate) enum Purpose {
     Augmentation = 8,
     /// The seed of a further copy of a network that trains; position: copy.
     Copies = 9,
+    /// First centres of clusters of neurons; position: cycle, group.
+    Clusters = 10,
 }
 
 /// Returns the stream of a replica for a purpose and a position.

@@ -6,8 +6,8 @@ use clap::Args;
 use rayclip_data::PerChannel;
 
 use super::{
-    BUDGETS, DEVICES, ImageSize, MOMENTS, PRESETS, RANKINGS, at_least_one, fraction, numbers, part,
-    positive_numbers, width,
+    BUDGETS, DEVICES, ImageSize, MOMENTS, PRESETS, RANKINGS, REPAIRS, at_least_one, fraction,
+    numbers, part, positive_numbers, width,
 };
 
 /// The flags that make up a configuration.
@@ -84,7 +84,8 @@ pub(crate) struct ConfigArgs {
     #[arg(long, value_name = "NUMBERS", value_parser = positive_numbers, allow_hyphen_values = true, requires = "mean", overrides_with = "std")]
     pub(crate) std: Option<PerChannel>,
 
-    /// Learn from the outputs of the original network too: the part of the loss, from 0 to 1
+    /// Learn from the outputs of the original network too (of the network before the first clip, if it is a fresh one): the
+    /// part of the loss, from 0 to 1
     #[arg(long, value_name = "PART", overrides_with = "distill")]
     pub(crate) distill: Option<f64>,
 
@@ -119,9 +120,18 @@ pub(crate) struct ConfigArgs {
     /// At a clip, carry Adam's moments (running averages of gradients) of the kept neurons, or reset them
     #[arg(long, value_name = "NAME", value_parser = MOMENTS, hide_possible_values = true)]
     pub(crate) moments: Option<String>,
-    /// Refit the weights that leave a clipped layer, by least squares
+    /// After a clip, merge each clipped neuron into the most similar kept one (merge), refit the weights that leave a
+    /// clipped layer by least squares (compensate), or rescale what reads it to the mean and variance of before (rescale);
+    /// several are separated by commas
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = REPAIRS, hide_possible_values = true)]
+    pub(crate) repair: Vec<String>,
+    /// The same as --repair compensate
     #[arg(long)]
     pub(crate) compensate: bool,
+    /// After the first clip, train so many copies of each network on batches of their own, and average them before the
+    /// next clip [default: 1]
+    #[arg(long, value_name = "COPIES", overrides_with = "soup")]
+    pub(crate) soup: Option<usize>,
     /// Use the same random matrices (of dtc) for all seeds
     #[arg(long)]
     pub(crate) shared_measurements: bool,

@@ -35,6 +35,7 @@ pub(crate) use inspect::{ImageShape, ImageSize, InspectArgs};
 pub(crate) use margin::MarginArgs;
 pub(crate) use names::{
     ALGORITHMS, BUDGETS, DEVICES, FORMATS, METHODS, MOMENTS, ON_DIVERGENCE, PRESETS, RANKINGS,
+    REPAIRS,
 };
 pub(crate) use parse::try_parse;
 pub(crate) use pick::PickArgs;

@@ -36,6 +36,9 @@ pub(crate) const MOMENTS: OneOf = OneOf(|| vec!["carry", "reset"]);
 /// The rankings.
 pub(crate) const RANKINGS: OneOf = OneOf(|| vec!["group", "global"]);
 
+/// What is done to networks after a clip.
+pub(crate) const REPAIRS: OneOf = OneOf(|| vec!["merge", "compensate", "rescale"]);
+
 /// What `scratch` may spend.
 pub(crate) const BUDGETS: OneOf = OneOf(|| vec!["batches", "operations", "parent"]);
 

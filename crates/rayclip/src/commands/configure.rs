@@ -123,9 +123,12 @@ pub(crate) fn settings(args: &ConfigArgs, more: Vec<Setting>) -> anyhow::Result<
         let widths: Vec<Value> = args.hidden.iter().map(|m| Value::Integer(*m as i64)).collect();
         settings.push(flag("hidden", "network.hidden", widths));
     }
+    let repair = |name: &String| flag("repair", &format!("compression.{name}"), true);
+    settings.extend(args.repair.iter().map(repair));
     if args.compensate {
         settings.push(flag("compensate", "compression.compensate", true));
     }
+    settings.extend(args.soup.map(|copies| flag("soup", "training.soup", copies as i64)));
     if args.shared_measurements {
         settings.push(flag("shared-measurements", "measurement.matrix", "shared"));
     }

@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rayclip_run_folder::{Cycles, RunConfig};
-use rayclip_trainer::Chunks;
+use rayclip_trainer::{Chunks, PlannedChunk, PlannedCycle};
 
 use crate::pace::Pace;
 
@@ -14,16 +13,10 @@ const LEAST_TIME: Duration = Duration::from_secs(3);
 /// The rest of a run, and an estimate of its time.
 #[derive(Debug)]
 pub(super) struct Estimate {
-    /// Hidden neurons of a clipped network in each cycle.
-    ladder: Vec<f64>,
     chunks: Chunks,
-    /// Batches of every cycle.
-    batches: Vec<usize>,
-    /// Batches of a network that trains from scratch at each of its clips.
-    of_scratch: Vec<usize>,
     /// Finished batches.
     done: usize,
-    /// Hidden neurons of a finished cycle, and the seconds of a batch per network of the chunk.
+    /// Neurons of a finished cycle, and the seconds of a batch per network.
     cycles: Vec<(f64, f64)>,
     now: Option<Open>,
     /// Whether a reported batch is finished. A GPU may only have queued it.
@@ -31,11 +24,13 @@ pub(super) struct Estimate {
 }
 
 /// The current cycle.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Open {
-    cycle: usize,
+    /// `None` before the first batch.
+    cycle: Option<usize>,
     neurons: f64,
-    networks: f64,
+    /// The networks in each cycle of the chunk.
+    networks: Vec<f64>,
     since: Instant,
     batches: usize,
 }
@@ -47,52 +42,15 @@ pub(super) struct Seconds {
     pub(super) high: f64,
 }
 
-/// Batches of a chunk of networks at one width.
-struct Leg {
-    batches: usize,
-    neurons: f64,
-    networks: f64,
-}
-
 impl Estimate {
-    pub(super) fn new(config: &RunConfig, chunks: &Chunks, is_host: bool) -> Self {
-        let neurons = |widths: &[usize]| widths.iter().sum::<usize>() as f64;
-        let rest = rayclip_run_folder::ladder(config);
-        let first = config.network.first_widths();
-        let cycles = Cycles::of(config);
-        let of_scratch = |clip: &usize| {
-            Cycles::of_scratch(config, *clip).batches_before(clip + 2).unwrap_or(usize::MAX)
-        };
-        Self {
-            ladder: std::iter::once(first)
-                .chain(rest.iter().map(Vec::as_slice))
-                .map(neurons)
-                .collect(),
-            chunks: chunks.clone(),
-            batches: (0..=rest.len()).map(|cycle| cycles.batches(cycle)).collect(),
-            of_scratch: chunks.scratch_clips.iter().map(of_scratch).collect(),
-            done: 0,
-            cycles: vec![],
-            now: None,
-            is_host,
-        }
+    pub(super) fn new(chunks: &Chunks, is_host: bool) -> Self {
+        Self { chunks: chunks.clone(), done: 0, cycles: vec![], now: None, is_host }
     }
 
-    fn legs(&self) -> impl Iterator<Item = Leg> + '_ {
-        let clipped = self.chunks.clipped.iter().flat_map(move |networks| {
-            let networks = *networks as f64;
-            let cycles = self.ladder.iter().zip(&self.batches);
-            cycles.map(move |(&neurons, &batches)| Leg { batches, neurons, networks })
-        });
-        let scratch = self.chunks.scratch.iter().flat_map(move |networks| {
-            let networks = *networks as f64;
-            let rungs = self.chunks.scratch_clips.iter().zip(&self.of_scratch);
-            rungs.filter_map(move |(clip, &batches)| {
-                let neurons = *self.ladder.get(clip + 1)?;
-                Some(Leg { batches, neurons, networks })
-            })
-        });
-        clipped.chain(scratch)
+    /// Returns all cycles of all chunks, in order.
+    fn all(&self) -> impl Iterator<Item = &PlannedCycle> {
+        let all = self.chunks.clipped.iter().chain(self.chunks.scratch.iter().flatten());
+        all.flat_map(|chunk| &chunk.cycles)
     }
 
     /// Starts a chunk. All batches before it count as finished, even if they were not reported.
@@ -100,22 +58,30 @@ impl Estimate {
         &mut self,
         number: usize,
         rung: Option<usize>,
-        networks: usize,
+        replicas: usize,
         at: Instant,
     ) {
-        let of_ladder = sum(self.batches.iter().copied());
-        let before = match rung {
-            None => number.saturating_mul(of_ladder),
+        let Chunks { clipped, scratch, .. } = &self.chunks;
+        let before: Vec<&PlannedChunk> = match rung {
+            None => clipped.iter().take(number).collect(),
             Some(rung) => {
-                let rungs = self.of_scratch.iter().copied();
-                let of_scratch = sum(rungs.clone());
-                let of_clipped = self.chunks.clipped.len().saturating_mul(of_ladder);
-                sum([of_clipped, number.saturating_mul(of_scratch), sum(rungs.take(rung))])
+                let same =
+                    scratch.get(number).into_iter().flat_map(|rungs| rungs.iter().take(rung));
+                clipped.iter().chain(scratch.iter().take(number).flatten()).chain(same).collect()
             }
         };
-        self.done = self.done.max(before);
-        let networks = networks as f64;
-        self.now = Some(Open { cycle: usize::MAX, neurons: 0.0, networks, since: at, batches: 0 });
+        let batches = before.iter().flat_map(|chunk| &chunk.cycles).map(|cycle| cycle.batches);
+        self.done = self.done.max(batches.fold(0, usize::saturating_add));
+        let planned = match rung {
+            None => clipped.get(number),
+            Some(rung) => scratch.get(number).and_then(|rungs| rungs.get(rung)),
+        };
+        let planned = planned.cloned().unwrap_or_default();
+        // Some replicas may have diverged or stopped.
+        let part = replicas as f64 / planned.replicas.max(1) as f64;
+        let networks = |cycle: &PlannedCycle| cycle.networks as f64 * part;
+        let networks = planned.cycles.iter().map(networks).collect();
+        self.now = Some(Open { cycle: None, neurons: 0.0, networks, since: at, batches: 0 });
     }
 
     /// Sets the number of batches that were finished before the run was resumed.
@@ -131,26 +97,24 @@ impl Estimate {
     /// Counts a finished batch. Returns whether it starts a new cycle, so that the cycle before it is finished.
     pub(super) fn batch(&mut self, cycle: usize, widths: &[usize], at: Instant) -> bool {
         self.done += 1;
-        let Some(mut now) = self.now else { return false };
-        let is_first = now.cycle == usize::MAX;
-        let is_next = !is_first && now.cycle != cycle;
-        if is_next {
+        let Some(now) = &mut self.now else { return false };
+        let before = now.cycle.filter(|before| *before != cycle);
+        if let Some(before) = before {
             // From the start of the cycle before, or from its first batch, to the first batch of this one.
             let seconds = at.duration_since(now.since).as_secs_f64() / (now.batches + 1) as f64;
-            self.cycles.push((now.neurons, seconds / now.networks));
+            self.cycles.push((now.neurons, seconds / now.networks_in(before)));
+            (now.since, now.batches) = (at, 0);
+        } else {
+            now.batches += 1;
         }
-        if is_first || is_next {
-            now = Open { since: if is_first { now.since } else { at }, batches: 0, ..now };
-        }
-        now.batches += usize::from(!is_next);
-        (now.cycle, now.neurons) = (cycle, widths.iter().sum::<usize>() as f64);
-        self.now = Some(now);
-        is_next
+        (now.cycle, now.neurons) = (Some(cycle), widths.iter().sum::<usize>() as f64);
+        before.is_some()
     }
 
     /// Returns the batches and seconds of the current cycle, if they are enough for an estimate.
     pub(super) fn first_batches(&self, at: Instant) -> Option<(usize, f64)> {
-        let now = self.now.filter(|now| now.batches >= LEAST_BATCHES && self.is_host)?;
+        let now = self.now.as_ref();
+        let now = now.filter(|now| now.batches >= LEAST_BATCHES && self.is_host)?;
         let time = at.duration_since(now.since);
         (time >= LEAST_TIME).then_some((now.batches, time.as_secs_f64()))
     }
@@ -161,8 +125,8 @@ impl Estimate {
         let pace = Pace::of(&self.cycles);
         let of_now = || {
             let (batches, seconds) = self.first_batches(at)?;
-            let now = self.now?;
-            Some((now.neurons, seconds / batches as f64 / now.networks))
+            let now = self.now.as_ref()?;
+            Some((now.neurons, seconds / batches as f64 / now.networks_in(now.cycle?)))
         };
         match (pace, self.cycles.first().copied().or_else(of_now)) {
             (Some(pace), _) => {
@@ -184,36 +148,35 @@ impl Estimate {
     fn cost(&self, a_batch: impl Fn(f64) -> f64) -> f64 {
         let mut skip = self.done;
         let mut seconds = 0.0;
-        for leg in self.legs() {
-            let left = leg.batches.saturating_sub(skip);
-            skip = skip.saturating_sub(leg.batches);
-            seconds += left as f64 * leg.networks * a_batch(leg.neurons);
+        for PlannedCycle { batches, networks, neurons } in self.all() {
+            let left = batches.saturating_sub(skip);
+            skip = skip.saturating_sub(*batches);
+            seconds += left as f64 * *networks as f64 * a_batch(*neurons as f64);
         }
         seconds
     }
 }
 
-fn sum(batches: impl IntoIterator<Item = usize>) -> usize {
-    batches.into_iter().fold(0, usize::saturating_add)
+impl Open {
+    fn networks_in(&self, cycle: usize) -> f64 {
+        self.networks.get(cycle).copied().unwrap_or(1.0)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rayclip_run_folder::presets::{Layers, Setting, resolve};
 
     /// A run with two chunks of two networks at 20, 18 and 16 neurons, and a chunk of scratch at 16; ten batches
     /// per cycle.
     fn estimate() -> (Estimate, usize) {
-        let settings = ["network.hidden=[20]", "compression.min_width=16", "replicas=4"];
-        let more = ["training.batches_per_cycle=10", "compression.methods=['l1', 'scratch']"];
-        let settings =
-            settings.iter().chain(&more).map(|text| Setting::parse(text).unwrap()).collect();
-        let config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
-        let chunks = Chunks { clipped: vec![2, 2], scratch: vec![4], scratch_clips: vec![1] };
-        let estimate = Estimate::new(&config, &chunks, true);
-        assert_eq!(estimate.ladder, [20.0, 18.0, 16.0]);
-        (estimate, 10)
+        let chunk = |networks, neurons: [usize; 3]| {
+            let cycle = |neurons| PlannedCycle { batches: 10, networks, neurons };
+            PlannedChunk { replicas: networks, cycles: neurons.map(cycle).to_vec() }
+        };
+        let clipped = vec![chunk(2, [20, 18, 16]); 2];
+        let scratch = vec![vec![chunk(4, [16; 3])]];
+        (Estimate::new(&Chunks { clipped, scratch, scratch_clips: vec![1] }, true), 10)
     }
 
     #[test]

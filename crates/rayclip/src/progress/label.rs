@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rayclip_run_folder::{Replica, RunConfig};
+use rayclip_run_folder::{Method, Replica, RunConfig};
 use rayclip_trainer::Chunks;
 
 /// Describes a chunk in the line above its rows.
@@ -25,9 +25,11 @@ impl ChunkLabel<'_> {
         let seeds = seeds(replicas, config);
         if *is_scratch {
             let rows = chunks.scratch_clips.len();
-            let line = format!("scratch: {which}{seeds}; rows at {rows} of the {clips} clips only");
+            let method = replicas.first().map_or(Method::Scratch, |replica| replica.method);
+            let line =
+                format!("{method}: {which}{seeds}; rows at {rows} of the {clips} clips only");
             let long = format!("{line} (compression.scratch_at)");
-            let short = format!("scratch: rows at {rows} of {clips} clips only");
+            let short = format!("{method}: rows at {rows} of {clips} clips only");
             let texts = [long, line].into_iter().find(|text| text.chars().count() <= room);
             return texts.unwrap_or(short);
         }
@@ -85,6 +87,8 @@ pub(super) fn whole(config: &RunConfig, chunks: &Chunks, clips: usize, batches: 
 
 #[cfg(test)]
 mod tests {
+    use rayclip_trainer::PlannedChunk;
+
     use super::*;
     use rayclip_run_folder::presets::{Layers, Setting, resolve};
 
@@ -96,8 +100,12 @@ mod tests {
     #[test]
     fn a_chunk_is_called_by_its_seeds_and_methods() {
         let config = config(&["replicas=4", "compression.methods=['dtc', 'l2', 'scratch']"]);
-        let chunks =
-            Chunks { clipped: vec![4, 4], scratch: vec![4], scratch_clips: vec![0, 6, 33] };
+        let chunk = || PlannedChunk { replicas: 4, ..PlannedChunk::default() };
+        let chunks = Chunks {
+            clipped: vec![chunk(), chunk()],
+            scratch: vec![vec![chunk(), chunk(), chunk()]],
+            scratch_clips: vec![0, 6, 33],
+        };
         let replicas = config.all_replicas();
         let first = [replicas[0], replicas[1], replicas[4], replicas[5]];
         let chunk = |number, is_scratch, replicas: &[Replica], room| {

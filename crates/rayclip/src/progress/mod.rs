@@ -165,7 +165,7 @@ impl Progress {
             batches,
             chunks: chunks.clone(),
             rows,
-            estimate: Estimate::new(&self.config, chunks, self.is_host),
+            estimate: Estimate::new(chunks, self.is_host),
             since: now,
             is_told: false,
             refreshed: now,

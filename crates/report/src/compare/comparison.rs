@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayclip_run_folder::config::Budget;
 use rayclip_run_folder::read::Rung;
-use rayclip_run_folder::{DataSummary, Method, halvings, paths};
+use rayclip_run_folder::{DataSummary, halvings, paths};
 use serde::{Deserialize, Serialize};
 
 use crate::compare::comparable::{check_same, differing, labels};
@@ -48,7 +48,7 @@ pub(crate) fn budgets(runs: &[Run]) -> Vec<Budget> {
     let mut budgets = vec![];
     for compression in runs.iter().filter_map(|run| Some(&run.settings.as_ref()?.compression)) {
         let is_new = !budgets.contains(&compression.budget);
-        if is_new && compression.methods.contains(&Method::Scratch) {
+        if is_new && compression.methods.iter().any(|method| method.is_from_scratch()) {
             budgets.push(compression.budget);
         }
     }

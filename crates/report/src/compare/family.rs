@@ -26,7 +26,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rayclip_run_folder::METHOD_SCRATCH;
+use rayclip_run_folder::is_from_scratch;
 
 use crate::compare::comparison::Comparison;
 use crate::compare::measure::Measure;
@@ -143,11 +143,9 @@ impl Comparison {
     }
 }
 
-/// Returns whether a method is `scratch`. Its name may include its run's folder.
+/// Returns whether a method trains fresh networks. Its name may include its run's folder.
 pub(crate) fn is_scratch(method: &str) -> bool {
-    method
-        .strip_prefix(METHOD_SCRATCH)
-        .is_some_and(|folder| folder.is_empty() || folder.starts_with(" ("))
+    is_from_scratch(method.split(" (").next().unwrap_or(method))
 }
 
 /// The bounds for a family with this number of comparisons.
@@ -251,7 +249,8 @@ mod tests {
             row.measure.is_after_clip() && [&row.method, &row.baseline].contains(&&"scratch".into())
         };
         assert!(!comparison.differences().iter().any(damaged));
-        assert!(is_scratch("scratch (runs/a)") && !is_scratch("scratchy") && !is_scratch("dtc"));
+        assert!(is_scratch("scratch (runs/a)") && is_scratch("scratch-distilled"));
+        assert!(!is_scratch("scratchy") && !is_scratch("dtc"));
     }
 
     #[test]

@@ -124,7 +124,7 @@ mod tests {
         let folder = RunFolder::from(path);
         folder.write_labels(&[1; 1000]).unwrap();
         let mut rows = vec![];
-        for (index, method) in [Method::Dtc(None, None), Method::L2].into_iter().enumerate() {
+        for (index, method) in [Method::Dtc(None, None, None), Method::L2].into_iter().enumerate() {
             for seed in 0..3 {
                 let right = right(index, seed);
                 let number = 3 * index + seed;

@@ -1,7 +1,7 @@
 //! Ranks the cells of a sweep.
 
 use rayclip_run_folder::read::Rung;
-use rayclip_run_folder::{Cycles, METHOD_SCRATCH};
+use rayclip_run_folder::{Cycles, Method};
 
 use crate::compare::comparison::Comparison;
 use crate::compare::measure::Measure;
@@ -89,8 +89,8 @@ fn results_of(run: &Run, neurons: Option<usize>) -> Result<Vec<SweepResult>, Rep
     // After the training that follows a clip.
     let batches = |cycle: usize, method: &str| {
         let row = run.cycle(cycle).find(|row| row.method == method)?;
-        let cycles = match method {
-            METHOD_SCRATCH => Cycles::of_scratch(settings?, cycle),
+        let cycles = match method.parse::<Method>() {
+            Ok(method) if method.is_from_scratch() => Cycles::of_scratch(settings?, cycle, method),
             _ => Cycles::of(settings?),
         };
         row.batches?.checked_add(cycles.batches(cycle + 1))

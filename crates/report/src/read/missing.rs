@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayclip_data::plain_within;
 use rayclip_run_folder::{
-    CycleRow, Divergence, METHOD_SCRATCH, Outcome, ReplicaSummary, Summary, limits,
+    CycleRow, Divergence, Outcome, ReplicaSummary, Summary, is_from_scratch, limits,
 };
 
 /// Names the replicas that did not reach the end, with one line per reason.
@@ -38,7 +38,7 @@ pub(crate) fn lost(summary: &Summary, rows: &[CycleRow]) -> Option<String> {
         cycles.entry(row.replica).or_default().insert(row.cycle);
     }
     let finished =
-        |r: &&ReplicaSummary| r.outcome == Outcome::Finished && r.method != METHOD_SCRATCH;
+        |r: &&ReplicaSummary| r.outcome == Outcome::Finished && !is_from_scratch(&r.method);
     let lacks = summary.replicas.iter().filter(finished).filter(|replica| {
         cycles.get(&replica.replica).map_or(0, BTreeSet::len) < summary.clips.unwrap_or(0)
     });

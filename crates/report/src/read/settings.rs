@@ -27,21 +27,31 @@ pub(crate) fn has_effect(run: &Run, key: &str) -> bool {
     let methods = &settings.compression.methods;
     let any = |some: &[Method]| methods.iter().any(|method| some.contains(method));
     let dtc = methods.iter().any(|method| method.is_dtc());
-    let clips = methods.iter().any(|method| *method != Method::Scratch);
+    let clips = methods.iter().any(|method| !method.is_from_scratch());
     let solves = dtc || any(&[Method::DataLasso]);
     match key {
         "data.mean" | "data.deviation" => settings.data.normalization == Normalization::Fixed,
-        "training.moments" | "compression.clip" | "compression.compensate" => clips,
-        "compression.domain" => methods.iter().any(|m| matches!(m, Method::Dtc(None, _))),
-        "compression.reduction" => methods.iter().any(|m| matches!(m, Method::Dtc(_, None))),
+        "training.moments"
+        | "training.soup"
+        | "compression.clip"
+        | "compression.merge"
+        | "compression.compensate"
+        | "compression.rescale" => clips,
+        "training.temperature" => settings.training.distillation > 0.0,
+        "compression.domain" => methods.iter().any(|m| matches!(m, Method::Dtc(None, ..))),
+        "compression.reduction" => methods.iter().any(|m| matches!(m, Method::Dtc(_, None, _))),
+        "measurement.of" => methods.iter().any(|m| matches!(m, Method::Dtc(_, _, None))),
         "compression.lambda" | "measurement.matrix" | "measurement.count" => dtc,
         "measurement.ratio" => dtc && settings.measurement.count == CountKind::Rounded,
         "compression.calibration_batches" => {
             any(&[Method::Taylor, Method::Activation, Method::DataLasso])
-                || (settings.compression.compensate && clips)
+                || (settings.compression.repairs() && clips)
         }
-        "compression.scratch_at" | "compression.budget" | "compression.training_flops" => {
-            any(&[Method::Scratch])
+        "compression.scratch_at"
+        | "compression.budget"
+        | "compression.training_flops"
+        | "compression.teacher_flops" => {
+            methods.iter().any(|method| method.is_from_scratch())
         }
         "solver.algorithm" | "solver.tolerance" => solves,
         "solver.max_iterations" => solves && !is_exact(settings),
@@ -204,20 +214,24 @@ mod tests {
             "compression.lambda",
             "compression.reduction",
             "compression.scratch_at",
+            "compression.teacher_flops",
             "compression.training_flops",
             "data.deviation",
             "data.mean",
             "measurement.count",
             "measurement.matrix",
+            "measurement.of",
             "measurement.ratio",
             "solver.algorithm",
             "solver.max_iterations",
             "solver.tolerance",
+            "training.temperature",
         ];
         assert_eq!(without(&l2), expected);
         let all = run(&[
             ("methods", "methods = [\"dtc\", \"taylor\", \"scratch\"]"),
             ("normalization", "normalization = \"fixed\""),
+            ("distillation", "distillation = 0.5"),
         ]);
         assert_eq!(without(&all), [""; 0]);
         let exact = run(&[
@@ -230,11 +244,13 @@ mod tests {
             "compression.calibration_batches",
             "compression.domain",
             "compression.scratch_at",
+            "compression.teacher_flops",
             "compression.training_flops",
             "data.deviation",
             "data.mean",
             "measurement.ratio",
             "solver.max_iterations",
+            "training.temperature",
         ];
         assert_eq!(without(&exact), expected);
         assert_eq!(without(&of("a = 1\n[compression]\nlambda = 2")), [""; 0]);

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use data::{DataConfig, Normalization};
 pub use differing::{described, differing};
 pub use keys::{Named, Settings, differences, settings, with_defaults};
-pub use method::{METHOD_SCRATCH, Method};
+pub use method::{METHOD_SCRATCH, METHOD_SCRATCH_DISTILLED, Method, is_from_scratch};
 pub use replica::{Replica, by_method, seeds};
 pub use solver::{Algorithm, LEAST_TOLERANCE, SolverConfig, SolverStatus};
 pub use training::{
@@ -182,8 +182,14 @@ pub struct CompressionConfig {
     pub reduction: Reduction,
     /// Weight of the ℓ₁ norm in the reconstruction.
     pub lambda: f64,
+    /// Whether each clipped neuron is merged into the kept one that is the most similar to it.
+    #[serde(default)]
+    pub merge: bool,
     /// Whether the weights that leave a clipped layer are refitted.
     pub compensate: bool,
+    /// Whether what reads a clipped layer is rescaled to the mean and the variance of before the clip.
+    #[serde(default)]
+    pub rescale: bool,
     /// Batches of training images for the refit and for criteria that need activations.
     pub calibration_batches: usize,
     /// Clips at which `scratch` trains a network.
@@ -195,6 +201,10 @@ pub struct CompressionConfig {
     /// clip; resolved with the network if `budget` depends on them.
     #[serde(default)]
     pub training_flops: Vec<f64>,
+    /// Floating-point operations of the network from which the others learn, for an image; resolved with the network if
+    /// `budget` depends on them.
+    #[serde(default)]
+    pub teacher_flops: f64,
 }
 
 fn one() -> usize {
@@ -209,9 +219,40 @@ impl CompressionConfig {
         lists.iter().any(|list| !list.is_empty()) || self.round_to > 1 || self.has_target()
     }
 
+    /// Returns whether networks are repaired after a clip, before they train again.
+    pub fn repairs(&self) -> bool {
+        self.merge || self.compensate || self.rescale
+    }
+
     /// Returns whether the last network has a size or a time to reach.
     pub fn has_target(&self) -> bool {
         [self.target_macs, self.target_parameters, self.target_latency].iter().any(|t| *t > 0.0)
+    }
+}
+
+impl RunConfig {
+    /// Returns whether clipped networks learn from another network in a cycle: from the original network, or, if the run
+    /// starts with fresh ones, after the first cycle.
+    pub fn learns_in(&self, cycle: usize) -> bool {
+        self.training.distillation > 0.0 && (self.network.pretrained || cycle > 0)
+    }
+
+    /// Returns whether a method trains, in its first cycle, the network from which its others learn.
+    pub fn trains_teacher(&self, method: Method) -> bool {
+        method == Method::ScratchDistilled && !self.network.pretrained
+    }
+
+    /// Returns whether a method measures how weights have changed since the start of the run.
+    pub fn measures_changes(&self, method: Method) -> bool {
+        match method {
+            Method::Dtc(_, _, of) => of.unwrap_or(self.measurement.of) == Measured::Changes,
+            _ => false,
+        }
+    }
+
+    /// Returns the number of copies of a clipped network that train in a cycle.
+    pub fn copies_in(&self, cycle: usize) -> usize {
+        if cycle > 0 { self.training.soup } else { 1 }
     }
 }
 
@@ -258,6 +299,19 @@ pub enum Reduction {
     L2,
 }
 
+/// What of a group is measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Measured {
+    /// Its weights.
+    #[default]
+    Weights,
+    /// The changes of its weights since the start of the run.
+    Changes,
+    /// The mean activations of its neurons, and with each its outgoing weights times the mean activation.
+    Activations,
+}
+
 /// Clips at which `scratch` trains a network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
@@ -301,6 +355,9 @@ pub enum ScratchRule {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MeasurementConfig {
+    /// What is measured.
+    #[serde(default)]
+    pub of: Measured,
     /// The source of Φ.
     pub matrix: MatrixKind,
     /// The number of measurements.
@@ -367,6 +424,7 @@ mod tests {
     #[test]
     fn the_supplement_counts_measurements_in_floating_point() {
         let measurement = MeasurementConfig {
+            of: Measured::Weights,
             matrix: MatrixKind::Numpy,
             count: CountKind::Supplement,
             ratio: 0.1,

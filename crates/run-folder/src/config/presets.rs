@@ -24,13 +24,14 @@ pub const PRESETS: [(&str, &str); 7] = [
 ];
 
 /// Keys that rayclip sets when it sees the images.
-pub const RESOLVED: [&str; 6] = [
+pub const RESOLVED: [&str; 7] = [
     "network.groups",
     "network.widths",
     "network.digest",
     "network.weights",
     "compression.ladder",
     "compression.training_flops",
+    "compression.teacher_flops",
 ];
 
 /// The key of the methods.

@@ -13,8 +13,9 @@
 //! Stiefel, *Methods of conjugate gradients for solving linear systems* (1952).
 
 use burn::tensor::{Int, Tensor};
-use rayclip_model::{Group, Population, Value, select};
+use rayclip_model::{Population, Value};
 
+use super::readers::{Clipped, Parameters, Reader, readers, values};
 use crate::data::Calibration;
 use crate::error::TrainerError;
 
@@ -25,12 +26,6 @@ const RIDGE: f64 = 1e-2;
 /// Steps of conjugate gradients. With this ridge and 512 neurons, 50 steps leave the fit half a percent above the
 /// best one. With fewer neurons, the fit is closer.
 const STEPS: usize = 100;
-
-/// A group that a clip made narrower, and the channels that every replica kept, `[replica][channel]`.
-pub(crate) struct Clipped {
-    pub(crate) group: Group,
-    pub(crate) kept: Vec<Vec<usize>>,
-}
 
 /// Refits the layers of `network` that read the last group of `clipped`. `before` are the networks before the clip;
 /// `clipped` are the groups that are narrower since then.
@@ -43,45 +38,26 @@ pub(crate) fn refit(
     clipped: &[Clipped],
     calibration: &Calibration<'_>,
 ) -> Result<Population, TrainerError> {
-    let Some(Clipped { group, .. }) = clipped.last() else { return Ok(network) };
-    let readings = group.readings.iter();
-    let mut users =
-        readings.flat_map(|reading| reading.users.iter().map(|user| (reading.value, *user)));
-    users.try_fold(network, |network, (read, user)| {
-        refit_user(network, before, Reader { read, user }, clipped, calibration)
+    readers(clipped).try_fold(network, |network, reader| {
+        refit_reader(network, before, &reader, clipped, calibration)
     })
 }
 
-/// A layer and the value that it reads.
-#[derive(Clone, Copy)]
-struct Reader {
-    read: Value,
-    /// The index of the layer's node.
-    user: usize,
-}
-
-fn refit_user(
+fn refit_reader(
     network: Population,
     before: &Population,
-    Reader { read, user }: Reader,
+    reader: &Reader,
     clipped: &[Clipped],
     calibration: &Calibration<'_>,
 ) -> Result<Population, TrainerError> {
-    let name = &network.graph().nodes[user].name;
-    let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
-    let with_bias = network.parameters().get(&bias).is_some();
-    let output = Value::Node(user);
+    let Parameters { weight, bias } = reader.parameters(&network);
+    let with_bias = bias.is_some();
+    let output = Value::Node(reader.node);
     let normal_equations = |images: Tensor<3>| {
-        let [mut wanted] = values(before, images.clone(), [output]);
-        // The layer may make channels of a group that is narrower too, such as that of a residual sum.
-        for Clipped { group, kept } in clipped {
-            if group.makes.iter().any(|tie| tie.parameter == weight) {
-                wanted = select(&wanted, 2, kept);
-            }
-        }
-        let [kept, received] = values(&network, images, [read, output]);
+        let wanted = reader.output_before(before, images.clone(), clipped);
+        let [kept, received] = values(&network, images, [reader.reads, output]);
         let missing = wanted - received;
-        let kept = network.graph().rows_read(user, kept);
+        let kept = network.graph().rows_read(reader.node, kept);
         let kept = if with_bias { with_ones(kept) } else { kept };
         let transposed = kept.clone().swap_dims(1, 2);
         Tensor::cat(vec![transposed.clone().matmul(kept), transposed.matmul(missing)], 2)
@@ -93,23 +69,13 @@ fn refit_user(
     let corrected = network.parameters().clone().map(|name, parameter| {
         if name == weight {
             parameter + correction.clone().narrow(1, 0, neurons)
-        } else if name == bias {
+        } else if Some(name) == bias.as_deref() {
             parameter + correction.clone().narrow(1, neurons, 1)
         } else {
             parameter
         }
     });
     Ok(network.with_parameters(corrected))
-}
-
-/// Computes some values of the networks for a batch of images.
-#[expect(clippy::expect_used, reason = "one tensor per requested value")]
-fn values<const N: usize>(
-    network: &Population,
-    images: Tensor<3>,
-    wanted: [Value; N],
-) -> [Tensor<3>; N] {
-    network.values(images, &wanted).try_into().expect("one tensor per requested value")
 }
 
 /// Appends an activation of 1, for the bias.

@@ -41,6 +41,8 @@ pub(crate) struct ScoringInputs<'a> {
     /// Channels that the clip keeps of every group.
     pub(crate) kept: &'a [usize],
     pub(crate) network: &'a Population,
+    /// The same neurons with their weights at the start of the run, if a criterion needs them.
+    pub(crate) start: Option<&'a Population>,
     pub(crate) replicas: &'a [Replica],
 }
 
@@ -68,9 +70,11 @@ impl Scoring {
         let Some((method, range)) = self.pending.pop_front() else { return Ok(None) };
         let ScoringInputs { config, images, cycle, kept, .. } = *inputs;
         let replicas = &inputs.replicas[range.clone()];
-        let network = &inputs.network.keep_replicas(&range.collect::<Vec<_>>());
+        let indices: Vec<usize> = range.collect();
+        let network = &inputs.network.keep_replicas(&indices);
+        let start = inputs.start.map(|start| start.keep_replicas(&indices));
         let calibration = &Calibration::draw(images, replicas, cycle, config);
-        let fed = Some(Fed { network, calibration });
+        let fed = Some(Fed { network, start: start.as_ref(), calibration });
         let context = Context { config, replicas, cycle, kept, fed };
         let criterion =
             criterion(method).ok_or_else(|| TrainerError::fault("scratch cannot rank neurons"))?;
@@ -152,6 +156,7 @@ mod tests {
             cycle: 1,
             kept: &[6, 6],
             network: &network,
+            start: None,
             replicas: &replicas,
         };
         let mut scoring = Scoring::new(groups.to_vec(), &replicas);

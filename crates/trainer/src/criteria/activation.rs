@@ -12,7 +12,7 @@ impl Criterion for Activation {
         groups: &[GroupWeights],
         context: &Context<'_>,
     ) -> Result<Scores, TrainerError> {
-        let Fed { network, calibration } = context.fed()?;
+        let Fed { network, calibration, .. } = context.fed()?;
         try_scores_of(groups, |weights| {
             calibration.mean(|batch| {
                 let activations = weights.activations(network, batch.images).into_iter();

@@ -75,7 +75,7 @@ impl Criterion for DataLasso {
 /// # Errors
 /// The images cannot be read.
 fn gram(weights: &GroupWeights, context: &Context<'_>) -> Result<Tensor<3>, TrainerError> {
-    let Fed { network, calibration } = context.fed()?;
+    let Fed { network, calibration, .. } = context.fed()?;
     let group = &weights.group;
     let readings = group.readings.iter();
     let users =
@@ -241,7 +241,7 @@ mod tests {
             replicas: &replicas,
             cycle: 0,
             kept: &[2],
-            fed: Some(Fed { network: &network, calibration: &calibration }),
+            fed: Some(Fed { network: &network, start: None, calibration: &calibration }),
         };
         let group = &GroupWeights::all(&network)[0];
         assert_eq!((group.group.name.as_str(), group.group.uses.len()), ("made", 2));

@@ -41,10 +41,19 @@ impl GroupWeights {
     /// Computes the activations of the neurons for a batch of images: for every reading `[replica, row, m]`, with
     /// as many rows as images (times positions).
     pub(crate) fn activations(&self, network: &Population, images: Tensor<3>) -> Vec<Tensor<3>> {
-        let readings = &self.group.readings;
+        Self::readings(&self.group, network, images)
+    }
+
+    /// Like [`Self::activations`], of a group.
+    pub(crate) fn readings(
+        group: &Group,
+        network: &Population,
+        images: Tensor<3>,
+    ) -> Vec<Tensor<3>> {
+        let readings = &group.readings;
         let values: Vec<Value> = readings.iter().map(|reading| reading.value).collect();
         let tensors = network.values(images, &values).into_iter().zip(readings);
-        tensors.map(|(tensor, reading)| reading.channels(tensor, self.group.width)).collect()
+        tensors.map(|(tensor, reading)| reading.channels(tensor, group.width)).collect()
     }
 
     /// Sums one tensor per reading, `[replica, 1, m]`.

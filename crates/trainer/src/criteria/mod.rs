@@ -3,6 +3,7 @@
 mod activation;
 mod data_lasso;
 mod dtc;
+mod folding;
 mod group;
 mod l1;
 mod l2;
@@ -40,6 +41,8 @@ pub(crate) struct Context<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Fed<'a> {
     pub(crate) network: &'a Population,
+    /// The same neurons with their weights at the start of the run, for criteria that need them.
+    pub(crate) start: Option<&'a Population>,
     pub(crate) calibration: &'a Calibration<'a>,
 }
 
@@ -91,7 +94,7 @@ pub(crate) trait Criterion {
 /// Returns the criterion of a method. `scratch` has none: it trains fresh networks and ranks no neurons.
 pub(crate) fn criterion(method: Method) -> Option<Box<dyn Criterion>> {
     Some(match method {
-        Method::Dtc(domain, reduction) => Box::new(dtc::Dtc { domain, reduction }),
+        Method::Dtc(domain, reduction, of) => Box::new(dtc::Dtc { domain, reduction, of }),
         Method::Magnitude => Box::new(magnitude::Magnitude),
         Method::L1 => Box::new(l1::L1),
         Method::L2 => Box::new(l2::L2),
@@ -99,7 +102,8 @@ pub(crate) fn criterion(method: Method) -> Option<Box<dyn Criterion>> {
         Method::Taylor => Box::new(taylor::Taylor),
         Method::Activation => Box::new(activation::Activation),
         Method::DataLasso => Box::new(data_lasso::DataLasso),
-        Method::Scratch => return None,
+        Method::Folding => Box::new(folding::Folding),
+        Method::Scratch | Method::ScratchDistilled => return None,
     })
 }
 
@@ -157,7 +161,7 @@ mod tests {
             replicas: &replicas,
             cycle: 0,
             kept: &[1],
-            fed: Some(Fed { network: &network, calibration: &calibration }),
+            fed: Some(Fed { network: &network, start: None, calibration: &calibration }),
         };
         let groups = GroupWeights::all(&network);
         let scores = criterion(method).unwrap().score(&groups, &context).unwrap();
@@ -194,7 +198,7 @@ mod tests {
     #[test]
     fn scratch_ranks_nothing() {
         assert!(criterion(Method::Scratch).is_none());
-        assert!(Method::all().all(|m| criterion(m).is_some() != (m == Method::Scratch)));
+        assert!(Method::all().all(|m| criterion(m).is_some() != m.is_from_scratch()));
     }
 
     #[test]

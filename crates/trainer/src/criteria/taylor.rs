@@ -23,7 +23,7 @@ impl Criterion for Taylor {
         context: &Context<'_>,
     ) -> Result<Scores, TrainerError> {
         let loss = context.config.training.loss;
-        let Fed { network, calibration } = context.fed()?;
+        let Fed { network, calibration, .. } = context.fed()?;
         try_scores_of(groups, |weights| {
             calibration.try_mean(|batch| {
                 let readings = weights.group.readings.iter();

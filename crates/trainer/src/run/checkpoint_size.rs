@@ -14,7 +14,7 @@ const NUMBER: u64 = 16;
 /// A safety factor.
 const GENEROUS: u64 = 2;
 
-/// Returns the maximum size of a checkpoint in bytes: networks, moments, finished networks and live neurons of all
+/// Returns the maximum size of a checkpoint in bytes: networks, moments, finished networks, teachers and live neurons of all
 /// replicas.
 pub(crate) fn most_bytes(config: &RunConfig, rungs: &Rungs) -> u64 {
     let product = |factors: &[u64]| factors.iter().fold(1, |all: u64, by| all.saturating_mul(*by));
@@ -22,7 +22,9 @@ pub(crate) fn most_bytes(config: &RunConfig, rungs: &Rungs) -> u64 {
     let first = rungs.first();
     let (groups, neurons) = (first.widths.len() as u64, first.widths.iter().sum::<usize>() as u64);
     let single = size_of::<f32>() as u64;
-    let tensors = product(&[replicas, first.parameters as u64, 4 * single]);
+    // The networks that train, with two moments; the finished one, and the one that it learns from.
+    let networks = (config.training.soup as u64).saturating_mul(3).saturating_add(2);
+    let tensors = product(&[replicas, first.parameters as u64, networks, single]);
     let lineage = product(&[replicas, neurons + groups + 8, NUMBER]);
     let all = [tensors, lineage, replicas.saturating_mul(REPLICA)];
     let all = all.into_iter().fold(0, u64::saturating_add);

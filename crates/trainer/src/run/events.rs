@@ -110,12 +110,32 @@ pub enum Event<'a> {
 /// fresh network for each of some clips.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Chunks {
-    /// Number of replicas in every clipped chunk.
-    pub clipped: Vec<usize>,
-    /// Number of replicas in every chunk of `scratch`.
-    pub scratch: Vec<usize>,
+    /// The clipped chunks.
+    pub clipped: Vec<PlannedChunk>,
+    /// The chunks of `scratch`, `[chunk][clip]`, with one for each of `scratch_clips`.
+    pub scratch: Vec<Vec<PlannedChunk>>,
     /// Clips, counted from 0, whose widths `scratch` trains: for clip `c`, it trains `c + 2` cycles.
     pub scratch_clips: Vec<usize>,
+}
+
+/// What trains in a chunk.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PlannedChunk {
+    /// Number of replicas.
+    pub replicas: usize,
+    /// Its cycles, in order.
+    pub cycles: Vec<PlannedCycle>,
+}
+
+/// What trains in a cycle of a chunk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PlannedCycle {
+    /// Batches, each of all networks.
+    pub batches: usize,
+    /// Networks: before the first clip, the replicas of a seed have one together; later, each may have several copies.
+    pub networks: usize,
+    /// Neurons of all groups of a network.
+    pub neurons: usize,
 }
 
 /// Receives the events of a run.

@@ -37,7 +37,7 @@ use rayclip_data::Dataset;
 use rayclip_run_folder::{Outcome, RunConfig, Summary, paths};
 
 pub use beginning::check_checkpoint;
-pub use events::{Chunks, Event, Observer};
+pub use events::{Chunks, Event, Observer, PlannedChunk, PlannedCycle};
 pub use network::{Resolved, input_shape, named, resolve};
 pub use networks::{KeepNetworks, KeptNetwork, export_final};
 pub use one_shot::{

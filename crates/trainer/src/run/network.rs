@@ -65,10 +65,13 @@ pub fn resolve(
         resolve_ladder(&mut config.compression, &graph, recorded, &mut |graphs, images| {
             medians(graphs, &device()?, images)
         })?;
-    config.compression.training_flops = match config.compression.budget {
-        Budget::Batches => vec![],
+    let compression = &config.compression;
+    let (training_flops, teacher_flops) = match compression.budget {
+        Budget::Batches => (vec![], 0.0),
         Budget::Operations | Budget::Parent => training_flops(config, &graph)?,
     };
+    config.compression.training_flops = training_flops;
+    config.compression.teacher_flops = teacher_flops;
     let notes = original.map_or_else(Vec::new, |original| original.notes().to_vec());
     Ok(Resolved { reached, notes })
 }
@@ -78,9 +81,9 @@ pub fn resolve(
 fn recorded_ladder(config: &RunConfig, folder: &Path) -> Option<Vec<Vec<usize>>> {
     let bytes = read_whole(&folder.join(paths::CONFIG), MOST_BYTES).ok()?;
     let found = read::config(&bytes).ok()?.config?;
-    let CompressionConfig { ladder, training_flops, .. } = found.compression.clone();
-    let asked =
-        CompressionConfig { ladder: ladder.clone(), training_flops, ..config.compression.clone() };
+    let CompressionConfig { ladder, training_flops, teacher_flops, .. } = found.compression.clone();
+    let own = config.compression.clone();
+    let asked = CompressionConfig { ladder: ladder.clone(), training_flops, teacher_flops, ..own };
     (found.compression == asked && found.network == config.network).then_some(ladder)
 }
 

@@ -99,7 +99,7 @@ fn bytes_of_all(config: &RunConfig, rungs: &Rungs) -> u64 {
     };
     let clipped = sum(&mut std::iter::once(rungs.first()).chain(rungs.after()));
     let of_method = |method: &Method| match scratch_clips(config) {
-        Ok(clips) if *method == Method::Scratch => {
+        Ok(clips) if method.is_from_scratch() => {
             sum(&mut clips.iter().map(|clip| rungs.at(Some(*clip))))
         }
         _ => clipped,

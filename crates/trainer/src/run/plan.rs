@@ -3,12 +3,12 @@
 use burn::tensor::Device;
 use rayclip_model::Graph;
 use rayclip_run_folder::config::{Method, Ranking, by_method};
-use rayclip_run_folder::{Cycles, Replica, RunConfig, scratch_clips};
+use rayclip_run_folder::{Replica, RunConfig, ladder, scratch_clips};
 
-use super::chunk::Chunk;
+use super::chunk::{Chunk, Trainees};
 use super::chunk_size::{ChunkSize, Training, chunk_size, split};
 use super::cycle::{ChunkEnd, drive};
-use super::events::{Chunks, Event, Observer};
+use super::events::{Chunks, Event, Observer, PlannedChunk, PlannedCycle};
 use super::inputs::Inputs;
 use super::position::{Position, TrainingSchedule};
 use super::session::Session;
@@ -19,7 +19,7 @@ use crate::error::TrainerError;
 pub(crate) struct Plan {
     /// Clipped chunks.
     clipped: Vec<Vec<Replica>>,
-    /// Chunks that train from scratch at every clip of `scratch_clips`.
+    /// Chunks that train from scratch at every clip of `scratch_clips`. The replicas of each have the same method.
     scratch: Vec<Vec<Replica>>,
     scratch_clips: Vec<usize>,
     /// Why not more replicas train at the same time.
@@ -53,14 +53,16 @@ impl Plan {
         let training = Training { batch_size, learns_from_original };
         let ChunkSize { replicas: size, reason } = chunk_size(graph, training, device, at_once)?;
         let (scratch, clipped): (Vec<Replica>, Vec<Replica>) =
-            config.all_replicas().into_iter().partition(|r| r.method == Method::Scratch);
+            config.all_replicas().into_iter().partition(|r| r.method.is_from_scratch());
+        let scratch = scratch.chunk_by(|a, b| a.method == b.method);
+        let scratch = scratch.flat_map(|of_method| chunks(of_method.to_vec(), size)).collect();
         let (of_clipped, reason) = match config.compression.ranking {
-            Ranking::Group => (size, reason),
+            Ranking::Group => ((size / config.training.soup).max(1), reason),
             Ranking::Global => {
                 (1, "with a global ranking, every network has its own widths".into())
             }
         };
-        Ok(Self::with(config, chunks(clipped, of_clipped), chunks(scratch, size), reason))
+        Ok(Self::with(config, chunks(clipped, of_clipped), scratch, reason))
     }
 
     /// Restores the chunks of a resumed run, from the numbers of their replicas.
@@ -96,14 +98,11 @@ impl Plan {
 
     /// Returns the number of batches of the whole run, each of one chunk.
     pub(crate) fn batches(&self, config: &RunConfig, clips: usize) -> usize {
-        let until =
-            |cycles: &Cycles, last: usize| cycles.batches_before(last + 1).unwrap_or(usize::MAX);
-        let add = |sum: usize, &clip: &usize| {
-            sum.saturating_add(until(&Cycles::of_scratch(config, clip), clip + 1))
+        let of_leg = |leg: Leg<'_>| {
+            let cycles = leg.schedule.batches_of_cycles(config);
+            cycles.batches_before(leg.schedule.cycles(clips)).unwrap_or(usize::MAX)
         };
-        let of_scratch = self.scratch_clips.iter().fold(0, add);
-        let of_clipped = self.clipped.len().saturating_mul(until(&Cycles::of(config), clips));
-        of_clipped.saturating_add(self.scratch.len().saturating_mul(of_scratch))
+        self.legs(config).map(of_leg).fold(0, usize::saturating_add)
     }
 
     /// Returns the replicas of the first chunk.
@@ -111,12 +110,29 @@ impl Plan {
         self.clipped.iter().chain(&self.scratch).next().map(Vec::as_slice)
     }
 
-    /// Returns the number of replicas of every chunk.
-    fn sizes(&self) -> Chunks {
-        let sizes = |chunks: &[Vec<Replica>]| chunks.iter().map(Vec::len).collect();
+    /// Returns what trains in every chunk.
+    fn chunks(&self, config: &RunConfig) -> Chunks {
+        let ladder = ladder(config);
+        let neurons = |clip: Option<usize>| {
+            let widths = clip.map_or(config.network.first_widths(), |clip| &ladder[clip]);
+            widths.iter().sum()
+        };
+        let of_leg = |leg: Leg<'_>| {
+            let batches = leg.schedule.batches_of_cycles(config);
+            let cycles = 0..leg.schedule.cycles(ladder.len());
+            let cycle = |cycle| PlannedCycle {
+                batches: batches.batches(cycle),
+                networks: Trainees::of(leg.schedule, cycle, leg.replicas, config).len(),
+                neurons: neurons(leg.schedule.rung(cycle)),
+            };
+            PlannedChunk { replicas: leg.replicas.len(), cycles: cycles.map(cycle).collect() }
+        };
+        let (scratch, clipped): (Vec<_>, Vec<_>) =
+            self.legs(config).partition(|leg| leg.position.scratch);
+        let scratch: Vec<PlannedChunk> = scratch.into_iter().map(of_leg).collect();
         Chunks {
-            clipped: sizes(&self.clipped),
-            scratch: sizes(&self.scratch),
+            clipped: clipped.into_iter().map(of_leg).collect(),
+            scratch: scratch.chunks(self.scratch_clips.len().max(1)).map(<[_]>::to_vec).collect(),
             scratch_clips: self.scratch_clips.clone(),
         }
     }
@@ -127,7 +143,7 @@ impl Plan {
             clips,
             batches: self.batches(config, clips),
             widths: config.network.first_widths(),
-            chunks: &self.sizes(),
+            chunks: &self.chunks(config),
         });
         if self.clipped.len() > 1 || self.scratch.len() > 1 {
             observer.notify(&Event::Chunked {
@@ -139,7 +155,7 @@ impl Plan {
     }
 
     /// Returns all legs, in order.
-    fn legs(&self) -> impl Iterator<Item = Leg<'_>> {
+    fn legs<'a>(&'a self, config: &'a RunConfig) -> impl Iterator<Item = Leg<'a>> {
         let clipped = self.clipped.iter().enumerate().map(|(chunk, replicas)| Leg {
             position: Position::of_chunk(chunk),
             replicas,
@@ -148,10 +164,11 @@ impl Plan {
         });
         let scratch = self.scratch.iter().enumerate().flat_map(move |(chunk, replicas)| {
             let last = self.scratch_clips.len() - 1;
+            let method = replicas.first().map_or(Method::Scratch, |replica| replica.method);
             self.scratch_clips.iter().enumerate().map(move |(rung, &clip)| Leg {
                 position: Position::of_scratch(chunk, rung),
                 replicas,
-                schedule: TrainingSchedule::Scratch { clip },
+                schedule: TrainingSchedule::scratch(config, method, clip),
                 is_last: rung == last,
             })
         });
@@ -171,7 +188,7 @@ impl Plan {
     ) -> Result<ChunkEnd, TrainerError> {
         let (first, mut resumed) =
             resumed.map_or((Position::default(), None), |(p, c)| (p, Some(c)));
-        for Leg { position, replicas, schedule, is_last } in self.legs() {
+        for Leg { position, replicas, schedule, is_last } in self.legs(inputs.config) {
             if position.is_before(&first) {
                 continue;
             }

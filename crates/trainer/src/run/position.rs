@@ -1,5 +1,6 @@
 //! The position of a run, and what follows the training of a cycle.
 
+use rayclip_run_folder::{Cycles, Method, RunConfig};
 use serde::{Deserialize, Serialize};
 
 /// The position of a run. Clipped chunks come first, then chunks that train from scratch.
@@ -46,7 +47,20 @@ pub(crate) enum TrainingSchedule {
     Scratch {
         /// The clip.
         clip: usize,
+        /// What they learn from.
+        teacher: ScratchTeacher,
     },
+}
+
+/// What fresh networks learn from, besides the labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ScratchTeacher {
+    /// Nothing.
+    None,
+    /// The original network of the run.
+    Original,
+    /// The network before the first clip. It is trained in the first cycle, in their place.
+    FirstCycle,
 }
 
 /// What follows the training of a cycle.
@@ -67,11 +81,45 @@ pub(crate) enum AfterCycle {
 }
 
 impl TrainingSchedule {
+    /// Returns the schedule of fresh networks of a method with the widths after `clip`.
+    pub(crate) fn scratch(config: &RunConfig, method: Method, clip: usize) -> Self {
+        let teacher = match method {
+            _ if config.trains_teacher(method) => ScratchTeacher::FirstCycle,
+            Method::ScratchDistilled => ScratchTeacher::Original,
+            _ => ScratchTeacher::None,
+        };
+        Self::Scratch { clip, teacher }
+    }
+
+    /// Returns whether the network of a cycle is the teacher of those after it.
+    pub(crate) fn trains_teacher(self, cycle: usize) -> bool {
+        let trains = matches!(self, Self::Scratch { teacher: ScratchTeacher::FirstCycle, .. });
+        trains && cycle == 0
+    }
+
+    /// Returns whether its networks learn, in a cycle, from a network before the first clip that this run has trained.
+    pub(crate) fn learns_from_first_cycle(self, cycle: usize, config: &RunConfig) -> bool {
+        let learns = match self {
+            Self::Ladder => config.training.distillation > 0.0 && !config.network.pretrained,
+            Self::Scratch { teacher, .. } => teacher == ScratchTeacher::FirstCycle,
+        };
+        learns && cycle > 0
+    }
+
+    /// Returns whether its networks learn from the original network of the run.
+    pub(crate) fn learns_from_original(self, config: &RunConfig) -> bool {
+        match self {
+            Self::Ladder => config.training.distillation > 0.0 && config.network.pretrained,
+            Self::Scratch { teacher, .. } => teacher == ScratchTeacher::Original,
+        }
+    }
+
     /// Returns the clip whose widths the networks start with; `None` for the widths before the first clip.
     pub(crate) fn first_rung(self) -> Option<usize> {
         match self {
             Self::Ladder => None,
-            Self::Scratch { clip } => Some(clip),
+            Self::Scratch { .. } if self.trains_teacher(0) => None,
+            Self::Scratch { clip, .. } => Some(clip),
         }
     }
 
@@ -79,7 +127,8 @@ impl TrainingSchedule {
     pub(crate) fn rung(self, cycle: usize) -> Option<usize> {
         match self {
             Self::Ladder => cycle.checked_sub(1),
-            Self::Scratch { clip } => Some(clip),
+            Self::Scratch { .. } if self.trains_teacher(cycle) => None,
+            Self::Scratch { clip, .. } => Some(clip),
         }
     }
 
@@ -87,15 +136,27 @@ impl TrainingSchedule {
     pub(crate) fn cycles(self, clips: usize) -> usize {
         match self {
             Self::Ladder => clips + 1,
-            Self::Scratch { clip } => clip + 2,
+            Self::Scratch { clip, .. } => clip + 2,
+        }
+    }
+
+    /// Returns the number of batches in every cycle.
+    pub(crate) fn batches_of_cycles(self, config: &RunConfig) -> Cycles {
+        let of_scratch = |clip, method| Cycles::of_scratch(config, clip, method);
+        match self {
+            Self::Ladder => Cycles::of(config),
+            Self::Scratch { clip, teacher: ScratchTeacher::None } => {
+                of_scratch(clip, Method::Scratch)
+            }
+            Self::Scratch { clip, .. } => of_scratch(clip, Method::ScratchDistilled),
         }
     }
 
     /// Returns what follows the training of a cycle.
     pub(crate) fn after_cycle(self, cycle: usize) -> AfterCycle {
         match self {
-            Self::Scratch { clip } if cycle < clip => AfterCycle::Train,
-            Self::Scratch { clip } if cycle == clip => AfterCycle::Measure { clip },
+            Self::Scratch { clip, .. } if cycle < clip => AfterCycle::Train,
+            Self::Scratch { clip, .. } if cycle == clip => AfterCycle::Measure { clip },
             schedule => AfterCycle::Test { clip: schedule.rung(cycle) },
         }
     }
@@ -107,7 +168,7 @@ mod tests {
 
     #[test]
     fn scratch_trains_with_the_budget_and_a_cycle_more() {
-        let scratch = TrainingSchedule::Scratch { clip: 2 };
+        let scratch = TrainingSchedule::Scratch { clip: 2, teacher: ScratchTeacher::None };
         let after: Vec<AfterCycle> = (0..4).map(|cycle| scratch.after_cycle(cycle)).collect();
         let expected = [
             AfterCycle::Train,

@@ -1,9 +1,12 @@
 //! The networks of the ladder: their sizes, and the training that leads to them.
 
+use std::borrow::Cow;
+
 use rayclip_model::{Graph, Macs};
 use rayclip_run_folder::epochs::Epochs;
 use rayclip_run_folder::{Cycles, RunConfig, ladder, limits, operations};
 
+use super::position::{ScratchTeacher, TrainingSchedule};
 use super::widths::GlobalRanking;
 use crate::error::TrainerError;
 
@@ -15,8 +18,18 @@ pub(crate) struct Rungs {
     groups: Vec<String>,
     epochs: Epochs,
     global: Option<GlobalRanking>,
-    /// Floating-point operations of the original network for each image that others learn from it.
-    teacher_flops: Option<f64>,
+    teaching: Teaching,
+}
+
+/// What the training costs besides that of the networks alone.
+#[derive(Clone)]
+struct Teaching {
+    /// Floating-point operations of the first network for each image that others learn from it; 0 if none do.
+    flops: Option<f64>,
+    /// Whether they learn in the first cycle too.
+    from_first_cycle: bool,
+    /// Copies of a clipped network that train together.
+    copies: usize,
 }
 
 /// One of these networks.
@@ -58,7 +71,11 @@ impl Rungs {
         let after = ladder.iter().map(|widths| Rung::of(graph.with_widths(widths)));
         let first = Rung::of(graph.clone());
         Ok(Self {
-            teacher_flops: teacher_flops(config, &first),
+            teaching: Teaching {
+                flops: teacher_flops(config, &first),
+                from_first_cycle: config.learns_in(0),
+                copies: config.training.soup,
+            },
             first,
             after: after.collect(),
             global: GlobalRanking::of(&config.compression, graph, &last)?,
@@ -97,10 +114,19 @@ impl Rungs {
         &self.after
     }
 
-    /// Returns the rungs of fresh networks with the widths after a clip, whose cycles are those of their budget.
-    pub(crate) fn of_scratch(&self, config: &RunConfig, clip: usize) -> Self {
-        let epochs = self.epochs.in_cycles(Cycles::of_scratch(config, clip));
-        Self { epochs, ..self.clone() }
+    /// Returns the rungs of a schedule, with its cycles.
+    pub(crate) fn of_schedule(
+        &self,
+        schedule: TrainingSchedule,
+        config: &RunConfig,
+    ) -> Cow<'_, Self> {
+        match schedule {
+            TrainingSchedule::Ladder => Cow::Borrowed(self),
+            TrainingSchedule::Scratch { .. } => {
+                let epochs = self.epochs.in_cycles(schedule.batches_of_cycles(config));
+                Cow::Owned(Self { epochs, ..self.clone() })
+            }
+        }
     }
 
     /// Returns the epochs of the training images.
@@ -136,55 +162,58 @@ impl Rungs {
         self.after.last().unwrap_or(&self.first)
     }
 
-    /// Returns the training of a clipped network up to a clip.
-    pub(crate) fn spent_clipping(&self, clip: usize) -> Spent {
-        self.spent(clip, |cycle| self.at(cycle.checked_sub(1)))
-    }
-
-    /// Returns the training of a fresh network with the widths after a clip, up to that clip.
-    pub(crate) fn spent_from_scratch(&self, clip: usize) -> Spent {
-        self.spent(clip, |_| &self.after[clip])
-    }
-
-    /// Adds up all cycles up to a clip; `trained` is the network that was trained in a cycle.
-    fn spent<'a>(&'a self, clip: usize, trained: impl Fn(usize) -> &'a Rung) -> Spent {
-        let cycles = clip + 1;
-        let flops = |cycle: usize, per_image: Option<f64>| {
-            Some(per_image? * self.epochs.images_in(cycle)? as f64)
+    /// Returns the training of a network of a schedule, up to a clip.
+    pub(crate) fn spent(&self, schedule: TrainingSchedule, clip: usize) -> Spent {
+        let cycles = 0..clip + 1;
+        let copies = |cycle: usize| match schedule {
+            TrainingSchedule::Ladder if cycle > 0 => self.teaching.copies,
+            _ => 1,
+        };
+        let images = |cycle| self.epochs.images_in(cycle)?.checked_mul(copies(cycle));
+        let batches = |cycle| self.cycles().batches(cycle).checked_mul(copies(cycle));
+        let flops = |cycle: usize, per_image: Option<f64>| Some(per_image? * images(cycle)? as f64);
+        let learns = |cycle: usize| match schedule {
+            TrainingSchedule::Scratch { teacher: ScratchTeacher::None, .. } => false,
+            _ => cycle > 0 || self.teaching.from_first_cycle,
         };
         let own = |cycle| {
-            let rung = trained(cycle);
-            Some(rung.training_flops? + self.teacher_flops?)
+            let teacher = if learns(cycle) { self.teaching.flops } else { Some(0.0) };
+            Some(self.at(schedule.rung(cycle)).training_flops? + teacher?)
         };
         Spent {
-            batches: self.cycles().batches_before(cycles),
-            images: (0..cycles)
-                .try_fold(0_usize, |sum, cycle| sum.checked_add(self.epochs.images_in(cycle)?)),
-            training_flops: (0..cycles).map(|cycle| flops(cycle, own(cycle))).sum(),
-            full_width_flops: (0..cycles)
-                .map(|cycle| flops(cycle, self.first.training_flops))
-                .sum(),
+            batches: sum(cycles.clone().map(batches)),
+            images: sum(cycles.clone().map(images)),
+            training_flops: cycles.clone().map(|cycle| flops(cycle, own(cycle))).sum(),
+            full_width_flops: cycles.map(|cycle| flops(cycle, self.first.training_flops)).sum(),
         }
     }
 }
 
-/// Returns the floating-point operations to train on an image with the first network and with those after every clip, the
-/// passes of an original network included.
+/// Adds up; `None` if a number is missing, or if there are too many to count.
+fn sum(mut counts: impl Iterator<Item = Option<usize>>) -> Option<usize> {
+    counts.try_fold(0_usize, |sum, count| sum.checked_add(count?))
+}
+
+/// Returns the floating-point operations to train on an image with the first network and with those after every clip, and
+/// those of the first network if others learn from it.
 ///
 /// # Errors
 /// There are too many to count.
-pub(crate) fn training_flops(config: &RunConfig, graph: &Graph) -> Result<Vec<f64>, TrainerError> {
+pub(crate) fn training_flops(
+    config: &RunConfig,
+    graph: &Graph,
+) -> Result<(Vec<f64>, f64), TrainerError> {
     let first = Rung::of(graph.clone());
     let teacher = teacher_flops(config, &first);
     let after = ladder(config).into_iter().map(|widths| Rung::of(graph.with_widths(&widths)));
-    let flops =
-        std::iter::once(first).chain(after).map(|rung| Some(rung.training_flops? + teacher?));
+    let flops = std::iter::once(first).chain(after).map(|rung| rung.training_flops);
+    let flops: Option<Vec<f64>> = flops.collect();
     flops
-        .collect::<Option<_>>()
+        .zip(teacher)
         .ok_or_else(|| TrainerError::fault("the network has more operations than can be counted"))
 }
 
-/// Returns the floating-point operations of the original network for each image, if the others learn from it.
+/// Returns the floating-point operations of the first network for each image, if the others learn from it.
 fn teacher_flops(config: &RunConfig, original: &Rung) -> Option<f64> {
     let learns = config.training.distillation > 0.0;
     if learns { original.macs.map(operations::forward_flops) } else { Some(0.0) }
@@ -206,6 +235,7 @@ impl Rung {
 
 #[cfg(test)]
 mod tests {
+    use rayclip_run_folder::Method;
     use rayclip_run_folder::config::presets::{Layers, Setting, resolve};
 
     use super::*;
@@ -225,11 +255,12 @@ mod tests {
         let rungs = Rungs::of(&config, &Graph::perceptron(10, &[13], 2, true), 12).unwrap();
         assert_eq!(rungs.after().iter().map(|r| r.widths[0]).collect::<Vec<_>>(), [6, 3]);
         let flops = |width: f64| 12.0 * (4.0 * 10.0 + 6.0 * 2.0) * width;
-        let spent = rungs.spent_clipping(1);
+        let spent = rungs.spent(TrainingSchedule::Ladder, 1);
         assert_eq!((spent.batches, spent.images), (Some(6), Some(24)));
         assert_eq!(spent.training_flops, Some(flops(13.0) + flops(6.0)));
         assert_eq!(spent.full_width_flops, Some(2.0 * flops(13.0)));
-        let scratch = rungs.of_scratch(&config, 1).spent_from_scratch(1);
+        let schedule = TrainingSchedule::scratch(&config, Method::Scratch, 1);
+        let scratch = rungs.of_schedule(schedule, &config).spent(schedule, 1);
         assert_eq!(scratch.training_flops, Some(2.0 * flops(3.0)));
         assert_eq!(scratch.full_width_flops, spent.full_width_flops);
         assert_eq!((rungs.at(Some(1)).macs, rungs.first().macs), (Some(36), Some(156)));

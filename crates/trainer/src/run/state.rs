@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rayclip_run_folder::config::{Named, Ranking, Settings, differences, settings, with_defaults};
-use rayclip_run_folder::{Cycles, Method, Outcome, Replica, RunConfig, ladder, scratch_clips};
+use rayclip_run_folder::{Outcome, Replica, RunConfig, ladder, scratch_clips};
 use serde::{Deserialize, Serialize};
 
 use super::KeepNetworks;
@@ -90,7 +90,7 @@ impl State {
     /// # Errors
     /// The run has no such position.
     pub(crate) fn schedule(&self, config: &RunConfig) -> Result<TrainingSchedule, String> {
-        let Position { scratch, rung, cycle, .. } = self.position;
+        let Position { scratch, chunk, rung, cycle, .. } = self.position;
         if !scratch {
             let known = cycle <= ladder(config).len();
             ensure(known, &format!("the run has no cycle {cycle}"))?;
@@ -98,16 +98,16 @@ impl State {
         }
         let clip = *scratch_clips(config)?.get(rung).ok_or("the run has no such rung")?;
         ensure(cycle <= clip + 1, &format!("cycle {cycle} exceeds the budget"))?;
-        Ok(TrainingSchedule::Scratch { clip })
+        let number = self.chunks.scratch.get(chunk).and_then(|replicas| replicas.first());
+        let replica = number.and_then(|number| config.all_replicas().get(*number).copied());
+        let method = replica.ok_or("the run has no such chunk")?.method;
+        Ok(TrainingSchedule::scratch(config, method, clip))
     }
 
     fn check_chunk(&self, config: &RunConfig) -> Result<(), String> {
         let position = self.position;
         let schedule = self.schedule(config)?;
-        let cycles = match schedule {
-            TrainingSchedule::Ladder => Cycles::of(config),
-            TrainingSchedule::Scratch { clip } => Cycles::of_scratch(config, clip),
-        };
+        let cycles = schedule.batches_of_cycles(config);
         ensure(
             position.done <= cycles.batches(position.cycle),
             "more batches are done than a cycle has",
@@ -155,7 +155,7 @@ impl ChunkNumbers {
         for (chunks, scratch) in [(&self.clipped, false), (&self.scratch, true)] {
             for number in chunks.iter().flatten() {
                 let replica = all.get(*number).ok_or("a chunk has an unknown replica")?;
-                if (replica.method == Method::Scratch) != scratch || !seen.insert(number) {
+                if replica.method.is_from_scratch() != scratch || !seen.insert(number) {
                     return Err(format!("replica {number} is in the wrong chunk, or in two"));
                 }
             }

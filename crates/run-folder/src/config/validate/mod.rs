@@ -235,7 +235,24 @@ impl RunConfig {
                 reason: format!("expected {sizes} positive numbers, found {flops:?}"),
             });
         }
-        if self.compression.methods.contains(&Method::Scratch)
+        let teacher = self.compression.teacher_flops;
+        if !(teacher.is_finite() && teacher >= 0.0) {
+            return Err(RunFolderError::Value {
+                key: "compression.teacher_flops".into(),
+                reason: format!("expected 0 or a positive number, found {teacher}"),
+            });
+        }
+        if self.compression.methods.contains(&Method::ScratchDistilled)
+            && self.training.distillation == 0.0
+        {
+            return Err(RunFolderError::Value {
+                key: "compression.methods".into(),
+                reason: "scratch-distilled learns from another network: set the part of the loss with --distill, for \
+                         example 0.9"
+                    .into(),
+            });
+        }
+        if self.compression.methods.iter().any(|method| method.is_from_scratch())
             && let Err(reason) = ladder::scratch_clips(self)
         {
             return Err(RunFolderError::Value { key: "compression.scratch_at".into(), reason });

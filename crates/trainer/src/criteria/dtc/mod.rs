@@ -3,12 +3,13 @@
 mod measurement;
 mod rays;
 
+use burn::tensor::Tensor;
 use cs_solver::{SolverError, dct};
-use rayclip_run_folder::config::{Domain, Reduction};
+use rayclip_run_folder::config::{Domain, Measured, Reduction};
 
 pub(crate) use rays::{Rays, total_weights};
 
-use super::{Context, Criterion, GroupScores, GroupWeights, Scores};
+use super::{Context, Criterion, Fed, GroupScores, GroupWeights, Scores};
 use crate::error::TrainerError;
 
 /// `|r|` with `r = w_r(prev) + w_r(next)`, or `|Ψ r|` in the neuron domain.
@@ -17,6 +18,8 @@ pub(super) struct Dtc {
     pub(super) domain: Option<Domain>,
     /// What is measured of a neuron's weights; if `None`, the configuration decides.
     pub(super) reduction: Option<Reduction>,
+    /// What is measured; if `None`, the configuration decides.
+    pub(super) of: Option<Measured>,
 }
 
 impl Criterion for Dtc {
@@ -28,7 +31,8 @@ impl Criterion for Dtc {
         let compression = &context.config.compression;
         let reduction = self.reduction.unwrap_or(compression.reduction);
         let domain = self.domain.unwrap_or(compression.domain);
-        let rays = rays::reconstruct(groups, reduction, context)?;
+        let of = self.of.unwrap_or(context.config.measurement.of);
+        let rays = rays::reconstruct(groups, totals(groups, of, reduction, context)?, context)?;
         let solve_seconds = Some(rays.seconds());
         let mut all = rays.into_sums().map(|(sum, solve, rays)| {
             let values = score(sum, domain)?;
@@ -39,6 +43,46 @@ impl Criterion for Dtc {
         };
         let groups = groups.iter().map(of_group).collect::<Result<_, _>>()?;
         Ok(Scores { groups, solve_seconds })
+    }
+}
+
+/// Computes the two numbers of every neuron that are measured, `[replica, 2, m]` for each group.
+///
+/// # Errors
+/// The networks at the start or the images are missing, or the images cannot be read.
+fn totals(
+    groups: &[GroupWeights],
+    of: Measured,
+    reduction: Reduction,
+    context: &Context<'_>,
+) -> Result<Vec<Tensor<3>>, TrainerError> {
+    match of {
+        Measured::Weights => Ok(groups.iter().map(|g| total_weights(g, reduction)).collect()),
+        Measured::Changes => {
+            let start = context.fed()?.start;
+            let start =
+                start.ok_or_else(|| TrainerError::fault("the first weights are missing"))?;
+            let start = GroupWeights::all(start);
+            let change = |now: &GroupWeights| {
+                let GroupWeights { incoming, outgoing, .. } = start[now.index].clone();
+                let incoming = now.incoming.clone() - incoming;
+                let outgoing = now.outgoing.clone() - outgoing;
+                total_weights(&GroupWeights { incoming, outgoing, ..now.clone() }, reduction)
+            };
+            Ok(groups.iter().map(change).collect())
+        }
+        Measured::Activations => {
+            let Fed { network, calibration, .. } = context.fed()?;
+            let of_group = |group: &GroupWeights| {
+                let mean = calibration.mean(|batch| {
+                    let activations = group.activations(network, batch.images).into_iter();
+                    group.sum(activations.map(|of_reading| of_reading.mean_dim(1)))
+                })?;
+                let outgoing = total_weights(group, reduction).narrow(1, 1, 1) * mean.clone();
+                Ok(Tensor::cat(vec![mean, outgoing], 1))
+            };
+            groups.iter().map(of_group).collect()
+        }
     }
 }
 
@@ -108,10 +152,10 @@ mod tests {
             config: &config,
             replicas: &replicas,
             cycle: 3,
-            fed: Some(Fed { network: &network.unwrap(), calibration: &calibration }),
+            fed: Some(Fed { network: &network.unwrap(), start: None, calibration: &calibration }),
         };
         let groups = groups(replicas.len());
-        Dtc { domain: None, reduction: None }.score(&groups, &context).unwrap()
+        Dtc { domain: None, reduction: None, of: None }.score(&groups, &context).unwrap()
     }
 
     #[expect(deprecated, reason = "Burn 0.23 drops the backend; until then it is one of ours")]

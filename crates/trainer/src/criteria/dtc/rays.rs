@@ -50,17 +50,16 @@ pub(super) struct Reconstruction {
 /// Reconstructs the rays of groups of the same width, for all replicas, as one batch with one Θ per group and
 /// replica.
 ///
-/// The sums are only `2 m` numbers per group. So they are read and measured on the host, where Θ is drawn and the
+/// `totals` are the sums of each group, `[replica, 2, m]`. They are only `2 m` numbers per group. So they are read and measured on the host, where Θ is drawn and the
 /// rays are certified.
 ///
 /// # Errors
 /// The solver refuses a problem, or the device fails.
 pub(super) fn reconstruct(
     groups: &[GroupWeights],
-    reduction: Reduction,
+    totals: Vec<Tensor<3>>,
     context: &Context<'_>,
 ) -> Result<Reconstruction, TrainerError> {
-    let totals: Vec<Tensor<3>> = groups.iter().map(|g| total_weights(g, reduction)).collect();
     let totals = Tensor::cat(totals, 0);
     let device = totals.device();
     let Totals { m, values, finite } = Totals::read(totals)?;

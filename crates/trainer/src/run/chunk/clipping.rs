@@ -1,11 +1,14 @@
 //! A clip: score with all methods, choose the neurons to keep, rebuild smaller networks.
 
+use rayclip_model::Population;
 use rayclip_run_folder::config::Moments as MomentsAtClip;
 use rayclip_run_folder::{KeptRow, Replica, clipped_groups};
 
 use super::teacher::Teacher;
-use super::{Advance, BeforeClip, Chunk, Network, Phase};
-use crate::compress::{ByGroup, Clipped, Rebuilt, Scoring, ScoringInputs, keep, rebuild, refit};
+use super::{Advance, BeforeClip, Chunk, Network, Phase, fresh};
+use crate::compress::{
+    ByGroup, Clipped, Rebuilt, Scoring, ScoringInputs, keep, merge, rebuild, refit, rescale,
+};
 use crate::criteria::GroupScores;
 use crate::data::Calibration;
 use crate::error::TrainerError;
@@ -15,7 +18,14 @@ use crate::streams::{Purpose, stream};
 /// The number of training images on which a rebuilt network is compared with the larger one.
 const PROBE: usize = 32;
 
-impl Chunk<'_> {
+/// What the repairs of a clip need.
+struct Repair<'a> {
+    /// The networks before the clip.
+    before: Population,
+    calibration: Calibration<'a>,
+}
+
+impl<'a> Chunk<'a> {
     pub(super) fn begin_scoring(&mut self, before: BeforeClip) -> Result<Advance, TrainerError> {
         let groups = self.groups_to_clip()?;
         if groups.is_empty() || self.is_from_scratch() {
@@ -42,6 +52,7 @@ impl Chunk<'_> {
     ) -> Result<Advance, TrainerError> {
         let Inputs { config, splits, .. } = self.inputs;
         let network = self.network()?;
+        let start = self.at_start()?;
         let mut kept = self.rungs.at(Some(self.cycle.number)).widths.clone();
         // With a global ranking, a group may be narrower already.
         for (kept, width) in kept.iter_mut().zip(network.graph().widths()) {
@@ -53,6 +64,7 @@ impl Chunk<'_> {
             cycle: self.cycle.number,
             kept: &kept,
             network,
+            start: start.as_ref(),
             replicas: &self.replicas,
         };
         if let Some(scored) = scoring.advance(&inputs)? {
@@ -72,6 +84,26 @@ impl Chunk<'_> {
         Ok(Advance::Diverged(self.freeze(reasons)))
     }
 
+    /// Returns the networks with their present neurons and the weights that these had at the start of the run; `None` if no
+    /// method needs them.
+    fn at_start(&self) -> Result<Option<Population>, TrainerError> {
+        let Inputs { config, original, device, .. } = self.inputs;
+        if !self.replicas.iter().any(|replica| config.measures_changes(replica.method)) {
+            return Ok(None);
+        }
+        let mut start = match original {
+            Some(original) => original.keep_replicas(&vec![0; self.replicas.len()]),
+            None => fresh(self.rungs.first(), &self.replicas, device)?,
+        };
+        for index in 0..self.rungs.group_names().len() {
+            // A clip of one group moves the channels of those beside it.
+            let group = start.graph().free_groups().remove(index);
+            let kept = self.lineage.iter().map(|groups| groups[index].clone());
+            start = start.cut(&group, &kept.collect::<Vec<_>>());
+        }
+        Ok(Some(start))
+    }
+
     /// Keeps the best neurons of every scored group, in the networks, the moments and the lineage.
     pub(super) fn clip(
         &mut self,
@@ -81,11 +113,9 @@ impl Chunk<'_> {
         let Inputs { config, splits, .. } = self.inputs;
         let (compression, cycle) = (&config.compression, self.cycle.number);
         let probe = splits.train.batch(&[(0..PROBE.min(splits.train.len())).collect()])?.images;
-        let larger = compression.compensate.then(|| self.network().cloned()).transpose()?;
-        let calibration = || Calibration::draw(&splits.train, &self.replicas, cycle, config);
-        let larger = larger.map(|network| (network, calibration()));
-        if cycle == 0 && self.teacher.is_none() && config.training.distillation > 0.0 {
-            self.teacher = Some(Teacher::by_seed(self.network()?, &self.replicas));
+        let repair = self.repair()?;
+        if cycle == 0 && self.schedule.learns_from_first_cycle(1, config) {
+            self.set_teacher(Teacher::by_seed(self.network()?, &self.replicas));
         }
         self.allocate(&scores)?;
         let mut clipped = vec![];
@@ -103,11 +133,25 @@ impl Chunk<'_> {
             let scores = scores.iter().map(|scores| &scores.values);
             let kept: Vec<Vec<usize>> = scores.zip(&self.replicas).map(choose).collect();
             let rebuilt = Rebuilt { cycle, group: &group, probe: &probe };
-            let network = self.network()?.clone();
-            let mut network = rebuild(network, &mut self.optimizer, &rebuilt, &kept)?;
+            let wider = self.network()?.clone();
+            let merged = match &repair {
+                Some(repair) if compression.merge => {
+                    Some(merge(wider.clone(), &group, &kept, &repair.calibration)?)
+                }
+                _ => None,
+            };
+            let mut network = rebuild(wider, &mut self.optimizer, &rebuilt, &kept)?;
+            if let Some(merged) = merged {
+                network = merged.cut(&group, &kept);
+            }
             clipped.push(Clipped { group, kept: kept.clone() });
-            if let Some((larger, calibration)) = &larger {
-                network = refit(network, larger, &clipped, calibration)?;
+            if let Some(Repair { before, calibration }) = &repair {
+                if compression.compensate {
+                    network = refit(network, before, &clipped, calibration)?;
+                }
+                if compression.rescale {
+                    network = rescale(network, before, &clipped, calibration)?;
+                }
             }
             self.network = Network::Here(network);
             for (lineage, kept) in self.lineage.iter_mut().zip(&kept) {
@@ -120,6 +164,17 @@ impl Chunk<'_> {
         self.sync()?;
         self.phase = Phase::Clipped(before, scores);
         Ok(Advance::Clipped(self.kept()?))
+    }
+
+    /// Returns what the repairs of the configuration need; `None` if there are none.
+    fn repair(&self) -> Result<Option<Repair<'a>>, TrainerError> {
+        let Inputs { config, splits, .. } = self.inputs;
+        if !config.compression.repairs() {
+            return Ok(None);
+        }
+        let (images, cycle) = (&splits.train, self.cycle.number);
+        let calibration = Calibration::draw(images, &self.replicas, cycle, config);
+        Ok(Some(Repair { before: self.network()?.clone(), calibration }))
     }
 
     /// With a global ranking, decides the widths of the network after this clip.

@@ -24,16 +24,16 @@ mod training;
 
 use std::borrow::Cow;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use rayclip_model::Population;
 use rayclip_run_folder::config::seeds;
 use rayclip_run_folder::{CycleRow, GroupRays, KeptRow, Replica};
 
+use self::teacher::{Lesson, Teacher};
+use self::trainees::entries;
 use super::inputs::Inputs;
 use super::position::TrainingSchedule;
 use super::rungs::{Rung, Rungs};
-use self::teacher::{Lesson, Teacher};
-use self::trainees::{Trainees, entries};
 use crate::compress::{ByGroup, Scored, Scoring};
 use crate::data::BatchOrder;
 use crate::error::TrainerError;
@@ -41,6 +41,7 @@ use crate::streams::{Purpose, stream};
 use crate::train::{Accuracy, Optimizer, Tested, tested};
 
 pub(crate) use saved::{ChunkState, SavedChunk};
+pub(crate) use trainees::Trainees;
 
 /// Replicas that train at the same time.
 pub(crate) struct Chunk<'a> {
@@ -153,13 +154,11 @@ impl<'a> Chunk<'a> {
     ) -> Result<Self, TrainerError> {
         let rung = inputs.rungs.at(schedule.first_rung());
         let trainees = Trainees::of(schedule, 0, replicas, inputs.config);
-        let seeds = seeds(trainees.replicas());
-        let weights = |network: usize, layer| stream(seeds[network], Purpose::Weights, [layer, 0]);
         let network = match (inputs.original, schedule) {
             (Some(original), TrainingSchedule::Ladder) => {
                 original.keep_replicas(&vec![0; trainees.len()])
             }
-            _ => Population::init(&rung.graph, trainees.len(), inputs.device, weights)?,
+            _ => fresh(rung, trainees.replicas(), inputs.device)?,
         };
         let neurons = rung.widths.iter().map(|m| (0..*m).collect()).collect();
         let lineage = vec![neurons; replicas.len()];
@@ -176,12 +175,8 @@ impl<'a> Chunk<'a> {
         lineage: Vec<Vec<Vec<usize>>>,
     ) -> Self {
         let config = inputs.config;
-        let rungs = match schedule {
-            TrainingSchedule::Ladder => Cow::Borrowed(inputs.rungs),
-            TrainingSchedule::Scratch { clip } => Cow::Owned(inputs.rungs.of_scratch(config, clip)),
-        };
-        let learns = schedule == TrainingSchedule::Ladder && config.training.distillation > 0.0;
-        let original = inputs.original.filter(|_| learns);
+        let rungs = inputs.rungs.of_schedule(schedule, config);
+        let original = inputs.original.filter(|_| schedule.learns_from_original(config));
         let mut chunk = Self {
             teacher: original.map(Teacher::original),
             lesson: None,
@@ -206,6 +201,12 @@ impl<'a> Chunk<'a> {
         self.order = BatchOrder::new(self.rungs.epochs().clone(), seeds(trainees.replicas()));
         self.lesson = self.teacher.as_ref().map(|t| t.lesson(&trainees, &self.replicas));
         self.trainees = trainees;
+    }
+
+    /// Sets what the networks learn from, from now on.
+    fn set_teacher(&mut self, teacher: Teacher) {
+        self.lesson = Some(teacher.lesson(&self.trainees, &self.replicas));
+        self.teacher = Some(teacher);
     }
 
     /// Gives each replica a network of its own.
@@ -360,6 +361,22 @@ impl<'a> Chunk<'a> {
         self.set_trainees(Trainees::own(&self.replicas));
     }
 
+    /// Replaces the trained networks by fresh ones with the widths after the clip of the schedule, which learn from them.
+    ///
+    /// # Errors
+    /// The networks are larger than memory can address.
+    fn begin_from_teacher(&mut self, clip: usize) -> Result<(), TrainerError> {
+        let rung = self.rungs.at(Some(clip));
+        let network = fresh(rung, &self.replicas, self.inputs.device)?;
+        let neurons = rung.widths.iter().map(|m| (0..*m).collect()).collect();
+        self.lineage = vec![neurons; self.replicas.len()];
+        self.set_teacher(Teacher::by_seed(self.network()?, &self.replicas));
+        self.network = Network::Here(network);
+        self.optimizer.reset();
+        self.cycle.loss_sums = None;
+        Ok(())
+    }
+
     fn next_cycle(&mut self) {
         self.cycle = Cycle { number: self.cycle.number + 1, ..Cycle::default() };
         let trainees = self.trainees_of(self.cycle.number);
@@ -405,4 +422,13 @@ impl Phase {
             *of_group = alive.iter().map(|index| of_group[*index].clone()).collect();
         }
     }
+}
+
+/// Draws the first weights of networks.
+///
+/// # Errors
+/// The networks are larger than memory can address.
+fn fresh(rung: &Rung, replicas: &[Replica], device: &Device) -> Result<Population, TrainerError> {
+    let weights = |index: usize, layer| stream(replicas[index].seed, Purpose::Weights, [layer, 0]);
+    Ok(Population::init(&rung.graph, replicas.len(), device, weights)?)
 }

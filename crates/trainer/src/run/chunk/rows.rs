@@ -28,7 +28,7 @@ impl Chunk<'_> {
         mut scores: ByGroup,
     ) -> Result<Advance, TrainerError> {
         let clip = self.cycle.number;
-        let spent = self.rungs.spent_clipping(clip);
+        let spent = self.rungs.spent(self.schedule, clip);
         let (mut rows, mut rays) = (vec![], vec![]);
         for (index, accuracy) in self.accuracies()?.into_iter().enumerate() {
             for (&group, scores) in &mut scores {
@@ -69,7 +69,7 @@ impl Chunk<'_> {
     /// The device fails.
     pub(super) fn measure_scratch(&mut self, clip: usize) -> Result<Advance, TrainerError> {
         let (rungs, losses) = (&self.rungs, self.losses()?);
-        let spent = rungs.spent_from_scratch(clip);
+        let spent = rungs.spent(self.schedule, clip);
         let groups = clipped_groups(&rungs.first().widths, &rungs.at(Some(clip)).widths);
         let mut rows = vec![];
         for (index, accuracy) in self.accuracies()?.into_iter().enumerate() {

@@ -120,13 +120,11 @@ impl<'a> Chunk<'a> {
         }
         let lineage = state.lineage.clone();
         let mut chunk = Self::of(inputs, replicas, schedule, trainees, network, lineage);
-        let learns = inputs.config.training.distillation > 0.0 && inputs.original.is_none();
-        if learns && number > 0 && schedule == TrainingSchedule::Ladder {
+        if schedule.learns_from_first_cycle(number, inputs.config) {
             let count = Trainees::by_seed(&chunk.replicas).len();
             let parameter = |name: &str, extents| named(TEACHER, name, extents);
             let networks = Population::from_tensors(&rungs.first().graph, count, parameter)?;
-            chunk.teacher = Some(Teacher::of_seeds(networks, &chunk.replicas));
-            chunk.set_trainees(chunk.trainees.clone());
+            chunk.set_teacher(Teacher::of_seeds(networks, &chunk.replicas));
         }
         chunk.rungs = own.map_or(chunk.rungs, Cow::Owned);
         chunk.optimizer.restore(moments);

@@ -68,7 +68,8 @@ impl Teacher {
             let of_seed = |seeds: &Vec<u64>| seeds.iter().position(|other| *other == seed);
             self.seeds.as_ref().and_then(of_seed).unwrap_or(0)
         };
-        let networks = self.networks.keep_replicas(&learners.iter().map(teacher).collect::<Vec<_>>());
+        let networks =
+            self.networks.keep_replicas(&learners.iter().map(teacher).collect::<Vec<_>>());
         Lesson { networks, learners, of: batches.first() }
     }
 }

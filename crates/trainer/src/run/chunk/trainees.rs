@@ -17,7 +17,7 @@ use crate::streams::{Purpose, stream};
 
 /// The networks that train in a cycle.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Trainees {
+pub(crate) struct Trainees {
     /// For each network, a replica whose streams draw its batches. Its seed is not that of a replica of the run if the
     /// network is a further copy.
     replicas: Vec<Replica>,
@@ -27,7 +27,7 @@ pub(super) struct Trainees {
 
 impl Trainees {
     /// Returns the networks that train in a cycle.
-    pub(super) fn of(
+    pub(crate) fn of(
         schedule: TrainingSchedule,
         cycle: usize,
         replicas: &[Replica],
@@ -61,12 +61,12 @@ impl Trainees {
 
     /// Returns several networks per replica.
     pub(super) fn copies(replicas: &[Replica], copies: usize) -> Self {
-        let copy = |replica: &Replica, copy: usize| match copy {
-            0 => *replica,
-            _ => {
-                let seed = stream(replica.seed, Purpose::Copies, [copy, 0]).next_u64();
-                Replica { seed, ..*replica }
+        let copy = |replica: &Replica, copy: usize| {
+            if copy == 0 {
+                return *replica;
             }
+            let seed = stream(replica.seed, Purpose::Copies, [copy, 0]).next_u64();
+            Replica { seed, ..*replica }
         };
         let of_replica = |index: usize| (index * copies..(index + 1) * copies).collect();
         Self {
@@ -81,7 +81,7 @@ impl Trainees {
     }
 
     /// Returns the number of networks.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.replicas.len()
     }
 

@@ -29,6 +29,11 @@ impl Chunk<'_> {
         if !diverged.is_empty() {
             return Ok(Advance::Diverged(diverged));
         }
+        if let TrainingSchedule::Scratch { clip, .. } = self.schedule
+            && self.schedule.trains_teacher(self.cycle.number)
+        {
+            self.begin_from_teacher(clip)?;
+        }
         match self.schedule.after_cycle(self.cycle.number) {
             AfterCycle::Train => {
                 self.next_cycle();
@@ -88,7 +93,7 @@ impl Chunk<'_> {
     }
 
     /// Returns the learning rate of the next batch. The schedule of fresh networks spans all their batches, because they
-    /// are never clipped.
+    /// are never clipped; that of the network from which they learn is as before a first clip.
     pub(super) fn learning_rate(&self) -> Result<f64, TrainerError> {
         let (training, rungs) = (&self.inputs.config.training, &self.rungs);
         let Cycle { number, done, .. } = self.cycle;
@@ -97,7 +102,17 @@ impl Chunk<'_> {
         let within_run = || -> Result<(usize, usize), TrainerError> {
             Ok((self.batches_before(number)? + done, self.batches_before(cycles)?))
         };
+        let teaches = self.schedule.trains_teacher(number);
         let (batch, batches) = match (training.schedule_over, self.schedule) {
+            (ScheduleSpan::Cycle, _) if teaches => within_cycle,
+            (ScheduleSpan::Final, _) if teaches => return Ok(before_schedule(training, done)),
+            (ScheduleSpan::Cycle | ScheduleSpan::Final, TrainingSchedule::Scratch { .. })
+                if self.schedule.trains_teacher(0) =>
+            {
+                let (batch, batches) = within_run()?;
+                let before = rungs.cycles().batches(0);
+                (batch - before, batches - before)
+            }
             (ScheduleSpan::Run, _) | (_, TrainingSchedule::Scratch { .. }) => within_run()?,
             (ScheduleSpan::Cycle, TrainingSchedule::Ladder) => within_cycle,
             (ScheduleSpan::Final, TrainingSchedule::Ladder) if number + 1 == cycles => within_cycle,

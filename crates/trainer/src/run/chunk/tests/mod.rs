@@ -1,17 +1,19 @@
 //! Tests of a chunk alone, on `flex`: without folder and session.
 
+mod together;
+
 use std::f64::consts::PI;
 use std::path::Path;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, TensorData};
 use rayclip_data::{Dataset, Split};
 use rayclip_run_folder::config::presets::{Layers, Setting, resolve};
-use rayclip_run_folder::{Replica, RunConfig};
+use rayclip_run_folder::{Method, Replica, RunConfig};
 
 use super::*;
 use crate::folder::checkpoint::HostTensors;
 use crate::run::inputs::Uploaded;
-use crate::run::position::Position;
+use crate::run::position::{Position, ScratchTeacher};
 
 fn config(more: &[&str]) -> RunConfig {
     let settings = [
@@ -96,7 +98,7 @@ fn a_cycle_trains_tests_scores_clips_and_measures() {
         assert_eq!((clip, rows.len(), rays.len()), (0, 4 * 2, 2 * 2));
         let row = &rows[5];
         assert_eq!((row.replica, row.method.as_str(), row.group.as_str()), (2, "l2", "layer_1"));
-        assert_eq!((row.width_before, row.width_after, row.at_once), (4, 2, Some(4)));
+        assert_eq!((row.width_before, row.width_after, row.at_once), (4, 2, Some(2)));
         // 6 → 3 → 2 → 3 with biases; three batches of four of twenty images.
         assert_eq!((row.parameters, row.macs), (21 + 8 + 9, Some(18 + 6 + 6)));
         assert_eq!((row.batches, row.images), (Some(3), Some(12)));
@@ -147,8 +149,9 @@ fn a_schedule_spans_a_cycle_or_what_follows_the_last_clip_and_all_of_a_fresh_net
     assert_eq!(rates("cycle", ladder), [&cycle[..], &cycle, &cycle].concat());
     assert_eq!(rates("final", ladder), [&constant[..], &constant, &cycle].concat());
     assert_eq!(rates("run", ladder), half_period(9));
+    let fresh = TrainingSchedule::Scratch { clip: 0, teacher: ScratchTeacher::None };
     for span in ["run", "cycle", "final"] {
-        assert_eq!(rates(span, TrainingSchedule::Scratch { clip: 0 }), half_period(6), "{span}");
+        assert_eq!(rates(span, fresh), half_period(6), "{span}");
     }
 }
 
@@ -159,7 +162,7 @@ fn from_scratch_a_network_has_as_many_batches_as_its_operations_allow() {
     // As if the first network took three times as many as the last one, and the second a tenth more.
     config.compression.training_flops = vec![300.0, 110.0, 100.0];
     with_inputs(&config, |inputs| {
-        let schedule = TrainingSchedule::Scratch { clip: 1 };
+        let schedule = TrainingSchedule::scratch(&config, Method::Scratch, 1);
         let mut chunk = start(inputs, &config.all_replicas(), schedule);
         let (names, advance) = steps(&mut chunk, |a| matches!(a, Advance::Measured(_)));
         assert_eq!(names.matches("batch").count(), 9 + 4);
@@ -174,7 +177,7 @@ fn from_scratch_a_network_has_as_many_batches_as_its_operations_allow() {
 fn from_scratch_a_network_trains_with_the_budget_and_a_cycle_more() {
     let config = config(&["compression.methods=['scratch']"]);
     with_inputs(&config, |inputs| {
-        let schedule = TrainingSchedule::Scratch { clip: 1 };
+        let schedule = TrainingSchedule::scratch(&config, Method::Scratch, 1);
         let mut chunk = start(inputs, &config.all_replicas(), schedule);
         assert_eq!(chunk.network().unwrap().graph().widths(), [2, 2]);
         let (names, advance) = steps(&mut chunk, |a| matches!(a, Advance::Measured(_)));
@@ -208,6 +211,7 @@ fn the_others_are_what_they_would_be_without_the_one_that_diverges() {
     with_inputs(&config, |inputs| {
         let all = config.all_replicas();
         let mut chunk = start(inputs, &all, TrainingSchedule::Ladder);
+        steps(&mut chunk, |advance| matches!(advance, Advance::Measured(_)));
         let network = chunk.network().unwrap().clone();
         // Replica 1 has a NaN weight.
         let ones = |replica: usize| if replica == 1 { f32::NAN } else { 1.0 };
@@ -259,12 +263,28 @@ fn scores_that_are_not_finite_take_a_replica_out_before_the_clip() {
 
 #[test]
 fn a_chunk_that_is_saved_after_any_batch_continues_to_the_bit() {
-    let config = config(&["compression.compensate=true"]);
-    with_inputs(&config, |inputs| {
-        let mut whole = start(inputs, &config.all_replicas(), TrainingSchedule::Ladder);
+    let learning = "training.distillation=0.5";
+    let of_changes = "compression.methods=['dtc-changes', 'folding']";
+    for more in [
+        &["compression.compensate=true"][..],
+        &["compression.merge=true", "compression.rescale=true", of_changes],
+        &[learning, "training.soup=2"],
+    ] {
+        let config = config(more);
+        assert_continues(&config, &config.all_replicas(), TrainingSchedule::Ladder);
+    }
+    let config = config(&[learning, "compression.methods=['scratch-distilled']"]);
+    let schedule = TrainingSchedule::scratch(&config, Method::ScratchDistilled, 1);
+    assert_continues(&config, &config.all_replicas(), schedule);
+}
+
+/// Checks that a chunk that is saved after any of its nine batches ends like one that is not.
+fn assert_continues(config: &RunConfig, replicas: &[Replica], schedule: TrainingSchedule) {
+    with_inputs(config, |inputs| {
+        let mut whole = start(inputs, replicas, schedule);
         steps(&mut whole, |advance| matches!(advance, Advance::Done));
         for after in 1..9 {
-            let mut chunk = start(inputs, &config.all_replicas(), TrainingSchedule::Ladder);
+            let mut chunk = start(inputs, replicas, schedule);
             for _ in 0..after {
                 steps(&mut chunk, |advance| matches!(advance, Advance::Batch));
             }
@@ -272,8 +292,7 @@ fn a_chunk_that_is_saved_after_any_batch_continues_to_the_bit() {
             let state = chunk.save(&mut tensors).unwrap();
             let position = chunk.position(position);
             let saved = SavedChunk { state: &state, tensors: &tensors };
-            let mut again =
-                Chunk::restore(inputs, saved, TrainingSchedule::Ladder, position, &[]).unwrap();
+            let mut again = Chunk::restore(inputs, saved, schedule, position, &[]).unwrap();
             steps(&mut again, |advance| matches!(advance, Advance::Done));
             assert_eq!(bits(again.network().unwrap()), bits(whole.network().unwrap()), "{after}");
             assert_eq!(again.lineage, whole.lineage);
