@@ -43,7 +43,8 @@ pub(crate) use safety::{ResumeArgs, SafetyArgs, VerifyResumeArgs};
 pub(crate) use shell::{CompletionsArgs, ManArgs, Shell};
 pub(crate) use solver::{Bench, BenchArgs, BenchSolverArgs, OperatorKind, Size, SolveArgs};
 pub(crate) use values::{
-    Seeds, at_least_one, device_choice, fraction, numbers, part, positive_numbers, seed, width,
+    Seeds, at_least_one, device_choice, fraction, numbers, part, positive, positive_numbers, seed,
+    width,
 };
 
 /// Trains neural networks and makes them smaller while they train.
@@ -149,7 +150,7 @@ pub(crate) struct RunArgs {
 #[derive(Debug, Args)]
 pub(crate) struct CompareArgs {
     /// Folders of finished runs to compare, instead of running
-    #[arg(value_name = "RUN", conflicts_with_all = ["methods", "seeds", "config_args", "conduct_args", "safety_args", "out", "fresh", "tensorboard", "quiet"])]
+    #[arg(value_name = "RUN", conflicts_with_all = ["methods", "seeds", "tune", "config_args", "conduct_args", "safety_args", "out", "fresh", "tensorboard", "quiet"])]
     pub(crate) runs: Vec<PathBuf>,
     /// Methods to compare, each with the same seeds; dtc has variants such as dtc-coefficient or dtc-l2
     /// [default: dtc,magnitude,random]
@@ -161,6 +162,12 @@ pub(crate) struct CompareArgs {
     /// The method with which the others are compared [default: the first]
     #[arg(long, value_name = "NAME")]
     pub(crate) baseline: Option<String>,
+    /// Before the comparison, try these learning rates on held-out images and choose the best of each method; needs --out
+    #[arg(long, value_name = "RATES", value_delimiter = ',', value_parser = positive, requires = "out", overrides_with = "tune")]
+    pub(crate) tune: Vec<f64>,
+    /// Seeds of the runs of --tune; they differ from --seeds [default: three that follow them]
+    #[arg(long, value_name = "RANGE", value_parser = Seeds::from_str, allow_negative_numbers = true, requires = "tune")]
+    pub(crate) tune_seeds: Option<Seeds>,
     #[command(flatten)]
     pub(crate) margin: MarginArgs,
     #[command(flatten)]

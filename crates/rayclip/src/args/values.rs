@@ -126,6 +126,12 @@ pub(crate) fn numbers(text: &str) -> Result<PerChannel, String> {
     numbers.map(PerChannel::from).ok_or_else(|| expected.to_owned())
 }
 
+/// Reads a positive number.
+pub(crate) fn positive(text: &str) -> Result<f64, String> {
+    let number = text.trim().parse::<f64>().ok().filter(|n| n.is_finite() && *n > 0.0);
+    number.ok_or_else(|| "expected a positive number".into())
+}
+
 /// Parses a positive number, or one per channel.
 pub(crate) fn positive_numbers(text: &str) -> Result<PerChannel, String> {
     let numbers = numbers(text)?;

@@ -16,10 +16,11 @@ use serde_json::json;
 use super::configure::{methods, resolve, seeds};
 use super::folders::{check_distinct, check_run, damaged};
 use super::train::{TrainArgs, Trained, closing_line, train};
+use super::tune::tune;
 use crate::args::{CompareArgs, Seeds};
 use crate::progress::{Mode, merged};
 use crate::tables::print_in_parts;
-use crate::{device, output};
+use crate::{device, interrupt, output};
 
 /// The methods of the paper.
 pub(crate) const METHODS: [&str; 3] = ["dtc", "magnitude", "random"];
@@ -47,7 +48,7 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     let defaults = [methods(&METHODS.map(str::to_owned))].into_iter().chain(seeds(SEEDS));
     let asked = (!args.methods.is_empty()).then(|| methods(&args.methods));
     let asked = asked.into_iter().chain(args.seeds.into_iter().flat_map(seeds));
-    let config = resolve(&args.config, defaults.collect(), asked.collect())?;
+    let mut config = resolve(&args.config, defaults.collect(), asked.collect())?;
     if let Some(name) = &args.baseline {
         let methods: Vec<String> =
             config.compression.methods.iter().map(ToString::to_string).collect();
@@ -56,6 +57,9 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
             "--baseline {name} is not among the methods {}",
             methods.join(", ")
         );
+    }
+    if !args.tune.is_empty() && !tune(&mut config, args)? {
+        return Ok(ExitCode::from(interrupt::EXIT_CODE));
     }
     let what = format!("compare-{}", config.preset);
     let trained = train(

@@ -23,5 +23,6 @@ pub(crate) mod shell;
 pub(crate) mod solve;
 pub(crate) mod sweep;
 mod train;
+mod tune;
 pub(crate) mod verify_resume;
 pub(crate) mod watch;

@@ -50,9 +50,7 @@ pub(crate) fn has_effect(run: &Run, key: &str) -> bool {
         "compression.scratch_at"
         | "compression.budget"
         | "compression.training_flops"
-        | "compression.teacher_flops" => {
-            methods.iter().any(|method| method.is_from_scratch())
-        }
+        | "compression.teacher_flops" => methods.iter().any(|method| method.is_from_scratch()),
         "solver.algorithm" | "solver.tolerance" => solves,
         "solver.max_iterations" => solves && !is_exact(settings),
         _ => true,

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Method;
+
 /// See the preset files.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,6 +36,9 @@ pub struct TrainingConfig {
     pub optimizer: OptimizerKind,
     /// The largest learning rate.
     pub learning_rate: f64,
+    /// Largest learning rates of methods, `METHOD=RATE`; the others have `learning_rate`.
+    #[serde(default)]
+    pub learning_rate_of: Vec<String>,
     /// How the learning rate changes.
     #[serde(default)]
     pub schedule: ScheduleKind,
@@ -73,6 +78,31 @@ pub struct TrainingConfig {
     pub soup: usize,
     /// What happens to the optimizer's moments at a clip.
     pub moments: Moments,
+}
+
+impl TrainingConfig {
+    /// Returns the largest learning rate of a method.
+    ///
+    /// # Errors
+    /// An entry of `learning_rate_of` is no rate of a method.
+    pub fn rate_of(&self, method: Method) -> Result<f64, String> {
+        let rates = self.rates().collect::<Result<Vec<_>, _>>()?;
+        let own = rates.into_iter().find(|(of, _)| *of == method);
+        Ok(own.map_or(self.learning_rate, |(_, rate)| rate))
+    }
+
+    /// Returns the methods with learning rates of their own.
+    pub(super) fn rates(&self) -> impl Iterator<Item = Result<(Method, f64), String>> {
+        self.learning_rate_of.iter().map(|text| {
+            let (method, rate) = text
+                .split_once('=')
+                .ok_or_else(|| format!("expected METHOD=RATE, found {text:?}"))?;
+            let rate = rate.trim().parse::<f64>().ok();
+            let rate = rate.filter(|rate| rate.is_finite() && *rate > 0.0);
+            let rate = rate.ok_or_else(|| format!("expected a positive rate, found {text:?}"))?;
+            Ok((method.trim().parse()?, rate))
+        })
+    }
 }
 
 fn one() -> usize {

@@ -114,7 +114,7 @@ fn solve(gram: Tensor<3>, right: Tensor<3>) -> Tensor<3> {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{Device, TensorData};
+    use burn::tensor::Device;
 
     use super::*;
 
@@ -133,43 +133,5 @@ mod tests {
         assert!((f64::from(solved[2]) - expected[1]).abs() < 1e-5, "{solved:?}");
         assert_eq!([solved[1], solved[3]], [0.0; 2]);
         assert_eq!(solved[4..], [0.0; 4]);
-    }
-
-    #[test]
-    fn a_refit_makes_up_for_a_neuron_that_another_repeats() {
-        use rayclip_data::Split;
-        use rayclip_model::Graph;
-        use rayclip_run_folder::config::presets::{Layers, resolve};
-        use rayclip_run_folder::{Method, Replica};
-
-        use crate::data::{DeviceImages, PixelScale};
-
-        let device = Device::flex();
-        // Neurons 0 and 2 are the same; neuron 1 differs.
-        let feeding = vec![1.0, 0.2, 1.0, 0.1, 1.0, 0.1];
-        let leaving = vec![1.0, 0.0, 0.5, 0.5, 3.0, -1.0];
-        let graph = Graph::perceptron(2, &[3], 2, false);
-        let tensor = |name: &str, extents: [usize; 3]| {
-            let values = if name == "layer_0.weight" { &feeding } else { &leaving };
-            let data = TensorData::new(values.clone(), extents);
-            Ok::<_, String>(Tensor::from_data(data, &device))
-        };
-        let network = Population::from_tensors(&graph, 1, tensor).unwrap();
-        let images: Vec<u8> = (0..200).map(|i| (i * 73 % 256) as u8).collect();
-        let split = Split { images: images.into(), labels: vec![0; 100] };
-        let scale = &PixelScale::all(0.0, 1.0);
-        let images = DeviceImages::upload(split, rayclip_model::Shape::vector(2), scale, &device);
-        let replicas = [Replica { number: 0, seed_index: 0, method: Method::Random, seed: 0 }];
-        let config = resolve(&Layers::default()).unwrap();
-        let calibration = Calibration::draw(&images, &replicas, 0, &config);
-        let group = graph.free_groups().remove(0);
-        let cut = network.clone().cut(&group, &[vec![0, 1]]);
-        let clipped = [Clipped { group, kept: vec![vec![0, 1]] }];
-        let refitted = refit(cut, &network, &clipped, &calibration).unwrap();
-        let weight = refitted.parameters().get("layer_1.weight").unwrap().clone();
-        let weight: Vec<f32> = weight.into_data().try_to_vec().unwrap();
-        for (got, expected) in weight.iter().zip([4.0, -1.0, 0.5, 0.5]) {
-            assert!((got - expected).abs() < 0.1, "{weight:?}");
-        }
     }
 }

@@ -7,6 +7,8 @@ mod readers;
 mod rebuild;
 mod rescale;
 mod score;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use clip::{keep, ties};
 pub(crate) use compensate::refit;

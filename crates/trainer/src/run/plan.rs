@@ -56,13 +56,15 @@ impl Plan {
             config.all_replicas().into_iter().partition(|r| r.method.is_from_scratch());
         let scratch = scratch.chunk_by(|a, b| a.method == b.method);
         let scratch = scratch.flat_map(|of_method| chunks(of_method.to_vec(), size)).collect();
+        let clipped = by_rate(config, clipped);
         let (of_clipped, reason) = match config.compression.ranking {
             Ranking::Group => ((size / config.training.soup).max(1), reason),
             Ranking::Global => {
                 (1, "with a global ranking, every network has its own widths".into())
             }
         };
-        Ok(Self::with(config, chunks(clipped, of_clipped), scratch, reason))
+        let clipped = clipped.into_iter().flat_map(|of_rate| chunks(of_rate, of_clipped)).collect();
+        Ok(Self::with(config, clipped, scratch, reason))
     }
 
     /// Restores the chunks of a resumed run, from the numbers of their replicas.
@@ -216,6 +218,19 @@ impl Plan {
         }
         Ok(ChunkEnd::Complete)
     }
+}
+
+/// Groups replicas by the learning rate of their methods: those of a chunk have the same.
+fn by_rate(config: &RunConfig, replicas: Vec<Replica>) -> Vec<Vec<Replica>> {
+    let mut groups: Vec<(f64, Vec<Replica>)> = vec![];
+    for replica in replicas {
+        let rate = config.training.rate_of(replica.method).unwrap_or(config.training.learning_rate);
+        match groups.iter_mut().find(|(other, _)| *other == rate) {
+            Some((_, group)) => group.push(replica),
+            None => groups.push((rate, vec![replica])),
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
 }
 
 /// Makes chunks of at most `size` replicas, seed by seed. If a chunk has room for all methods, an interrupted run

@@ -13,9 +13,14 @@ const FIRST: f64 = 1.0 / 25.0;
 const LAST: f64 = FIRST / 1e4;
 const RISE: f64 = 0.3;
 
-/// Returns the learning rate of batch `batch` (counted from 0) of a schedule over `batches` batches.
-pub(crate) fn learning_rate(training: &TrainingConfig, batch: usize, batches: usize) -> f64 {
-    let most = training.learning_rate;
+/// Returns the learning rate of batch `batch` (counted from 0) of a schedule over `batches` batches, whose largest rate
+/// is `most`.
+pub(crate) fn learning_rate(
+    training: &TrainingConfig,
+    most: f64,
+    batch: usize,
+    batches: usize,
+) -> f64 {
     let warmup = training.warmup.min(batches);
     if batch < warmup {
         return warmed_up(most, batch, warmup);
@@ -36,8 +41,7 @@ pub(crate) fn learning_rate(training: &TrainingConfig, batch: usize, batches: us
 
 /// Returns the learning rate of batch `batch` of the training before the schedule begins: it does not change after the
 /// warm-up.
-pub(crate) fn before_schedule(training: &TrainingConfig, batch: usize) -> f64 {
-    let most = training.learning_rate;
+pub(crate) fn before_schedule(training: &TrainingConfig, most: f64, batch: usize) -> f64 {
     if batch < training.warmup { warmed_up(most, batch, training.warmup) } else { most }
 }
 
@@ -60,7 +64,7 @@ mod tests {
     fn rates(settings: &[&str], at: &[usize]) -> Vec<f64> {
         let settings = settings.iter().map(|text| Setting::parse(text).unwrap()).collect();
         let config = resolve(&Layers { settings, ..Layers::default() }).unwrap().training;
-        at.iter().map(|batch| learning_rate(&config, *batch, 100)).collect()
+        at.iter().map(|batch| learning_rate(&config, config.learning_rate, *batch, 100)).collect()
     }
 
     fn assert_close(found: &[f64], expected: &[f64]) {
@@ -87,7 +91,8 @@ mod tests {
         assert_close(&rates(&settings, &[0, 9, 19, 20, 60]), &[0.05, 0.5, 1.0, 1.0, 0.5]);
         let settings = settings.map(|text| Setting::parse(text).unwrap()).to_vec();
         let config = resolve(&Layers { settings, ..Layers::default() }).unwrap().training;
-        let rates = [0, 9, 19, 20, 600].map(|batch| before_schedule(&config, batch));
+        let rates =
+            [0, 9, 19, 20, 600].map(|batch| before_schedule(&config, config.learning_rate, batch));
         assert_close(&rates, &[0.05, 0.5, 1.0, 1.0, 1.0]);
     }
 }

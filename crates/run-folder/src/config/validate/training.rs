@@ -90,6 +90,17 @@ impl RunConfig {
             let reason = format!("expected fractions from 0 to 1, found {:?}", training.step_at);
             return Err(RunFolderError::Value { key: "training.step_at".into(), reason });
         }
+        let fault =
+            |reason| RunFolderError::Value { key: "training.learning_rate_of".into(), reason };
+        for rate in training.rates() {
+            let (method, _) = rate.map_err(fault)?;
+            let methods = &self.compression.methods;
+            if !methods.contains(&method) {
+                let names: Vec<String> = methods.iter().map(ToString::to_string).collect();
+                let reason = format!("{method} is not among the methods {}", names.join(", "));
+                return Err(fault(reason));
+            }
+        }
         if training.shift > SIDE {
             let reason = format!("expected at most {SIDE}, found {}", training.shift);
             return Err(RunFolderError::Value { key: "training.shift".into(), reason });

@@ -59,6 +59,8 @@ pub(crate) struct Chunk<'a> {
     /// What the trainees learn from, if there is a teacher.
     lesson: Option<Lesson>,
     optimizer: Optimizer,
+    /// The largest learning rate. The methods of its replicas have the same.
+    rate: f64,
     order: BatchOrder,
     /// Original numbers of the live neurons, `[replica][group][neuron]`.
     lineage: Vec<Vec<Vec<usize>>>,
@@ -181,6 +183,11 @@ impl<'a> Chunk<'a> {
             teacher: original.map(Teacher::original),
             lesson: None,
             optimizer: Optimizer::new(&config.training),
+            // A configuration whose rates cannot be read is refused before a run.
+            rate: replicas
+                .first()
+                .and_then(|replica| config.training.rate_of(replica.method).ok())
+                .unwrap_or(config.training.learning_rate),
             order: BatchOrder::new(rungs.epochs().clone(), vec![]),
             network: Network::Here(network),
             trainees: Trainees::own(&replicas),

@@ -105,7 +105,9 @@ impl Chunk<'_> {
         let teaches = self.schedule.trains_teacher(number);
         let (batch, batches) = match (training.schedule_over, self.schedule) {
             (ScheduleSpan::Cycle, _) if teaches => within_cycle,
-            (ScheduleSpan::Final, _) if teaches => return Ok(before_schedule(training, done)),
+            (ScheduleSpan::Final, _) if teaches => {
+                return Ok(before_schedule(training, self.rate, done));
+            }
             (ScheduleSpan::Cycle | ScheduleSpan::Final, TrainingSchedule::Scratch { .. })
                 if self.schedule.trains_teacher(0) =>
             {
@@ -117,10 +119,10 @@ impl Chunk<'_> {
             (ScheduleSpan::Cycle, TrainingSchedule::Ladder) => within_cycle,
             (ScheduleSpan::Final, TrainingSchedule::Ladder) if number + 1 == cycles => within_cycle,
             (ScheduleSpan::Final, TrainingSchedule::Ladder) => {
-                return Ok(before_schedule(training, within_run()?.0));
+                return Ok(before_schedule(training, self.rate, within_run()?.0));
             }
         };
-        Ok(learning_rate(training, batch, batches))
+        Ok(learning_rate(training, self.rate, batch, batches))
     }
 
     /// Returns the number of batches before a cycle.
