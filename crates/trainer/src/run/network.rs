@@ -68,7 +68,12 @@ pub fn resolve(
     let compression = &config.compression;
     let (training_flops, teacher_flops) = match compression.budget {
         Budget::Batches => (vec![], 0.0),
-        Budget::Operations | Budget::Parent => training_flops(config, &graph)?,
+        Budget::Operations | Budget::Parent => {
+            // Held-out images are not trained on.
+            let part = 1.0 - config.data.validation;
+            let images = (dataset.train.len() as f64 * part).round() as usize;
+            training_flops(config, &graph, images)?
+        }
     };
     config.compression.training_flops = training_flops;
     config.compression.teacher_flops = teacher_flops;

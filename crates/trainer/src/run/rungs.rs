@@ -26,6 +26,8 @@ pub(crate) struct Rungs {
 struct Teaching {
     /// Floating-point operations of the first network for each image that others learn from it; 0 if none do.
     flops: Option<f64>,
+    /// Training images whose logits are computed once; `None` if they are computed for each batch.
+    images: Option<usize>,
     /// Whether they learn in the first cycle too.
     from_first_cycle: bool,
     /// Copies of a clipped network that train together.
@@ -70,9 +72,11 @@ impl Rungs {
         let last = ladder.last().cloned().unwrap_or_else(|| graph.widths());
         let after = ladder.iter().map(|widths| Rung::of(graph.with_widths(widths)));
         let first = Rung::of(graph.clone());
+        let epochs = Epochs::of(config, images).ok_or(TrainerError::NoImages)?;
         Ok(Self {
             teaching: Teaching {
                 flops: teacher_flops(config, &first),
+                images: remembers(config, graph, &epochs).then_some(images),
                 from_first_cycle: config.learns_in(0),
                 copies: config.training.soup,
             },
@@ -80,7 +84,7 @@ impl Rungs {
             after: after.collect(),
             global: GlobalRanking::of(&config.compression, graph, &last)?,
             groups: graph.free_groups().into_iter().map(|group| group.name).collect(),
-            epochs: Epochs::of(config, images).ok_or(TrainerError::NoImages)?,
+            epochs,
         })
     }
 
@@ -134,6 +138,11 @@ impl Rungs {
         &self.epochs
     }
 
+    /// Returns whether the logits of a teacher for all training images are computed once.
+    pub(crate) fn remembers_teacher(&self) -> bool {
+        self.teaching.images.is_some()
+    }
+
     /// Returns the number of batches in every cycle.
     pub(crate) fn cycles(&self) -> &Cycles {
         self.epochs.cycles()
@@ -176,14 +185,23 @@ impl Rungs {
             TrainingSchedule::Scratch { teacher: ScratchTeacher::None, .. } => false,
             _ => cycle > 0 || self.teaching.from_first_cycle,
         };
+        // Logits that are computed once, for all images.
+        let once = match self.teaching.images {
+            Some(images) if cycles.clone().any(learns) => {
+                self.teaching.flops.map(|flops| flops * images as f64)
+            }
+            _ => Some(0.0),
+        };
         let own = |cycle| {
-            let teacher = if learns(cycle) { self.teaching.flops } else { Some(0.0) };
+            let each = learns(cycle) && !self.remembers_teacher();
+            let teacher = if each { self.teaching.flops } else { Some(0.0) };
             Some(self.at(schedule.rung(cycle)).training_flops? + teacher?)
         };
+        let training_flops = cycles.clone().map(|cycle| flops(cycle, own(cycle)));
         Spent {
             batches: sum(cycles.clone().map(batches)),
             images: sum(cycles.clone().map(images)),
-            training_flops: cycles.clone().map(|cycle| flops(cycle, own(cycle))).sum(),
+            training_flops: training_flops.chain([once]).sum(),
             full_width_flops: cycles.map(|cycle| flops(cycle, self.first.training_flops)).sum(),
         }
     }
@@ -195,16 +213,23 @@ fn sum(mut counts: impl Iterator<Item = Option<usize>>) -> Option<usize> {
 }
 
 /// Returns the floating-point operations to train on an image with the first network and with those after every clip, and
-/// those of the first network if others learn from it.
+/// those of the first network if others learn from it: what they have of it in all, divided by the images on which a clipped
+/// network learns. `images` is the number of training images.
 ///
 /// # Errors
 /// There are too many to count.
 pub(crate) fn training_flops(
     config: &RunConfig,
     graph: &Graph,
+    images: usize,
 ) -> Result<(Vec<f64>, f64), TrainerError> {
     let first = Rung::of(graph.clone());
-    let teacher = teacher_flops(config, &first);
+    let epochs = Epochs::of(config, images).ok_or(TrainerError::NoImages)?;
+    let share = match learning_images(config, &epochs) {
+        Some(learnt) if remembers(config, graph, &epochs) => images as f64 / learnt as f64,
+        _ => 1.0,
+    };
+    let teacher = teacher_flops(config, &first).map(|flops| flops * share);
     let after = ladder(config).into_iter().map(|widths| Rung::of(graph.with_widths(&widths)));
     let flops = std::iter::once(first).chain(after).map(|rung| rung.training_flops);
     let flops: Option<Vec<f64>> = flops.collect();
@@ -217,6 +242,26 @@ pub(crate) fn training_flops(
 fn teacher_flops(config: &RunConfig, original: &Rung) -> Option<f64> {
     let learns = config.training.distillation > 0.0;
     if learns { original.macs.map(operations::forward_flops) } else { Some(0.0) }
+}
+
+/// Bytes of the logits of one teacher that are kept.
+const MOST_LOGITS: usize = 64 << 20;
+
+/// Returns whether the logits of a teacher for all training images are computed once: if images are not changed at random,
+/// and if this is less work than to compute them for each batch.
+fn remembers(config: &RunConfig, graph: &Graph, epochs: &Epochs) -> bool {
+    let (training, images) = (&config.training, epochs.images());
+    let bytes = images.saturating_mul(graph.outputs()).saturating_mul(size_of::<f32>());
+    let changes = training.shift > 0 || training.flip;
+    let is_less = learning_images(config, epochs).is_none_or(|learnt| learnt >= images);
+    training.distillation > 0.0 && !changes && bytes <= MOST_LOGITS && is_less
+}
+
+/// Returns the number of images on which a copy of a clipped network learns from another network; `None` if there are too
+/// many to count.
+fn learning_images(config: &RunConfig, epochs: &Epochs) -> Option<usize> {
+    let cycles = (0..=ladder(config).len()).filter(|cycle| config.learns_in(*cycle));
+    sum(cycles.map(|cycle| epochs.images_in(cycle)))
 }
 
 impl Rung {

@@ -115,7 +115,7 @@ impl<'a> Chunk<'a> {
         let probe = splits.train.batch(&[(0..PROBE.min(splits.train.len())).collect()])?.images;
         let repair = self.repair()?;
         if cycle == 0 && self.schedule.learns_from_first_cycle(1, config) {
-            self.set_teacher(Teacher::by_seed(self.network()?, &self.replicas));
+            self.set_teacher(Teacher::by_seed(self.network()?, &self.replicas))?;
         }
         self.allocate(&scores)?;
         let mut clipped = vec![];

@@ -164,10 +164,13 @@ impl<'a> Chunk<'a> {
         };
         let neurons = rung.widths.iter().map(|m| (0..*m).collect()).collect();
         let lineage = vec![neurons; replicas.len()];
-        Ok(Self::of(inputs, replicas.to_vec(), schedule, trainees, network, lineage))
+        Self::of(inputs, replicas.to_vec(), schedule, trainees, network, lineage)
     }
 
     /// Creates a chunk at the start of a cycle, from given networks.
+    ///
+    /// # Errors
+    /// The images from which a teacher is to teach cannot be read.
     fn of(
         inputs: Inputs<'a>,
         replicas: Vec<Replica>,
@@ -175,12 +178,12 @@ impl<'a> Chunk<'a> {
         trainees: Trainees,
         network: Population,
         lineage: Vec<Vec<Vec<usize>>>,
-    ) -> Self {
+    ) -> Result<Self, TrainerError> {
         let config = inputs.config;
         let rungs = inputs.rungs.of_schedule(schedule, config);
         let original = inputs.original.filter(|_| schedule.learns_from_original(config));
         let mut chunk = Self {
-            teacher: original.map(Teacher::original),
+            teacher: None,
             lesson: None,
             optimizer: Optimizer::new(&config.training),
             // A configuration whose rates cannot be read is refused before a run.
@@ -200,7 +203,10 @@ impl<'a> Chunk<'a> {
             phase: Phase::Train,
         };
         chunk.set_trainees(trainees);
-        chunk
+        if let Some(original) = original {
+            chunk.set_teacher(Teacher::original(original))?;
+        }
+        Ok(chunk)
     }
 
     /// Sets what trains from now on, on which batches, and from what it learns.
@@ -211,9 +217,16 @@ impl<'a> Chunk<'a> {
     }
 
     /// Sets what the networks learn from, from now on.
-    fn set_teacher(&mut self, teacher: Teacher) {
+    ///
+    /// # Errors
+    /// The training images cannot be read.
+    fn set_teacher(&mut self, teacher: Teacher) -> Result<(), TrainerError> {
+        let images = &self.inputs.splits.train;
+        let remembers = self.rungs.remembers_teacher();
+        let teacher = if remembers { teacher.remember(images)? } else { teacher };
         self.lesson = Some(teacher.lesson(&self.trainees, &self.replicas));
         self.teacher = Some(teacher);
+        Ok(())
     }
 
     /// Gives each replica a network of its own.
@@ -377,7 +390,7 @@ impl<'a> Chunk<'a> {
         let network = fresh(rung, &self.replicas, self.inputs.device)?;
         let neurons = rung.widths.iter().map(|m| (0..*m).collect()).collect();
         self.lineage = vec![neurons; self.replicas.len()];
-        self.set_teacher(Teacher::by_seed(self.network()?, &self.replicas));
+        self.set_teacher(Teacher::by_seed(self.network()?, &self.replicas))?;
         self.network = Network::Here(network);
         self.optimizer.reset();
         self.cycle.loss_sums = None;

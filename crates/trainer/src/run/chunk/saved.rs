@@ -119,12 +119,14 @@ impl<'a> Chunk<'a> {
             return Err("the kept neurons are not those of its networks".into());
         }
         let lineage = state.lineage.clone();
-        let mut chunk = Self::of(inputs, replicas, schedule, trainees, network, lineage);
+        let chunk = Self::of(inputs, replicas, schedule, trainees, network, lineage);
+        let mut chunk = chunk.map_err(|error| error.to_string())?;
         if schedule.learns_from_first_cycle(number, inputs.config) {
             let count = Trainees::by_seed(&chunk.replicas).len();
             let parameter = |name: &str, extents| named(TEACHER, name, extents);
             let networks = Population::from_tensors(&rungs.first().graph, count, parameter)?;
-            chunk.set_teacher(Teacher::of_seeds(networks, &chunk.replicas));
+            let teacher = Teacher::of_seeds(networks, &chunk.replicas);
+            chunk.set_teacher(teacher).map_err(|error| error.to_string())?;
         }
         chunk.rungs = own.map_or(chunk.rungs, Cow::Owned);
         chunk.optimizer.restore(moments);

@@ -71,7 +71,7 @@ impl Chunk<'_> {
         };
         let training = &config.training;
         let distillation = self.lesson.as_ref().map(|lesson| Distillation {
-            logits: lesson.logits(&batch.images),
+            logits: lesson.logits(&batch.images, &images),
             weight: training.distillation,
             temperature: training.temperature,
         });

@@ -42,25 +42,52 @@ fn networks_learn_from_their_seed_before_the_first_clip_and_a_part_of_nothing_is
     };
     let (without, with) = (bits_with(&[]), bits_with(&["training.distillation=0.5"]));
     assert_ne!(without, with);
-    let config = config(&["training.distillation=0.5"]);
+    // Images that are shifted are not those of before, so their logits are computed for each batch of twelve.
+    for (more, images) in [("training.shift=0", 20.0), ("training.shift=1", 12.0)] {
+        let config = config(&["training.distillation=0.5", more]);
+        with_inputs(&config, |inputs| {
+            let mut chunk = start(inputs, &config.all_replicas(), TrainingSchedule::Ladder);
+            steps(&mut chunk, |advance| matches!(advance, Advance::Trained(_)));
+            assert!(chunk.teacher.is_none());
+            let before = chunk.network().unwrap().keep_replicas(&[0, 1]);
+            let (_, advance) = steps(&mut chunk, |a| matches!(a, Advance::Measured(_)));
+            let teacher = chunk.teacher.as_ref().unwrap().to_save().unwrap();
+            assert_eq!(bits(teacher), bits(&before));
+            // Until the first clip, nobody learns from it.
+            let Advance::Measured(Measured { rows, .. }) = advance else { panic!() };
+            let (_, advance) = steps(&mut chunk, |a| matches!(a, Advance::Measured(_)));
+            let Advance::Measured(Measured { rows: later, .. }) = advance else { panic!() };
+            let spent = |rows: &[CycleRow]| rows[0].training_flops.unwrap();
+            let first = &inputs.rungs.first().graph;
+            let forward = 2.0 * first.macs().unwrap().all as f64;
+            // Twelve images of 6 → 3 → 2 → 3, whose first layer has no gradient to pass on.
+            let own = f64::from(12 * (4 * 18 + 6 * (6 + 6)));
+            assert_eq!(spent(&later) - spent(&rows), own + images * forward, "{more}");
+        });
+    }
+}
+
+#[test]
+fn what_a_teacher_says_of_all_images_is_what_it_says_of_each_batch() {
+    let config = config(&[]);
     with_inputs(&config, |inputs| {
-        let mut chunk = start(inputs, &config.all_replicas(), TrainingSchedule::Ladder);
+        let all = config.all_replicas();
+        let mut chunk = start(inputs, &all, TrainingSchedule::Ladder);
         steps(&mut chunk, |advance| matches!(advance, Advance::Trained(_)));
-        assert!(chunk.teacher.is_none());
-        let before = chunk.network().unwrap().keep_replicas(&[0, 1]);
-        let (_, advance) = steps(&mut chunk, |advance| matches!(advance, Advance::Measured(_)));
-        let teacher = chunk.teacher.as_ref().unwrap().to_save().unwrap();
-        assert_eq!(bits(teacher), bits(&before));
-        // Until the first clip, nobody learns from it.
-        let Advance::Measured(Measured { rows, .. }) = advance else { panic!() };
-        let (_, advance) = steps(&mut chunk, |advance| matches!(advance, Advance::Measured(_)));
-        let Advance::Measured(Measured { rows: later, .. }) = advance else { panic!() };
-        let spent = |rows: &[CycleRow]| rows[0].training_flops.unwrap();
-        let first = &inputs.rungs.first().graph;
-        let forward = 2.0 * first.macs().unwrap().all as f64;
-        // Twelve images of 6 → 3 → 2 → 3, whose first layer has no gradient to pass on.
-        let own = f64::from(12 * (4 * 18 + 6 * (6 + 6)));
-        assert_eq!(spent(&later) - spent(&rows), own + 12.0 * forward);
+        let network = chunk.network().unwrap();
+        let order: Vec<Vec<usize>> = vec![vec![3, 1], vec![19, 0], vec![3, 1], vec![19, 0]];
+        let images = inputs.splits.train.batch(&order).unwrap().images;
+        let [asked, remembered] = [false, true].map(|remembers| -> Vec<f32> {
+            let teacher = Teacher::by_seed(network, &all);
+            let images_of = &inputs.splits.train;
+            let teacher = if remembers { teacher.remember(images_of).unwrap() } else { teacher };
+            let lesson = teacher.lesson(&Trainees::own(&all), &all);
+            lesson.logits(&images, &order).into_data().try_to_vec().unwrap()
+        });
+        assert_eq!(asked.len(), 4 * 2 * 3);
+        assert_eq!(asked[..6], asked[12..18]);
+        let is_near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-6;
+        assert!(asked.iter().zip(&remembered).all(is_near), "{asked:?} {remembered:?}");
     });
 }
 
