@@ -9,8 +9,8 @@ use crate::support::{
 };
 
 /// All methods, and some variants of `dtc`.
-const METHODS: &str =
-    "dtc,dtc-coefficient,dtc-l2,magnitude,l1,l2,random,taylor,activation,data-lasso,scratch";
+const METHODS: &str = "dtc,dtc-coefficient,dtc-l2,dtc-changes,dtc-activations,magnitude,l1,l2,random,taylor,activation,\
+                       data-lasso,folding,scratch";
 
 /// Rows without what time and the rest of the batch have to do with, by method, seed, cycle and group.
 fn results(run: &Path) -> BTreeMap<[String; 4], BTreeMap<String, String>> {
@@ -67,8 +67,8 @@ fn alone_and_together(device: &str, methods: &str, rungs: usize, flags: &[&str])
 #[test]
 fn every_replica_is_the_run_alone_whatever_it_trains_beside() {
     for device in ["flex", "ndarray"] {
-        // Ten methods at every clip of the ladder 18, 16, 14, 12, 10; scratch at the first and the last.
-        alone_and_together(device, METHODS, 10 * 5 + 2, &["--hidden", "20"]);
+        // Thirteen methods at every clip of the ladder 18, 16, 14, 12, 10; scratch at the first and the last.
+        alone_and_together(device, METHODS, 13 * 5 + 2, &["--hidden", "20"]);
     }
 }
 

@@ -21,6 +21,7 @@ mod golden_supplement;
 mod hostile;
 mod image_folders;
 mod known_networks;
+mod learning;
 mod links;
 mod networks;
 mod onnx;

@@ -1,6 +1,7 @@
 //! Tasks for rayclip's developers: `cargo xtask bench`.
 
 mod peers;
+mod protocol;
 mod release;
 mod replicas;
 mod runs;
@@ -13,6 +14,8 @@ enum Task {
     /// Time the release binary
     #[command(subcommand)]
     Bench(Bench),
+    /// Do or read the runs of a registered test, and write its results: see docs/beating-scratch.md
+    Protocol(protocol::ProtocolArgs),
 }
 
 #[derive(Subcommand)]
@@ -27,6 +30,7 @@ enum Bench {
 
 fn main() -> anyhow::Result<()> {
     match Task::parse() {
+        Task::Protocol(args) => protocol::run(&args),
         Task::Bench(Bench::Runs(args)) => runs::bench(&args),
         Task::Bench(Bench::Replicas(args)) => replicas::bench(&args),
         Task::Bench(Bench::Peers(args)) => peers::bench(&args),

@@ -21,12 +21,17 @@ pub enum Source {
 }
 
 impl Source {
-    /// Returns the source with this name: `digits`, `mnist`, or otherwise the path of a folder or file.
+    /// Returns the source with this name: `digits`, other digits with the number of a drawing such as `digits:7`, `mnist`,
+    /// or otherwise the path of a folder or file.
     pub fn from_name(name: &str) -> Self {
-        match name {
-            "digits" => Self::Digits(digits::DigitsConfig::default()),
-            "mnist" => Self::Mnist,
-            path => Self::Path(PathBuf::from(path)),
+        let drawing = name.strip_prefix("digits:").and_then(|seed| seed.parse().ok());
+        match (name, drawing) {
+            ("digits", _) => Self::Digits(digits::DigitsConfig::default()),
+            ("mnist", _) => Self::Mnist,
+            (_, Some(seed)) => {
+                Self::Digits(digits::DigitsConfig { seed, ..digits::DigitsConfig::default() })
+            }
+            (path, None) => Self::Path(PathBuf::from(path)),
         }
     }
 
@@ -61,5 +66,22 @@ impl Source {
         } else {
             folder::load(path, progress)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_that_of_a_drawing_of_digits_or_of_a_path() {
+        let seed = |name: &str| match Source::from_name(name) {
+            Source::Digits(config) => Some(config.seed),
+            _ => None,
+        };
+        assert_eq!(
+            ["digits", "digits:7", "digits:x", "other"].map(seed),
+            [Some(0), Some(7), None, None]
+        );
     }
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use rayclip_formats::{ExportOptions, Format, LoadOptions, Loaded, export, load};
 use rayclip_report::Run;
 use rayclip_run_folder::presets::Setting;
-use rayclip_run_folder::{Method, Outcome, RunConfig};
+use rayclip_run_folder::{Outcome, RunConfig};
 use serde_json::{Value, json};
 
 use super::configure::{flag, methods, resolve};
@@ -102,7 +102,7 @@ fn config(args: &CompressArgs) -> anyhow::Result<RunConfig> {
     ];
     let config = resolve(&args.config, defaults, more.into_iter().flatten().collect())?;
     ensure!(
-        config.compression.methods != [Method::Scratch],
+        !config.compression.methods.iter().all(|method| method.is_from_scratch()),
         "--method: scratch trains fresh networks, and compress makes the network of {file} smaller; use `rayclip \
          compare --network {file} --pretrained` to see both"
     );

@@ -124,10 +124,15 @@ pub(crate) fn check_config(path: &Path) -> anyhow::Result<()> {
 /// It is another file, or nothing has that name.
 pub(crate) fn check_data(name: &str) -> anyhow::Result<()> {
     const KNOWN: [&str; 2] = ["digits", "mnist"];
-    const ALLOWED: &str = "digits (built into rayclip), mnist (downloaded once), a folder with images, four IDX files, \
+    const ALLOWED: &str = "digits (built into rayclip; digits:1, digits:2, … are drawn anew), mnist (downloaded once), a folder with images, four IDX files, \
                            .npy or CSV files, or a .npz or .csv file";
     let path = Path::new(name);
-    if KNOWN.contains(&name) || path.is_dir() || (path.is_file() && Source::is_file_name(path)) {
+    let is_drawn = matches!(Source::from_name(name), Source::Digits(_));
+    if is_drawn
+        || KNOWN.contains(&name)
+        || path.is_dir()
+        || (path.is_file() && Source::is_file_name(path))
+    {
         return Ok(());
     }
     if path.exists() {

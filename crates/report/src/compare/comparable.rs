@@ -92,7 +92,7 @@ fn is_ambiguous(runs: &[Run]) -> bool {
 
 /// Returns the settings that differ between runs, except those that are compared.
 pub(crate) fn differing(runs: &[Run]) -> Vec<String> {
-    const EXPECTED: [&str; 7] = [
+    const EXPECTED: [&str; 8] = [
         "seed",
         "replicas",
         "preset",
@@ -101,6 +101,7 @@ pub(crate) fn differing(runs: &[Run]) -> Vec<String> {
         "compression.scratch_at",
         // It follows from the budget, which is compared.
         "compression.training_flops",
+        "compression.teacher_flops",
     ];
     let compared = |run: &Run| -> BTreeMap<String, String> {
         let shown = |value: &toml::Value| plain_within(&value.to_string(), limits::SETTING);
