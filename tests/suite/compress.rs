@@ -237,7 +237,6 @@ fn what_cannot_be_compressed_is_named_with_the_remedy() {
         ("compress gone.onnx --data data --target-macs 0.5".into(), "no such file"),
         ("compress net.toml --data data --target-macs 0.5".into(), "it has no weights"),
         ("compress net.safetensors --data digits --target-macs 0.5".into(), "8 × 8"),
-        ("run --distill 0.5 --data data".into(), "network.pretrained"),
         ("run --pretrained --data data".into(), "network.name"),
         ("run --network resnet20 --pretrained --data data".into(), "has no weights"),
         ("run --network lenet5 --graph net.toml --data data".into(), "network.graph"),

@@ -102,6 +102,6 @@ fn what_follows_a_clip_changes_what_it_says_and_nothing_before() {
     assert_eq!(column(&distilled, "scratch-distilled", "batches").len(), 2);
     let report = ["report", "distilled", "--out", "report"];
     succeed(folder.path(), &report);
-    let page = fs::read_to_string(folder.path().join("report/index.html")).unwrap();
+    let page = fs::read_to_string(folder.path().join("report/report.html")).unwrap();
     assert!(page.contains("scratch-distilled"));
 }

@@ -1,5 +1,7 @@
 //! Ctrl-C: the first one ends the run after the current batch, the second one ends the process.
 
+use std::sync::OnceLock;
+
 use anyhow::Context;
 use rayclip_trainer::Interrupter;
 
@@ -8,11 +10,17 @@ use crate::output;
 /// The exit code of an interrupted run.
 pub(crate) const EXIT_CODE: u8 = 130;
 
-/// Handles Ctrl-C and the termination signals; returns the object through which they interrupt a run.
+/// What the handler interrupts. A command may do several runs, and a process can have one handler.
+static INTERRUPTER: OnceLock<Interrupter> = OnceLock::new();
+
+/// Handles Ctrl-C and the termination signals; returns the object through which they interrupt all runs of the command.
 ///
 /// # Errors
 /// The handler cannot be installed.
 pub(crate) fn listen() -> anyhow::Result<Interrupter> {
+    if let Some(interrupter) = INTERRUPTER.get() {
+        return Ok(interrupter.clone());
+    }
     let interrupter = Interrupter::default();
     let asked = interrupter.clone();
     ctrlc::set_handler(move || {
@@ -22,5 +30,5 @@ pub(crate) fn listen() -> anyhow::Result<Interrupter> {
         output::note("ending after the current batch; press Ctrl-C again to end immediately");
     })
     .context("cannot handle Ctrl-C")?;
-    Ok(interrupter)
+    Ok(INTERRUPTER.get_or_init(|| interrupter).clone())
 }

@@ -28,35 +28,35 @@ impl Cycles {
 
     /// Returns the cycles of fresh networks with the widths after a clip, which a method trains on the budget of the
     /// configuration. In a cycle in which a clipped network takes more batches (because it is trained in several copies)
-    /// or operations, they have as many more batches, rounded up.
+    /// or operations, they have as many more batches, rounded up. The operations of a teacher that says only once what it
+    /// says of all images are those of the cycle after the first clip.
     pub fn of_scratch(config: &RunConfig, clip: usize, method: Method) -> Self {
         let mut cycles = Self::of(config);
         let compression = &config.compression;
-        let flops = &compression.training_flops;
-        let operations = |cycle: usize, learns: bool| {
+        let learns = method == Method::ScratchDistilled;
+        let flops = |cycle: usize, learns: bool| {
             let teacher =
                 if learns && config.learns_in(cycle) { compression.teacher_flops } else { 0.0 };
-            Some(flops.get(cycle)? + teacher)
+            Some(compression.training_flops.get(cycle)? + teacher)
         };
-        let ratio = |cycle: usize| {
-            let learns = method == Method::ScratchDistilled;
-            let clipped = operations(cycle, true)?;
-            // All its cycles have the widths after the clip.
-            let own = operations(clip + 1, false)? + operations(cycle, learns)?
-                - operations(cycle, false)?;
-            Some(clipped / own)
-        };
+        // All cycles of a fresh network have the widths after the clip.
+        let own =
+            |cycle| Some(flops(clip + 1, false)? + flops(cycle, learns)? - flops(cycle, false)?);
+        let batch_size = config.training.batch_size as f64;
         for (cycle, batches) in cycles.batches.iter_mut().enumerate().take(clip + 2) {
             if cycle == 0 && config.trains_teacher(method) {
                 continue;
             }
-            // Operations are known as soon as the network is.
-            let ratio = match compression.budget {
-                Budget::Batches => 1.0,
-                Budget::Operations | Budget::Parent => ratio(cycle).unwrap_or(1.0),
-            };
             let copies = config.copies_in(cycle) as f64;
-            *batches = (*batches as f64 * copies * ratio).ceil() as usize;
+            let (ratio, once) = match (compression.budget, flops(cycle, true).zip(own(cycle))) {
+                // Operations are known as soon as the network is.
+                (Budget::Batches, _) | (_, None) => (1.0, 0.0),
+                (Budget::Operations | Budget::Parent, Some((clipped, own))) => {
+                    let once = if cycle == 1 && !learns { compression.teacher_once } else { 0.0 };
+                    (clipped / own, once / (own * batch_size))
+                }
+            };
+            *batches = (*batches as f64 * copies * ratio + once).ceil() as usize;
             if cycle == 0 && compression.budget == Budget::Parent {
                 *batches = 0;
             }
@@ -123,15 +123,27 @@ mod tests {
             config.training.soup = 2;
             config.training.distillation = 0.5;
             config.compression.teacher_flops = 25.0;
+            config.compression.teacher_once = 0.0;
             let cycles = [Method::Scratch, Method::ScratchDistilled].map(|method| {
                 let cycles = Cycles::of_scratch(&config, 1, method);
                 (0..3).map(|cycle| cycles.batches(cycle)).collect()
             });
-            [all].into_iter().chain(cycles).collect()
+            // The teacher says once what it says of all images: the operations of three batches of the fresh network.
+            config.training.soup = 1;
+            config.compression.teacher_flops = 0.0;
+            config.compression.teacher_once = 3.0 * 50.0 * config.training.batch_size as f64;
+            let once = [Method::Scratch, Method::ScratchDistilled].map(|method| {
+                let cycles = Cycles::of_scratch(&config, 1, method);
+                (0..3).map(|cycle| cycles.batches(cycle)).collect()
+            });
+            [all].into_iter().chain(cycles).chain(once).collect()
         };
-        assert_eq!(batches("batches"), [[9, 7, 7], [9, 14, 14], [9, 14, 14]]);
-        assert_eq!(batches("operations"), [[36, 14, 7], [36, 35, 21], [9, 24, 14]]);
-        assert_eq!(batches("parent"), [[0, 14, 7], [0, 35, 21], [9, 24, 14]]);
+        let expected = [[9, 7, 7], [9, 14, 14], [9, 14, 14], [9, 7, 7], [9, 7, 7]];
+        assert_eq!(batches("batches"), expected);
+        let expected = [[36, 14, 7], [36, 35, 21], [9, 24, 14], [36, 17, 7], [9, 14, 7]];
+        assert_eq!(batches("operations"), expected);
+        let expected = [[0, 14, 7], [0, 35, 21], [9, 24, 14], [0, 17, 7], [9, 14, 7]];
+        assert_eq!(batches("parent"), expected);
     }
 
     #[test]

@@ -165,7 +165,7 @@ pub(crate) struct CompareArgs {
     /// Before the comparison, try these learning rates on held-out images and choose the best of each method; needs --out
     #[arg(long, value_name = "RATES", value_delimiter = ',', value_parser = positive, requires = "out", overrides_with = "tune")]
     pub(crate) tune: Vec<f64>,
-    /// Seeds of the runs of --tune; they differ from --seeds [default: three that follow them]
+    /// Seeds of the runs that choose the learning rates, other than --seeds [default: three that follow these]
     #[arg(long, value_name = "RANGE", value_parser = Seeds::from_str, allow_negative_numbers = true, requires = "tune")]
     pub(crate) tune_seeds: Option<Seeds>,
     #[command(flatten)]

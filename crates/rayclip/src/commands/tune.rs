@@ -8,8 +8,9 @@ use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use rayclip_report::Run;
-use rayclip_run_folder::config::Method;
-use rayclip_run_folder::{CycleRow, RunConfig};
+use rayclip_run_folder::config::{CompressionConfig, Method};
+use rayclip_run_folder::{CycleRow, RunConfig, ladder, scratch_clips};
+use rayclip_trainer::TrainerError;
 
 use super::train::{TrainArgs, train};
 use crate::args::{CompareArgs, OutArgs, Seeds, ShowArgs};
@@ -43,6 +44,11 @@ pub(crate) fn tune(config: &mut RunConfig, args: &CompareArgs) -> anyhow::Result
         "--tune-seeds: the seeds of the comparison are {}..{last}; choose others",
         config.seed
     );
+    let CompressionConfig { until_accuracy, max_drop, .. } = config.compression;
+    ensure!(
+        until_accuracy == 0.0 && max_drop == 0.0,
+        "--tune compares networks of one size: leave --until-accuracy and --max-drop out"
+    );
     let mut rates = args.tune.clone();
     rates.sort_by(f64::total_cmp);
     rates.dedup();
@@ -62,14 +68,17 @@ pub(crate) fn tune(config: &mut RunConfig, args: &CompareArgs) -> anyhow::Result
             output::note(&format!("tuning: learning rate {rate}, with held-out images"));
         }
         let options = args.options.options();
-        let trained =
-            train(tuned, device::choose_fast, TrainArgs { options, out: &out, stem: "tuning" })?;
-        if trained.is_interrupted() {
-            return Ok(false);
-        }
-        let run = Run::read(&trained.folder)?;
+        let arguments = TrainArgs { options, out: &out, stem: "tuning" };
         let methods = config.compression.methods.iter();
-        let accuracies = methods.map(|method| accuracy(&run.rows, *method, seeds.count)).collect();
+        let accuracies = match train(tuned, device::choose_fast, arguments) {
+            Ok(trained) if trained.is_interrupted() => return Ok(false),
+            Ok(trained) => {
+                let run = Run::read(&trained.folder)?;
+                methods.map(|method| accuracy(&run, *method, seeds.count)).collect()
+            }
+            Err(error) if is_divergence(&error) => methods.map(|_| None).collect(),
+            Err(error) => return Err(error),
+        };
         all.push(Tried { rate, accuracies });
     }
     let chosen = choose(&config.compression.methods, &all)?;
@@ -86,12 +95,27 @@ fn name(out: &Path) -> String {
     out.file_name().map_or_else(|| "compare".into(), |name| name.to_string_lossy().into_owned())
 }
 
-/// Returns the mean accuracy of a method on held-out images, after the training that follows its last clip; `None` if not
+/// Returns whether every network of a run diverged.
+fn is_divergence(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(TrainerError::AllDiverged { .. }))
+}
+
+/// Returns the mean accuracy of a method on held-out images, after the training that follows the last clip; `None` if not
 /// all seeds have one.
-fn accuracy(rows: &[CycleRow], method: Method, seeds: usize) -> Option<f64> {
+fn accuracy(run: &Run, method: Method, seeds: usize) -> Option<f64> {
+    let config = run.settings.as_ref()?;
+    let last = if method.is_from_scratch() {
+        *scratch_clips(config).ok()?.last()?
+    } else {
+        ladder(config).len().checked_sub(1)?
+    };
+    accuracy_at(last, &run.rows, method, seeds)
+}
+
+/// As [`accuracy`], after a clip.
+fn accuracy_at(last: usize, rows: &[CycleRow], method: Method, seeds: usize) -> Option<f64> {
     let method = method.to_string();
     let of_method = || rows.iter().filter(|row| row.method == method);
-    let last = of_method().map(|row| row.cycle).max()?;
     // The rows of the groups of a network have the same accuracy.
     let group = of_method().find(|row| row.cycle == last)?.group.clone();
     let of_last = of_method().filter(|row| row.cycle == last && row.group == group);
@@ -166,8 +190,8 @@ mod tests {
             row(1, "b", Some(0.5)),
             row(1, "a", Some(0.7)),
         ];
-        assert_eq!(accuracy(&rows, Method::L2, 2), Some(0.6));
-        assert_eq!(accuracy(&rows, Method::L2, 3), None);
-        assert_eq!(accuracy(&rows, Method::L1, 1), None);
+        assert_eq!(accuracy_at(1, &rows, Method::L2, 2), Some(0.6));
+        assert_eq!(accuracy_at(1, &rows, Method::L2, 3), None);
+        assert_eq!(accuracy_at(1, &rows, Method::L1, 1), None);
     }
 }

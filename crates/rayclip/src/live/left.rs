@@ -24,7 +24,7 @@ impl Live {
             let pace = Pace::of(&self.batch_seconds(&cycles))?;
             let cost = |(cycle, width): (usize, &f64)| Cost {
                 batches: cycles.batches(cycle) as f64,
-                a_batch: pace.at(*width),
+                a_batch: pace.at(*width) * self.networks(cycle),
             };
             Some(widths.iter().enumerate().map(cost).collect::<Vec<Cost>>())
         });
@@ -36,7 +36,16 @@ impl Live {
         Duration::try_from_secs_f64(seconds).ok()
     }
 
-    /// Returns, for each finished cycle with batches, the hidden neurons before its clip and the seconds of a batch.
+    /// Returns the number of networks of a seed that train in a cycle: one before the first clip, later one or several
+    /// copies for each method.
+    fn networks(&self, cycle: usize) -> f64 {
+        let Some(config) = self.run.settings.as_ref().filter(|_| cycle > 0) else { return 1.0 };
+        let methods = config.compression.methods.iter().filter(|method| !method.is_from_scratch());
+        (methods.count().max(1) * config.copies_in(cycle)) as f64
+    }
+
+    /// Returns, for each finished cycle with batches, the hidden neurons before its clip and the seconds of a batch of one
+    /// network of each seed.
     fn batch_seconds(&self, of: &Cycles) -> Vec<(f64, f64)> {
         let mut cycles: BTreeMap<usize, (BTreeMap<&str, usize>, f64)> = BTreeMap::new();
         // Every row of `scratch` counts from the start of training.
@@ -46,7 +55,7 @@ impl Live {
                 let cycle = cycles.entry(row.cycle).or_default();
                 cycle.0.insert(&row.group, row.width_before);
                 let seconds = timing.train_seconds + timing.compress_seconds;
-                cycle.1 = seconds / batches as f64;
+                cycle.1 = seconds / batches as f64 / self.networks(row.cycle);
             }
         }
         let neurons = |widths: BTreeMap<&str, usize>| widths.into_values().sum::<usize>() as f64;

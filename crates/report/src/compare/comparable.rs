@@ -92,7 +92,7 @@ fn is_ambiguous(runs: &[Run]) -> bool {
 
 /// Returns the settings that differ between runs, except those that are compared.
 pub(crate) fn differing(runs: &[Run]) -> Vec<String> {
-    const EXPECTED: [&str; 8] = [
+    const EXPECTED: [&str; 9] = [
         "seed",
         "replicas",
         "preset",
@@ -102,6 +102,7 @@ pub(crate) fn differing(runs: &[Run]) -> Vec<String> {
         // It follows from the budget, which is compared.
         "compression.training_flops",
         "compression.teacher_flops",
+        "compression.teacher_once",
     ];
     let compared = |run: &Run| -> BTreeMap<String, String> {
         let shown = |value: &toml::Value| plain_within(&value.to_string(), limits::SETTING);

@@ -89,11 +89,16 @@ fn results_of(run: &Run, neurons: Option<usize>) -> Result<Vec<SweepResult>, Rep
     // After the training that follows a clip.
     let batches = |cycle: usize, method: &str| {
         let row = run.cycle(cycle).find(|row| row.method == method)?;
-        let cycles = match method.parse::<Method>() {
-            Ok(method) if method.is_from_scratch() => Cycles::of_scratch(settings?, cycle, method),
-            _ => Cycles::of(settings?),
+        let after = match method.parse::<Method>() {
+            Ok(method) if method.is_from_scratch() => {
+                Cycles::of_scratch(settings?, cycle, method).batches(cycle + 1)
+            }
+            _ => {
+                let batches = Cycles::of(settings?).batches(cycle + 1);
+                batches.checked_mul(settings?.copies_in(cycle + 1))?
+            }
         };
-        row.batches?.checked_add(cycles.batches(cycle + 1))
+        row.batches?.checked_add(after)
     };
     let result = |(method, name): (usize, &String)| {
         let of = |measure, cycle| comparison.estimate(measure, cycle, method);

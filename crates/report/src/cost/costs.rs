@@ -28,7 +28,7 @@ pub struct CostRow {
     pub full_width_flops: Option<f64>,
     /// The saved fraction of `full_width_flops`.
     pub saved: Option<f64>,
-    /// Seconds of training, divided by the number of replicas that trained together. All methods of a chunk have
+    /// Seconds of training, divided by the number of networks that trained together. All methods of a chunk have
     /// the same value; it is not a measurement of one method.
     pub train_seconds_share: Option<f64>,
     /// An estimate of these seconds at the full width: the share of the first cycle times the number of cycles.
@@ -38,7 +38,8 @@ pub struct CostRow {
     pub score_seconds: Option<f64>,
     /// Seconds of its reconstructions alone; `None` if it has none.
     pub solve_seconds: Option<f64>,
-    /// Joules of the machine, divided by the number of replicas that trained together.
+    /// Joules of the machine, divided by the number of networks that trained together. Before the first clip, all methods of
+    /// a seed have one network, whose share includes the scoring by all of them.
     pub joules_share: Option<f64>,
 }
 

@@ -47,7 +47,7 @@ const OF_RAYS: [(&str, &str); 5] = [
 ];
 
 /// The first word of each method's name, and its meaning.
-const METHODS: [(&str, &str); 9] = [
+const METHODS: [(&str, &str); 11] = [
     (
         "dtc",
         "Dual Tomographic Compression, the paper's method: clips the neurons with the smallest (or, as \
@@ -67,21 +67,33 @@ const METHODS: [(&str, &str); 9] = [
         "keeps the neurons that together reproduce the next layer's input; a LASSO chooses them (He et al. \
               2017)",
     ),
+    (
+        "folding",
+        "keeps one neuron of each cluster of neurons with similar incoming weights (Wang et al. 2025)",
+    ),
     ("random", "clips neurons at random: any criterion has to beat it"),
     (
         "scratch",
         "ranks nothing: at some widths, it trains a fresh network of that width, on the same batches or \
               with the same operations as the clipped ones",
     ),
+    (
+        "scratch-distilled",
+        "ranks nothing: as scratch, but the fresh network also learns from the outputs of the network before the \
+              first clip, or of the original one",
+    ),
 ];
 
 /// The other words of a name that starts with dtc, and their meanings.
-const VARIANTS: [(&str, &str); 5] = [
+const VARIANTS: [(&str, &str); 8] = [
     ("neuron", "ranks the reconstructed sums, one per neuron"),
     ("coefficient", "ranks the cosine coefficients, entry j as neuron j"),
     ("signed", "measures the sum of a neuron's weights"),
     ("l1", "measures the sum of their absolute values"),
     ("l2", "measures the root of the sum of their squares"),
+    ("weights", "measures weights"),
+    ("changes", "measures how the weights have changed since the start of the run"),
+    ("activations", "measures mean activations, and outgoing weights times these"),
 ];
 
 /// Explains the methods that are shown, then the terms.
@@ -139,6 +151,7 @@ mod tests {
             let text = of_method(name).unwrap();
             assert!(text.contains(part), "{name}: {text}");
         }
+        assert!(rayclip_run_folder::Method::all().all(|m| of_method(&m.to_string()).is_some()));
         assert_eq!(of_method("dtc-unknown"), None);
         assert_eq!(without_folder("l2 (runs/a)"), "l2");
     }

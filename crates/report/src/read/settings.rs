@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rayclip_run_folder::config::{Algorithm, CountKind, DeviceChoice, Normalization};
+use rayclip_run_folder::config::{Algorithm, CountKind, DeviceChoice, Measured, Normalization};
 use rayclip_run_folder::presets::{RESOLVED, preset_table};
 use rayclip_run_folder::{Method, RunConfig};
 use toml::{Table, Value};
@@ -32,7 +32,6 @@ pub(crate) fn has_effect(run: &Run, key: &str) -> bool {
     match key {
         "data.mean" | "data.deviation" => settings.data.normalization == Normalization::Fixed,
         "training.moments"
-        | "training.soup"
         | "compression.clip"
         | "compression.merge"
         | "compression.compensate"
@@ -45,12 +44,16 @@ pub(crate) fn has_effect(run: &Run, key: &str) -> bool {
         "measurement.ratio" => dtc && settings.measurement.count == CountKind::Rounded,
         "compression.calibration_batches" => {
             any(&[Method::Taylor, Method::Activation, Method::DataLasso])
+                || methods
+                    .iter()
+                    .any(|method| settings.measured_by(*method) == Some(Measured::Activations))
                 || (settings.compression.repairs() && clips)
         }
         "compression.scratch_at"
         | "compression.budget"
         | "compression.training_flops"
-        | "compression.teacher_flops" => methods.iter().any(|method| method.is_from_scratch()),
+        | "compression.teacher_flops"
+        | "compression.teacher_once" => methods.iter().any(|method| method.is_from_scratch()),
         "solver.algorithm" | "solver.tolerance" => solves,
         "solver.max_iterations" => solves && !is_exact(settings),
         _ => true,
@@ -213,6 +216,7 @@ mod tests {
             "compression.reduction",
             "compression.scratch_at",
             "compression.teacher_flops",
+            "compression.teacher_once",
             "compression.training_flops",
             "data.deviation",
             "data.mean",
@@ -243,6 +247,7 @@ mod tests {
             "compression.domain",
             "compression.scratch_at",
             "compression.teacher_flops",
+            "compression.teacher_once",
             "compression.training_flops",
             "data.deviation",
             "data.mean",

@@ -201,10 +201,13 @@ pub struct CompressionConfig {
     /// clip; resolved with the network if `budget` depends on them.
     #[serde(default)]
     pub training_flops: Vec<f64>,
-    /// Floating-point operations of the network from which the others learn, for an image; resolved with the network if
-    /// `budget` depends on them.
+    /// Floating-point operations of the network from which the others learn, for each image of each batch; resolved with
+    /// the network if `budget` depends on them.
     #[serde(default)]
     pub teacher_flops: f64,
+    /// Its floating-point operations for all training images, if they are done only once.
+    #[serde(default)]
+    pub teacher_once: f64,
 }
 
 fn one() -> usize {
@@ -242,11 +245,11 @@ impl RunConfig {
         method == Method::ScratchDistilled && !self.network.pretrained
     }
 
-    /// Returns whether a method measures how weights have changed since the start of the run.
-    pub fn measures_changes(&self, method: Method) -> bool {
+    /// Returns what a method measures; `None` if it is not a variant of `dtc`.
+    pub fn measured_by(&self, method: Method) -> Option<Measured> {
         match method {
-            Method::Dtc(_, _, of) => of.unwrap_or(self.measurement.of) == Measured::Changes,
-            _ => false,
+            Method::Dtc(_, _, of) => Some(of.unwrap_or(self.measurement.of)),
+            _ => None,
         }
     }
 

@@ -24,7 +24,7 @@ pub const PRESETS: [(&str, &str); 7] = [
 ];
 
 /// Keys that rayclip sets when it sees the images.
-pub const RESOLVED: [&str; 7] = [
+pub const RESOLVED: [&str; 8] = [
     "network.groups",
     "network.widths",
     "network.digest",
@@ -32,6 +32,7 @@ pub const RESOLVED: [&str; 7] = [
     "compression.ladder",
     "compression.training_flops",
     "compression.teacher_flops",
+    "compression.teacher_once",
 ];
 
 /// The key of the methods.

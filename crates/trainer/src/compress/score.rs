@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 
 use rayclip_model::Population;
-use rayclip_run_folder::config::{Method, by_method};
+use rayclip_run_folder::config::{Measured, Method, by_method};
 use rayclip_run_folder::{Replica, RunConfig};
 
 use crate::criteria::{Context, Fed, GroupScores, GroupWeights, criterion};
@@ -41,8 +41,8 @@ pub(crate) struct ScoringInputs<'a> {
     /// Channels that the clip keeps of every group.
     pub(crate) kept: &'a [usize],
     pub(crate) network: &'a Population,
-    /// The same neurons with their weights at the start of the run, if a criterion needs them.
-    pub(crate) start: Option<&'a Population>,
+    /// Returns the neurons of some replicas with their weights at the start of the run.
+    pub(crate) start: &'a dyn Fn(&[usize]) -> Result<Population, TrainerError>,
     pub(crate) replicas: &'a [Replica],
 }
 
@@ -72,7 +72,8 @@ impl Scoring {
         let replicas = &inputs.replicas[range.clone()];
         let indices: Vec<usize> = range.collect();
         let network = &inputs.network.keep_replicas(&indices);
-        let start = inputs.start.map(|start| start.keep_replicas(&indices));
+        let changes = config.measured_by(method) == Some(Measured::Changes);
+        let start = changes.then(|| (inputs.start)(&indices)).transpose()?;
         let calibration = &Calibration::draw(images, replicas, cycle, config);
         let fed = Some(Fed { network, start: start.as_ref(), calibration });
         let context = Context { config, replicas, cycle, kept, fed };
@@ -156,7 +157,7 @@ mod tests {
             cycle: 1,
             kept: &[6, 6],
             network: &network,
-            start: None,
+            start: &|indices| Ok(network.keep_replicas(indices)),
             replicas: &replicas,
         };
         let mut scoring = Scoring::new(groups.to_vec(), &replicas);

@@ -1,7 +1,8 @@
 //! `folding`: the neurons of a group in clusters, of which each keeps one.
 //!
 //! As many clusters as the clip keeps neurons, by k-means over the incoming weights. The neuron that is the nearest to
-//! the centre of its cluster has the highest score. `compression.merge` adds the others to it.
+//! the centre of its cluster has the highest score. `compression.merge` then adds each of the others to the most similar
+//! neuron that is left.
 //!
 //! # References
 //! Wang, Haris, Hooker, et al., *Forget the data and fine-tuning! Just fold the network to compress* (ICLR 2025); Arthur,
@@ -78,7 +79,7 @@ impl Points<'_> {
     }
 
     fn cluster(self, points: Vec<usize>) -> Cluster {
-        let count = points.len().max(1) as f64;
+        let count = points.len() as f64;
         let sum = |a: usize| points.iter().map(|b| self.product(a, *b)).sum::<f64>() / count;
         let with_centre: Vec<f64> = (0..self.m).map(sum).collect();
         let square = points.iter().map(|point| with_centre[*point]).sum::<f64>() / count;
@@ -119,7 +120,10 @@ impl Points<'_> {
             }
             nearest = found;
             let points = |index| (0..self.m).filter(|point| nearest[*point] == index).collect();
-            clusters = (0..clusters.len()).map(|index| self.cluster(points(index))).collect();
+            let all = (0..clusters.len()).map(points);
+            // A cluster that has lost all its points is no more.
+            let all = all.filter(|points: &Vec<usize>| !points.is_empty());
+            clusters = all.map(|points| self.cluster(points)).collect();
         }
         clusters
     }

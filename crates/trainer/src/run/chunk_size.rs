@@ -28,6 +28,8 @@ pub(crate) struct Training {
     pub(crate) batch_size: usize,
     /// Whether every network has a copy of the original network, from which it learns.
     pub(crate) learns_from_original: bool,
+    /// Copies of each network that train together.
+    pub(crate) copies: usize,
 }
 
 /// Returns the largest chunk for networks of a graph. A size that the user `asked` for is reduced only to what the
@@ -37,13 +39,17 @@ pub(crate) struct Training {
 /// One replica does not fit the device or the machine.
 pub(crate) fn chunk_size(
     graph: &Graph,
-    Training { batch_size, learns_from_original }: Training,
+    Training { batch_size, learns_from_original, copies }: Training,
     device: &Device,
     asked: Option<usize>,
 ) -> Result<ChunkSize, TrainerError> {
     let mebibytes = |bytes: usize| bytes.div_ceil(1 << 20);
     let teacher = if learns_from_original { teacher_bytes(graph, batch_size) } else { 0 };
-    let one = replica_bytes(graph, batch_size).saturating_add(teacher);
+    let one = replica_bytes(graph, batch_size).saturating_mul(copies).saturating_add(teacher);
+    let keys = match copies {
+        1 => "network.hidden or training.batch_size",
+        _ => "training.soup, network.hidden or training.batch_size",
+    };
     let free = free_bytes();
     if is_host(device) && one > free {
         return Err(TrainerError::TooLarge {
@@ -51,7 +57,7 @@ pub(crate) fn chunk_size(
             bytes: one,
             whose: "the free memory is",
             limit: free,
-            key: "network.hidden or training.batch_size",
+            key: keys,
         });
     }
     let wanted = if let Some(replicas) = asked {
@@ -67,14 +73,15 @@ pub(crate) fn chunk_size(
             mebibytes(one),
             mebibytes(budget)
         );
-        if is_host(device) && budget / one > HOST_REPLICAS {
+        let most = (HOST_REPLICAS / copies).max(1);
+        if is_host(device) && budget / one > most {
             let reason = "larger chunks are slower on a CPU".into();
-            ChunkSize { replicas: HOST_REPLICAS, reason }
+            ChunkSize { replicas: most, reason }
         } else {
             ChunkSize { replicas: budget / one, reason }
         }
     };
-    let tensor = largest_tensor_bytes(graph, batch_size);
+    let tensor = largest_tensor_bytes(graph, batch_size).saturating_mul(copies);
     let bound = largest_buffer(device).map_or(usize::MAX, |bytes| bytes / tensor);
     if bound == 0 {
         return Err(TrainerError::TooLarge {
@@ -82,7 +89,7 @@ pub(crate) fn chunk_size(
             bytes: tensor,
             whose: "the device can bind at most",
             limit: largest_buffer(device).unwrap_or(usize::MAX),
-            key: "network.hidden or training.batch_size",
+            key: keys,
         });
     }
     if bound < wanted.replicas {
@@ -174,7 +181,7 @@ mod tests {
         let device = Device::flex();
         let size = |inputs: usize, hidden: usize, batch_size: usize, asked| {
             let graph = Graph::perceptron(inputs, &[hidden], 10, false);
-            let training = Training { batch_size, learns_from_original: false };
+            let training = Training { batch_size, learns_from_original: false, copies: 1 };
             chunk_size(&graph, training, &device, asked)
         };
         let message = size(1 << 20, 1 << 20, 512, None).unwrap_err().to_string();

@@ -166,7 +166,7 @@ fn conclude(
     let diverged = session.ledger.all_diverged().map(|first| TrainerError::AllDiverged {
         replicas: session.ledger.replicas().len(),
         first: first.clone(),
-        learning_rate: session.about.config.training.learning_rate,
+        learning_rate: largest_rate(session.about.config),
     });
     let written = session.write_networks();
     match (diverged.map_or(end, Err)?, written) {
@@ -174,6 +174,12 @@ fn conclude(
         (ChunkEnd::Complete, Ok(())) => Ok(Outcome::Finished),
         (ChunkEnd::Interrupted, Ok(())) => Ok(Outcome::Interrupted),
     }
+}
+
+/// Returns the largest learning rate of all methods.
+fn largest_rate(config: &RunConfig) -> f64 {
+    let rates = config.compression.methods.iter().map(|method| config.training.rate_of(*method));
+    rates.filter_map(Result::ok).fold(0.0, f64::max)
 }
 
 /// Writes how a run ended.

@@ -10,7 +10,7 @@ use rayclip_run_folder::config::{Budget, CompressionConfig, MLP, NetworkConfig};
 use rayclip_run_folder::{RunConfig, nearest, paths, read};
 
 use super::original::{Original, load_options};
-use super::rungs::training_flops;
+use super::rungs::resolve_flops;
 use super::widths::{Reached, resolve_ladder};
 use crate::data::fit;
 use crate::error::TrainerError;
@@ -65,18 +65,15 @@ pub fn resolve(
         resolve_ladder(&mut config.compression, &graph, recorded, &mut |graphs, images| {
             medians(graphs, &device()?, images)
         })?;
-    let compression = &config.compression;
-    let (training_flops, teacher_flops) = match compression.budget {
-        Budget::Batches => (vec![], 0.0),
-        Budget::Operations | Budget::Parent => {
-            // Held-out images are not trained on.
-            let part = 1.0 - config.data.validation;
-            let images = (dataset.train.len() as f64 * part).round() as usize;
-            training_flops(config, &graph, images)?
-        }
-    };
-    config.compression.training_flops = training_flops;
-    config.compression.teacher_flops = teacher_flops;
+    let compression = &mut config.compression;
+    compression.training_flops = vec![];
+    (compression.teacher_flops, compression.teacher_once) = (0.0, 0.0);
+    if compression.budget != Budget::Batches {
+        // Held-out images are not trained on.
+        let part = 1.0 - config.data.validation;
+        let images = (dataset.train.len() as f64 * part).round() as usize;
+        resolve_flops(config, &graph, images)?;
+    }
     let notes = original.map_or_else(Vec::new, |original| original.notes().to_vec());
     Ok(Resolved { reached, notes })
 }
@@ -86,9 +83,15 @@ pub fn resolve(
 fn recorded_ladder(config: &RunConfig, folder: &Path) -> Option<Vec<Vec<usize>>> {
     let bytes = read_whole(&folder.join(paths::CONFIG), MOST_BYTES).ok()?;
     let found = read::config(&bytes).ok()?.config?;
-    let CompressionConfig { ladder, training_flops, teacher_flops, .. } = found.compression.clone();
-    let own = config.compression.clone();
-    let asked = CompressionConfig { ladder: ladder.clone(), training_flops, teacher_flops, ..own };
+    let CompressionConfig { ladder, training_flops, teacher_flops, teacher_once, .. } =
+        found.compression.clone();
+    let asked = CompressionConfig {
+        ladder: ladder.clone(),
+        training_flops,
+        teacher_flops,
+        teacher_once,
+        ..config.compression.clone()
+    };
     (found.compression == asked && found.network == config.network).then_some(ladder)
 }
 

@@ -50,21 +50,29 @@ impl Plan {
     ) -> Result<Self, TrainerError> {
         let batch_size = config.training.batch_size.min(images);
         let learns_from_original = config.training.distillation > 0.0;
-        let training = Training { batch_size, learns_from_original };
+        let copies = config.training.soup;
+        let training = Training { batch_size, learns_from_original, copies };
         let ChunkSize { replicas: size, reason } = chunk_size(graph, training, device, at_once)?;
         let (scratch, clipped): (Vec<Replica>, Vec<Replica>) =
             config.all_replicas().into_iter().partition(|r| r.method.is_from_scratch());
-        let scratch = scratch.chunk_by(|a, b| a.method == b.method);
-        let scratch = scratch.flat_map(|of_method| chunks(of_method.to_vec(), size)).collect();
-        let clipped = by_rate(config, clipped);
+        let scratch = scratch.chunk_by(|a, b| a.method == b.method).map(<[Replica]>::to_vec);
+        let (scratch, clipped) = (scratch.collect::<Vec<_>>(), by_rate(config, clipped));
         let (of_clipped, reason) = match config.compression.ranking {
-            Ranking::Group => ((size / config.training.soup).max(1), reason),
+            Ranking::Group => (size, reason),
             Ranking::Global => {
                 (1, "with a global ranking, every network has its own widths".into())
             }
         };
-        let clipped = clipped.into_iter().flat_map(|of_rate| chunks(of_rate, of_clipped)).collect();
-        Ok(Self::with(config, clipped, scratch, reason))
+        let fits = |together: &[Vec<Replica>], size| together.iter().all(|all| all.len() <= size);
+        let reason = if fits(&clipped, of_clipped) && fits(&scratch, size) {
+            "methods with other learning rates, and those from scratch, train apart".into()
+        } else {
+            reason
+        };
+        let split = |together: Vec<Vec<Replica>>, size| {
+            together.into_iter().flat_map(|all| chunks(all, size)).collect()
+        };
+        Ok(Self::with(config, split(clipped, of_clipped), split(scratch, size), reason))
     }
 
     /// Restores the chunks of a resumed run, from the numbers of their replicas.

@@ -212,30 +212,30 @@ fn sum(mut counts: impl Iterator<Item = Option<usize>>) -> Option<usize> {
     counts.try_fold(0_usize, |sum, count| sum.checked_add(count?))
 }
 
-/// Returns the floating-point operations to train on an image with the first network and with those after every clip, and
-/// those of the first network if others learn from it: what they have of it in all, divided by the images on which a clipped
-/// network learns. `images` is the number of training images.
+/// Resolves the floating-point operations on which a budget depends, with the number of training images.
 ///
 /// # Errors
 /// There are too many to count.
-pub(crate) fn training_flops(
-    config: &RunConfig,
+pub(crate) fn resolve_flops(
+    config: &mut RunConfig,
     graph: &Graph,
     images: usize,
-) -> Result<(Vec<f64>, f64), TrainerError> {
+) -> Result<(), TrainerError> {
     let first = Rung::of(graph.clone());
     let epochs = Epochs::of(config, images).ok_or(TrainerError::NoImages)?;
-    let share = match learning_images(config, &epochs) {
-        Some(learnt) if remembers(config, graph, &epochs) => images as f64 / learnt as f64,
-        _ => 1.0,
-    };
-    let teacher = teacher_flops(config, &first).map(|flops| flops * share);
+    let teacher = teacher_flops(config, &first);
     let after = ladder(config).into_iter().map(|widths| Rung::of(graph.with_widths(&widths)));
     let flops = std::iter::once(first).chain(after).map(|rung| rung.training_flops);
     let flops: Option<Vec<f64>> = flops.collect();
-    flops
-        .zip(teacher)
-        .ok_or_else(|| TrainerError::fault("the network has more operations than can be counted"))
+    let (flops, teacher) = flops.zip(teacher).ok_or_else(|| {
+        TrainerError::fault("the network has more operations than can be counted")
+    })?;
+    let once = remembers(config, graph, &epochs);
+    let compression = &mut config.compression;
+    compression.training_flops = flops;
+    (compression.teacher_flops, compression.teacher_once) =
+        if once { (0.0, teacher * images as f64) } else { (teacher, 0.0) };
+    Ok(())
 }
 
 /// Returns the floating-point operations of the first network for each image, if the others learn from it.
@@ -244,24 +244,25 @@ fn teacher_flops(config: &RunConfig, original: &Rung) -> Option<f64> {
     if learns { original.macs.map(operations::forward_flops) } else { Some(0.0) }
 }
 
-/// Bytes of the logits of one teacher that are kept.
-const MOST_LOGITS: usize = 64 << 20;
+/// Bytes of the logits of all teachers that are kept.
+const MOST_LOGITS: usize = 256 << 20;
 
 /// Returns whether the logits of a teacher for all training images are computed once: if images are not changed at random,
 /// and if this is less work than to compute them for each batch.
 fn remembers(config: &RunConfig, graph: &Graph, epochs: &Epochs) -> bool {
     let (training, images) = (&config.training, epochs.images());
-    let bytes = images.saturating_mul(graph.outputs()).saturating_mul(size_of::<f32>());
+    let numbers = images.saturating_mul(graph.outputs()).saturating_mul(config.replicas);
+    let bytes = numbers.saturating_mul(size_of::<f32>());
     let changes = training.shift > 0 || training.flip;
     let is_less = learning_images(config, epochs).is_none_or(|learnt| learnt >= images);
     training.distillation > 0.0 && !changes && bytes <= MOST_LOGITS && is_less
 }
 
-/// Returns the number of images on which a copy of a clipped network learns from another network; `None` if there are too
-/// many to count.
+/// Returns the number of images on which the copies of a clipped network learn from another network; `None` if there are
+/// too many to count.
 fn learning_images(config: &RunConfig, epochs: &Epochs) -> Option<usize> {
     let cycles = (0..=ladder(config).len()).filter(|cycle| config.learns_in(*cycle));
-    sum(cycles.map(|cycle| epochs.images_in(cycle)))
+    sum(cycles.map(|cycle| epochs.images_in(cycle)?.checked_mul(config.copies_in(cycle))))
 }
 
 impl Rung {
@@ -311,5 +312,39 @@ mod tests {
         assert_eq!((rungs.at(Some(1)).macs, rungs.first().macs), (Some(36), Some(156)));
         assert_eq!(rungs.last().parameters, 11 * 3 + 4 * 2);
         assert!(Rungs::of(&config, &Graph::perceptron(10, &[13], 2, true), 0).is_err());
+    }
+
+    #[test]
+    fn on_a_budget_of_operations_fresh_networks_spend_as_many() {
+        for (more, copies) in
+            [("training.shift=0", 1), ("training.shift=1", 1), ("training.shift=0", 2)]
+        {
+            let copies = format!("training.soup={copies}");
+            let settings = [
+                "network.hidden=[40]",
+                "training.batch_size=5",
+                "training.batches_per_cycle=60",
+                "training.distillation=0.5",
+                "compression.budget=operations",
+                "compression.keep=0.5",
+                "compression.min_width=12",
+                more,
+                &copies,
+            ];
+            let settings = settings.map(|text| Setting::parse(text).unwrap()).to_vec();
+            let mut config = resolve(&Layers { settings, ..Layers::default() }).unwrap();
+            // 40 → 20 → 10 neurons; sixty batches are a multiple of the epochs of thirty images.
+            let graph = Graph::perceptron(10, &[40], 2, true);
+            resolve_flops(&mut config, &graph, 30).unwrap();
+            let rungs = Rungs::of(&config, &graph, 30).unwrap();
+            assert_eq!(rungs.remembers_teacher(), more.ends_with('0'));
+            let clipped = rungs.spent(TrainingSchedule::Ladder, 1).training_flops.unwrap();
+            for method in [Method::Scratch, Method::ScratchDistilled] {
+                let schedule = TrainingSchedule::scratch(&config, method, 1);
+                let spent = rungs.of_schedule(schedule, &config).spent(schedule, 1);
+                let ratio = spent.training_flops.unwrap() / clipped;
+                assert!((ratio - 1.0).abs() < 0.02, "{more}, {copies}, {method}: {ratio}");
+            }
+        }
     }
 }

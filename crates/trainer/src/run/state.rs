@@ -72,7 +72,7 @@ impl State {
             self.ledger.replicas.len() == all.len(),
             "it has another number of replicas than the run",
         )?;
-        self.chunks.check(&all)?;
+        self.chunks.check(config, &all)?;
         self.check_chunk(config)?;
         let meter = &self.meter;
         let counted = meter.batches_done < MOST && meter.resumed < MOST;
@@ -149,9 +149,19 @@ impl State {
 }
 
 impl ChunkNumbers {
-    /// Checks that every replica is in exactly one chunk, and in one of its kind.
-    fn check(&self, all: &[Replica]) -> Result<(), String> {
+    /// Checks that every replica is in exactly one chunk, and in one of its kind: replicas of a chunk have the same
+    /// learning rate, and those of a chunk that trains from scratch the same method.
+    fn check(&self, config: &RunConfig, all: &[Replica]) -> Result<(), String> {
         let mut seen = BTreeSet::new();
+        let alike = |a: &usize, b: &usize, scratch: bool| {
+            let (Some(a), Some(b)) = (all.get(*a), all.get(*b)) else { return false };
+            let rate = |replica: &Replica| config.training.rate_of(replica.method).ok();
+            rate(a) == rate(b) && (!scratch || a.method == b.method)
+        };
+        for (chunks, scratch) in [(&self.clipped, false), (&self.scratch, true)] {
+            let are_alike = |chunk: &Vec<usize>| chunk.is_sorted_by(|a, b| alike(a, b, scratch));
+            ensure(chunks.iter().all(are_alike), "a chunk has replicas that train differently")?;
+        }
         for (chunks, scratch) in [(&self.clipped, false), (&self.scratch, true)] {
             for number in chunks.iter().flatten() {
                 let replica = all.get(*number).ok_or("a chunk has an unknown replica")?;

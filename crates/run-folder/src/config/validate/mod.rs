@@ -33,7 +33,7 @@ impl RunConfig {
         let counts = [
             ("replicas", self.replicas, 10_000),
             ("training.batch_size", self.training.batch_size, 1 << 20),
-            ("training.soup", self.training.soup, 1 << 10),
+            ("training.soup", self.training.soup, 64),
             ("training.batches_per_cycle", self.training.batches_per_cycle, BATCHES),
             ("compression.min_width", self.compression.min_width, WIDTH),
             ("compression.latency_images", self.compression.latency_images, 1 << 20),
@@ -235,12 +235,14 @@ impl RunConfig {
                 reason: format!("expected {sizes} positive numbers, found {flops:?}"),
             });
         }
-        let teacher = self.compression.teacher_flops;
-        if !(teacher.is_finite() && teacher >= 0.0) {
-            return Err(RunFolderError::Value {
-                key: "compression.teacher_flops".into(),
-                reason: format!("expected 0 or a positive number, found {teacher}"),
-            });
+        let CompressionConfig { teacher_flops, teacher_once, .. } = self.compression;
+        for (key, flops) in [("teacher_flops", teacher_flops), ("teacher_once", teacher_once)] {
+            if !(flops.is_finite() && flops >= 0.0) {
+                return Err(RunFolderError::Value {
+                    key: format!("compression.{key}"),
+                    reason: format!("expected 0 or a positive number, found {flops}"),
+                });
+            }
         }
         if self.compression.methods.contains(&Method::ScratchDistilled)
             && self.training.distillation == 0.0

@@ -1,7 +1,7 @@
 //! What training cannot do: its numbers, the limits to the accuracy, the weights that it starts with.
 
 use super::{BATCHES, SIDE};
-use crate::config::{CompressionConfig, NetworkConfig, RunConfig, TrainingConfig};
+use crate::config::{CompressionConfig, NetworkConfig, OrderKind, RunConfig, TrainingConfig};
 use crate::error::RunFolderError;
 use crate::limits::CYCLES;
 
@@ -100,6 +100,14 @@ impl RunConfig {
                 let reason = format!("{method} is not among the methods {}", names.join(", "));
                 return Err(fault(reason));
             }
+        }
+        if training.soup > 1 && training.order == OrderKind::Sequential {
+            let reason =
+                "copies of a network need batches of their own: set training.order = \"shuffled\"";
+            return Err(RunFolderError::Value {
+                key: "training.soup".into(),
+                reason: reason.into(),
+            });
         }
         if training.shift > SIDE {
             let reason = format!("expected at most {SIDE}, found {}", training.shift);

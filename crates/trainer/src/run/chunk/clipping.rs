@@ -52,7 +52,6 @@ impl<'a> Chunk<'a> {
     ) -> Result<Advance, TrainerError> {
         let Inputs { config, splits, .. } = self.inputs;
         let network = self.network()?;
-        let start = self.at_start()?;
         let mut kept = self.rungs.at(Some(self.cycle.number)).widths.clone();
         // With a global ranking, a group may be narrower already.
         for (kept, width) in kept.iter_mut().zip(network.graph().widths()) {
@@ -64,7 +63,7 @@ impl<'a> Chunk<'a> {
             cycle: self.cycle.number,
             kept: &kept,
             network,
-            start: start.as_ref(),
+            start: &|indices| self.at_start(indices),
             replicas: &self.replicas,
         };
         if let Some(scored) = scoring.advance(&inputs)? {
@@ -84,24 +83,25 @@ impl<'a> Chunk<'a> {
         Ok(Advance::Diverged(self.freeze(reasons)))
     }
 
-    /// Returns the networks with their present neurons and the weights that these had at the start of the run; `None` if no
-    /// method needs them.
-    fn at_start(&self) -> Result<Option<Population>, TrainerError> {
-        let Inputs { config, original, device, .. } = self.inputs;
-        if !self.replicas.iter().any(|replica| config.measures_changes(replica.method)) {
-            return Ok(None);
-        }
+    /// Returns the networks of some replicas with their present neurons and the weights that these had at the start of the
+    /// run.
+    ///
+    /// # Errors
+    /// The networks are larger than memory can address.
+    fn at_start(&self, indices: &[usize]) -> Result<Population, TrainerError> {
+        let Inputs { original, device, .. } = self.inputs;
+        let replicas: Vec<Replica> = indices.iter().map(|index| self.replicas[*index]).collect();
         let mut start = match original {
-            Some(original) => original.keep_replicas(&vec![0; self.replicas.len()]),
-            None => fresh(self.rungs.first(), &self.replicas, device)?,
+            Some(original) => original.keep_replicas(&vec![0; replicas.len()]),
+            None => fresh(self.rungs.first(), &replicas, device)?,
         };
-        for index in 0..self.rungs.group_names().len() {
+        for group_index in 0..self.rungs.group_names().len() {
             // A clip of one group moves the channels of those beside it.
-            let group = start.graph().free_groups().remove(index);
-            let kept = self.lineage.iter().map(|groups| groups[index].clone());
+            let group = start.graph().free_groups().remove(group_index);
+            let kept = indices.iter().map(|index| self.lineage[*index][group_index].clone());
             start = start.cut(&group, &kept.collect::<Vec<_>>());
         }
-        Ok(Some(start))
+        Ok(start)
     }
 
     /// Keeps the best neurons of every scored group, in the networks, the moments and the lineage.

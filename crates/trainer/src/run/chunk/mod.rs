@@ -221,9 +221,11 @@ impl<'a> Chunk<'a> {
     /// # Errors
     /// The training images cannot be read.
     fn set_teacher(&mut self, teacher: Teacher) -> Result<(), TrainerError> {
-        let images = &self.inputs.splits.train;
+        let Inputs { config, splits, .. } = self.inputs;
         let remembers = self.rungs.remembers_teacher();
-        let teacher = if remembers { teacher.remember(images)? } else { teacher };
+        let batch_size = config.training.batch_size;
+        let teacher =
+            if remembers { teacher.remember(&splits.train, batch_size)? } else { teacher };
         self.lesson = Some(teacher.lesson(&self.trainees, &self.replicas));
         self.teacher = Some(teacher);
         Ok(())

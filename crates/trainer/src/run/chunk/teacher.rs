@@ -12,9 +12,6 @@ use super::trainees::Trainees;
 use crate::data::DeviceImages;
 use crate::error::TrainerError;
 
-/// Images whose logits are computed together.
-const TOGETHER: usize = 512;
-
 /// The networks from which others learn.
 pub(super) struct Teacher {
     networks: Population,
@@ -60,14 +57,18 @@ impl Teacher {
         Self { networks, seeds: Some(seeds), logits: None }
     }
 
-    /// Computes the logits for all training images, and keeps them.
+    /// Computes the logits for all training images, in batches of a size, and keeps them.
     ///
     /// # Errors
     /// The images cannot be read.
-    pub(super) fn remember(self, images: &DeviceImages) -> Result<Self, TrainerError> {
+    pub(super) fn remember(
+        self,
+        images: &DeviceImages,
+        batch_size: usize,
+    ) -> Result<Self, TrainerError> {
         let mut all = vec![];
-        for first in (0..images.len()).step_by(TOGETHER) {
-            let indices = (first..images.len().min(first + TOGETHER)).collect();
+        for first in (0..images.len()).step_by(batch_size) {
+            let indices = (first..images.len().min(first + batch_size)).collect();
             all.push(self.networks.forward(images.batch(&[indices])?.images));
         }
         Ok(Self { logits: Some(Tensor::cat(all, 1)), ..self })

@@ -2,8 +2,8 @@
 
 use rand::RngExt;
 use rayclip_model::dropout_factors;
-use rayclip_run_folder::Replica;
 use rayclip_run_folder::config::ScheduleSpan;
+use rayclip_run_folder::{Cycles, Replica};
 
 use super::{Advance, Chunk, Cycle, LOST, Network, Phase};
 use crate::data::Augmentation;
@@ -51,7 +51,7 @@ impl Chunk<'_> {
     pub(crate) fn train_batch(&mut self) -> Result<(), TrainerError> {
         let Inputs { config, splits, .. } = self.inputs;
         let images = self.order.batch(self.cycle.number, self.cycle.done);
-        let number = self.batches_before(self.cycle.number)? + self.cycle.done;
+        let number = before(self.rungs.cycles(), self.cycle.number)? + self.cycle.done;
         let batch = match Augmentation::of(&config.training) {
             None => splits.train.batch(&images)?,
             Some(augmentation) => {
@@ -93,42 +93,29 @@ impl Chunk<'_> {
     }
 
     /// Returns the learning rate of the next batch. The schedule of fresh networks spans all their batches, because they
-    /// are never clipped; that of the network from which they learn is as before a first clip.
+    /// are never clipped. The network that they learn from has the rates of a ladder before its first clip.
     pub(super) fn learning_rate(&self) -> Result<f64, TrainerError> {
-        let (training, rungs) = (&self.inputs.config.training, &self.rungs);
+        let training = &self.inputs.config.training;
         let Cycle { number, done, .. } = self.cycle;
-        let cycles = self.schedule.cycles(rungs.after().len());
-        let within_cycle = (done, rungs.cycles().batches(number));
-        let within_run = || -> Result<(usize, usize), TrainerError> {
-            Ok((self.batches_before(number)? + done, self.batches_before(cycles)?))
-        };
-        let teaches = self.schedule.trains_teacher(number);
-        let (batch, batches) = match (training.schedule_over, self.schedule) {
-            (ScheduleSpan::Cycle, _) if teaches => within_cycle,
-            (ScheduleSpan::Final, _) if teaches => {
-                return Ok(before_schedule(training, self.rate, done));
+        let cycles = self.rungs.cycles();
+        let batch = before(cycles, number)? + done;
+        if self.is_from_scratch() && !self.schedule.trains_teacher(number) {
+            // The batches of the network that they learn from are not theirs.
+            let teacher = before(cycles, usize::from(self.schedule.trains_teacher(0)))?;
+            let all = before(cycles, self.schedule.cycles(self.rungs.after().len()))?;
+            return Ok(learning_rate(training, self.rate, batch - teacher, all - teacher));
+        }
+        let clips = self.inputs.rungs.after().len();
+        Ok(match training.schedule_over {
+            ScheduleSpan::Run => {
+                let all = before(self.inputs.rungs.cycles(), clips + 1)?;
+                learning_rate(training, self.rate, batch, all)
             }
-            (ScheduleSpan::Cycle | ScheduleSpan::Final, TrainingSchedule::Scratch { .. })
-                if self.schedule.trains_teacher(0) =>
-            {
-                let (batch, batches) = within_run()?;
-                let before = rungs.cycles().batches(0);
-                (batch - before, batches - before)
+            ScheduleSpan::Final if number < clips => before_schedule(training, self.rate, batch),
+            ScheduleSpan::Cycle | ScheduleSpan::Final => {
+                learning_rate(training, self.rate, done, cycles.batches(number))
             }
-            (ScheduleSpan::Run, _) | (_, TrainingSchedule::Scratch { .. }) => within_run()?,
-            (ScheduleSpan::Cycle, TrainingSchedule::Ladder) => within_cycle,
-            (ScheduleSpan::Final, TrainingSchedule::Ladder) if number + 1 == cycles => within_cycle,
-            (ScheduleSpan::Final, TrainingSchedule::Ladder) => {
-                return Ok(before_schedule(training, self.rate, within_run()?.0));
-            }
-        };
-        Ok(learning_rate(training, self.rate, batch, batches))
-    }
-
-    /// Returns the number of batches before a cycle.
-    fn batches_before(&self, cycle: usize) -> Result<usize, TrainerError> {
-        let before = self.rungs.cycles().batches_before(cycle);
-        before.ok_or_else(|| TrainerError::fault("the run has more batches than can be counted"))
+        })
     }
 
     /// Returns the mean loss of every trainee over the batches of the cycle so far; `None` before the first batch.
@@ -137,4 +124,13 @@ impl Chunk<'_> {
         let sums = read(sums, "training")?;
         Ok(Some(sums.iter().map(|sum| sum / self.cycle.done as f64).collect()))
     }
+}
+
+/// Returns the number of batches before a cycle.
+///
+/// # Errors
+/// There are too many to count.
+fn before(cycles: &Cycles, cycle: usize) -> Result<usize, TrainerError> {
+    let before = cycles.batches_before(cycle);
+    before.ok_or_else(|| TrainerError::fault("the run has more batches than can be counted"))
 }

@@ -153,6 +153,11 @@ fn a_schedule_spans_a_cycle_or_what_follows_the_last_clip_and_all_of_a_fresh_net
     for span in ["run", "cycle", "final"] {
         assert_eq!(rates(span, fresh), half_period(6), "{span}");
     }
+    // First the network that they learn from, as on a ladder; then their own batches.
+    let learns = TrainingSchedule::Scratch { clip: 1, teacher: ScratchTeacher::FirstCycle };
+    for (span, first) in [("run", &half_period(9)[..3]), ("cycle", &cycle), ("final", &constant)] {
+        assert_eq!(rates(span, learns), [first, &half_period(6)[..]].concat(), "{span}");
+    }
 }
 
 #[test]

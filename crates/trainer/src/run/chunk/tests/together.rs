@@ -80,7 +80,7 @@ fn what_a_teacher_says_of_all_images_is_what_it_says_of_each_batch() {
         let [asked, remembered] = [false, true].map(|remembers| -> Vec<f32> {
             let teacher = Teacher::by_seed(network, &all);
             let images_of = &inputs.splits.train;
-            let teacher = if remembers { teacher.remember(images_of).unwrap() } else { teacher };
+            let teacher = if remembers { teacher.remember(images_of, 3).unwrap() } else { teacher };
             let lesson = teacher.lesson(&Trainees::own(&all), &all);
             lesson.logits(&images, &order).into_data().try_to_vec().unwrap()
         });
