@@ -10,6 +10,7 @@
 //! | `paper` | the published values, and the paper's smoothing |
 //! | `entropy` | Gibbs entropies of the measurements and of noise, and their correlations |
 //! | `cost` | the cost of networks and of their training |
+//! | `recommended` | what the preset `recommended` reaches |
 //! | `facts` | all of this, from some folders |
 //! | `figures` | figures as data |
 //! | `tables` | tables as data, and their form in the terminal |
@@ -27,6 +28,7 @@ mod out;
 mod page;
 mod paper;
 mod read;
+mod recommended;
 mod tables;
 
 pub use classification::{
@@ -61,6 +63,7 @@ pub use paper::published::{METHODS, Series, smoothed};
 pub use rayclip_run_folder::read::{Gap, Groups, Rung};
 pub use read::rays::{ClipRays, last_rays};
 pub use read::run::Run;
+pub use recommended::recommended_sentence;
 pub use tables::classification::{
     classes_table, confusion_table, confusions_table, latency_table, measures_table,
     predictions_table, reliability_table,

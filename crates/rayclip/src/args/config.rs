@@ -15,7 +15,7 @@ use super::{
 #[group(id = "config_args", multiple = true)]
 #[command(next_help_heading = "Configuration")]
 pub(crate) struct ConfigArgs {
-    /// Defaults to start from: corrected, paper, supplement, cifar10, recipe-batches, recipe-operations or
+    /// Defaults to start from: corrected, paper, supplement, cifar10, recommended, recipe-batches, recipe-operations or
     /// recipe-parent [default: corrected]
     #[arg(long, value_name = "NAME", value_parser = PRESETS, hide_possible_values = true)]
     pub(crate) preset: Option<String>,

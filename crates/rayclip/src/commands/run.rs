@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use rayclip_report::{MARGIN, Run, closing_table};
+use rayclip_report::{MARGIN, Run, closing_table, recommended_sentence};
 use rayclip_run_folder::presets::Setting;
 
 use super::compare;
@@ -42,6 +42,9 @@ pub(crate) fn close(trained: &Trained, mode: Mode) -> anyhow::Result<()> {
     if mode == Mode::Lines {
         output::result(&format!("test accuracy on {}", run.data.title()));
         output::result(&closing_table(&run).to_terminal().to_string());
+        if let Some(sentence) = recommended_sentence(&run) {
+            output::sentence(&sentence);
+        }
     }
     closing_line(&run, &trained.folder, mode);
     Ok(())

@@ -13,7 +13,7 @@ use crate::nearest::nearest;
 
 /// Name and content of every preset; the first is the default. One with the key `base` has the values of another
 /// preset, except for its own.
-pub const PRESETS: [(&str, &str); 7] = [
+pub const PRESETS: [(&str, &str); 8] = [
     ("corrected", include_str!("../../../../assets/presets/corrected.toml")),
     ("paper", include_str!("../../../../assets/presets/paper.toml")),
     ("supplement", include_str!("../../../../assets/presets/supplement.toml")),
@@ -21,6 +21,7 @@ pub const PRESETS: [(&str, &str); 7] = [
     ("recipe-batches", include_str!("../../../../assets/presets/recipe-batches.toml")),
     ("recipe-operations", include_str!("../../../../assets/presets/recipe-operations.toml")),
     ("recipe-parent", include_str!("../../../../assets/presets/recipe-parent.toml")),
+    ("recommended", include_str!("../../../../assets/presets/recommended.toml")),
 ];
 
 /// Keys that rayclip sets when it sees the images.
