@@ -281,10 +281,12 @@ mod tests {
             let text = preset_table(name).unwrap().to_string();
             let command = command(&of(&format!("preset = \"{name}\"\n{text}"))).unwrap();
             let (method, data) = if name == "cifar10" { ("l2", name) } else { ("dtc", "digits") };
-            let expected = if name.starts_with("recipe-") {
-                format!("compare --preset {name} --methods l2,random,scratch --seeds 0..1")
-            } else {
-                format!("run --preset {name} --method {method} --seed 0")
+            let compared =
+                |methods| format!("compare --preset {name} --methods {methods} --seeds 0..1");
+            let expected = match name {
+                "recommended" => compared("l2,scratch"),
+                _ if name.starts_with("recipe-") => compared("l2,random,scratch"),
+                _ => format!("run --preset {name} --method {method} --seed 0"),
             };
             assert_eq!(command, format!("rayclip {expected} --data {data}"));
         }

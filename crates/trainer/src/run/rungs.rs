@@ -187,7 +187,7 @@ impl Rungs {
         };
         // Logits that are computed once, for all images.
         let once = match self.teaching.images {
-            Some(images) if cycles.clone().any(learns) => {
+            Some(images) if cycles.clone().any(|c| learns(c) && self.cycles().batches(c) > 0) => {
                 self.teaching.flops.map(|flops| flops * images as f64)
             }
             _ => Some(0.0),

@@ -12,7 +12,7 @@ use super::tensors::Text;
 use crate::error::TrainerError;
 
 /// The format version. Raise it when an older rayclip would misread what is written.
-const VERSION: u32 = 4;
+const VERSION: u32 = 3;
 
 // The key of the version in the metadata, and the name of the state among the tensors.
 const FORMAT: &str = "format";
@@ -88,7 +88,7 @@ fn check_format(bytes: &[u8]) -> Result<(), String> {
     let format = format.ok_or("it has no format")?;
     let older = match format.parse::<u32>() {
         Ok(VERSION) if *format == VERSION.to_string() => return Ok(()),
-        Ok(1..=3) => " of an earlier rayclip: finish the run with the version that started it",
+        Ok(1 | 2) => " of an earlier rayclip: finish the run with the version that started it",
         _ => "",
     };
     let format = plain(format);

@@ -83,18 +83,20 @@ fn learning_from_the_original_changes_the_networks_and_counts_its_passes() {
     let (file, _) = trained(parent);
     let run = |name: &str, more: &[&str]| {
         let config = resolved(&file, more).unwrap();
-        resume(&config, &parent.join(name), None).0.unwrap();
-        rows(&parent.join(name))
+        let summary = resume(&config, &parent.join(name), None).0.unwrap();
+        (rows(&parent.join(name)), summary)
     };
-    let with = run("with", &[]);
-    let without = run("without", &["training.distillation=0"]);
+    let (with, with_summary) = run("with", &[]);
+    let (without, _) = run("without", &["training.distillation=0"]);
     let own = |rows: &[CycleRow], cycle| {
         rows.iter().find(|row| row.cycle == cycle && row.method == "taylor").cloned().unwrap()
     };
     let (one, other) = (own(&with, 1), own(&without, 1));
     assert_ne!(one.train_loss, other.train_loss);
     let graph = rayclip_formats::load(&file, &rayclip_formats::LoadOptions::default()).unwrap();
-    let passes = 2.0 * graph.graph.macs().unwrap().all as f64 * one.images.unwrap() as f64;
+    // What the original network says of an image does not change, so it is computed once.
+    let images = with_summary.data.train.unwrap() as f64;
+    let passes = 2.0 * graph.graph.macs().unwrap().all as f64 * images;
     let more = one.training_flops.unwrap() - other.training_flops.unwrap();
     assert!((more - passes).abs() < 1.0, "{more} {passes}");
     assert_eq!(one.full_width_flops, other.full_width_flops);
