@@ -171,6 +171,7 @@ fn files_and_links_of_the_pages_are_there() {
         "docs/method.md",
         "docs/guide.md",
         "docs/extending.md",
+        "docs/beating-scratch.md",
     ] {
         let text = page(name);
         let folder = root().join(name).parent().unwrap().to_path_buf();

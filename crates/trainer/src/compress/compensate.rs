@@ -15,7 +15,7 @@
 use burn::tensor::{Int, Tensor};
 use rayclip_model::{Population, Value};
 
-use super::readers::{Clipped, Parameters, Reader, readers, values};
+use super::readers::{Clipped, Parameters, for_each_reader, values};
 use crate::data::Calibration;
 use crate::error::TrainerError;
 
@@ -38,44 +38,34 @@ pub(crate) fn refit(
     clipped: &[Clipped],
     calibration: &Calibration<'_>,
 ) -> Result<Population, TrainerError> {
-    readers(clipped).try_fold(network, |network, reader| {
-        refit_reader(network, before, &reader, clipped, calibration)
+    for_each_reader(network, clipped, |network, reader| {
+        let Parameters { weight, bias } = reader.parameters(&network);
+        let with_bias = bias.is_some();
+        let output = Value::Node(reader.node);
+        let normal_equations = |images: Tensor<3>| {
+            let wanted = reader.output_before(before, images.clone(), clipped);
+            let [kept, received] = values(&network, images, [reader.reads, output]);
+            let missing = wanted - received;
+            let kept = network.graph().rows_read(reader.node, kept);
+            let kept = if with_bias { with_ones(kept) } else { kept };
+            let transposed = kept.clone().swap_dims(1, 2);
+            Tensor::cat(vec![transposed.clone().matmul(kept), transposed.matmul(missing)], 2)
+        };
+        let both = calibration.mean(|batch| normal_equations(batch.images))?;
+        let [_, k, columns] = both.dims();
+        let correction = solve(both.clone().narrow(2, 0, k), both.narrow(2, k, columns - k));
+        let neurons = k - usize::from(with_bias);
+        let corrected = network.parameters().clone().map(|name, parameter| {
+            if name == weight {
+                parameter + correction.clone().narrow(1, 0, neurons)
+            } else if Some(name) == bias.as_deref() {
+                parameter + correction.clone().narrow(1, neurons, 1)
+            } else {
+                parameter
+            }
+        });
+        Ok(network.with_parameters(corrected))
     })
-}
-
-fn refit_reader(
-    network: Population,
-    before: &Population,
-    reader: &Reader,
-    clipped: &[Clipped],
-    calibration: &Calibration<'_>,
-) -> Result<Population, TrainerError> {
-    let Parameters { weight, bias } = reader.parameters(&network);
-    let with_bias = bias.is_some();
-    let output = Value::Node(reader.node);
-    let normal_equations = |images: Tensor<3>| {
-        let wanted = reader.output_before(before, images.clone(), clipped);
-        let [kept, received] = values(&network, images, [reader.reads, output]);
-        let missing = wanted - received;
-        let kept = network.graph().rows_read(reader.node, kept);
-        let kept = if with_bias { with_ones(kept) } else { kept };
-        let transposed = kept.clone().swap_dims(1, 2);
-        Tensor::cat(vec![transposed.clone().matmul(kept), transposed.matmul(missing)], 2)
-    };
-    let both = calibration.mean(|batch| normal_equations(batch.images))?;
-    let [_, k, columns] = both.dims();
-    let correction = solve(both.clone().narrow(2, 0, k), both.narrow(2, k, columns - k));
-    let neurons = k - usize::from(with_bias);
-    let corrected = network.parameters().clone().map(|name, parameter| {
-        if name == weight {
-            parameter + correction.clone().narrow(1, 0, neurons)
-        } else if Some(name) == bias.as_deref() {
-            parameter + correction.clone().narrow(1, neurons, 1)
-        } else {
-            parameter
-        }
-    });
-    Ok(network.with_parameters(corrected))
 }
 
 /// Appends an activation of 1, for the bias.

@@ -3,6 +3,8 @@
 use burn::tensor::Tensor;
 use rayclip_model::{Group, Population, Value, select};
 
+use crate::error::TrainerError;
+
 /// A group that a clip made narrower, and the channels that every replica kept, `[replica][channel]`.
 pub(crate) struct Clipped {
     pub(crate) group: Group,
@@ -24,12 +26,20 @@ pub(super) struct Parameters {
     pub(super) bias: Option<String>,
 }
 
-/// Returns the layers that read the last of the groups.
-pub(super) fn readers(clipped: &[Clipped]) -> impl Iterator<Item = Reader> {
+/// Changes the networks for each layer that reads the last of the groups, one layer after the other.
+///
+/// # Errors
+/// The error of the first change that fails.
+pub(super) fn for_each_reader(
+    network: Population,
+    clipped: &[Clipped],
+    change: impl Fn(Population, Reader) -> Result<Population, TrainerError>,
+) -> Result<Population, TrainerError> {
     let readings = clipped.last().into_iter().flat_map(|clipped| &clipped.group.readings);
-    readings.flat_map(|reading| {
+    let mut readers = readings.flat_map(|reading| {
         reading.users.iter().map(|node| Reader { reads: reading.value, node: *node })
-    })
+    });
+    readers.try_fold(network, change)
 }
 
 impl Reader {

@@ -12,7 +12,7 @@
 use burn::tensor::Tensor;
 use rayclip_model::{Population, Value};
 
-use super::readers::{Clipped, Parameters, Reader, readers, values};
+use super::readers::{Clipped, Parameters, for_each_reader, values};
 use crate::data::Calibration;
 use crate::error::TrainerError;
 
@@ -31,46 +31,36 @@ pub(crate) fn rescale(
     clipped: &[Clipped],
     calibration: &Calibration<'_>,
 ) -> Result<Population, TrainerError> {
-    readers(clipped).try_fold(network, |network, reader| {
-        rescale_reader(network, before, &reader, clipped, calibration)
+    for_each_reader(network, clipped, |network, reader| {
+        let Parameters { weight, bias } = reader.parameters(&network);
+        let moments = |output: Tensor<3>| {
+            Tensor::cat(vec![output.clone().mean_dim(1), output.square().mean_dim(1)], 1)
+        };
+        let both = calibration.mean(|batch| {
+            let wanted = reader.output_before(before, batch.images.clone(), clipped);
+            let [received] = values(&network, batch.images, [Value::Node(reader.node)]);
+            Tensor::cat(vec![moments(wanted), moments(received)], 1)
+        })?;
+        let [mean, square, mean_after, square_after] =
+            [0, 1, 2, 3].map(|row| both.clone().narrow(1, row, 1));
+        let spread = |mean: &Tensor<3>, square: Tensor<3>| match bias {
+            Some(_) => (square - mean.clone().square()).clamp_min(0.0).sqrt(),
+            None => square.sqrt(),
+        };
+        let (wanted, received) = (spread(&mean, square), spread(&mean_after, square_after));
+        let is_constant = received.clone().lower_equal_elem(0.0);
+        let factor = (wanted / received.clamp_min(f64::from(f32::MIN_POSITIVE)))
+            .clamp(LEAST, LEAST.recip())
+            .mask_fill(is_constant, 1.0);
+        let rescaled = network.parameters().clone().map(|name, parameter| {
+            if name == weight {
+                parameter * factor.clone()
+            } else if Some(name) == bias.as_deref() {
+                (parameter - mean_after.clone()) * factor.clone() + mean.clone()
+            } else {
+                parameter
+            }
+        });
+        Ok(network.with_parameters(rescaled))
     })
-}
-
-fn rescale_reader(
-    network: Population,
-    before: &Population,
-    reader: &Reader,
-    clipped: &[Clipped],
-    calibration: &Calibration<'_>,
-) -> Result<Population, TrainerError> {
-    let Parameters { weight, bias } = reader.parameters(&network);
-    let moments = |output: Tensor<3>| {
-        Tensor::cat(vec![output.clone().mean_dim(1), output.square().mean_dim(1)], 1)
-    };
-    let both = calibration.mean(|batch| {
-        let wanted = reader.output_before(before, batch.images.clone(), clipped);
-        let [received] = values(&network, batch.images, [Value::Node(reader.node)]);
-        Tensor::cat(vec![moments(wanted), moments(received)], 1)
-    })?;
-    let [mean, square, mean_after, square_after] =
-        [0, 1, 2, 3].map(|row| both.clone().narrow(1, row, 1));
-    let spread = |mean: &Tensor<3>, square: Tensor<3>| match bias {
-        Some(_) => (square - mean.clone().square()).clamp_min(0.0).sqrt(),
-        None => square.sqrt(),
-    };
-    let (wanted, received) = (spread(&mean, square), spread(&mean_after, square_after));
-    let is_constant = received.clone().lower_equal_elem(0.0);
-    let factor = (wanted / received.clamp_min(f64::from(f32::MIN_POSITIVE)))
-        .clamp(LEAST, LEAST.recip())
-        .mask_fill(is_constant, 1.0);
-    let rescaled = network.parameters().clone().map(|name, parameter| {
-        if name == weight {
-            parameter * factor.clone()
-        } else if Some(name) == bias.as_deref() {
-            (parameter - mean_after.clone()) * factor.clone() + mean.clone()
-        } else {
-            parameter
-        }
-    });
-    Ok(network.with_parameters(rescaled))
 }

@@ -190,6 +190,39 @@ mod tests {
     }
 
     #[test]
+    fn changes_and_activations_are_measured_in_the_place_of_weights() {
+        let device = Device::flex();
+        let graph = Graph::perceptron(3, &[5], 2, false);
+        let weights = |replica, layer| stream(replica as u64, Purpose::Weights, [layer, 0]);
+        let network = Population::init(&graph, 1, &device, weights).unwrap();
+        let start =
+            network.clone().with_parameters(network.parameters().clone().map(|_, w| w * 0.25));
+        let config = resolve(&Layers::default()).unwrap();
+        let replicas = config.all_replicas();
+        let split = Split { images: (0..60).collect::<Vec<u8>>().into(), labels: vec![0; 20] };
+        let scale = &PixelScale::all(0.0, 1.0);
+        let images = DeviceImages::upload(split, Shape::vector(3), scale, &device);
+        let calibration = &Calibration::draw(&images, &replicas, 0, &config);
+        let fed = Some(Fed { network: &network, start: Some(&start), calibration });
+        let context = Context { config: &config, replicas: &replicas, cycle: 0, kept: &[2], fed };
+        let groups = GroupWeights::all(&network);
+        let numbers = |of| -> Vec<f32> {
+            let totals = totals(&groups, of, Reduction::Signed, &context).unwrap().remove(0);
+            totals.into_data().try_to_vec().unwrap()
+        };
+        let near = |a: f32, b: f32| (a - b).abs() < 1e-5;
+        let (weights, changes) = (numbers(Measured::Weights), numbers(Measured::Changes));
+        assert!(weights.iter().zip(&changes).all(|(w, c)| near(0.75 * w, *c)), "{changes:?}");
+        let activations = numbers(Measured::Activations);
+        let means = crate::criteria::activation::Activation.score(&groups, &context).unwrap();
+        for (neuron, mean) in means.groups[0][0].values.iter().map(|mean| *mean as f32).enumerate()
+        {
+            assert!(near(activations[neuron], mean));
+            assert!(near(activations[5 + neuron], mean * weights[5 + neuron]));
+        }
+    }
+
+    #[test]
     fn a_ray_has_no_more_entries_than_measurements() {
         let coefficients = scores(&["compression.domain=coefficient"], &Device::flex());
         // Two measurements of 24 neurons, two rays.

@@ -13,7 +13,8 @@ fn finished(config: &RunConfig, replicas: &[Replica], schedule: TrainingSchedule
 
 #[test]
 fn the_replicas_of_a_seed_have_one_network_before_the_first_clip_and_then_their_own() {
-    let config = config(&[]);
+    // Each learns from the network of its own seed.
+    let config = config(&["training.distillation=0.5"]);
     with_inputs(&config, |inputs| {
         let all = config.all_replicas();
         let mut chunk = start(inputs, &all, TrainingSchedule::Ladder);
