@@ -5,6 +5,7 @@ mod protocol;
 mod release;
 mod replicas;
 mod runs;
+mod sizes;
 
 use clap::{Parser, Subcommand};
 
@@ -16,6 +17,8 @@ enum Task {
     Bench(Bench),
     /// Do or read the runs of a registered test, and write its results: see docs/beating-scratch.md
     Protocol(protocol::ProtocolArgs),
+    /// Draw accuracy by size: the ladder of a run, and the last networks of others
+    Sizes(sizes::SizesArgs),
 }
 
 #[derive(Subcommand)]
@@ -31,6 +34,7 @@ enum Bench {
 fn main() -> anyhow::Result<()> {
     match Task::parse() {
         Task::Protocol(args) => protocol::run(&args),
+        Task::Sizes(args) => sizes::draw(&args),
         Task::Bench(Bench::Runs(args)) => runs::bench(&args),
         Task::Bench(Bench::Replicas(args)) => replicas::bench(&args),
         Task::Bench(Bench::Peers(args)) => peers::bench(&args),

@@ -9,35 +9,35 @@ pub(crate) const GREY: usize = usize::MAX;
 
 /// Panels, one below the other.
 #[derive(Debug, Clone)]
-pub(crate) struct Figure {
+pub struct Figure {
     /// Name of its files.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// What it shows, in one line.
-    pub(crate) title: String,
+    pub title: String,
     /// How to read it; if there are no panels, the reason.
-    pub(crate) caption: String,
+    pub caption: String,
     /// The panels.
-    pub(crate) panels: Vec<Panel>,
+    pub panels: Vec<Panel>,
     /// Whether the folder lacks the data of the figure.
-    pub(crate) is_missing: bool,
+    pub is_missing: bool,
 }
 
 /// Curves over one pair of axes.
 #[derive(Debug, Clone)]
-pub(crate) struct Panel {
+pub struct Panel {
     /// Its difference from the other panels.
-    pub(crate) title: String,
+    pub title: String,
     /// The horizontal axis.
-    pub(crate) x: Axis,
+    pub x: Axis,
     /// The vertical axis.
-    pub(crate) y: Axis,
+    pub y: Axis,
     /// The curves. The first is drawn below the others.
-    pub(crate) curves: Vec<Curve>,
+    pub curves: Vec<Curve>,
 }
 
 /// The scale of an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scale {
+pub enum Scale {
     /// Linear, ascending.
     Linear,
     /// Logarithmic, ascending.
@@ -48,47 +48,47 @@ pub(crate) enum Scale {
 
 /// An axis.
 #[derive(Debug, Clone)]
-pub(crate) struct Axis {
+pub struct Axis {
     /// Quantity and unit.
-    pub(crate) label: String,
+    pub label: String,
     /// The range of possible values. Intervals are cut off at its ends.
-    pub(crate) limits: (f64, f64),
+    pub limits: (f64, f64),
     /// The scale.
-    pub(crate) scale: Scale,
+    pub scale: Scale,
 }
 
 impl Axis {
     /// Returns an axis without limits.
-    pub(crate) fn new(label: &str) -> Self {
+    pub fn new(label: &str) -> Self {
         let limits = (f64::NEG_INFINITY, f64::INFINITY);
         Self { label: label.into(), limits, scale: Scale::Linear }
     }
 
     /// Returns an axis for values that are not negative.
-    pub(crate) fn positive(label: &str) -> Self {
+    pub fn positive(label: &str) -> Self {
         Self { limits: (0.0, f64::INFINITY), ..Self::new(label) }
     }
 
     /// Returns an axis for fractions.
-    pub(crate) fn fraction(label: &str) -> Self {
+    pub fn fraction(label: &str) -> Self {
         Self { limits: (0.0, 1.0), ..Self::new(label) }
     }
 
     /// Returns an axis for the sizes of networks, the largest first. Its log scale gives room to the small
     /// networks, which differ most.
-    pub(crate) fn size(label: &str) -> Self {
+    pub fn size(label: &str) -> Self {
         Self { scale: Scale::Descending, ..Self::positive(label) }
     }
 
     /// Returns an axis for values that are not negative and span several powers of ten.
-    pub(crate) fn log(label: &str) -> Self {
+    pub fn log(label: &str) -> Self {
         Self { scale: Scale::Log, ..Self::positive(label) }
     }
 }
 
 /// The style of a curve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Style {
+pub enum Style {
     /// A line, with a band if points have intervals.
     Line,
     /// A dashed line.
@@ -103,46 +103,46 @@ pub(crate) enum Style {
 
 /// Points that belong together.
 #[derive(Debug, Clone)]
-pub(crate) struct Curve {
+pub struct Curve {
     /// What it belongs to, such as a method.
-    pub(crate) name: String,
+    pub name: String,
     /// Its entry in the legend, if it is not the name. All curves with the same entry share it.
     entry: Option<String>,
     /// Its difference from the main curve of the same name. The legend explains every role once.
-    pub(crate) role: &'static str,
+    pub role: &'static str,
     /// Number of its colour. Curves with the same colour belong to the same method or thing.
-    pub(crate) colour: usize,
+    pub colour: usize,
     /// The style.
-    pub(crate) style: Style,
+    pub style: Style,
     /// The points, ascending in x.
-    pub(crate) points: Vec<Point>,
+    pub points: Vec<Point>,
 }
 
 impl Curve {
     /// Returns the main curve with this name.
-    pub(crate) fn new(name: String, colour: usize, style: Style, points: Vec<Point>) -> Self {
+    pub fn new(name: String, colour: usize, style: Style, points: Vec<Point>) -> Self {
         Self { name, entry: None, role: "", colour, style, points }
     }
 
     /// Gives the curve an entry in the legend that is not its name.
     #[must_use]
-    pub(crate) fn listed_as(self, entry: String) -> Self {
+    pub fn listed_as(self, entry: String) -> Self {
         Self { entry: Some(entry), ..self }
     }
 
     /// Returns its entry in the legend.
-    pub(crate) fn entry(&self) -> &str {
+    pub fn entry(&self) -> &str {
         self.entry.as_ref().unwrap_or(&self.name)
     }
 
     /// Gives the curve a role beside the main curve.
     #[must_use]
-    pub(crate) fn in_role(self, role: &'static str) -> Self {
+    pub fn in_role(self, role: &'static str) -> Self {
         Self { role, ..self }
     }
 
     /// Returns its name and its role.
-    pub(crate) fn full_name(&self) -> String {
+    pub fn full_name(&self) -> String {
         if self.role.is_empty() {
             self.name.clone()
         } else {
@@ -153,25 +153,25 @@ impl Curve {
 
 /// A value with its interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Point {
+pub struct Point {
     /// Horizontal value.
-    pub(crate) x: f64,
+    pub x: f64,
     /// The value; a mean if there are several.
-    pub(crate) y: f64,
+    pub y: f64,
     /// Ends of its interval.
-    pub(crate) interval: Option<(f64, f64)>,
+    pub interval: Option<(f64, f64)>,
     /// Number of values in the mean.
-    pub(crate) n: usize,
+    pub n: usize,
 }
 
 impl Point {
     /// Returns a value without an interval.
-    pub(crate) fn bare(x: f64, y: f64) -> Self {
+    pub fn bare(x: f64, y: f64) -> Self {
         Self { x, y, interval: None, n: 1 }
     }
 
     /// Returns a mean with its interval.
-    pub(crate) fn of(x: f64, estimate: Estimate) -> Self {
+    pub fn of(x: f64, estimate: Estimate) -> Self {
         let interval = estimate.low.zip(estimate.high);
         Self { x, y: estimate.mean, interval, n: estimate.n }
     }
@@ -209,7 +209,7 @@ impl Figure {
     }
 
     /// Returns a figure that would show nothing, with the reason. Nothing is missing.
-    pub(crate) fn left_out(name: &'static str, title: &str, reason: &str) -> Self {
+    pub fn left_out(name: &'static str, title: &str, reason: &str) -> Self {
         let (title, caption) = (title.into(), reason.into());
         Self { name, title, caption, panels: vec![], is_missing: false }
     }

@@ -16,3 +16,11 @@ pub(super) fn drawing(figure: &Figure) -> Result<Option<Drawing>, ReportError> {
     }
     Ok(Some(Drawing { screen: svg(figure, &SCREEN)?, phone: svg(figure, &PHONE)? }))
 }
+
+/// Draws a figure for a screen, as SVG.
+///
+/// # Errors
+/// The figure cannot be drawn.
+pub fn draw_figure(figure: &Figure) -> Result<String, ReportError> {
+    svg(figure, &SCREEN)
+}

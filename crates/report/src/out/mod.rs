@@ -2,7 +2,7 @@
 
 mod arrow;
 pub(crate) mod comparison;
-mod drawings;
+pub(crate) mod drawings;
 mod plot;
 mod png;
 pub(crate) mod report;

@@ -1,0 +1,67 @@
+//! Figures of the results of a registered test.
+
+use rayclip_report::{Axis, Curve, Figure, Panel, Point, Style};
+
+use super::Protocol;
+use super::results::Result;
+
+/// Returns the methods on the first budget, and the first method on all budgets.
+pub(super) fn figures(protocol: &Protocol, results: &[Result]) -> [Figure; 2] {
+    let Protocol { methods, budgets, baseline, .. } = protocol;
+    let (method, budget) = (methods.first(), budgets.first());
+    let of_methods: Vec<_> = methods.iter().map(|method| (method, Some(method), budget)).collect();
+    let of_budgets: Vec<_> = budgets.iter().map(|budget| (budget, method, Some(budget))).collect();
+    let name = |name: Option<&String>| name.map_or("", String::as_str).to_owned();
+    [
+        figure(
+            "methods",
+            &format!("Differences from {baseline}, budget {}", name(budget)),
+            protocol,
+            results,
+            &of_methods,
+        ),
+        figure(
+            "budgets",
+            &format!("Differences of {} from {baseline}", name(method)),
+            protocol,
+            results,
+            &of_budgets,
+        ),
+    ]
+}
+
+/// Returns a figure with a panel for each setting, and a curve for each name with its method and its budget.
+fn figure(
+    name: &'static str,
+    title: &str,
+    protocol: &Protocol,
+    results: &[Result],
+    curves: &[(&String, Option<&String>, Option<&String>)],
+) -> Figure {
+    let curve = |setting: &str, (colour, (name, method, budget)): (usize, &(&String, _, _))| {
+        let own = results.iter().filter(|result| {
+            result.setting == setting
+                && Some(&result.method) == *method
+                && Some(&result.budget) == *budget
+        });
+        let points = own.map(|result| Point {
+            x: result.sparsity,
+            y: result.difference.mean,
+            interval: result.difference.low.zip(result.difference.high),
+            n: result.difference.n,
+        });
+        Curve::new((*name).clone(), colour, Style::Bars, points.collect())
+    };
+    let panel = |setting: &str| Panel {
+        title: setting.to_owned(),
+        x: Axis::new("fraction of the parameters that are gone"),
+        y: Axis::new("difference in accuracy"),
+        curves: curves.iter().enumerate().map(|named| curve(setting, named)).collect(),
+    };
+    let panels = protocol.settings.iter().map(|setting| panel(&setting.name));
+    let panels = panels.filter(|panel| panel.curves.iter().any(|curve| !curve.points.is_empty()));
+    Figure {
+        panels: panels.collect(),
+        ..Figure::left_out(name, title, "Means over the seeds with 95 % intervals.")
+    }
+}

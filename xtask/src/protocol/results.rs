@@ -1,0 +1,117 @@
+//! Reads the runs of a registered test.
+
+use std::path::Path;
+
+use comfy_table::Table;
+use comfy_table::presets::ASCII_MARKDOWN;
+use rayclip_report::{Comparison, Difference, Measure, Run, holm};
+
+use super::Cell;
+
+/// The difference of a method from the baseline, after the training that follows the last clip.
+pub(super) struct Result {
+    pub(super) setting: String,
+    pub(super) sparsity: f64,
+    pub(super) budget: String,
+    pub(super) method: String,
+    pub(super) difference: Difference,
+    /// Accuracy of the method, and of the baseline.
+    accuracies: [f64; 2],
+}
+
+/// Returns the differences of the methods from the baseline on each budget whose run is finished.
+pub(super) fn read(cell: &Cell) -> anyhow::Result<Vec<Result>> {
+    let [first, others @ ..] = &cell.protocol.budgets[..] else { return Ok(vec![]) };
+    let Some(run) = finished(&cell.folder(first))? else { return Ok(vec![]) };
+    let mut results = differences(cell, first, std::slice::from_ref(&run))?;
+    // The clipped networks are the same on every budget, the fresh ones are not.
+    let mut clipped = run;
+    clipped.rows.retain(|row| row.method != cell.protocol.baseline);
+    for budget in others {
+        if let Some(fresh) = finished(&cell.folder(budget))? {
+            results.extend(differences(cell, budget, &[clipped.clone(), fresh])?);
+        }
+    }
+    Ok(results)
+}
+
+fn differences(cell: &Cell, budget: &str, runs: &[Run]) -> anyhow::Result<Vec<Result>> {
+    let comparison = Comparison::of(runs)?;
+    let measure = Measure::AccuracyAfterTraining;
+    let differences = comparison.differences();
+    let last = differences.iter().map(|difference| difference.cycle).max();
+    let mean = |name: &str| {
+        let estimate = comparison.estimate(measure, last?, comparison.method(name).ok()?)?;
+        Some(estimate.mean)
+    };
+    let result = |method: &String| {
+        let difference = differences.iter().find(|difference| {
+            difference.measure == measure
+                && Some(difference.cycle) == last
+                && bare(&difference.method) == method
+                && bare(&difference.baseline) == cell.protocol.baseline
+        })?;
+        Some(Result {
+            setting: cell.setting.name.clone(),
+            sparsity: cell.sparsity,
+            budget: budget.to_owned(),
+            method: method.clone(),
+            accuracies: [mean(&difference.method)?, mean(&difference.baseline)?],
+            difference: difference.clone(),
+        })
+    };
+    Ok(cell.protocol.methods.iter().filter_map(result).collect())
+}
+
+/// Returns the name of a method without what tells runs apart.
+fn bare(method: &str) -> &str {
+    method.split(" (").next().unwrap_or(method)
+}
+
+/// Reads a run; `None` if it is not finished.
+fn finished(folder: &Path) -> anyhow::Result<Option<Run>> {
+    if !folder.join("cycles.csv").exists() {
+        return Ok(None);
+    }
+    let run = Run::read(folder)?;
+    let is_finished = run.summary.as_ref().is_some_and(|s| s.outcome.to_string() == "finished");
+    Ok(is_finished.then_some(run))
+}
+
+/// Returns the table of all differences; their p-values are one family.
+pub(super) fn table(results: &[Result]) -> Table {
+    let p: Vec<f64> = results.iter().map(|result| result.difference.p.unwrap_or(1.0)).collect();
+    let mut table = Table::new();
+    table.load_style(ASCII_MARKDOWN);
+    table.set_header([
+        "data",
+        "sparsity",
+        "budget",
+        "method",
+        "accuracy",
+        "scratch",
+        "difference",
+        "95 % interval",
+        "p (Holm)",
+        "seeds",
+    ]);
+    for (result, p) in results.iter().zip(holm(&p)) {
+        let Difference { mean, low, high, n, .. } = &result.difference;
+        let signed = |number: &Option<f64>| {
+            number.map_or("–".to_owned(), |number| format!("{number:+.4}"))
+        };
+        table.add_row([
+            result.setting.clone(),
+            format!("{:.2}", result.sparsity),
+            result.budget.clone(),
+            result.method.clone(),
+            format!("{:.4}", result.accuracies[0]),
+            format!("{:.4}", result.accuracies[1]),
+            format!("{mean:+.4}"),
+            format!("{} … {}", signed(low), signed(high)),
+            if p < 1e-4 { "< 0.0001".into() } else { format!("{p:.4}") },
+            n.to_string(),
+        ]);
+    }
+    table
+}
