@@ -7,9 +7,16 @@ use super::results::Result;
 
 /// Returns the methods on the first budget, and the first method on all budgets.
 pub(super) fn figures(protocol: &Protocol, results: &[Result]) -> [Figure; 2] {
-    let Protocol { methods, budgets, baseline, .. } = protocol;
-    let (method, budget) = (methods.first(), budgets.first());
-    let of_methods: Vec<_> = methods.iter().map(|method| (method, Some(method), budget)).collect();
+    let Protocol { settings, budgets, baseline, .. } = protocol;
+    let mut methods: Vec<&String> = vec![];
+    for method in settings.iter().flat_map(|setting| &setting.methods) {
+        if !methods.contains(&method) {
+            methods.push(method);
+        }
+    }
+    let (method, budget) = (methods.first().copied(), budgets.first());
+    let of_methods: Vec<_> =
+        methods.iter().map(|method| (*method, Some(*method), budget)).collect();
     let of_budgets: Vec<_> = budgets.iter().map(|budget| (budget, method, Some(budget))).collect();
     let name = |name: Option<&String>| name.map_or("", String::as_str).to_owned();
     [

@@ -52,8 +52,6 @@ pub(crate) struct ProtocolArgs {
 struct Protocol {
     /// Flags of all runs.
     flags: Vec<String>,
-    /// Methods that clip.
-    methods: Vec<String>,
     /// The method with fresh networks.
     baseline: String,
     /// What the baseline may spend: names of budgets.
@@ -70,6 +68,8 @@ struct Protocol {
 struct Setting {
     name: String,
     data: String,
+    /// Methods that clip.
+    methods: Vec<String>,
     seeds: String,
     flags: Vec<String>,
     /// Learning rates of the methods, chosen on held-out images.
@@ -140,8 +140,8 @@ struct Cell<'a> {
 impl Cell<'_> {
     /// Does a run: all methods and the baseline on the first budget, the baseline alone on another.
     fn run(&self, budget: usize, binary: &Path, threads: usize) -> anyhow::Result<()> {
-        let Protocol { methods, baseline, budgets, flags, .. } = self.protocol;
-        let mut all = if budget == 0 { methods.clone() } else { vec![] };
+        let Protocol { baseline, budgets, flags, .. } = self.protocol;
+        let mut all = if budget == 0 { self.setting.methods.clone() } else { vec![] };
         all.push(baseline.clone());
         let rate = |method: &String| {
             let rate = self.setting.rates.get(method);

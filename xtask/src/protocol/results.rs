@@ -60,7 +60,7 @@ fn differences(cell: &Cell, budget: &str, runs: &[Run]) -> anyhow::Result<Vec<Re
             difference: difference.clone(),
         })
     };
-    Ok(cell.protocol.methods.iter().filter_map(result).collect())
+    Ok(cell.setting.methods.iter().filter_map(result).collect())
 }
 
 /// Returns the name of a method without what tells runs apart.
