@@ -12,6 +12,7 @@ mod devices;
 mod docs;
 mod end_to_end;
 mod eval;
+mod eval_input;
 mod export;
 mod faults;
 mod finished;

@@ -72,3 +72,31 @@ fn figure(
         ..Figure::left_out(name, title, "Means over the seeds with 95 % intervals.")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::results::tests::result;
+    use super::super::tests::committed;
+    use super::*;
+
+    #[test]
+    fn methods_are_shown_on_the_first_budget_and_budgets_for_the_first_method() {
+        let protocol = committed();
+        let setting = &protocol.settings[0].name;
+        let results = [
+            result(setting, "batches", "l2", 0.01),
+            result(setting, "batches", "random", 0.01),
+            result(setting, "parent", "l2", 0.01),
+            result(setting, "parent", "random", 0.01),
+        ];
+        let points = |figure: &Figure| {
+            // Settings without results have no panel.
+            let [panel] = &figure.panels[..] else { panic!("{}", figure.panels.len()) };
+            let curves = panel.curves.iter().filter(|curve| !curve.points.is_empty());
+            curves.map(|curve| (curve.name.clone(), curve.points.len())).collect::<Vec<_>>()
+        };
+        let [methods, budgets] = figures(&protocol, &results);
+        assert_eq!(points(&methods), [("l2".to_owned(), 1), ("random".to_owned(), 1)]);
+        assert_eq!(points(&budgets), [("batches".to_owned(), 1), ("parent".to_owned(), 1)]);
+    }
+}

@@ -181,3 +181,27 @@ impl Cell<'_> {
         self.args.runs.join(format!("{name}-{:.2}-{budget}", self.sparsity))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn committed() -> Protocol {
+        let file = release::root().join("docs").join("beating-scratch.toml");
+        toml::from_str(&fs::read_to_string(file).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_registered_test_has_a_learning_rate_for_each_of_its_methods() {
+        let protocol = committed();
+        for setting in &protocol.settings {
+            let mut methods: Vec<&String> = setting.methods.iter().collect();
+            methods.push(&protocol.baseline);
+            methods.sort();
+            assert!(methods.into_iter().eq(setting.rates.keys()), "{}", setting.name);
+        }
+        let mut names: Vec<&String> = protocol.settings.iter().map(|s| &s.name).collect();
+        names.dedup();
+        assert_eq!(names.len(), protocol.settings.len());
+    }
+}

@@ -115,3 +115,40 @@ pub(super) fn table(results: &[Result]) -> Table {
     }
     table
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    pub(crate) fn result(setting: &str, budget: &str, method: &str, p: f64) -> Result {
+        let difference = json!({
+            "measure": "accuracy_after_training", "method": method, "baseline": "scratch", "cycle": 3, "neurons": 25,
+            "sparsity": 0.95, "n": 20, "mean": 0.005, "low": 0.004, "high": 0.006, "p": p, "margin": 0.005,
+        });
+        Result {
+            setting: setting.to_owned(),
+            sparsity: 0.95,
+            budget: budget.to_owned(),
+            method: method.to_owned(),
+            accuracies: [0.96, 0.955],
+            difference: serde_json::from_value(difference).unwrap(),
+        }
+    }
+
+    #[test]
+    fn all_differences_of_a_test_are_one_family() {
+        let results = [
+            result("MNIST", "batches", "l2", 0.02),
+            result("CIFAR-10", "batches", "l2", 0.01),
+            result("CIFAR-10", "parent", "l2", 1e-9),
+        ];
+        let text = table(&results).to_string();
+        let p: Vec<&str> =
+            text.lines().skip(2).map(|line| line.split('|').nth_back(2).unwrap().trim()).collect();
+        // Holm: 2 · 0.01, and no smaller one than before.
+        assert_eq!(p, ["0.0200", "0.0200", "< 0.0001"]);
+        assert!(text.contains("| +0.0050    | +0.0040 … +0.0060 |"), "{text}");
+    }
+}

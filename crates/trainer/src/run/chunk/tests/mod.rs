@@ -6,38 +6,20 @@ use std::f64::consts::PI;
 use std::path::Path;
 
 use burn::tensor::{Device, TensorData};
-use rayclip_data::{Dataset, Split};
-use rayclip_run_folder::config::presets::{Layers, Setting, resolve};
 use rayclip_run_folder::{Method, Replica, RunConfig};
 
 use super::*;
 use crate::folder::checkpoint::HostTensors;
 use crate::run::inputs::Uploaded;
 use crate::run::position::{Position, ScratchTeacher};
+use crate::run::tests::{config as run_config, dataset};
 
 fn config(more: &[&str]) -> RunConfig {
-    let settings = [
-        "network.hidden=[5, 4]",
-        "network.bias=true",
-        "replicas=2",
-        "training.batch_size=4",
-        "training.batches_per_cycle=3",
-        "compression.min_width=2",
-        "compression.keep=0.6",
-        "compression.methods=['dtc', 'l2']",
-        "data.validation=0.2",
-    ];
-    let settings = settings.iter().chain(more).map(|text| Setting::parse(text).unwrap()).collect();
-    resolve(&Layers { settings, ..Layers::default() }).unwrap()
+    run_config(&[&["compression.methods=['dtc', 'l2']"], more].concat())
 }
 
 fn upload(config: &RunConfig) -> Uploaded {
-    let split = |count: usize| Split {
-        images: (0..count * 6).map(|at| (at * 89 % 251) as u8).collect::<Vec<_>>().into(),
-        labels: (0..count).map(|image| (image % 3) as u8).collect(),
-    };
-    let dataset = Dataset::new("toy", vec![2, 3], split(25), split(9)).unwrap();
-    Uploaded::new(config, dataset, &Device::flex(), Path::new(""), usize::MAX).unwrap()
+    Uploaded::new(config, dataset(), &Device::flex(), Path::new(""), usize::MAX).unwrap()
 }
 
 /// Calls `use_inputs` with the inputs of a configuration.
