@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use rayclip_report::{
-    Axis, Comparison, Curve, Figure, Measure, Panel, Point, Run, Style, draw_figure,
+    Comparison, Curve, Measure, Point, Run, Style, accuracy_after_training, draw_figure,
 };
 
 #[derive(Args)]
@@ -28,35 +28,16 @@ pub(crate) struct SizesArgs {
     out: PathBuf,
 }
 
-const MEASURE: Measure = Measure::AccuracyAfterTraining;
-
 pub(crate) fn draw(args: &SizesArgs) -> anyhow::Result<()> {
     let ladder = read(&args.ladder)?;
-    let mut curves = vec![];
-    for (colour, method) in ladder.methods.iter().enumerate() {
-        let points = points(&ladder, colour, ladder.rungs.keys().copied());
-        let is_sparse = 2 * points.len() < ladder.rungs.len();
-        let style = if is_sparse { Style::Bars } else { Style::Line };
-        curves.push(Curve::new(method.clone(), colour, style, points));
-    }
+    let mut figure = accuracy_after_training(&ladder);
     let runs = args.last.iter().map(|run| read(run)).collect::<anyhow::Result<Vec<_>>>()?;
     for (index, method) in args.methods.iter().enumerate() {
-        let mut last = vec![];
-        for run in &runs {
-            let method = run.method(method)?;
-            last.extend(points(run, method, run.rungs.keys().next_back().copied()));
-        }
+        let last = runs.iter().map(|run| last(run, method)).collect::<anyhow::Result<Vec<_>>>()?;
         let name = format!("{method}, {}", args.name);
-        curves.push(Curve::new(name, ladder.methods.len() + index, Style::Bars, last));
+        let curve = Curve::new(name, ladder.methods.len() + index, Style::Bars, last);
+        figure.panels.iter_mut().for_each(|panel| panel.curves.push(curve.clone()));
     }
-    let panel = Panel {
-        title: String::new(),
-        x: Axis::size("hidden neurons (log scale)"),
-        y: Axis::fraction("test accuracy"),
-        curves,
-    };
-    let title = format!("Test accuracy after the training that follows, {}", ladder.data.name);
-    let figure = Figure { panels: vec![panel], ..Figure::left_out("sizes", &title, "") };
     fs::write(&args.out, draw_figure(&figure)?)
         .with_context(|| format!("cannot write {}", args.out.display()))
 }
@@ -65,11 +46,12 @@ fn read(folder: &Path) -> anyhow::Result<Comparison> {
     Ok(Comparison::of(&[Run::read(folder)?])?)
 }
 
-/// Returns the accuracies of a method after cycles, by size.
-fn points(run: &Comparison, method: usize, cycles: impl IntoIterator<Item = usize>) -> Vec<Point> {
-    let point = |cycle: usize| {
-        let estimate = run.estimate(MEASURE, cycle, method)?;
-        Some(Point::of(run.rungs.get(&cycle)?.neurons() as f64, estimate))
-    };
-    cycles.into_iter().filter_map(point).collect()
+/// Returns the accuracy of the last networks of a method, by size.
+fn last(run: &Comparison, method: &str) -> anyhow::Result<Point> {
+    let number = run.method(method)?;
+    let (&cycle, rung) = run.rungs.last_key_value().context("a run has no clip")?;
+    let estimate = run.estimate(Measure::AccuracyAfterTraining, cycle, number);
+    let estimate =
+        estimate.with_context(|| format!("{method} has no network after clip {cycle}"))?;
+    Ok(Point::of(rung.neurons() as f64, estimate))
 }

@@ -53,6 +53,7 @@ pub use entropy::tracks::{EntropyRow, Side};
 pub use error::ReportError;
 pub use facts::recorded::Recorded;
 pub use facts::{Facts, missing};
+pub use figures::accuracy::accuracy_after_training;
 pub use figures::figure::{Axis, Curve, Figure, Panel, Point, Scale, Style};
 pub use out::comparison::write_comparison;
 pub use out::drawings::draw_figure;

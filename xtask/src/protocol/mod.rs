@@ -80,6 +80,10 @@ pub(crate) fn run(args: &ProtocolArgs) -> anyhow::Result<()> {
     let text = fs::read_to_string(&args.file)
         .with_context(|| format!("cannot read {}", args.file.display()))?;
     let protocol: Protocol = toml::from_str(&text)?;
+    for name in &args.only {
+        let is_setting = protocol.settings.iter().any(|setting| setting.name == *name);
+        ensure!(is_setting, "--only: {} has no setting {name}", args.file.display());
+    }
     let cells: Vec<Cell> = protocol
         .settings
         .iter()
@@ -184,6 +188,8 @@ impl Cell<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     pub(super) fn committed() -> Protocol {
@@ -200,8 +206,7 @@ mod tests {
             methods.sort();
             assert!(methods.into_iter().eq(setting.rates.keys()), "{}", setting.name);
         }
-        let mut names: Vec<&String> = protocol.settings.iter().map(|s| &s.name).collect();
-        names.dedup();
+        let names: BTreeSet<&String> = protocol.settings.iter().map(|s| &s.name).collect();
         assert_eq!(names.len(), protocol.settings.len());
     }
 }

@@ -89,7 +89,7 @@ pub(super) fn table(results: &[Result]) -> Table {
         "budget",
         "method",
         "accuracy",
-        "scratch",
+        "baseline",
         "difference",
         "95 % interval",
         "p (Holm)",

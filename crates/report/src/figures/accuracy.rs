@@ -14,6 +14,10 @@ use crate::paper::published::{METHODS, Series, smoothed};
 const ACCURACY: &str = "test accuracy";
 const AFTER_CLIP: &str = "Test accuracy right after the clip";
 
+/// Name and title of a figure.
+const AFTER_TRAINING: (&str, &str) =
+    ("accuracy_after_training", "Test accuracy after the training that follows");
+
 /// A close-up of fewer clips would show nothing more.
 const FEW: usize = 4;
 
@@ -131,9 +135,15 @@ fn recorded_alone(facts: &Facts, name: &'static str, title: &str) -> Figure {
 
 /// Draws the accuracy after the training that follows the clip.
 pub(super) fn after_training(facts: &Facts) -> Figure {
-    let (name, title) =
-        ("accuracy_after_training", "Test accuracy after the training that follows");
-    let Some(comparison) = &facts.comparison else { return gap(name, title) };
+    match &facts.comparison {
+        Some(comparison) => accuracy_after_training(comparison),
+        None => gap(AFTER_TRAINING.0, AFTER_TRAINING.1),
+    }
+}
+
+/// Draws the accuracy of a comparison's networks by size, after the training that follows each clip.
+pub fn accuracy_after_training(comparison: &Comparison) -> Figure {
+    let (name, title) = AFTER_TRAINING;
     let curve = |(colour, method): (usize, &String)| {
         let style = if is_sparse(comparison, colour) { Style::Bars } else { Style::Line };
         let points = raw(comparison, Measure::AccuracyAfterTraining, colour);

@@ -65,23 +65,23 @@ impl Axis {
     }
 
     /// Returns an axis for values that are not negative.
-    pub fn positive(label: &str) -> Self {
+    pub(crate) fn positive(label: &str) -> Self {
         Self { limits: (0.0, f64::INFINITY), ..Self::new(label) }
     }
 
     /// Returns an axis for fractions.
-    pub fn fraction(label: &str) -> Self {
+    pub(crate) fn fraction(label: &str) -> Self {
         Self { limits: (0.0, 1.0), ..Self::new(label) }
     }
 
     /// Returns an axis for the sizes of networks, the largest first. Its log scale gives room to the small
     /// networks, which differ most.
-    pub fn size(label: &str) -> Self {
+    pub(crate) fn size(label: &str) -> Self {
         Self { scale: Scale::Descending, ..Self::positive(label) }
     }
 
     /// Returns an axis for values that are not negative and span several powers of ten.
-    pub fn log(label: &str) -> Self {
+    pub(crate) fn log(label: &str) -> Self {
         Self { scale: Scale::Log, ..Self::positive(label) }
     }
 }
@@ -126,23 +126,23 @@ impl Curve {
 
     /// Gives the curve an entry in the legend that is not its name.
     #[must_use]
-    pub fn listed_as(self, entry: String) -> Self {
+    pub(crate) fn listed_as(self, entry: String) -> Self {
         Self { entry: Some(entry), ..self }
     }
 
     /// Returns its entry in the legend.
-    pub fn entry(&self) -> &str {
+    pub(crate) fn entry(&self) -> &str {
         self.entry.as_ref().unwrap_or(&self.name)
     }
 
     /// Gives the curve a role beside the main curve.
     #[must_use]
-    pub fn in_role(self, role: &'static str) -> Self {
+    pub(crate) fn in_role(self, role: &'static str) -> Self {
         Self { role, ..self }
     }
 
     /// Returns its name and its role.
-    pub fn full_name(&self) -> String {
+    pub(crate) fn full_name(&self) -> String {
         if self.role.is_empty() {
             self.name.clone()
         } else {
@@ -166,7 +166,7 @@ pub struct Point {
 
 impl Point {
     /// Returns a value without an interval.
-    pub fn bare(x: f64, y: f64) -> Self {
+    pub(crate) fn bare(x: f64, y: f64) -> Self {
         Self { x, y, interval: None, n: 1 }
     }
 

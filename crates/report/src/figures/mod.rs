@@ -1,6 +1,6 @@
 //! The figures of a report: the paper's five with error bands, and further ones.
 
-mod accuracy;
+pub(crate) mod accuracy;
 mod cost;
 mod entropy;
 pub(crate) mod figure;
