@@ -197,6 +197,29 @@ mod tests {
         toml::from_str(&fs::read_to_string(file).unwrap()).unwrap()
     }
 
+    pub(super) fn args(runs: &Path) -> ProtocolArgs {
+        ProtocolArgs {
+            file: PathBuf::new(),
+            data: vec!["mnist=images=1".to_owned()],
+            runs: runs.to_path_buf(),
+            only: vec![],
+            jobs: NonZeroUsize::MIN,
+            results: PathBuf::new(),
+            figures: None,
+        }
+    }
+
+    #[test]
+    fn images_come_from_the_folders_that_are_named() {
+        let (args, protocol) = (args(Path::new("runs")), committed());
+        let data =
+            |setting| Cell { protocol: &protocol, setting, sparsity: 0.5, args: &args }.data();
+        let [mnist, digits, cifar10, ..] = &protocol.settings[..] else { panic!("no settings") };
+        assert_eq!(data(mnist).unwrap(), "images=1");
+        assert_eq!(data(digits).unwrap(), digits.data);
+        assert!(data(cifar10).unwrap_err().to_string().contains("--data cifar10=FOLDER"));
+    }
+
     #[test]
     fn the_registered_test_has_a_learning_rate_for_each_of_its_methods() {
         let protocol = committed();

@@ -118,8 +118,15 @@ pub(super) fn table(results: &[Result]) -> Table {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::fs;
+
+    use rayclip_run_folder::csv::to_csv;
+    use rayclip_run_folder::presets::{Layers, resolve};
+    use rayclip_run_folder::write::RunFolder;
+    use rayclip_run_folder::{CycleRow, DataSummary, Progress, Summary, TimingRow, paths};
     use serde_json::json;
 
+    use super::super::tests::{args, committed};
     use super::*;
 
     pub(crate) fn result(setting: &str, budget: &str, method: &str, p: f64) -> Result {
@@ -150,5 +157,70 @@ pub(super) mod tests {
         // Holm: 2 · 0.01, and no smaller one than before.
         assert_eq!(p, ["0.0200", "0.0200", "< 0.0001"]);
         assert!(text.contains("| +0.0050    | +0.0040 … +0.0060 |"), "{text}");
+    }
+
+    /// Writes a run of networks with 25 of 100 neurons: of each method, the accuracies of the seeds.
+    fn write(path: &Path, outcome: &str, methods: &[(&str, &[f64])]) {
+        let folder = RunFolder::from(path);
+        fs::create_dir_all(path).unwrap();
+        let seeds = methods.iter().flat_map(|(method, accuracies)| {
+            accuracies.iter().zip(0..).map(move |(accuracy, seed)| (method, *accuracy, seed))
+        });
+        let row = |(replica, (method, accuracy, seed)): (usize, (&&str, f64, u64))| CycleRow {
+            replica,
+            method: (*method).to_owned(),
+            seed,
+            group: "layer_0".into(),
+            width_before: 100,
+            width_after: 25,
+            sparsity: 0.75,
+            accuracy_after_clip: accuracy - 0.5,
+            accuracy_after_training: Some(accuracy),
+            ..CycleRow::default()
+        };
+        let rows: Vec<CycleRow> = seeds.enumerate().map(row).collect();
+        let time = |row: &CycleRow| TimingRow { replica: row.replica, ..TimingRow::default() };
+        let times: Vec<TimingRow> = rows.iter().map(time).collect();
+        fs::write(path.join(paths::TIMINGS), to_csv(&times).unwrap()).unwrap();
+        fs::write(path.join(paths::CYCLES), to_csv(&rows).unwrap()).unwrap();
+        let data = DataSummary { digest: "0".into(), ..DataSummary::unknown("d".into()) };
+        let summary: Summary = serde_json::from_value(json!({
+            "version": "0", "outcome": outcome, "device": "flex", "groups": ["layer_0"], "widths_before": [100],
+            "parameters_before": 1000, "data": data, "replicas": [],
+        }))
+        .unwrap();
+        folder.write_summary(&summary).unwrap();
+        folder.write_progress(&Progress::default()).unwrap();
+        folder.write_config(&resolve(&Layers::default()).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn clipped_networks_are_compared_with_the_fresh_ones_of_each_budget() {
+        let runs = tempfile::tempdir().unwrap();
+        let (args, protocol) = (args(runs.path()), committed());
+        let cell = Cell {
+            protocol: &protocol,
+            setting: &protocol.settings[0],
+            sparsity: 0.95,
+            args: &args,
+        };
+        assert!(read(&cell).unwrap().is_empty());
+        let clipped: &[f64] = &[0.92, 0.93, 0.94];
+        let both = [("l2", clipped), ("scratch", &[0.90, 0.92, 0.91])];
+        write(&cell.folder("batches"), "finished", &both);
+        write(&cell.folder("operations"), "finished", &[("scratch", &[0.93, 0.95, 0.97])]);
+        write(&cell.folder("parent"), "interrupted", &[("scratch", &[0.5, 0.5, 0.5])]);
+        let results = read(&cell).unwrap();
+        let found: Vec<_> = results
+            .iter()
+            .map(|result| {
+                (&*result.budget, &*result.method, format!("{:+.3}", result.difference.mean))
+            })
+            .collect();
+        let expected = [("batches", "+0.020"), ("operations", "-0.020")];
+        assert_eq!(found, expected.map(|(budget, mean)| (budget, "l2", mean.to_owned())));
+        let accuracies = |result: &Result| result.accuracies.map(|mean| format!("{mean:.3}"));
+        assert_eq!(accuracies(&results[0]), ["0.930", "0.910"]);
+        assert_eq!(accuracies(&results[1]), ["0.930", "0.950"]);
     }
 }

@@ -247,7 +247,8 @@ impl DeviceImages {
         })
     }
 
-    /// Gathers images. `append` appends the normalised values of one.
+    /// Gathers images. `append` appends the normalised values of one. Methods of one seed have equal lists, which are
+    /// gathered once.
     fn gather<T>(
         &self,
         stored: &[T],
@@ -257,8 +258,15 @@ impl DeviceImages {
     ) -> Tensor<3> {
         let pixels = self.shape.numbers();
         let mut values = Vec::with_capacity(extents.iter().product());
-        for &index in indices.iter().flatten() {
-            append(&mut values, &stored[index * pixels..(index + 1) * pixels]);
+        let of_list = indices[0].len() * pixels;
+        for (number, list) in indices.iter().enumerate() {
+            if let Some(equal) = indices[..number].iter().position(|earlier| earlier == list) {
+                values.extend_from_within(equal * of_list..(equal + 1) * of_list);
+                continue;
+            }
+            for &index in list {
+                append(&mut values, &stored[index * pixels..(index + 1) * pixels]);
+            }
         }
         Tensor::from_data(TensorData::new(values, extents), &self.device)
     }

@@ -54,9 +54,9 @@ pub(crate) fn train_batch(
         }
     };
     // A sum over an axis: on a GPU, a sum over a whole tensor may add in any order.
-    let gradients = losses.clone().sum_dim(0).backward();
+    let mut gradients = losses.clone().sum_dim(0).backward();
     let tracked = tracked.with_state(state);
-    let trained = optimizer.apply_gradients(tracked, &gradients, step.learning_rate)?;
+    let trained = optimizer.apply_gradients(tracked, &mut gradients, step.learning_rate)?;
     Ok((trained, losses.inner()))
 }
 

@@ -93,14 +93,15 @@ fn a_batch_from_the_device_is_the_batch_from_memory() {
             // One block for all images, then one or two images per block.
             for block_bytes in [BLOCK_BYTES, 16] {
                 let there = on_device(&split, shape, &scale, block_bytes);
-                let indices = [vec![4, 0, 0], vec![1, 2, 3]];
+                // The lists of replicas with one seed are equal.
+                let indices = [vec![4, 0, 0], vec![1, 2, 3], vec![4, 0, 0]];
                 let [from_host, batch] =
                     [&host, &there].map(|images| images.batch(&indices).unwrap());
-                assert_eq!(from_host.images.dims(), [2, 3, 6]);
+                assert_eq!(from_host.images.dims(), [3, 3, 6]);
                 let expected = from_host.images.into_data();
                 batch.images.into_data().assert_approx_eq::<f32>(&expected, Tolerance::default());
                 let labels = batch.labels.into_data().convert::<i32>();
-                assert_eq!(labels.try_to_vec::<i32>().unwrap(), [4, 0, 0, 1, 2, 3]);
+                assert_eq!(labels.try_to_vec::<i32>().unwrap(), [4, 0, 0, 1, 2, 3, 4, 0, 0]);
                 let beside = beside_device(&split, shape, &scale).batch(&indices).unwrap();
                 let again = there.batch(&indices).unwrap().images;
                 assert_eq!(values(beside.images), values(again), "to the bit");

@@ -70,7 +70,7 @@ impl Optimizer {
     pub(crate) fn apply_gradients(
         &mut self,
         tracked: Population,
-        gradients: &Gradients,
+        gradients: &mut Gradients,
         learning_rate: f64,
     ) -> Result<Population, TrainerError> {
         let decayed =
@@ -79,7 +79,7 @@ impl Optimizer {
         let (steps, mut before) = Moments::take_apart(self.moments.take());
         let mut stores = vec![Store::default(); self.rule.moments()];
         let network = tracked.try_update(|name, value| {
-            let gradient = value.grad(gradients).ok_or_else(|| TrainerError::Device {
+            let gradient = value.grad_remove(gradients).ok_or_else(|| TrainerError::Device {
                 doing: "training",
                 reason: format!("{name} has no gradient"),
             })?;

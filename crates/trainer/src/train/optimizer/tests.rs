@@ -14,8 +14,8 @@ fn stepped(optimizer: &mut Optimizer, network: Population) -> Population {
     let inputs = network.graph().input.channels;
     let images = Tensor::ones([network.replicas(), 3, inputs], &Device::flex());
     let tracked = network.tracked();
-    let gradients = tracked.forward(images).square().sum().backward();
-    optimizer.apply_gradients(tracked, &gradients, 0.01).unwrap()
+    let mut gradients = tracked.forward(images).square().sum().backward();
+    optimizer.apply_gradients(tracked, &mut gradients, 0.01).unwrap()
 }
 
 fn optimizer(settings: &[&str]) -> Optimizer {
