@@ -51,6 +51,9 @@ fn quick(command: &[String]) -> Vec<String> {
         }
         "sweep" => [&train[..], &["--data", "data", "--hidden", "14", "--device", "flex"]].concat(),
         "reproduce" => [&train[..], &["--set", "network.hidden=[24]"]].concat(),
+        "bench" if command[1] == "all" => {
+            vec!["--networks", "mlp-12", "--replicas", "1", "--sizes", "64x32x2"]
+        }
         // Networks that have learnt next to nothing.
         "pick" => vec!["--accuracy", "0", "--max-drop", "1"],
         _ => vec![],
@@ -138,7 +141,11 @@ fn the_guide_names_every_command_flag_and_key() {
         let known = commands.contains(&name) || ["bench", "help"].contains(&name);
         assert!(known, "the guide has no section of {name}");
     }
-    for command in commands.iter().map(|name| vec![*name]).chain([vec!["bench", "solver"]]) {
+    for command in commands
+        .iter()
+        .map(|name| vec![*name])
+        .chain(["solver", "train", "cycle", "all"].map(|what| vec!["bench", what]))
+    {
         let begin = format!("\n## {}\n", command.join(" "));
         assert!(guide.contains(&begin), "{begin}");
         let help = succeed(folder.path(), &[&command[..], &["--help"]].concat());

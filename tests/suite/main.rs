@@ -4,6 +4,7 @@
 #![expect(clippy::explicit_write, reason = "the harness captures eprintln, and skips must be seen")]
 
 mod bad_input;
+mod bench;
 mod browser;
 mod compare;
 mod compress;
@@ -40,4 +41,5 @@ mod sweep;
 mod tabular;
 mod terminal;
 mod torch_pruning;
+mod trace;
 mod watch;

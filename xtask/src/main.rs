@@ -1,5 +1,6 @@
 //! Tasks for rayclip's developers: `cargo xtask bench`.
 
+mod machines;
 mod peers;
 mod protocol;
 mod release;
@@ -29,6 +30,8 @@ enum Bench {
     Replicas(replicas::ReplicasArgs),
     /// Time the solver and others on the same inputs, and certify all answers
     Peers(peers::PeersArgs),
+    /// Write the tables of machines in BENCHMARKS.md, from the records in benches/machines/
+    Machines,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -38,5 +41,6 @@ fn main() -> anyhow::Result<()> {
         Task::Bench(Bench::Runs(args)) => runs::bench(&args),
         Task::Bench(Bench::Replicas(args)) => replicas::bench(&args),
         Task::Bench(Bench::Peers(args)) => peers::bench(&args),
+        Task::Bench(Bench::Machines) => machines::write(),
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use rayon::prelude::*;
+use tracing::info_span;
 
 use crate::answer::{Answer, Column, Start};
 use crate::certificate::PRODUCTS;
@@ -135,9 +136,13 @@ impl Problem {
         let mut columns: Vec<Option<Solution>> = self.kept(settings, starts);
         let work = Work::of(self, starts, &columns);
         if work.columns.iter().any(|group| !group.is_empty()) {
-            let answers = work.answers(algorithm, settings)?;
+            let columns_left = work.indices.len();
+            let answers = info_span!("solve", algorithm = algorithm.name(), columns = columns_left)
+                .in_scope(|| work.answers(algorithm, settings))?;
             self.check_interrupted()?;
-            for (index, solution) in work.indices.iter().zip(work.certified(answers, settings)) {
+            let certified =
+                info_span!("certificate").in_scope(|| work.certified(answers, settings));
+            for (index, solution) in work.indices.iter().zip(certified) {
                 columns[*index] = Some(solution);
             }
         }

@@ -21,6 +21,11 @@ pub(crate) struct Chosen {
 }
 
 impl Chosen {
+    /// Whether this is a CPU backend.
+    pub(crate) fn is_host(&self) -> bool {
+        ["flex", "ndarray"].contains(&self.name.as_str())
+    }
+
     /// Returns the choice that gives this device again, even if the machine has other devices then.
     pub(crate) fn resolved(&self, choice: DeviceChoice) -> DeviceChoice {
         match (choice, self.name.as_str()) {
@@ -110,8 +115,7 @@ pub(crate) fn choose(choice: DeviceChoice) -> anyhow::Result<Chosen> {
 /// # Errors
 /// Kernels are chosen by timing, and the run must be deterministic.
 pub(crate) fn check_autotune(chosen: &Chosen, deterministic: bool) -> anyhow::Result<()> {
-    let is_gpu = !["flex", "ndarray"].contains(&chosen.name.as_str());
-    if !cfg!(feature = "autotune") || !is_gpu {
+    if !cfg!(feature = "autotune") || chosen.is_host() {
         return Ok(());
     }
     let reason = "this rayclip was built with autotune: it chooses kernels by timing, and the next process may choose \

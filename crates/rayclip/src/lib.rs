@@ -21,15 +21,16 @@ mod panic;
 mod progress;
 #[cfg(unix)]
 mod signals;
+mod subscriber;
 mod tables;
 
 use std::panic::catch_unwind;
 use std::process::ExitCode;
 
 use rayclip_trainer::TrainerError;
-use tracing_subscriber::filter::LevelFilter;
 
-use args::{Bench, BenchArgs, Command};
+use args::Command;
+use subscriber::Trace;
 
 /// Training allocates and frees the same large buffers in every step. The system's allocator would return
 /// them to the kernel each time.
@@ -59,16 +60,19 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(told) => return tell(&told),
     };
-    tracing_subscriber::fmt()
-        .with_writer(output::Warnings::new)
-        .with_ansi(output::has_colours())
-        .with_max_level(LevelFilter::WARN)
-        .without_time()
-        .with_target(false)
-        .init();
-    let done = catch_unwind(|| execute(cli.command.unwrap_or_default()));
+    let command = cli.command.unwrap_or_default();
+    let trace = match subscriber::install(command.trace()) {
+        Ok(trace) => trace,
+        Err(refused) => {
+            output::error(&refused);
+            return output::end(ExitCode::from(2));
+        }
+    };
+    let done = catch_unwind(|| execute(command));
+    let traced = trace.map_or(Ok(()), Trace::finish);
     // The panic hook has printed a panic already.
-    let code = done.unwrap_or(Ok(ExitCode::from(2))).unwrap_or_else(|error| {
+    let done = done.unwrap_or(Ok(ExitCode::from(2)));
+    let code = done.and_then(|code| traced.map(|()| code)).unwrap_or_else(|error| {
         output::error(&error);
         exit_code(&error)
     });
@@ -109,9 +113,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Resume(args) => commands::resume::resume(&args),
         Command::VerifyResume(args) => commands::verify_resume::verify_resume(&args),
         Command::Solve(args) => commands::solve::solve(&args),
-        Command::Bench(BenchArgs { what: Bench::Solver(args) }) => {
-            commands::bench_solver::bench(&args).map(|()| ExitCode::SUCCESS)
-        }
+        Command::Bench(args) => commands::bench::bench(&args).map(|()| ExitCode::SUCCESS),
         Command::Compress(args) => commands::compress::compress(&args),
         Command::Clip(args) => commands::clip::clip(&args).map(|()| ExitCode::SUCCESS),
         Command::Inspect(args) => commands::inspect::inspect(&args).map(|()| ExitCode::SUCCESS),

@@ -56,6 +56,7 @@ mod folder;
 mod measure;
 mod run;
 mod streams;
+mod trace;
 mod train;
 
 pub use error::TrainerError;
@@ -63,10 +64,10 @@ pub use folder::checkpoint::{Every, Schedule};
 pub use folder::{FinishedRun, FolderLock, Found, RunDir, Taken};
 pub use measure::{Times, classification_times};
 pub use run::{
-    Backend, CHANNELS_KEY, Chunks, Clipped, ClippedGroup, CutTensor, Event, Interrupter,
-    KeepNetworks, KeptNetwork, ModelSize, Observer, OnDivergence, OneShot, PlannedChunk,
-    PlannedCycle, Reached, Resizable, Resolved, Role, RunOptions, Size, WeightSource, channel_map,
-    check_checkpoint, clip_model, clip_network, clip_once, export_final, input_shape, named,
-    resolve, run,
+    Backend, BatchTimes, CHANNELS_KEY, Chunks, ClipTimes, Clipped, ClippedGroup, CutTensor, Event,
+    Interrupter, KeepNetworks, KeptNetwork, ModelSize, Observer, OnDivergence, OneShot,
+    PlannedChunk, PlannedCycle, Reached, Repeats, Resizable, Resolved, Role, RunOptions, Size,
+    WeightSource, batch_times, channel_map, check_checkpoint, clip_model, clip_network, clip_once,
+    clip_times, export_final, input_shape, named, resolve, run,
 };
 pub use train::{NetworkImages, scores};

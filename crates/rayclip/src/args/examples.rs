@@ -91,6 +91,21 @@ Examples:
   rayclip bench solver --sizes 512x51x64
   rayclip bench solver --sizes 512x51x2,4096x409x8 --compare";
 
+pub(crate) const BENCH_TRAIN: &str = "\
+Examples:
+  rayclip bench train
+  rayclip bench train --networks mlp-512,resnet20 --replicas 1,8";
+
+pub(crate) const BENCH_CYCLE: &str = "\
+Examples:
+  rayclip bench cycle
+  rayclip bench cycle --networks mlp-512 --replicas 64 --device wgpu --json";
+
+pub(crate) const BENCH_ALL: &str = "\
+Examples:
+  rayclip bench all
+  rayclip bench all --device wgpu --json card.json";
+
 pub(crate) const CLIP: &str = "\
 Examples:
   rayclip clip network.onnx --keep 0.75 --out small.onnx

@@ -1,5 +1,6 @@
 //! The arguments of the command line.
 
+mod bench;
 mod cells;
 mod clip;
 mod compress;
@@ -17,12 +18,16 @@ mod shell;
 mod solver;
 mod values;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 use rayclip_trainer::{KeepNetworks, RunOptions};
 
+pub(crate) use bench::{
+    Bench, BenchAllArgs, BenchArgs, BenchNetwork, BenchRunArgs, BenchSolverArgs, OperatorKind,
+    Size, TimedRunArgs,
+};
 pub(crate) use cells::{ReproduceArgs, SweepArgs};
 pub(crate) use clip::ClipArgs;
 pub(crate) use compress::CompressArgs;
@@ -41,7 +46,7 @@ pub(crate) use parse::try_parse;
 pub(crate) use pick::PickArgs;
 pub(crate) use safety::{ResumeArgs, SafetyArgs, VerifyResumeArgs};
 pub(crate) use shell::{CompletionsArgs, ManArgs, Shell};
-pub(crate) use solver::{Bench, BenchArgs, BenchSolverArgs, OperatorKind, Size, SolveArgs};
+pub(crate) use solver::{SolveArgs, SolverArgs};
 pub(crate) use values::{
     Seeds, at_least_one, device_choice, fraction, numbers, part, positive, positive_numbers, seed,
     width,
@@ -119,6 +124,22 @@ pub(crate) enum Command {
     /// Print the manual page of rayclip or of one of its commands
     #[command(after_help = examples::MAN)]
     Man(ManArgs),
+}
+
+impl Command {
+    /// Returns the file of the trace that the user asked for.
+    pub(crate) fn trace(&self) -> Option<&Path> {
+        let safety = match self {
+            Self::Run(args) => &args.options.safety,
+            Self::Compare(args) => &args.options.safety,
+            Self::Sweep(args) => &args.options.safety,
+            Self::Reproduce(args) => &args.options.safety,
+            Self::Compress(args) => &args.options.safety,
+            Self::Resume(args) => &args.safety,
+            _ => return None,
+        };
+        safety.trace.as_deref()
+    }
 }
 
 impl Default for Command {

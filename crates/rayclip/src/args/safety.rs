@@ -29,6 +29,9 @@ pub(crate) struct SafetyArgs {
     /// of the cache folder that has them decoded [default: half of the free memory; on a GPU, 2 GiB]
     #[arg(long, value_name = "MIB", value_parser = at_least_one)]
     pub(crate) image_memory: Option<usize>,
+    /// Write a trace of the run to this file, in Chrome's JSON format; Perfetto (ui.perfetto.dev) shows it
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) trace: Option<PathBuf>,
     /// Refuse a GPU that gives different bits for the same batch (the CPU always gives the same bits)
     #[arg(long)]
     pub(crate) deterministic: bool,

@@ -1,6 +1,6 @@
 //! The commands, one file each.
 
-pub(crate) mod bench_solver;
+pub(crate) mod bench;
 mod cells;
 pub(crate) mod clip;
 pub(crate) mod compare;

@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 use rayclip_model::{Group, Population};
+use tracing::info_span;
 
 use crate::device::read;
 use crate::error::TrainerError;
@@ -33,6 +34,7 @@ pub(crate) fn rebuild(
     kept: &[Vec<usize>],
 ) -> Result<Population, TrainerError> {
     let Rebuilt { cycle, group, probe } = *rebuilt;
+    let _span = info_span!("rebuild", group = group.name).entered();
     let expected = network.forward_silenced(probe.clone(), group, kept);
     let network = network.cut(group, kept);
     optimizer.cut(group, kept);

@@ -6,10 +6,12 @@ use std::ops::Range;
 use rayclip_model::Population;
 use rayclip_run_folder::config::{Measured, Method, by_method};
 use rayclip_run_folder::{Replica, RunConfig};
+use tracing::info_span;
 
 use crate::criteria::{Context, Fed, GroupScores, GroupWeights, criterion};
 use crate::data::{Calibration, DeviceImages};
 use crate::error::TrainerError;
+use crate::trace::traced;
 
 /// Scores by the index of the group, `[replica]` each.
 pub(crate) type ByGroup = BTreeMap<usize, Vec<GroupScores>>;
@@ -86,7 +88,9 @@ impl Scoring {
         for width in widths {
             let of_width: Vec<GroupWeights> =
                 weights.extract_if(.., |weights| weights.group.width == width).collect();
-            let scores = criterion.score(&of_width, &context)?;
+            let span = info_span!("score", %method);
+            let device = &network.device();
+            let scores = traced(&span, device, || criterion.score(&of_width, &context))?;
             solve_seconds = sum(solve_seconds, scores.solve_seconds);
             for (weights, of_group) in of_width.iter().zip(scores.groups) {
                 self.scores.entry(weights.index).or_default().extend(of_group);

@@ -38,7 +38,8 @@ pub(crate) struct Uploaded {
 }
 
 impl Uploaded {
-    /// Holds images out, uploads the splits, and describes the network. The run folder may have a copy of its graph.
+    /// Holds images out, uploads the splits, and describes the network. The run folder, if there is one, may
+    /// have a copy of its graph.
     /// On a GPU, a split with more bytes than `memory` stays in the host's memory.
     ///
     /// # Errors
@@ -47,7 +48,7 @@ impl Uploaded {
         config: &RunConfig,
         mut dataset: Dataset,
         device: &Device,
-        folder: &Path,
+        folder: Option<&Path>,
         memory: usize,
     ) -> Result<Self, TrainerError> {
         let digest = dataset.digest()?;
@@ -64,8 +65,8 @@ impl Uploaded {
             folder: dataset.folder.as_deref().and_then(Path::to_str).map(str::to_owned),
         };
         let statistics = config.data.statistics(&dataset)?;
-        let original = Original::of(&config.network, &dataset, Some(folder))?;
-        let graph = network::graph(&config.network, &dataset, Some(folder), original.as_ref())?;
+        let original = Original::of(&config.network, &dataset, folder)?;
+        let graph = network::graph(&config.network, &dataset, folder, original.as_ref())?;
         let original = original.map(|original| original.on(device)).transpose()?;
         let rungs = Rungs::of(config, &graph, dataset.train.len())?;
         let scale = PixelScale::new(statistics.clone());

@@ -26,6 +26,7 @@ mod position;
 mod rungs;
 mod session;
 mod state;
+mod timed;
 mod widths;
 
 #[cfg(test)]
@@ -35,6 +36,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rayclip_data::Dataset;
 use rayclip_run_folder::{Outcome, RunConfig, Summary, paths};
+use tracing::info_span;
 
 pub use beginning::check_checkpoint;
 pub use events::{Chunks, Event, Observer, PlannedChunk, PlannedCycle};
@@ -45,6 +47,7 @@ pub use one_shot::{
     channel_map, clip_model, clip_network, clip_once,
 };
 pub use options::{Backend, Interrupter, OnDivergence, RunOptions};
+pub use timed::{BatchTimes, ClipTimes, Repeats, batch_times, clip_times};
 pub use widths::{Reached, Resizable, Size};
 
 use self::beginning::{Beginning, Environment};
@@ -82,7 +85,9 @@ pub fn run(
 ) -> Result<Summary, TrainerError> {
     let (folder, device) = (folder.folder(), backend.device);
     let memory = options.device_image_memory();
-    let uploaded = no_panic(|| Uploaded::new(config, dataset, device, folder.path(), memory))?;
+    let uploaded = info_span!("upload").in_scope(|| {
+        no_panic(|| Uploaded::new(config, dataset, device, Some(folder.path()), memory))
+    })?;
     let Uploaded { splits, labels, description, rungs, original, data } = &uploaded;
     let network = original.as_ref().map(|(network, _)| network);
     let inputs = Inputs { config, splits, rungs, original: network, device };
@@ -241,7 +246,8 @@ fn time(inputs: Inputs<'_>, session: &Session<'_>) -> Result<(), TrainerError> {
     let timed: Vec<TimedRung> = clips.map(timed).collect();
     let sizes = [1, config.compression.latency_images, config.training.batch_size];
     let sizes = sizes.map(|size| size.min(splits.test.len())).into();
-    let rows = no_panic(|| latencies(&timed, device, &splits.test, &sizes))?;
+    let rows = info_span!("latency")
+        .in_scope(|| no_panic(|| latencies(&timed, device, &splits.test, &sizes)))?;
     Ok(session.about.folder.write_latency(&rows)?)
 }
 

@@ -45,7 +45,7 @@ pub(crate) struct Rung {
     /// Multiply-accumulates to classify an image; `None` if there are too many to count.
     pub(crate) macs: Option<usize>,
     /// Floating-point operations to train on an image; `None` if there are too many to count.
-    training_flops: Option<f64>,
+    pub(crate) training_flops: Option<f64>,
 }
 
 /// The training of a network up to a clip.

@@ -9,6 +9,7 @@ use rayclip_run_folder::write::RunFolder;
 use rayclip_run_folder::{
     DataSummary, KeptRow, Outcome, Replica, RunConfig, Summary, operations, paths,
 };
+use tracing::info_span;
 
 use super::chunk::{Advance, Chunk, Measured, Trained};
 use super::events::{Event, Observer};
@@ -269,6 +270,7 @@ impl Session<'_> {
     /// # Errors
     /// The device fails, or the file system refuses.
     fn checkpoint(&mut self, chunk: &Chunk<'_>) -> Result<(), TrainerError> {
+        let _span = info_span!("checkpoint").entered();
         let mut tensors = HostTensors::default();
         let about = &self.about;
         let state = State {

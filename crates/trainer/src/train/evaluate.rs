@@ -4,11 +4,13 @@ use burn::tensor::{Int, Tensor};
 use rayclip_model::Population;
 use rayclip_run_folder::RunConfig;
 use rayclip_run_folder::config::{AccuracyKind, LossKind, TrainingConfig};
+use tracing::info_span;
 
 use super::class_scores;
 use crate::data::{Batch, DeviceImages, Splits};
 use crate::device::read;
 use crate::error::TrainerError;
+use crate::trace::traced;
 
 /// The accuracies of one replica.
 #[derive(Debug, Clone, Copy)]
@@ -67,13 +69,19 @@ fn measured(
     see: &mut dyn FnMut(&Tensor<3, Int>),
 ) -> Result<Vec<Accuracy>, TrainerError> {
     let how = How { training: &config.training, kind: config.evaluation.accuracy };
-    let of = |split| accuracy(network, split, how, &mut |_| {});
+    let device = &network.device();
+    let of = |split| {
+        let span = info_span!("evaluation", of = "validation");
+        traced(&span, device, || accuracy(network, split, how, &mut |_| {}))
+    };
     let validation = splits.validation.as_ref().map(of).transpose()?;
     let together = |(replica, test)| {
         let validation = validation.as_ref().map(|validation| validation[replica]);
         Accuracy { test, validation }
     };
-    let test = accuracy(network, &splits.test, how, see)?;
+    let test = traced(&info_span!("evaluation", of = "test"), device, || {
+        accuracy(network, &splits.test, how, see)
+    })?;
     Ok(test.into_iter().enumerate().map(together).collect())
 }
 

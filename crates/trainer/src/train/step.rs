@@ -3,11 +3,13 @@
 use burn::tensor::Tensor;
 use rayclip_model::Population;
 use rayclip_run_folder::config::LossKind;
+use tracing::info_span;
 
 use super::Optimizer;
 use super::loss::{class_scores, divergence, smoothed_cross_entropy};
 use crate::data::Batch;
 use crate::error::TrainerError;
+use crate::trace::traced;
 
 /// Returns the factors of a dropout, see [`Population::forward_training`].
 pub(crate) type Dropout<'a> = dyn FnMut(usize, f64, [usize; 3]) -> Tensor<3> + 'a;
@@ -42,21 +44,29 @@ pub(crate) fn train_batch(
     step: &mut TrainStep<'_, '_>,
 ) -> Result<(Population, Tensor<1>), TrainerError> {
     let Batch { images, labels } = batch;
+    let device = images.device();
     let tracked = network.tracked();
-    let (logits, state) = tracked.forward_training(images, step.dropout);
-    let scores = class_scores(step.loss, logits);
-    let losses = match step.distillation.take() {
-        None => smoothed_cross_entropy(scores, labels, step.label_smoothing),
-        Some(Distillation { logits, weight, temperature }) => {
-            let target = class_scores(step.loss, logits);
-            let of_labels = smoothed_cross_entropy(scores.clone(), labels, step.label_smoothing);
-            of_labels * (1.0 - weight) + divergence(scores, target, temperature) * weight
-        }
-    };
+    let (state, losses) = traced(&info_span!("forward"), &device, || {
+        let (logits, state) = tracked.forward_training(images, step.dropout);
+        let scores = class_scores(step.loss, logits);
+        let losses = match step.distillation.take() {
+            None => smoothed_cross_entropy(scores, labels, step.label_smoothing),
+            Some(Distillation { logits, weight, temperature }) => {
+                let target = class_scores(step.loss, logits);
+                let of_labels =
+                    smoothed_cross_entropy(scores.clone(), labels, step.label_smoothing);
+                of_labels * (1.0 - weight) + divergence(scores, target, temperature) * weight
+            }
+        };
+        (state, losses)
+    });
     // A sum over an axis: on a GPU, a sum over a whole tensor may add in any order.
-    let mut gradients = losses.clone().sum_dim(0).backward();
+    let mut gradients =
+        traced(&info_span!("backward"), &device, || losses.clone().sum_dim(0).backward());
     let tracked = tracked.with_state(state);
-    let trained = optimizer.apply_gradients(tracked, &mut gradients, step.learning_rate)?;
+    let trained = traced(&info_span!("update"), &device, || {
+        optimizer.apply_gradients(tracked, &mut gradients, step.learning_rate)
+    })?;
     Ok((trained, losses.inner()))
 }
 

@@ -6,6 +6,7 @@ mod rays;
 use burn::tensor::Tensor;
 use cs_solver::{SolverError, dct};
 use rayclip_run_folder::config::{Domain, Measured, Reduction};
+use tracing::info_span;
 
 pub(crate) use rays::{Rays, total_weights};
 
@@ -32,7 +33,8 @@ impl Criterion for Dtc {
         let reduction = self.reduction.unwrap_or(compression.reduction);
         let domain = self.domain.unwrap_or(compression.domain);
         let of = self.of.unwrap_or(context.config.measurement.of);
-        let rays = rays::reconstruct(groups, totals(groups, of, reduction, context)?, context)?;
+        let totals = totals(groups, of, reduction, context)?;
+        let rays = info_span!("rays").in_scope(|| rays::reconstruct(groups, totals, context))?;
         let solve_seconds = Some(rays.seconds());
         let mut all = rays.into_sums().map(|(sum, solve, rays)| {
             let values = score(sum, domain)?;

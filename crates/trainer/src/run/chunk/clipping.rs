@@ -3,6 +3,7 @@
 use rayclip_model::Population;
 use rayclip_run_folder::config::Moments as MomentsAtClip;
 use rayclip_run_folder::{KeptRow, Replica, clipped_groups};
+use tracing::info_span;
 
 use super::teacher::Teacher;
 use super::{Advance, BeforeClip, Chunk, Network, Phase, fresh};
@@ -110,6 +111,7 @@ impl<'a> Chunk<'a> {
         before: BeforeClip,
         scores: ByGroup,
     ) -> Result<Advance, TrainerError> {
+        let _span = info_span!("clip", cycle = self.cycle.number).entered();
         let Inputs { config, splits, .. } = self.inputs;
         let (compression, cycle) = (&config.compression, self.cycle.number);
         let probe = splits.train.batch(&[(0..PROBE.min(splits.train.len())).collect()])?.images;
@@ -195,7 +197,7 @@ impl<'a> Chunk<'a> {
     }
 
     /// Waits until the device has finished its work.
-    fn sync(&self) -> Result<(), TrainerError> {
+    pub(crate) fn sync(&self) -> Result<(), TrainerError> {
         self.network()?.device().sync().map_err(|error| TrainerError::Device {
             doing: "rebuilding the networks",
             reason: error.to_string(),

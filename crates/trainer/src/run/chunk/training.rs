@@ -4,6 +4,7 @@ use rand::RngExt;
 use rayclip_model::dropout_factors;
 use rayclip_run_folder::config::ScheduleSpan;
 use rayclip_run_folder::{Cycles, Replica};
+use tracing::info_span;
 
 use super::{Advance, Chunk, Cycle, LOST, Network, Phase};
 use crate::data::Augmentation;
@@ -12,13 +13,15 @@ use crate::error::TrainerError;
 use crate::run::inputs::Inputs;
 use crate::run::position::{AfterCycle, TrainingSchedule};
 use crate::streams::{Purpose, stream};
+use crate::trace::traced;
 use crate::train::{Distillation, TrainStep, before_schedule, learning_rate, train_batch};
 
 impl Chunk<'_> {
     pub(super) fn train(&mut self) -> Result<Advance, TrainerError> {
         self.phase = Phase::Train;
         if self.wants_batch() {
-            self.train_batch()?;
+            let span = info_span!("batch", cycle = self.cycle.number);
+            traced(&span, self.inputs.device, || self.train_batch())?;
             if !self.wants_batch() {
                 // A GPU has only queued the batches so far. Reading the losses waits until they are done.
                 self.losses()?;
@@ -52,13 +55,14 @@ impl Chunk<'_> {
         let Inputs { config, splits, .. } = self.inputs;
         let images = self.order.batch(self.cycle.number, self.cycle.done);
         let number = before(self.rungs.cycles(), self.cycle.number)? + self.cycle.done;
-        let batch = match Augmentation::of(&config.training) {
-            None => splits.train.batch(&images)?,
+        let gather = || match Augmentation::of(&config.training) {
+            None => splits.train.batch(&images),
             Some(augmentation) => {
                 let changes = augmentation.draw(self.trainees.replicas(), number, images[0].len());
-                splits.train.changed_batch(&images, &changes)?
+                splits.train.changed_batch(&images, &changes)
             }
         };
+        let batch = traced(&info_span!("gather"), self.inputs.device, gather)?;
         let Network::Here(network) = std::mem::replace(&mut self.network, Network::Lost) else {
             return Err(TrainerError::fault(LOST));
         };
@@ -71,7 +75,9 @@ impl Chunk<'_> {
         };
         let training = &config.training;
         let distillation = self.lesson.as_ref().map(|lesson| Distillation {
-            logits: lesson.logits(&batch.images, &images),
+            logits: traced(&info_span!("teacher"), self.inputs.device, || {
+                lesson.logits(&batch.images, &images)
+            }),
             weight: training.distillation,
             temperature: training.temperature,
         });

@@ -21,7 +21,7 @@ impl Observer for Told {
 fn taken(deterministic: bool, repeats: Result<bool, TrainerError>) -> (Result<(), String>, usize) {
     let config = config(&[]);
     let device = Device::flex();
-    let uploaded = Uploaded::new(&config, dataset(), &device, Path::new(""), usize::MAX).unwrap();
+    let uploaded = Uploaded::new(&config, dataset(), &device, None, usize::MAX).unwrap();
     let environment = Environment {
         folder: &RunFolder::from(Path::new("nowhere")),
         backend: Backend { device: &device, name: "a card" },
@@ -49,7 +49,7 @@ fn a_device_that_does_not_repeat_is_refused_or_told() {
 fn what_is_tried_are_the_first_batches_of_the_first_chunk() {
     let config = config(&[]);
     let device = Device::flex();
-    let uploaded = Uploaded::new(&config, dataset(), &device, Path::new(""), usize::MAX).unwrap();
+    let uploaded = Uploaded::new(&config, dataset(), &device, None, usize::MAX).unwrap();
     let (splits, rungs) = (&uploaded.splits, &uploaded.rungs);
     let inputs = Inputs { config: &config, splits, rungs, original: None, device: &device };
     let plan = Plan::of(&config, &rungs.first().graph, &device, 20, Some(3)).unwrap();

@@ -3,7 +3,6 @@
 mod together;
 
 use std::f64::consts::PI;
-use std::path::Path;
 
 use burn::tensor::{Device, TensorData};
 use rayclip_run_folder::{Method, Replica, RunConfig};
@@ -19,7 +18,7 @@ fn config(more: &[&str]) -> RunConfig {
 }
 
 fn upload(config: &RunConfig) -> Uploaded {
-    Uploaded::new(config, dataset(), &Device::flex(), Path::new(""), usize::MAX).unwrap()
+    Uploaded::new(config, dataset(), &Device::flex(), None, usize::MAX).unwrap()
 }
 
 /// Calls `use_inputs` with the inputs of a configuration.

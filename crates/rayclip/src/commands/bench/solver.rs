@@ -2,19 +2,19 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, anyhow, bail, ensure};
-use burn::tensor::{Device, Tensor};
+use anyhow::{Context, anyhow, bail};
+use burn::tensor::Device;
 use cs_solver::{
-    Algorithm, Lambda, Matrix, Operator, Problem, Settings, Solution, Solutions, SolverError,
-    Status, synthetic,
+    Algorithm, Lambda, Problem, Settings, Solution, Solutions, SolverError, Status, synthetic,
 };
 use serde_json::json;
 
+use super::ceilings::Ceilings;
 use crate::args::{BenchSolverArgs, OperatorKind, Size};
 use crate::{arrays, device, output, tables};
 
 /// The columns of the table, and those that are left out first if it does not fit.
-const HEADS: [&str; 7] = [
+pub(super) const HEADS: [&str; 7] = [
     "m × n × columns",
     "algorithm",
     "problems/s",
@@ -23,15 +23,13 @@ const HEADS: [&str; 7] = [
     "converged",
     "time ÷ floor",
 ];
-const DISPENSABLE: [usize; 4] = [6, 4, 3, 1];
+pub(super) const DISPENSABLE: [usize; 4] = [6, 4, 3, 1];
 
-/// The extent of the square matrices whose product measures the arithmetic rate.
-const SQUARE: usize = 1024;
 /// The seed of the problems.
 const SEED: u64 = 1;
 
 /// The measurements of one algorithm on one size.
-struct Measured {
+pub(super) struct Measured {
     size: Size,
     solutions: Solutions,
     /// Median over the repeats.
@@ -41,39 +39,48 @@ struct Measured {
 }
 
 /// Times the solver and prints a table.
-pub(crate) fn bench(args: &BenchSolverArgs) -> anyhow::Result<()> {
+pub(super) fn bench(args: &BenchSolverArgs) -> anyhow::Result<()> {
     if args.operator == OperatorKind::Gaussian && args.problems.is_empty() {
         let sizes = args.sizes.iter().try_for_each(|size| size.check_matrix());
         sizes.map_err(|reason| anyhow!("--sizes: {reason}"))?;
     }
     let chosen = device::choose_fast(args.solver.device)?;
-    let rates = Rates::measure(&chosen.device)?;
+    let ceilings = Ceilings::measure(&chosen.device)?;
     let mut table = (!args.json).then(|| {
         output::note(&format!("device: {} — {}", chosen.name, chosen.reason));
         output::note(&format!(
             "products: {:.1} GFLOP/s in f64 on the host, {:.1} in f32 on {}",
-            rates.host / 1e9,
-            rates.device / 1e9,
+            ceilings.host_product_f64 / 1e9,
+            ceilings.product_f32 / 1e9,
             chosen.name
         ));
         tables::table(&HEADS)
     });
-    for problem in problems(args) {
-        for measured in compare(&problem?.on(&chosen.device), args, &rates)? {
-            match &mut table {
-                Some(table) => {
-                    table.add_row(measured.row());
-                }
-                None => output::result(&measured.json(&chosen.name).to_string()),
-            }
+    measure(args, &chosen.device, &ceilings, &mut |measured| match &mut table {
+        Some(table) => {
+            table.add_row(measured.row());
         }
-    }
+        None => output::result(&measured.json(&chosen.name).to_string()),
+    })?;
     if let Some(table) = table {
         tables::print(table, &DISPENSABLE, &HEADS);
         output::result(
             "Iterations are the median over the columns and include those of the polish. The floor is the \
              time of the products with A alone, at the rate above.",
         );
+    }
+    Ok(())
+}
+
+/// Times every algorithm on every problem. Calls `see` with the results of each.
+pub(super) fn measure(
+    args: &BenchSolverArgs,
+    device: &Device,
+    ceilings: &Ceilings,
+    see: &mut dyn FnMut(&Measured),
+) -> anyhow::Result<()> {
+    for problem in problems(args) {
+        compare(&problem?.on(device), args, ceilings)?.iter().for_each(&mut *see);
     }
     Ok(())
 }
@@ -103,7 +110,7 @@ fn problems(args: &BenchSolverArgs) -> Box<dyn Iterator<Item = anyhow::Result<Pr
 fn compare(
     problem: &Problem,
     args: &BenchSolverArgs,
-    rates: &Rates,
+    ceilings: &Ceilings,
 ) -> anyhow::Result<Vec<Measured>> {
     let algorithms = if args.compare {
         Algorithm::ALL.into_iter().filter(|algorithm| *algorithm != Algorithm::Auto).collect()
@@ -139,7 +146,7 @@ fn compare(
             runs.sort_by(|a, b| a.0.total_cmp(&b.0));
             let (seconds, solutions) = runs.swap_remove(runs.len() / 2);
             let floor_seconds = (args.operator == OperatorKind::Gaussian)
-                .then(|| rates.floor_seconds(&solutions, size))
+                .then(|| floor_seconds(ceilings, &solutions, size))
                 .flatten();
             Measured { size, solutions, seconds, floor_seconds }
         })
@@ -163,7 +170,7 @@ impl Measured {
         columns.filter(|column| column.status() == Status::Converged).count()
     }
 
-    fn row(&self) -> [String; 7] {
+    pub(super) fn row(&self) -> [String; 7] {
         let Size { m, n, columns } = self.size;
         [
             format!("{m} × {n} × {columns}"),
@@ -176,7 +183,7 @@ impl Measured {
         ]
     }
 
-    fn json(&self, device: &str) -> serde_json::Value {
+    pub(super) fn json(&self, device: &str) -> serde_json::Value {
         json!({
             "m": self.size.m,
             "n": self.size.n,
@@ -199,58 +206,17 @@ fn significant(value: f64) -> f64 {
     (value * scale).round() / scale
 }
 
-/// Floating-point operations per second of large matrix products.
-struct Rates {
-    /// In f64 on the host.
-    host: f64,
-    /// In f32 on the device.
-    device: f64,
-}
-
-impl Rates {
-    fn measure(device: &Device) -> anyhow::Result<Self> {
-        let operations = 2.0 * (SQUARE * SQUARE * SQUARE) as f64;
-        let entries: Vec<f64> = (0..SQUARE * SQUARE).map(|i| (i % 97) as f64 / 97.0).collect();
-        let a = Matrix::from_rows(SQUARE, SQUARE, entries.clone())?;
-        let mut product = vec![0.0; SQUARE * SQUARE];
-        let host = fastest(|| {
-            a.apply_transposed(&entries, &mut product);
-            Ok(())
-        })?;
-        let a = Tensor::<2>::ones([SQUARE, SQUARE], device);
-        let device = fastest(|| {
-            // Reading the sum waits for the product.
-            let sum = a.clone().matmul(a.clone()).sum().try_into_vec_as::<f32>();
-            let sum = sum.map_err(|error| anyhow!("multiplying matrices: {error}"))?;
-            let right = (SQUARE * SQUARE * SQUARE) as f32;
-            ensure!(sum == [right], "the device computes wrong products: {sum:?} is not {right}");
-            Ok(())
-        })?;
-        Ok(Self { host: operations / host, device: operations / device })
-    }
-
-    /// Returns the time of the products with A that the iterations of all columns need at least; `None` if the
-    /// algorithm does not use full products.
-    fn floor_seconds(&self, solutions: &Solutions, size: Size) -> Option<f64> {
-        let (products, rate) = match solutions.algorithm() {
-            Algorithm::Homotopy => (1.0, self.host),
-            // Its passes use only the columns of a working set.
-            Algorithm::Descent => return None,
-            // Two products per trial point (with A and with Aᵀ), and one per line search.
-            Algorithm::Ssnal => (3.0, self.host),
-            _ => (2.0, self.device),
-        };
-        let iterations: usize = solutions.columns().iter().map(Solution::iterations).sum();
-        Some(iterations as f64 * products * 2.0 * (size.m * size.n) as f64 / rate)
-    }
-}
-
-fn fastest(mut action: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<f64> {
-    let mut best = f64::INFINITY;
-    for _ in 0..4 {
-        let start = Instant::now();
-        action()?;
-        best = best.min(start.elapsed().as_secs_f64());
-    }
-    Ok(best)
+/// Returns the time of the products with A that the iterations of all columns need at least; `None` if the algorithm
+/// does not use full products.
+fn floor_seconds(ceilings: &Ceilings, solutions: &Solutions, size: Size) -> Option<f64> {
+    let (products, rate) = match solutions.algorithm() {
+        Algorithm::Homotopy => (1.0, ceilings.host_product_f64),
+        // Its passes use only the columns of a working set.
+        Algorithm::Descent => return None,
+        // Two products per trial point (with A and with Aᵀ), and one per line search.
+        Algorithm::Ssnal => (3.0, ceilings.host_product_f64),
+        _ => (2.0, ceilings.product_f32),
+    };
+    let iterations: usize = solutions.columns().iter().map(Solution::iterations).sum();
+    Some(iterations as f64 * products * 2.0 * (size.m * size.n) as f64 / rate)
 }
