@@ -9,6 +9,12 @@ pub(crate) fn is_host(device: &Device) -> bool {
     device.identity().is_none()
 }
 
+/// Does `work` on one of the threads that compute, if the host is the device: there it takes part in the products that it
+/// starts, instead of sleeping until others have done them.
+pub(crate) fn among_workers<T: Send>(device: &Device, work: impl FnOnce() -> T + Send) -> T {
+    if is_host(device) { rayon::scope(|_| work()) } else { work() }
+}
+
 /// Reads the values of a tensor to the host.
 pub(crate) fn read<const D: usize>(
     tensor: Tensor<D>,

@@ -139,7 +139,7 @@ pub struct PlannedCycle {
 }
 
 /// Receives the events of a run.
-pub trait Observer {
+pub trait Observer: Send {
     /// Handles an event.
     fn notify(&mut self, event: &Event<'_>);
 }

@@ -57,7 +57,7 @@ use self::inputs::{Inputs, Uploaded};
 use self::plan::Plan;
 use self::position::{Position, TrainingSchedule};
 use self::session::{About, Session};
-use crate::device::is_host;
+use crate::device::{among_workers, is_host};
 use crate::error::TrainerError;
 use crate::error::chain;
 use crate::folder::RunDir;
@@ -124,7 +124,7 @@ pub fn run(
         folder.write(paths::ORIGINAL, bytes)?;
     }
     let outcome = no_panic(|| {
-        let end = plan.run(inputs, chunk, &mut session);
+        let end = among_workers(device, || plan.run(inputs, chunk, &mut session));
         conclude(end, &session)
     });
     finish(session, inputs, outcome)

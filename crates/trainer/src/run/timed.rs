@@ -11,6 +11,7 @@ use super::inputs::{Inputs, Uploaded};
 use super::no_panic;
 use super::plan::Plan;
 use super::position::TrainingSchedule;
+use crate::device::among_workers;
 use crate::error::TrainerError;
 
 /// How often a part is timed, after once that does not count: it compiles kernels and fills caches.
@@ -118,11 +119,11 @@ pub fn clip_times(
 }
 
 /// Calls `work` with the first networks of a run that train at the same time.
-fn with_chunk_of<T>(
+fn with_chunk_of<T: Send>(
     config: &RunConfig,
     dataset: Dataset,
     device: &Device,
-    work: impl FnOnce(Inputs<'_>, &[Replica]) -> Result<T, TrainerError>,
+    work: impl FnOnce(Inputs<'_>, &[Replica]) -> Result<T, TrainerError> + Send,
 ) -> Result<T, TrainerError> {
     no_panic(|| {
         let uploaded = Uploaded::new(config, dataset, device, None, usize::MAX)?;
@@ -131,7 +132,8 @@ fn with_chunk_of<T>(
         let inputs = Inputs { config, splits, rungs, original, device };
         let plan = Plan::of(config, &rungs.first().graph, device, splits.train.len(), None)?;
         let none = || TrainerError::fault("the run has no replica");
-        work(inputs, plan.first().ok_or_else(none)?)
+        let replicas = plan.first().ok_or_else(none)?;
+        among_workers(device, || work(inputs, replicas))
     })
 }
 

@@ -12,7 +12,7 @@ const SQUARE: usize = 1024;
 /// Numbers of the tensor that is added to: 64 MiB, more than caches hold.
 const NUMBERS: usize = 1 << 24;
 /// How often each is timed; the fastest time counts.
-const TIMES: usize = 5;
+const TIMES: usize = 20;
 
 /// Rates that no part of a run can exceed.
 #[derive(Debug, Clone, Copy, Serialize)]
