@@ -1,6 +1,6 @@
 //! Training and clipping: train, score, clip, rebuild and measure, until the networks are small.
 //!
-//! Modules import only modules above them in this table (and `device`, `streams`, `error`, which all share):
+//! Modules import only modules above them in this table (and `device`, `streams`, `trace`, `error`, which all share):
 //!
 //! | module | content |
 //! |---|---|
