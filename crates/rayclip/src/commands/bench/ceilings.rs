@@ -14,7 +14,7 @@ const NUMBERS: usize = 1 << 24;
 /// How often each is timed; the fastest time counts.
 const TIMES: usize = 20;
 
-/// Rates that no part of a run can exceed.
+/// Rates of single operations. On a machine that others use, a run may exceed what was measured before it.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Ceilings {
     /// Floating-point operations per second of a product in f32 on the device.
