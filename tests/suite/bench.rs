@@ -67,13 +67,18 @@ fn the_record_of_a_machine_has_everything() {
 #[test]
 fn what_cannot_be_timed_is_refused() {
     let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("mine.json"), "mine").unwrap();
     for (flags, told) in [
         (["train", "--networks", "lenet6"], "expected mlp- and widths"),
         (["train", "--networks", "mlp-0"], "mlp-0"),
         (["cycle", "--replicas", "0"], "--replicas"),
         (["all", "--json", "none/machine.json"], "--json: cannot create none/machine.json"),
+        (["all", "--json", "mine.json"], "--json: cannot create mine.json"),
     ] {
         let message = refused(folder.path(), &[&["bench"][..], &flags].concat());
         assert!(message.contains(told), "{flags:?}: {message}");
     }
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(std::fs::read_to_string(folder.path().join("mine.json")).unwrap(), "mine");
 }

@@ -72,3 +72,16 @@ fn a_trace_overwrites_nothing_and_needs_a_folder() {
     assert_eq!(fs::read_to_string(folder.path().join("mine.json")).unwrap(), "mine");
     assert!(!folder.path().join("run").exists());
 }
+
+#[test]
+fn a_command_that_is_refused_leaves_no_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    for flags in [["--data", "none"], ["--set", "training.batch_size=0"]] {
+        let told = refused(
+            folder.path(),
+            &[&["run", "--device", "flex", "--trace", "t.json"], &flags[..]].concat(),
+        );
+        assert!(!told.contains("--trace"), "{told}");
+        assert!(!folder.path().join("t.json").exists(), "{flags:?}");
+    }
+}

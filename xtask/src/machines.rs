@@ -6,61 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use comfy_table::Table;
 use comfy_table::presets::ASCII_MARKDOWN;
-use serde::Deserialize;
+use rayclip_report::{Machine, TimedBatch, TimedClip, TimedSolver};
 
 use crate::release;
 
 /// What stands before and after the tables.
 const BEGIN: &str = "<!-- machines: `cargo xtask bench machines` -->\n";
 const END: &str = "<!-- end of machines -->";
-
-/// The record of a machine.
-#[derive(Deserialize)]
-struct Record {
-    rayclip: String,
-    device: String,
-    system: String,
-    cpu: String,
-    cores: usize,
-    seconds: f64,
-    ceilings: Ceilings,
-    train: Vec<Batch>,
-    cycle: Vec<Clip>,
-    solver: Vec<Solved>,
-}
-
-#[derive(Deserialize)]
-struct Ceilings {
-    product_f32: f64,
-    bandwidth: f64,
-    latency: f64,
-}
-
-#[derive(Deserialize)]
-struct Batch {
-    network: String,
-    replicas: usize,
-    at_once: usize,
-    median_seconds: f64,
-    fraction_of_product_rate: Option<f64>,
-}
-
-#[derive(Deserialize)]
-struct Clip {
-    network: String,
-    replicas: usize,
-    at_once: usize,
-    median_seconds: f64,
-}
-
-#[derive(Deserialize)]
-struct Solved {
-    m: usize,
-    n: usize,
-    columns: usize,
-    algorithm: String,
-    problems_per_second: f64,
-}
 
 /// Writes the tables of all records in `benches/machines/` into BENCHMARKS.md.
 pub(crate) fn write() -> anyhow::Result<()> {
@@ -77,7 +29,7 @@ pub(crate) fn write() -> anyhow::Result<()> {
     Ok(fs::write(&page, with_tables(&text, &tables(&records))?)?)
 }
 
-fn read(file: &Path) -> anyhow::Result<Record> {
+fn read(file: &Path) -> anyhow::Result<Machine> {
     let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
     serde_json::from_str(&text).with_context(|| file.display().to_string())
 }
@@ -92,7 +44,7 @@ fn with_tables(page: &str, tables: &str) -> anyhow::Result<String> {
 }
 
 /// Returns the tables: a row for each machine, then a column for each.
-fn tables(records: &[Record]) -> String {
+fn tables(records: &[Machine]) -> String {
     let mut machines = table(&[
         "machine",
         "device",
@@ -103,7 +55,7 @@ fn tables(records: &[Record]) -> String {
         "whole benchmark, s",
     ]);
     for (number, record) in records.iter().enumerate() {
-        let Record { rayclip, device, system, cpu, cores, seconds, ceilings, .. } = record;
+        let Machine { rayclip, device, system, cpu, cores, seconds, ceilings, .. } = record;
         machines.add_row([
             format!("{}: {cpu}, {cores} cores, {system}", number + 1),
             device.clone(),
@@ -115,8 +67,9 @@ fn tables(records: &[Record]) -> String {
         ]);
     }
     let batches = by_case(records, "training: network × replicas", "ms per batch", |record| {
-        let row = |batch: &Batch| {
-            let part = batch.fraction_of_product_rate.map_or("–".into(), |p| format!("{p:.2}"));
+        let row = |batch: &TimedBatch| {
+            let part = batch.fraction_of_product_rate(&record.ceilings);
+            let part = part.map_or("–".into(), |part| format!("{part:.2}"));
             let time = milliseconds(batch.median_seconds);
             let cell = format!("{time} for {} ({part})", batch.at_once);
             (format!("{} × {}", batch.network, batch.replicas), cell)
@@ -124,15 +77,15 @@ fn tables(records: &[Record]) -> String {
         record.train.iter().map(row).collect()
     });
     let clips = by_case(records, "clip: network × replicas", "ms", |record| {
-        let row = |clip: &Clip| {
+        let row = |clip: &TimedClip| {
             let cell = format!("{} for {}", milliseconds(clip.median_seconds), clip.at_once);
             (format!("{} × {}", clip.network, clip.replicas), cell)
         };
         record.cycle.iter().map(row).collect()
     });
     let solver = by_case(records, "solver: m × n × columns", "problems/s", |record| {
-        let row = |solved: &Solved| {
-            let Solved { m, n, columns, algorithm, problems_per_second } = solved;
+        let row = |solved: &TimedSolver| {
+            let TimedSolver { m, n, columns, algorithm, problems_per_second, .. } = solved;
             let digits = usize::from(*problems_per_second < 100.0);
             let rate = format!("{problems_per_second:.digits$}");
             (format!("{m} × {n} × {columns}, {algorithm}"), rate)
@@ -151,10 +104,10 @@ fn table(heads: &[&str]) -> Table {
 
 /// Returns a table with a row for each case and a column for each machine; a machine may lack a case.
 fn by_case(
-    records: &[Record],
+    records: &[Machine],
     what: &str,
     unit: &str,
-    of: impl Fn(&Record) -> Vec<(String, String)>,
+    of: impl Fn(&Machine) -> Vec<(String, String)>,
 ) -> Table {
     let cells: Vec<Vec<(String, String)>> = records.iter().map(of).collect();
     let mut cases: Vec<&String> = vec![];
@@ -186,13 +139,16 @@ mod tests {
 
     use super::*;
 
-    fn record(network: &str) -> Record {
+    fn record(network: &str) -> Machine {
         let record = json!({
             "rayclip": "1", "device": "flex", "system": "Linux", "cpu": "Fast", "cores": 2, "seconds": 3.4,
-            "ceilings": { "product_f32": 2e11, "bandwidth": 1e10, "latency": 1e-6 },
+            "ceilings": {
+                "product_f32": 2e11, "host_product_f64": 1e11, "bandwidth": 1e10, "latency": 1e-6,
+            },
             "train": [{
-                "network": network, "replicas": 8, "at_once": 4, "median_seconds": 0.0125,
-                "fraction_of_product_rate": 0.5,
+                "network": network, "replicas": 8, "at_once": 4, "images": 512, "repetitions": 3,
+                "median_seconds": 0.0125, "least_seconds": 0.01, "most_seconds": 0.02,
+                "images_per_second": 163840.0, "product_flops": 1.25e9,
             }],
             "cycle": [], "solver": [],
         });

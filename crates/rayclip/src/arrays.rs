@@ -1,6 +1,5 @@
 //! Reads the arrays of a problem from files, and writes its solution.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
@@ -10,6 +9,8 @@ pub(crate) use rayclip_data::arrays::{Array, read_tensors};
 use rayclip_data::npy::NpyFile;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
+
+use crate::files;
 
 /// The most numbers of the solutions of all columns; the same as for a file.
 const MOST_NUMBERS: usize = 1 << 29;
@@ -117,7 +118,7 @@ pub(crate) fn problem(a: Array, y: &Array, lambda: Lambda) -> anyhow::Result<Pro
     Ok(Problem::new(Matrix::from_rows(n, m, a.values)?, &y.values, lambda)?)
 }
 
-/// Writes named arrays to a safetensors file. It writes a temporary file first, so `path` is never incomplete.
+/// Writes named arrays to a safetensors file.
 ///
 /// # Errors
 /// The file exists already, or cannot be written.
@@ -128,16 +129,7 @@ pub(crate) fn write(path: &Path, arrays: &[(&str, &Array)]) -> anyhow::Result<()
         TensorView::new(dtype, array.shape.clone(), bytes).map(|view| (*name, view))
     });
     let bytes = safetensors::serialize(views.collect::<Result<Vec<_>, _>>()?, None)?;
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let writing = || format!("writing {}", path.display());
-    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(writing)?;
-    file.write_all(&bytes).with_context(writing)?;
-    file.as_file().sync_all().with_context(writing)?;
-    file.persist_noclobber(path).with_context(writing)?;
-    Ok(())
+    files::write_new(path, &bytes).with_context(|| format!("writing {}", path.display()))
 }
 
 fn to_bytes(array: &Array) -> Vec<u8> {

@@ -13,6 +13,7 @@ mod args;
 mod arrays;
 mod commands;
 mod device;
+mod files;
 mod interrupt;
 mod live;
 mod output;

@@ -1,8 +1,8 @@
 //! Where the libraries' warnings and the spans of a run go: warnings to stderr, spans to the file of `--trace`.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
@@ -19,9 +19,13 @@ const TRACED: [&str; 2] = ["rayclip_trainer", "cs_solver"];
 
 /// A trace that is being written.
 pub(crate) struct Trace {
+    path: PathBuf,
     flush: FlushGuard,
     refused: Refused,
 }
+
+/// The most bytes of a trace without a span: its brackets.
+const NO_SPAN: u64 = 8;
 
 /// The first error of the file.
 type Refused = Arc<Mutex<Option<io::Error>>>;
@@ -44,7 +48,8 @@ pub(crate) fn install(file: Option<&Path>) -> anyhow::Result<Option<Trace>> {
                 .include_locations(false)
                 .build();
             let spans = Targets::new().with_targets(TRACED.map(|name| (name, LevelFilter::INFO)));
-            (Some(Trace { flush, refused }), Some(layer.with_filter(spans)))
+            let path = path.to_owned();
+            (Some(Trace { path, flush, refused }), Some(layer.with_filter(spans)))
         }
     };
     let warnings = fmt::layer()
@@ -59,12 +64,15 @@ pub(crate) fn install(file: Option<&Path>) -> anyhow::Result<Option<Trace>> {
 }
 
 impl Trace {
-    /// Writes the end of the trace.
+    /// Writes the end of the trace. The trace of a command that did nothing is deleted, so that it can be tried again.
     ///
     /// # Errors
     /// The file refused a part of the trace.
     pub(crate) fn finish(self) -> anyhow::Result<()> {
         drop(self.flush);
+        if fs::metadata(&self.path).is_ok_and(|file| file.len() <= NO_SPAN) {
+            return fs::remove_file(&self.path).context("--trace: the trace has no span");
+        }
         match self.refused.lock().ok().and_then(|mut refused| refused.take()) {
             Some(error) => Err(error).context("--trace: the trace is incomplete"),
             None => Ok(()),

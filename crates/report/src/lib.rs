@@ -11,6 +11,7 @@
 //! | `entropy` | Gibbs entropies of the measurements and of noise, and their correlations |
 //! | `cost` | the cost of networks and of their training |
 //! | `recommended` | what the preset `recommended` reaches |
+//! | `machine` | the record of a machine: how fast rayclip is on it |
 //! | `facts` | all of this, from some folders |
 //! | `figures` | figures as data |
 //! | `tables` | tables as data, and their form in the terminal |
@@ -24,6 +25,7 @@ mod entropy;
 mod error;
 mod facts;
 mod figures;
+mod machine;
 mod out;
 mod page;
 mod paper;
@@ -55,6 +57,7 @@ pub use facts::recorded::Recorded;
 pub use facts::{Facts, missing};
 pub use figures::accuracy::accuracy_after_training;
 pub use figures::figure::{Axis, Curve, Figure, Panel, Point, Scale, Style};
+pub use machine::{Ceilings, Machine, TimedBatch, TimedClip, TimedSolver};
 pub use out::comparison::write_comparison;
 pub use out::drawings::draw_figure;
 pub use out::report::{EVENTS, PAGE, write_report};

@@ -11,7 +11,7 @@ pub(crate) fn is_host(device: &Device) -> bool {
 
 /// Does `work` on one of the threads that compute, if the host is the device: there it takes part in the products that it
 /// starts, instead of sleeping until others have done them.
-pub(crate) fn among_workers<T: Send>(device: &Device, work: impl FnOnce() -> T + Send) -> T {
+pub fn among_workers<T: Send>(device: &Device, work: impl FnOnce() -> T + Send) -> T {
     if is_host(device) { rayon::scope(|_| work()) } else { work() }
 }
 

@@ -59,6 +59,7 @@ mod streams;
 mod trace;
 mod train;
 
+pub use device::among_workers;
 pub use error::TrainerError;
 pub use folder::checkpoint::{Every, Schedule};
 pub use folder::{FinishedRun, FolderLock, Found, RunDir, Taken};

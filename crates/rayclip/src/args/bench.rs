@@ -164,6 +164,13 @@ pub(crate) struct Size {
     pub(crate) columns: usize,
 }
 
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { m, n, columns } = self;
+        write!(f, "{m} × {n} × {columns}")
+    }
+}
+
 impl Size {
     /// Checks the size of the vectors.
     ///

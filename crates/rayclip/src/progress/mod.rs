@@ -56,6 +56,19 @@ pub(crate) struct Progress {
     events: Option<RunEvents>,
 }
 
+/// Returns the style of a bar that counts in `unit`. It fits the terminal.
+pub(crate) fn bar_style(unit: &str) -> ProgressStyle {
+    // `wide_msg` takes the rest of the line, and is cut at its end.
+    let bar = match output::columns() {
+        70.. => "{bar:20} ",
+        50.. => "{bar:10} ",
+        _ => "",
+    };
+    let unit = if output::columns() < 50 { "" } else { unit };
+    let template = format!("{bar}{{pos}}/{{len}} {unit}{{wide_msg}}");
+    ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
 impl Progress {
     pub(crate) fn new(mode: Mode, config: RunConfig) -> Self {
         let bars = MultiProgress::new();
@@ -102,17 +115,8 @@ impl Progress {
         if !matches!(self.mode, Mode::Lines | Mode::Bars) {
             return ProgressBar::hidden();
         }
-        // `wide_msg` takes the rest of the line, and is cut at its end.
-        let bar = match output::columns() {
-            70.. => "{bar:20} ",
-            50.. => "{bar:10} ",
-            _ => "",
-        };
-        let unit = if output::columns() < 50 { "" } else { unit };
-        let template = format!("{bar}{{pos}}/{{len}} {unit}{{wide_msg}}");
-        let style = ProgressStyle::with_template(&template)
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = self.bars.add(ProgressBar::new(total).with_style(style).with_prefix(name));
+        let bar = ProgressBar::new(total).with_style(bar_style(unit)).with_prefix(name);
+        let bar = self.bars.add(bar);
         bar.enable_steady_tick(Duration::from_millis(250));
         bar
     }

@@ -10,12 +10,16 @@
 use burn::tensor::{Device, Float, Int, Tensor, TensorData};
 use rayclip_data::{Split, Stored, Values};
 use rayclip_model::Shape;
+use rayon::prelude::*;
 
 use super::blocks::{BLOCK_BYTES, Blocks};
 use super::scale::DeviceScale;
 use super::{Change, PixelScale};
 use crate::device::is_host;
 use crate::error::TrainerError;
+
+/// Numbers that a task gathers at least: its start takes less than a tenth of its time.
+const TASK: usize = 1 << 15;
 
 /// All images of a run.
 pub(crate) struct Splits {
@@ -166,11 +170,11 @@ impl DeviceImages {
         let extents = [lists, length * self.shape.positions(), channels];
         let images = match &self.store {
             Store::Bytes(bytes, tables) => {
-                let values =
-                    |values: &mut Vec<f32>, image: &[u8]| normalised(values, image, tables);
-                self.gather(bytes, indices, extents, values)
+                self.gather(bytes, indices, extents, |to, image| normalise(to, image, tables))
             }
-            Store::Floats(floats) => self.gather(floats, indices, extents, Vec::extend_from_slice),
+            Store::Floats(floats) => {
+                self.gather(floats, indices, extents, <[f32]>::copy_from_slice)
+            }
             Store::Words(words, scale) => {
                 scale.normalise(self.unpack(&words.rows(indices))).reshape(extents)
             }
@@ -236,9 +240,7 @@ impl DeviceImages {
         let extents = [1, flat.len(), pixels];
         Ok(match normalising {
             Normalising::Host(tables) => {
-                let values =
-                    |values: &mut Vec<f32>, image: &[u8]| normalised(values, image, tables);
-                self.gather(&bytes, &all, extents, values)
+                self.gather(&bytes, &all, extents, |to, image| normalise(to, image, tables))
             }
             Normalising::Device(scale) => {
                 let words = Blocks::pack(&bytes, pixels, usize::MAX, &self.device);
@@ -247,26 +249,29 @@ impl DeviceImages {
         })
     }
 
-    /// Gathers images. `append` appends the normalised values of one. Methods of one seed have equal lists, which are
-    /// gathered once.
-    fn gather<T>(
+    /// Gathers images, in parallel. `write` writes the normalised values of one. Methods of one seed have equal lists,
+    /// which are gathered once.
+    fn gather<T: Sync>(
         &self,
         stored: &[T],
         indices: &[Vec<usize>],
         extents: [usize; 3],
-        append: impl Fn(&mut Vec<f32>, &[T]),
+        write: impl Fn(&mut [f32], &[T]) + Sync,
     ) -> Tensor<3> {
         let pixels = self.shape.numbers();
-        let mut values = Vec::with_capacity(extents.iter().product());
+        let mut values = vec![0.0; extents.iter().product()];
         let of_list = indices[0].len() * pixels;
         for (number, list) in indices.iter().enumerate() {
+            let (earlier, rest) = values.split_at_mut(number * of_list);
+            let values = &mut rest[..of_list];
             if let Some(equal) = indices[..number].iter().position(|earlier| earlier == list) {
-                values.extend_from_within(equal * of_list..(equal + 1) * of_list);
+                values.copy_from_slice(&earlier[equal * of_list..(equal + 1) * of_list]);
                 continue;
             }
-            for &index in list {
-                append(&mut values, &stored[index * pixels..(index + 1) * pixels]);
-            }
+            let images = values.par_chunks_exact_mut(pixels).zip(list);
+            images.with_min_len(TASK.div_ceil(pixels)).for_each(|(values, &index)| {
+                write(values, &stored[index * pixels..(index + 1) * pixels]);
+            });
         }
         Tensor::from_data(TensorData::new(values, extents), &self.device)
     }
@@ -283,13 +288,14 @@ impl DeviceImages {
     }
 }
 
-/// Appends the normalised pixels of an image. There is a table for every channel, or one for all.
-fn normalised(values: &mut Vec<f32>, image: &[u8], tables: &[[f32; 256]]) {
+/// Normalises the pixels of an image. There is a table for every channel, or one for all.
+fn normalise(values: &mut [f32], image: &[u8], tables: &[[f32; 256]]) {
+    let values = values.iter_mut().zip(image);
     if let [table] = tables {
-        values.extend(image.iter().map(|&pixel| table[usize::from(pixel)]));
+        values.for_each(|(value, &pixel)| *value = table[usize::from(pixel)]);
     } else {
         let tables = tables.iter().cycle();
-        values.extend(image.iter().zip(tables).map(|(&pixel, table)| table[usize::from(pixel)]));
+        values.zip(tables).for_each(|((value, &pixel), table)| *value = table[usize::from(pixel)]);
     }
 }
 

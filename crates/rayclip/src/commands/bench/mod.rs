@@ -2,6 +2,7 @@
 
 mod all;
 mod ceilings;
+mod machine;
 mod runs;
 mod solver;
 

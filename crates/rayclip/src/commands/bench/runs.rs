@@ -7,153 +7,121 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayclip_data::{Dataset, Split};
 use rayclip_model::KnownNetwork;
+use rayclip_report::{Ceilings, TimedBatch, TimedClip};
 use rayclip_run_folder::RunConfig;
 use rayclip_run_folder::presets::{self, Layers, Setting};
 use rayclip_trainer::{Repeats, batch_times, clip_times, resolve};
-use serde::Serialize;
 
-use super::ceilings::Ceilings;
+use super::machine::Machine;
 use super::{median, milliseconds};
 use crate::args::{BenchNetwork, BenchRunArgs, TimedRunArgs};
 use crate::commands::configure::flag;
-use crate::device::{self, Chosen};
 use crate::{output, tables};
 
 /// How often a part is timed.
 const REPEATS: Repeats = Repeats { least: 3, most: 50, enough: Duration::from_secs(3) };
 /// Images for the accuracy before a clip, which is not timed.
 const TEST_IMAGES: usize = 64;
+/// What `bench train --json` calls the operations per second, as a fraction of the rate of a large product.
+const FRACTION: &str = "fraction_of_product_rate";
 const CLASSES: u8 = 10;
 /// The seed of the images.
 const SEED: u64 = 1;
 
-/// A batch of training of the networks that train at the same time.
-#[derive(Debug, Serialize)]
-pub(super) struct Batch {
-    network: String,
-    /// Networks of the run.
-    replicas: usize,
-    /// Those that train at the same time.
-    at_once: usize,
-    /// Images of the batch of each.
-    images: usize,
-    repetitions: usize,
-    median_seconds: f64,
-    least_seconds: f64,
-    most_seconds: f64,
-    images_per_second: f64,
-    /// Operations of the products per second, as a fraction of the rate of a large product.
-    fraction_of_product_rate: Option<f64>,
-}
-
-/// A clip of the networks that are clipped at the same time.
-#[derive(Debug, Serialize)]
-pub(super) struct Clip {
-    network: String,
-    replicas: usize,
-    at_once: usize,
-    method: String,
-    repetitions: usize,
-    median_seconds: f64,
-    least_seconds: f64,
-    most_seconds: f64,
-    /// Median of the seconds in the solver.
-    solver_seconds: f64,
-}
-
 /// Times batches and prints a table.
 pub(super) fn train(args: &BenchRunArgs) -> anyhow::Result<()> {
-    let chosen = begin(args)?;
-    let ceilings = Ceilings::measure(&chosen.device)?;
-    let batches = batches(&args.timed, &chosen, &ceilings)?;
-    show(args.json, &batches, print_batches)
-}
-
-/// Times clips and prints a table.
-pub(super) fn cycle(args: &BenchRunArgs) -> anyhow::Result<()> {
-    let chosen = begin(args)?;
-    let clips = clips(&args.timed, &chosen)?;
-    show(args.json, &clips, print_clips)
-}
-
-fn begin(args: &BenchRunArgs) -> anyhow::Result<Chosen> {
-    let chosen = device::choose_fast(args.timed.device)?;
-    if !args.json {
-        output::note(&format!("device: {} — {}", chosen.name, chosen.reason));
-    }
-    Ok(chosen)
-}
-
-fn show<T: Serialize>(json: bool, rows: &[T], print: fn(&[T])) -> anyhow::Result<()> {
-    if json {
-        for row in rows {
-            output::result(&serde_json::to_string(row)?);
+    let mut machine = Machine::measure(args.timed.device, !args.json)?;
+    machine.expect(cases(&args.timed).count());
+    let batches = batches(&args.timed, &mut machine)?;
+    machine.done();
+    if args.json {
+        for batch in &batches {
+            let mut row = serde_json::to_value(batch)?;
+            row[FRACTION] = batch.fraction_of_product_rate(&machine.ceilings).into();
+            output::result(&row.to_string());
         }
     } else {
-        print(rows);
+        print_batches(&batches, &machine.ceilings);
     }
     Ok(())
 }
 
-/// Times a batch of every network and number of replicas.
+/// Times clips and prints a table.
+pub(super) fn cycle(args: &BenchRunArgs) -> anyhow::Result<()> {
+    let mut machine = Machine::measure(args.timed.device, !args.json)?;
+    machine.expect(cases(&args.timed).count());
+    let clips = clips(&args.timed, &mut machine)?;
+    machine.done();
+    if args.json {
+        for clip in &clips {
+            output::result(&serde_json::to_string(clip)?);
+        }
+    } else {
+        print_clips(&clips);
+    }
+    Ok(())
+}
+
+/// Returns all networks with all numbers of replicas.
+pub(super) fn cases(
+    TimedRunArgs { networks, replicas, .. }: &TimedRunArgs,
+) -> impl Iterator<Item = (&BenchNetwork, usize)> {
+    networks.iter().flat_map(|network| replicas.iter().map(move |replicas| (network, *replicas)))
+}
+
+/// Times a batch in every case.
 pub(super) fn batches(
     timed: &TimedRunArgs,
-    chosen: &Chosen,
-    ceilings: &Ceilings,
-) -> anyhow::Result<Vec<Batch>> {
-    each(timed, |network, replicas| {
-        let (config, dataset) = run_of(network, replicas, &chosen.device)?;
-        let times = batch_times(&config, dataset, &chosen.device, REPEATS)?;
-        let mut seconds = times.seconds;
-        let median = median(&mut seconds);
-        let images = (times.images * times.at_once) as f64;
-        Ok(Batch {
-            network: network.to_string(),
-            replicas,
-            at_once: times.at_once,
-            images: times.images,
-            repetitions: seconds.len(),
-            median_seconds: median,
-            least_seconds: seconds[0],
-            most_seconds: seconds[seconds.len() - 1],
-            images_per_second: images / median,
-            fraction_of_product_rate: times.flops.map(|f| f / median / ceilings.product_f32),
-        })
-    })
+    machine: &mut Machine,
+) -> anyhow::Result<Vec<TimedBatch>> {
+    let time = |(network, replicas)| {
+        machine.time(
+            &format!("a batch of {network} × {replicas}"),
+            |Machine { chosen, .. }| {
+                let (config, dataset) = run_of(network, replicas, &chosen.device)?;
+                let times = batch_times(&config, dataset, &chosen.device, REPEATS)?;
+                let mut seconds = times.seconds;
+                let median = median(&mut seconds);
+                Ok(TimedBatch {
+                    network: network.to_string(),
+                    replicas,
+                    at_once: times.at_once,
+                    images: times.images,
+                    repetitions: seconds.len(),
+                    median_seconds: median,
+                    least_seconds: seconds[0],
+                    most_seconds: seconds[seconds.len() - 1],
+                    images_per_second: (times.images * times.at_once) as f64 / median,
+                    product_flops: times.flops,
+                })
+            },
+        )
+    };
+    cases(timed).map(time).collect()
 }
 
-/// Times a clip of every network and number of replicas.
-pub(super) fn clips(timed: &TimedRunArgs, chosen: &Chosen) -> anyhow::Result<Vec<Clip>> {
-    each(timed, |network, replicas| {
-        let (config, dataset) = run_of(network, replicas, &chosen.device)?;
-        let mut times = clip_times(&config, dataset, &chosen.device, REPEATS)?;
-        let median_seconds = median(&mut times.seconds);
-        let seconds = &times.seconds;
-        Ok(Clip {
-            network: network.to_string(),
-            replicas,
-            at_once: times.at_once,
-            method: config.compression.methods[0].to_string(),
-            repetitions: seconds.len(),
-            median_seconds,
-            least_seconds: seconds[0],
-            most_seconds: seconds[seconds.len() - 1],
-            solver_seconds: median(&mut times.solver_seconds),
+/// Times a clip in every case.
+pub(super) fn clips(timed: &TimedRunArgs, machine: &mut Machine) -> anyhow::Result<Vec<TimedClip>> {
+    let time = |(network, replicas)| {
+        machine.time(&format!("a clip of {network} × {replicas}"), |Machine { chosen, .. }| {
+            let (config, dataset) = run_of(network, replicas, &chosen.device)?;
+            let mut times = clip_times(&config, dataset, &chosen.device, REPEATS)?;
+            let median_seconds = median(&mut times.seconds);
+            let seconds = &times.seconds;
+            Ok(TimedClip {
+                network: network.to_string(),
+                replicas,
+                at_once: times.at_once,
+                method: config.compression.methods[0].to_string(),
+                repetitions: seconds.len(),
+                median_seconds,
+                least_seconds: seconds[0],
+                most_seconds: seconds[seconds.len() - 1],
+                solver_seconds: median(&mut times.solver_seconds),
+            })
         })
-    })
-}
-
-fn each<T>(
-    TimedRunArgs { networks, replicas, .. }: &TimedRunArgs,
-    time: impl Fn(&BenchNetwork, usize) -> anyhow::Result<T>,
-) -> anyhow::Result<Vec<T>> {
-    let cases = networks.iter().flat_map(|network| replicas.iter().map(move |r| (network, *r)));
-    cases
-        .map(|(network, replicas)| {
-            time(network, replicas)
-                .map_err(|error| error.context(format!("{network} × {replicas}")))
-        })
-        .collect()
+    };
+    cases(timed).map(time).collect()
 }
 
 /// Returns the configuration of a run of a network, and random images for it: of 28 × 28 pixels for `mlp` and LeNet-5,
@@ -196,24 +164,25 @@ fn run_of(
     Ok((config, dataset))
 }
 
-pub(super) fn print_batches(batches: &[Batch]) {
+pub(super) fn print_batches(batches: &[TimedBatch], ceilings: &Ceilings) {
     const HEADS: [&str; 6] =
         ["network", "networks", "at once", "ms per batch", "images/s", "of product rate"];
     let mut table = tables::table(&HEADS);
     for batch in batches {
+        let fraction = batch.fraction_of_product_rate(ceilings);
         table.add_row([
             batch.network.clone(),
             batch.replicas.to_string(),
             batch.at_once.to_string(),
             milliseconds(batch.median_seconds),
             format!("{:.0}", batch.images_per_second),
-            batch.fraction_of_product_rate.map_or("–".into(), |part| format!("{part:.2}")),
+            fraction.map_or("–".into(), |part| format!("{part:.2}")),
         ]);
     }
     tables::print(table, &[5, 1], &HEADS);
 }
 
-pub(super) fn print_clips(clips: &[Clip]) {
+pub(super) fn print_clips(clips: &[TimedClip]) {
     const HEADS: [&str; 6] =
         ["network", "networks", "at once", "method", "ms per clip", "ms in solver"];
     let mut table = tables::table(&HEADS);

@@ -3,18 +3,17 @@
 use std::time::Instant;
 
 use anyhow::{Context, anyhow, bail};
-use burn::tensor::Device;
 use cs_solver::{
     Algorithm, Lambda, Problem, Settings, Solution, Solutions, SolverError, Status, synthetic,
 };
-use serde_json::json;
+use rayclip_report::{Ceilings, TimedSolver};
 
-use super::ceilings::Ceilings;
+use super::machine::Machine;
 use crate::args::{BenchSolverArgs, OperatorKind, Size};
-use crate::{arrays, device, output, tables};
+use crate::{arrays, output, tables};
 
 /// The columns of the table, and those that are left out first if it does not fit.
-pub(super) const HEADS: [&str; 7] = [
+const HEADS: [&str; 7] = [
     "m × n × columns",
     "algorithm",
     "problems/s",
@@ -23,7 +22,7 @@ pub(super) const HEADS: [&str; 7] = [
     "converged",
     "time ÷ floor",
 ];
-pub(super) const DISPENSABLE: [usize; 4] = [6, 4, 3, 1];
+const DISPENSABLE: [usize; 4] = [6, 4, 3, 1];
 
 /// The seed of the problems.
 const SEED: u64 = 1;
@@ -34,8 +33,8 @@ pub(super) struct Measured {
     solutions: Solutions,
     /// Median over the repeats.
     seconds: f64,
-    /// The time of the products with A alone, if A is a matrix.
-    floor_seconds: Option<f64>,
+    /// Whether A is a matrix.
+    is_dense: bool,
 }
 
 /// Times the solver and prints a table.
@@ -44,26 +43,27 @@ pub(super) fn bench(args: &BenchSolverArgs) -> anyhow::Result<()> {
         let sizes = args.sizes.iter().try_for_each(|size| size.check_matrix());
         sizes.map_err(|reason| anyhow!("--sizes: {reason}"))?;
     }
-    let chosen = device::choose_fast(args.solver.device)?;
-    let ceilings = Ceilings::measure(&chosen.device)?;
-    let mut table = (!args.json).then(|| {
-        output::note(&format!("device: {} — {}", chosen.name, chosen.reason));
+    let mut machine = Machine::measure(args.solver.device, !args.json)?;
+    machine.expect(if args.problems.is_empty() { args.sizes.len() } else { args.problems.len() });
+    let mut all = vec![];
+    measure(args, &mut machine, &mut |measured, Machine { chosen, ceilings, .. }| {
+        if args.json {
+            let row = serde_json::to_string(&measured.record(&chosen.name, ceilings))?;
+            output::result(&row);
+        }
+        all.push(measured);
+        Ok(())
+    })?;
+    machine.done();
+    if !args.json {
+        let Machine { chosen, ceilings, .. } = &machine;
         output::note(&format!(
             "products: {:.1} GFLOP/s in f64 on the host, {:.1} in f32 on {}",
             ceilings.host_product_f64 / 1e9,
             ceilings.product_f32 / 1e9,
             chosen.name
         ));
-        tables::table(&HEADS)
-    });
-    measure(args, &chosen.device, &ceilings, &mut |measured| match &mut table {
-        Some(table) => {
-            table.add_row(measured.row());
-        }
-        None => output::result(&measured.json(&chosen.name).to_string()),
-    })?;
-    if let Some(table) = table {
-        tables::print(table, &DISPENSABLE, &HEADS);
+        print(&all, ceilings);
         output::result(
             "Iterations are the median over the columns and include those of the polish. The floor is the \
              time of the products with A alone, at the rate above.",
@@ -72,15 +72,25 @@ pub(super) fn bench(args: &BenchSolverArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+pub(super) fn print(all: &[Measured], ceilings: &Ceilings) {
+    let mut table = tables::table(&HEADS);
+    for measured in all {
+        table.add_row(measured.row(ceilings));
+    }
+    tables::print(table, &DISPENSABLE, &HEADS);
+}
+
 /// Times every algorithm on every problem. Calls `see` with the results of each.
 pub(super) fn measure(
     args: &BenchSolverArgs,
-    device: &Device,
-    ceilings: &Ceilings,
-    see: &mut dyn FnMut(&Measured),
+    machine: &mut Machine,
+    see: &mut dyn FnMut(Measured, &Machine) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     for problem in problems(args) {
-        compare(&problem?.on(device), args, ceilings)?.iter().for_each(&mut *see);
+        let problem = problem?.on(&machine.chosen.device);
+        let size = size_of(&problem);
+        let all = machine.time(&format!("the solver, {size}"), |_| compare(&problem, args))?;
+        all.into_iter().try_for_each(|measured| see(measured, machine))?;
     }
     Ok(())
 }
@@ -107,11 +117,7 @@ fn problems(args: &BenchSolverArgs) -> Box<dyn Iterator<Item = anyhow::Result<Pr
 }
 
 /// Times every requested algorithm, in turn.
-fn compare(
-    problem: &Problem,
-    args: &BenchSolverArgs,
-    ceilings: &Ceilings,
-) -> anyhow::Result<Vec<Measured>> {
+fn compare(problem: &Problem, args: &BenchSolverArgs) -> anyhow::Result<Vec<Measured>> {
     let algorithms = if args.compare {
         Algorithm::ALL.into_iter().filter(|algorithm| *algorithm != Algorithm::Auto).collect()
     } else {
@@ -137,18 +143,15 @@ fn compare(
             }
         }
     }
-    let (m, n) = (problem.coefficients(), problem.rows());
-    let size = Size { m, n, columns: problem.columns_per_group() };
+    let size = size_of(problem);
     Ok(runs
         .into_iter()
         .filter(|runs| !runs.is_empty())
         .map(|mut runs| {
             runs.sort_by(|a, b| a.0.total_cmp(&b.0));
             let (seconds, solutions) = runs.swap_remove(runs.len() / 2);
-            let floor_seconds = (args.operator == OperatorKind::Gaussian)
-                .then(|| floor_seconds(ceilings, &solutions, size))
-                .flatten();
-            Measured { size, solutions, seconds, floor_seconds }
+            let is_dense = args.operator == OperatorKind::Gaussian;
+            Measured { size, solutions, seconds, is_dense }
         })
         .collect())
 }
@@ -170,53 +173,64 @@ impl Measured {
         columns.filter(|column| column.status() == Status::Converged).count()
     }
 
-    pub(super) fn row(&self) -> [String; 7] {
-        let Size { m, n, columns } = self.size;
+    fn row(&self, ceilings: &Ceilings) -> [String; 7] {
+        let columns = self.size.columns;
+        let floor = self.floor_seconds(ceilings);
         [
-            format!("{m} × {n} × {columns}"),
+            self.size.to_string(),
             self.solutions.algorithm().to_string(),
             significant(self.problems_per_second()).to_string(),
             self.median_iterations().to_string(),
             format!("{:.1e}", self.solutions.relative_gap()),
             format!("{} of {columns}", self.converged()),
-            self.floor_seconds.map_or("–".into(), |floor| format!("{:.1}", self.seconds / floor)),
+            floor.map_or("–".into(), |floor| format!("{:.1}", self.seconds / floor)),
         ]
     }
 
-    pub(super) fn json(&self, device: &str) -> serde_json::Value {
-        json!({
-            "m": self.size.m,
-            "n": self.size.n,
-            "columns": self.size.columns,
-            "algorithm": self.solutions.algorithm(),
-            "device": device,
-            "problems_per_second": self.problems_per_second(),
-            "seconds": self.seconds,
-            "iterations": self.median_iterations(),
-            "relative_gap": self.solutions.relative_gap(),
-            "converged": self.converged(),
-            "floor_seconds": self.floor_seconds,
-        })
+    pub(super) fn record(&self, device: &str, ceilings: &Ceilings) -> TimedSolver {
+        let Size { m, n, columns } = self.size;
+        TimedSolver {
+            m,
+            n,
+            columns,
+            algorithm: self.solutions.algorithm().to_string(),
+            device: device.to_owned(),
+            problems_per_second: self.problems_per_second(),
+            seconds: self.seconds,
+            iterations: self.median_iterations(),
+            relative_gap: self.solutions.relative_gap(),
+            converged: self.converged(),
+            floor_seconds: self.floor_seconds(ceilings),
+        }
     }
+
+    /// Returns the time of the products with A that the iterations of all columns need at least; `None` if A is no matrix,
+    /// or the algorithm does not use full products.
+    fn floor_seconds(&self, ceilings: &Ceilings) -> Option<f64> {
+        if !self.is_dense {
+            return None;
+        }
+        let (products, rate) = match self.solutions.algorithm() {
+            Algorithm::Homotopy => (1.0, ceilings.host_product_f64),
+            // Its passes use only the columns of a working set.
+            Algorithm::Descent => return None,
+            // Two products per trial point (with A and with Aᵀ), and one per line search.
+            Algorithm::Ssnal => (3.0, ceilings.host_product_f64),
+            _ => (2.0, ceilings.product_f32),
+        };
+        let iterations: usize = self.solutions.columns().iter().map(Solution::iterations).sum();
+        let flops = 2.0 * (self.size.m * self.size.n) as f64;
+        Some(iterations as f64 * products * flops / rate)
+    }
+}
+
+fn size_of(problem: &Problem) -> Size {
+    let (m, n) = (problem.coefficients(), problem.rows());
+    Size { m, n, columns: problem.columns_per_group() }
 }
 
 /// Rounds to three significant digits.
 fn significant(value: f64) -> f64 {
     let scale = 10_f64.powi(2 - value.abs().max(f64::MIN_POSITIVE).log10().floor() as i32);
     (value * scale).round() / scale
-}
-
-/// Returns the time of the products with A that the iterations of all columns need at least; `None` if the algorithm
-/// does not use full products.
-fn floor_seconds(ceilings: &Ceilings, solutions: &Solutions, size: Size) -> Option<f64> {
-    let (products, rate) = match solutions.algorithm() {
-        Algorithm::Homotopy => (1.0, ceilings.host_product_f64),
-        // Its passes use only the columns of a working set.
-        Algorithm::Descent => return None,
-        // Two products per trial point (with A and with Aᵀ), and one per line search.
-        Algorithm::Ssnal => (3.0, ceilings.host_product_f64),
-        _ => (2.0, ceilings.product_f32),
-    };
-    let iterations: usize = solutions.columns().iter().map(Solution::iterations).sum();
-    Some(iterations as f64 * products * 2.0 * (size.m * size.n) as f64 / rate)
 }

@@ -5,7 +5,6 @@ mod choice;
 mod weights;
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -18,7 +17,7 @@ use self::candidates::{Candidate, Pool, Weights};
 use self::choice::Wish;
 use super::folders::check_run;
 use crate::args::PickArgs;
-use crate::output;
+use crate::{files, output};
 
 /// Picks a network, prints its row and writes it. The exit code is 1 if no network meets the conditions.
 pub(crate) fn pick(args: &PickArgs) -> anyhow::Result<ExitCode> {
@@ -140,17 +139,9 @@ fn print_json(event: &str, candidate: Option<&Candidate>, chosen_on: &str, file:
 
 /// Writes a file that does not exist, or has the same content already.
 fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let writing = || format!("writing {}", path.display());
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(writing)?;
-    file.write_all(bytes).with_context(writing)?;
-    file.as_file().sync_all().with_context(writing)?;
-    let Err(refused) = file.persist_noclobber(path) else { return Ok(()) };
+    let Err(error) = files::write_new(path, bytes) else { return Ok(()) };
     if fs::symlink_metadata(path).is_err() {
-        return Err(refused.error).with_context(writing);
+        return Err(error).with_context(|| format!("writing {}", path.display()));
     }
     let there = rayclip_data::read_whole(path, bytes.len() as u64);
     if !there.is_ok_and(|there| there == bytes) {
