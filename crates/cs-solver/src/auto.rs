@@ -24,6 +24,7 @@
 //! and 4096×409, 0.13 times as long as SSNAL at 10 000×1100; at 0.3, 0.25 and 0.27 times; at 0.05, 0.75 times
 //! at 2000×300, and at 0.02, 1.4 times. At 512×51 it takes 1.3 times as long at 0.1.
 
+use crate::device::is_gpu;
 use crate::problem::Problem;
 use crate::settings::Algorithm;
 
@@ -46,7 +47,7 @@ pub fn choose(problem: &Problem) -> Algorithm {
         let large = problem.rows() >= HALPERN_FROM;
         return if large { Algorithm::Halpern } else { Algorithm::Homotopy };
     }
-    let gpu = problem.device().is_some_and(|device| device.identity().is_some());
+    let gpu = problem.device().is_some_and(is_gpu);
     if !gpu {
         let (n, m) = (problem.rows(), problem.coefficients());
         let wide = m / DESCENT_ASPECT >= n && n * m > DESCENT_ABOVE;

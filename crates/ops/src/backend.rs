@@ -5,13 +5,14 @@
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, NdArray, backend_extension};
 use burn::tensor::Tensor;
+#[cfg(feature = "gpu")]
 use burn_cubecl::CubeBackend;
 
 use crate::window::Window;
 use crate::{anywhere, host};
 
 /// The operations and their gradients. The bodies here are for every backend; `flex` has its own.
-#[backend_extension(NdArray, Flex, Cube, Fusion, Autodiff)]
+#[backend_extension(NdArray, Flex, Cube: cfg(feature = "gpu"), Fusion: cfg(feature = "gpu"), Autodiff)]
 pub(crate) trait NetworkOps: Backend {
     #[fusion(default)]
     fn conv(x: FloatTensor<Self>, weight: FloatTensor<Self>, window: Window) -> FloatTensor<Self> {
@@ -123,6 +124,7 @@ pub(crate) trait NetworkOps: Backend {
 
 impl NetworkOps for NdArray {}
 
+#[cfg(feature = "gpu")]
 impl NetworkOps for CubeBackend {}
 
 impl NetworkOps for Flex {

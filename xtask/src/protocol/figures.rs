@@ -59,14 +59,21 @@ fn figure(
         });
         Curve::new((*name).clone(), colour, Style::Bars, points.collect())
     };
+    let zero = protocol.sparsities.iter().map(|sparsity| Point::bare(*sparsity, 0.0)).collect();
+    let baseline = Curve::new(protocol.baseline.clone(), curves.len(), Style::Dashed, zero);
     let panel = |setting: &str| Panel {
         title: setting.to_owned(),
         x: Axis::new("fraction of the parameters that are gone"),
         y: Axis::new("difference in accuracy"),
         curves: curves.iter().enumerate().map(|named| curve(setting, named)).collect(),
     };
+    // Settings without results have no panel.
     let panels = protocol.settings.iter().map(|setting| panel(&setting.name));
     let panels = panels.filter(|panel| panel.curves.iter().any(|curve| !curve.points.is_empty()));
+    let panels = panels.map(|mut panel| {
+        panel.curves.insert(0, baseline.clone());
+        panel
+    });
     Figure {
         panels: panels.collect(),
         ..Figure::left_out(name, title, "Means over the seeds with 95 % intervals.")
@@ -90,13 +97,16 @@ mod tests {
             result(setting, "parent", "random", 0.01),
         ];
         let points = |figure: &Figure| {
-            // Settings without results have no panel.
             let [panel] = &figure.panels[..] else { panic!("{}", figure.panels.len()) };
             let curves = panel.curves.iter().filter(|curve| !curve.points.is_empty());
             curves.map(|curve| (curve.name.clone(), curve.points.len())).collect::<Vec<_>>()
         };
         let [methods, budgets] = figures(&protocol, &results);
-        assert_eq!(points(&methods), [("l2".to_owned(), 1), ("random".to_owned(), 1)]);
-        assert_eq!(points(&budgets), [("batches".to_owned(), 1), ("parent".to_owned(), 1)]);
+        let shown = |names: [&str; 2]| {
+            let baseline = ("scratch".to_owned(), protocol.sparsities.len());
+            [baseline].into_iter().chain(names.map(|name| (name.to_owned(), 1))).collect::<Vec<_>>()
+        };
+        assert_eq!(points(&methods), shown(["l2", "random"]));
+        assert_eq!(points(&budgets), shown(["batches", "parent"]));
     }
 }

@@ -5,12 +5,12 @@
 //! are read back, and the batch continues without them. A batch with several groups stays together.
 
 mod drive;
+#[cfg_attr(not(feature = "gpu"), path = "no_gpu.rs")]
+mod gpu;
 mod upload;
 
-use burn::backend::DispatchDevice;
-use burn::tensor::Device;
-
 pub(crate) use drive::{Iteration, Points, drive};
+pub(crate) use gpu::{is_gpu, largest_buffer};
 pub(crate) use upload::{Upload, copy};
 
 use crate::error::SolverError;
@@ -37,14 +37,4 @@ pub(crate) fn matrices(
 ) -> Result<Vec<&Matrix>, SolverError> {
     let matrices = problem.operators().iter().map(|a| a.as_matrix());
     matrices.collect::<Option<_>>().ok_or(SolverError::Unsuitable { algorithm, why: NO_ENTRIES })
-}
-
-/// Returns the bytes that the device can bind as one buffer; `None` if host memory is the limit.
-fn largest_buffer(device: &Device) -> Option<usize> {
-    match device.as_dispatch() {
-        DispatchDevice::Cube(device) => {
-            Some(device.client().properties().memory.max_page_size as usize)
-        }
-        _ => None,
-    }
 }

@@ -11,6 +11,7 @@ use burn_cubecl::tensor::CubeTensor;
 use burn_cubecl::{CubeBackend, cubecl};
 use cubecl::prelude::{CubeCount, CubeDim};
 
+use super::HalpernConstants;
 use super::fista::fista_kernel;
 use super::halpern::halpern_kernel;
 use super::steps::UNITS;
@@ -78,19 +79,6 @@ impl Shape {
     pub(crate) fn iterations(self, left: usize) -> usize {
         left.min(TRIPS_AT_MOST / self.trips()).max(1)
     }
-}
-
-/// The constants of the Halpern iteration, as its kernel takes them.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct HalpernConstants {
-    /// The square of the fraction of ‖f‖ at which it restarts.
-    pub(crate) sufficient_squared: f32,
-    /// The square of the fraction of ‖f‖ at which it restarts after a long time.
-    pub(crate) necessary_squared: f32,
-    /// The fraction of all iterations that is a long time.
-    pub(crate) long: f32,
-    /// The relaxation of the reflected step.
-    pub(crate) relaxation: f32,
 }
 
 /// The kernels as operations of a backend.

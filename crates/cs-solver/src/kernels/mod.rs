@@ -5,9 +5,32 @@
 //! small and medium batches, where a launch costs more than an iteration. Large batches use matrix products in
 //! tensor operations.
 
+#[cfg(not(feature = "gpu"))]
+mod absent;
+#[cfg(feature = "gpu")]
 mod fista;
+#[cfg(feature = "gpu")]
 mod halpern;
+#[cfg(feature = "gpu")]
 mod launch;
+#[cfg(feature = "gpu")]
 mod steps;
 
-pub(crate) use launch::{HalpernConstants, Shape, fista_block, halpern_block};
+#[cfg(not(feature = "gpu"))]
+pub(crate) use absent::{Shape, fista_block, halpern_block};
+#[cfg(feature = "gpu")]
+pub(crate) use launch::{Shape, fista_block, halpern_block};
+
+/// The constants of the Halpern iteration, as its kernel takes them.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(feature = "gpu"), expect(dead_code, reason = "only a kernel reads them"))]
+pub(crate) struct HalpernConstants {
+    /// The square of the fraction of ‖f‖ at which it restarts.
+    pub(crate) sufficient_squared: f32,
+    /// The square of the fraction of ‖f‖ at which it restarts after a long time.
+    pub(crate) necessary_squared: f32,
+    /// The fraction of all iterations that is a long time.
+    pub(crate) long: f32,
+    /// The relaxation of the reflected step.
+    pub(crate) relaxation: f32,
+}

@@ -24,14 +24,14 @@ pub(crate) fn devices(args: &DevicesArgs) {
             output::result(
                 &json!({
                     "device": "wgpu",
-                    "name": adapter.info.name,
-                    "kind": device::kind(&adapter.info),
-                    "api": format!("{:?}", adapter.info.backend),
-                    "driver": adapter.info.driver,
-                    "driver_info": adapter.info.driver_info,
-                    "max_buffer_bytes": adapter.limits.max_buffer_size,
-                    "max_binding_bytes": adapter.limits.max_storage_buffer_binding_size,
-                    "workgroup_memory_bytes": adapter.limits.max_compute_workgroup_storage_size,
+                    "name": adapter.name,
+                    "kind": adapter.kind,
+                    "api": adapter.api,
+                    "driver": adapter.driver,
+                    "driver_info": adapter.driver_info,
+                    "max_buffer_bytes": adapter.buffer_bytes,
+                    "max_binding_bytes": adapter.binding_bytes,
+                    "workgroup_memory_bytes": adapter.workgroup_bytes,
                 })
                 .to_string(),
             );
@@ -43,16 +43,15 @@ pub(crate) fn devices(args: &DevicesArgs) {
     }
     let mut table = tables::table(&HEADS);
     for adapter in &adapters {
-        let (info, limits) = (&adapter.info, &adapter.limits);
         table.add_row([
             "wgpu".to_owned(),
-            info.name.clone(),
-            device::kind(info).to_owned(),
-            format!("{:?}", info.backend),
-            format!("{} {}", info.driver, info.driver_info),
-            format!("{} MiB", limits.max_buffer_size / MEBIBYTE),
-            format!("{} MiB", limits.max_storage_buffer_binding_size / MEBIBYTE),
-            format!("{} KiB", limits.max_compute_workgroup_storage_size / 1024),
+            adapter.name.clone(),
+            adapter.kind.to_owned(),
+            adapter.api.clone(),
+            format!("{} {}", adapter.driver, adapter.driver_info),
+            format!("{} MiB", adapter.buffer_bytes / MEBIBYTE),
+            format!("{} MiB", adapter.binding_bytes / MEBIBYTE),
+            format!("{} KiB", adapter.workgroup_bytes / 1024),
         ]);
     }
     for (name, note) in CPU_BACKENDS {

@@ -166,7 +166,7 @@ pub struct Point {
 
 impl Point {
     /// Returns a value without an interval.
-    pub(crate) fn bare(x: f64, y: f64) -> Self {
+    pub fn bare(x: f64, y: f64) -> Self {
         Self { x, y, interval: None, n: 1 }
     }
 

@@ -1,11 +1,10 @@
 //! The number of replicas that train at the same time: as many as fit into memory, and on a CPU no more than train
 //! fast.
 
-use burn::backend::DispatchDevice;
 use burn::tensor::Device;
 use rayclip_model::{Graph, Shape};
 
-use crate::device::is_host;
+use crate::device::{is_host, largest_buffer};
 use crate::error::TrainerError;
 
 /// Bytes that a chunk may take on a GPU. No graphics API reports the free memory.
@@ -138,16 +137,6 @@ fn largest_tensor_bytes(graph: &Graph, batch_size: usize) -> usize {
 fn values(graph: &Graph) -> impl Iterator<Item = usize> {
     let shapes = std::iter::once(graph.input).chain(graph.shapes());
     shapes.map(Shape::numbers)
-}
-
-/// Returns the largest buffer that the device can bind, in bytes; `None` if host memory is the limit.
-fn largest_buffer(device: &Device) -> Option<usize> {
-    match device.as_dispatch() {
-        DispatchDevice::Cube(device) => {
-            Some(device.client().properties().memory.max_page_size as usize)
-        }
-        _ => None,
-    }
 }
 
 pub(crate) fn free_bytes() -> usize {

@@ -1,13 +1,13 @@
 //! Where tensors are stored, and how the host reads them.
 
+#[cfg_attr(not(feature = "gpu"), path = "no_gpu.rs")]
+mod gpu;
+
 use burn::tensor::{Device, Tensor};
 
-use crate::error::TrainerError;
+pub(crate) use gpu::{is_host, largest_buffer};
 
-/// Returns whether the device stores tensors in the host's memory.
-pub(crate) fn is_host(device: &Device) -> bool {
-    device.identity().is_none()
-}
+use crate::error::TrainerError;
 
 /// Does `work` on one of the threads that compute, if the host is the device: there it takes part in the products that it
 /// starts, instead of sleeping until others have done them.
