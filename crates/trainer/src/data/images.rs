@@ -20,8 +20,8 @@ use super::{Change, PixelScale};
 use crate::device::is_host;
 use crate::error::TrainerError;
 
-/// Numbers that a task gathers at least: its start takes less than a tenth of its time.
-const TASK: usize = 1 << 15;
+/// Numbers that are gathered together: their bytes and values stay in the cache of a core.
+const TOGETHER: usize = 1 << 14;
 
 /// All images of a run.
 pub(crate) struct Splits {
@@ -171,11 +171,11 @@ impl DeviceImages {
         let Shape { channels, .. } = self.shape;
         let extents = [lists, length * self.shape.positions(), channels];
         let images = match &self.store {
-            Store::Bytes(bytes, tables) => {
-                self.gather(bytes, indices, extents, |to, image| normalise(to, image, tables))
-            }
-            Store::Floats(floats) => self.gather(floats, indices, extents, |to, image| {
-                to.write_copy_of_slice(image);
+            Store::Bytes(bytes, tables) => self.gather(indices, extents, |values, images| {
+                normalise(values, bytes, images, tables);
+            }),
+            Store::Floats(floats) => self.gather(indices, extents, |values, images| {
+                copy(values, floats, images);
             }),
             Store::Words(words, scale) => {
                 scale.normalise(self.unpack(&words.rows(indices))).reshape(extents)
@@ -241,9 +241,9 @@ impl DeviceImages {
         let all = [(0..flat.len()).collect()];
         let extents = [1, flat.len(), pixels];
         Ok(match normalising {
-            Normalising::Host(tables) => {
-                self.gather(&bytes, &all, extents, |to, image| normalise(to, image, tables))
-            }
+            Normalising::Host(tables) => self.gather(&all, extents, |values, images| {
+                normalise(values, &bytes, images, tables);
+            }),
             Normalising::Device(scale) => {
                 let words = Blocks::pack(&bytes, pixels, usize::MAX, &self.device);
                 scale.normalise(self.unpack(&words.rows(&all))).reshape(extents)
@@ -251,14 +251,13 @@ impl DeviceImages {
         })
     }
 
-    /// Gathers images, in parallel. `write` writes all normalised values of one. Methods of one seed have equal lists,
-    /// which are gathered once.
-    fn gather<T: Sync>(
+    /// Gathers images, in parallel. `write` writes all values of the images with some numbers. Methods of one seed have
+    /// equal lists, which are gathered once.
+    fn gather(
         &self,
-        stored: &[T],
         indices: &[Vec<usize>],
         extents: [usize; 3],
-        write: impl Fn(&mut [MaybeUninit<f32>], &[T]) + Sync,
+        write: impl Fn(&mut [MaybeUninit<f32>], &[usize]) + Sync,
     ) -> Tensor<3> {
         let pixels = self.shape.numbers();
         let of_list = indices[0].len() * pixels;
@@ -272,10 +271,9 @@ impl DeviceImages {
                 values.copy_from_slice(&earlier[equal * of_list..(equal + 1) * of_list]);
                 continue;
             }
-            let images = values.par_chunks_exact_mut(pixels).zip(list);
-            images.with_min_len(TASK.div_ceil(pixels)).for_each(|(values, &index)| {
-                write(values, &stored[index * pixels..(index + 1) * pixels]);
-            });
+            let images = (TOGETHER / pixels).max(1);
+            let parts = values.par_chunks_mut(images * pixels).zip(list.par_chunks(images));
+            parts.for_each(|(values, images)| write(values, images));
         }
         #[expect(unsafe_code, reason = "safe code writes zeros first")]
         // SAFETY: the loop wrote the values of every list, and they fit the capacity.
@@ -297,23 +295,43 @@ impl DeviceImages {
     }
 }
 
-/// Normalises the pixels of an image. There is a table for every channel, or one for all.
-fn normalise(values: &mut [MaybeUninit<f32>], image: &[u8], tables: &[[f32; 256]]) {
+/// Copies the numbers of images.
+fn copy(values: &mut [MaybeUninit<f32>], stored: &[f32], images: &[usize]) {
+    let pixels = values.len() / images.len();
+    for (values, image) in values.chunks_exact_mut(pixels).zip(images) {
+        values.write_copy_of_slice(&stored[image * pixels..(image + 1) * pixels]);
+    }
+}
+
+/// Normalises the pixels of images. There is a table for every channel, or one for all.
+fn normalise(
+    values: &mut [MaybeUninit<f32>],
+    stored: &[u8],
+    images: &[usize],
+    tables: &[[f32; 256]],
+) {
+    // A copy waits for the memory of many pixels at once, a look into a table for that of one.
+    let pixels = values.len() / images.len();
+    assert!(pixels.is_multiple_of(tables.len()), "every image has whole pixels");
+    let mut bytes = Vec::with_capacity(values.len());
+    for image in images {
+        bytes.extend_from_slice(&stored[image * pixels..(image + 1) * pixels]);
+    }
     let of = |table: &[f32; 256], pixel: u8| MaybeUninit::new(table[usize::from(pixel)]);
     match tables {
         [table] => {
-            for (value, &pixel) in values.iter_mut().zip(image) {
+            for (value, &pixel) in values.iter_mut().zip(&bytes) {
                 *value = of(table, pixel);
             }
         }
         [red, green, blue] => {
-            let colours = values.as_chunks_mut().0.iter_mut().zip(image.as_chunks().0);
+            let colours = values.as_chunks_mut().0.iter_mut().zip(bytes.as_chunks().0);
             for (value, &[r, g, b]) in colours {
                 *value = [of(red, r), of(green, g), of(blue, b)];
             }
         }
         _ => {
-            let pixels = values.iter_mut().zip(image).zip(tables.iter().cycle());
+            let pixels = values.iter_mut().zip(&bytes).zip(tables.iter().cycle());
             for ((value, &pixel), table) in pixels {
                 *value = of(table, pixel);
             }

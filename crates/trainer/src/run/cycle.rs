@@ -35,7 +35,7 @@ pub(crate) fn drive(
             session.finish_chunk(&chunk)?;
             return Ok(ChunkEnd::Complete);
         }
-        let alive = session.record(advance, began.elapsed(), &chunk)?;
+        let alive = session.record(advance, began.elapsed(), &mut chunk)?;
         chunk.keep_replicas(&alive);
     }
 }

@@ -137,6 +137,7 @@ fn train_again(plan: &Plan, inputs: Inputs<'_>) -> Result<rayclip_model::Populat
     for _ in 0..BATCHES.min(inputs.rungs.cycles().batches(0)) {
         chunk.train_batch()?;
     }
+    chunk.join_lanes()?;
     Ok(chunk.network()?.clone())
 }
 

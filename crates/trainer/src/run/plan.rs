@@ -209,8 +209,8 @@ impl Plan {
                 let chunk = if let Some(chunk) = resumed.take() {
                     chunk
                 } else {
-                    let chunk = Chunk::start(inputs, &alive, schedule)?;
-                    session.begin_chunk(&chunk)?;
+                    let mut chunk = Chunk::start(inputs, &alive, schedule)?;
+                    session.begin_chunk(&mut chunk)?;
                     chunk
                 };
                 let rung = position.scratch.then_some(position.rung);

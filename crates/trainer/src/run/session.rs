@@ -88,7 +88,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// The device fails, or the file system refuses.
-    pub(crate) fn begin_chunk(&mut self, chunk: &Chunk<'_>) -> Result<(), TrainerError> {
+    pub(crate) fn begin_chunk(&mut self, chunk: &mut Chunk<'_>) -> Result<(), TrainerError> {
         self.meter.next_chunk();
         // From here on, it is fixed which replicas train together.
         self.checkpoint(chunk)
@@ -102,7 +102,7 @@ impl Session<'_> {
         &mut self,
         advance: Advance,
         elapsed: Duration,
-        chunk: &Chunk<'_>,
+        chunk: &mut Chunk<'_>,
     ) -> Result<Vec<usize>, TrainerError> {
         self.meter.count(elapsed, &advance);
         match advance {
@@ -121,8 +121,8 @@ impl Session<'_> {
         Ok((0..chunk.replicas().len()).collect())
     }
 
-    fn batch(&mut self, chunk: &Chunk<'_>) -> Result<(), TrainerError> {
-        let (cycle, widths) = (chunk.cycle(), chunk.network()?.graph().widths());
+    fn batch(&mut self, chunk: &mut Chunk<'_>) -> Result<(), TrainerError> {
+        let (cycle, widths) = (chunk.cycle(), chunk.graph()?.widths());
         self.meter.count_batch(cycle, widths.clone());
         self.checkpoints.count_batch();
         if let Some(progress) = self.meter.heartbeat() {
@@ -188,7 +188,7 @@ impl Session<'_> {
         self.files.write_kept(cycle, &self.ledger)
     }
 
-    fn measured(&mut self, measured: Measured, chunk: &Chunk<'_>) -> Result<(), TrainerError> {
+    fn measured(&mut self, measured: Measured, chunk: &mut Chunk<'_>) -> Result<(), TrainerError> {
         let Measured { clip, rows, rays } = measured;
         let timings = self.meter.timings(clip, chunk.replicas());
         self.ledger.add_rows(rows);
@@ -231,7 +231,7 @@ impl Session<'_> {
     /// The device fails, the file system refuses, or a replica diverges and that ends the run.
     pub(crate) fn interrupt(&mut self, mut chunk: Chunk<'_>) -> Result<(), TrainerError> {
         if self.checkpoints.is_behind() {
-            self.checkpoint(&chunk)?;
+            self.checkpoint(&mut chunk)?;
         }
         let diverged = chunk.freeze_diverged()?;
         if !diverged.is_empty() {
@@ -269,7 +269,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// The device fails, or the file system refuses.
-    fn checkpoint(&mut self, chunk: &Chunk<'_>) -> Result<(), TrainerError> {
+    fn checkpoint(&mut self, chunk: &mut Chunk<'_>) -> Result<(), TrainerError> {
         let _span = info_span!("checkpoint").entered();
         let mut tensors = HostTensors::default();
         let about = &self.about;

@@ -198,7 +198,7 @@ impl<'a> Chunk<'a> {
 
     /// Waits until the device has finished its work.
     pub(crate) fn sync(&self) -> Result<(), TrainerError> {
-        self.network()?.device().sync().map_err(|error| TrainerError::Device {
+        self.inputs.device.sync().map_err(|error| TrainerError::Device {
             doing: "rebuilding the networks",
             reason: error.to_string(),
         })

@@ -14,6 +14,7 @@
 //! (`session.rs`); `cycle.rs` asks for the steps.
 
 mod clipping;
+mod lanes;
 mod rows;
 mod saved;
 mod teacher;
@@ -26,9 +27,10 @@ mod training;
 use std::borrow::Cow;
 
 use burn::tensor::{Device, Tensor};
-use rayclip_model::Population;
+use rayclip_model::{Graph, Population};
 use rayclip_run_folder::{CycleRow, GroupRays, KeptRow, Replica};
 
+use self::lanes::Lane;
 use self::teacher::{Lesson, Teacher};
 use super::inputs::Inputs;
 use super::position::TrainingSchedule;
@@ -70,12 +72,16 @@ pub(crate) struct Chunk<'a> {
 /// The networks of a chunk. A step takes them, so that it can work in their memory.
 enum Network {
     Here(Population),
+    /// Between two batches: with their moments and their losses.
+    InLanes(Vec<Lane>),
     /// An error ended the step: the networks are lost.
     Lost,
 }
 
 /// The error of a chunk that is used again after an error.
 const LOST: &str = "a chunk was used again after an error";
+/// The error of a step between two batches.
+const IN_LANES: &str = "the networks of a chunk were used between two batches";
 
 /// How far the training of a cycle is.
 #[derive(Default)]
@@ -216,11 +222,23 @@ impl<'a> Chunk<'a> {
     /// Returns the networks.
     ///
     /// # Errors
-    /// An error ended an earlier step.
+    /// An error ended an earlier step, or they are in lanes.
     pub(crate) fn network(&self) -> Result<&Population, TrainerError> {
         match &self.network {
             Network::Here(network) => Ok(network),
+            Network::InLanes(_) => Err(TrainerError::fault(IN_LANES)),
             Network::Lost => Err(TrainerError::fault(LOST)),
+        }
+    }
+
+    /// Returns the graph of the networks, also between two batches.
+    ///
+    /// # Errors
+    /// An error ended an earlier step.
+    pub(crate) fn graph(&self) -> Result<&Graph, TrainerError> {
+        match &self.network {
+            Network::InLanes(lanes) => Ok(lanes[0].graph()),
+            _ => Ok(self.network()?.graph()),
         }
     }
 

@@ -51,7 +51,8 @@ impl<'a> Chunk<'a> {
     ///
     /// # Errors
     /// The device fails.
-    pub(crate) fn save(&self, tensors: &mut HostTensors) -> Result<ChunkState, TrainerError> {
+    pub(crate) fn save(&mut self, tensors: &mut HostTensors) -> Result<ChunkState, TrainerError> {
+        self.join_lanes()?;
         tensors.insert_network(NETWORK, self.network()?)?;
         let moments = self.optimizer.moments();
         if let Some(Moments { stores, .. }) = moments {

@@ -92,6 +92,7 @@ impl Chunk<'_> {
     /// # Errors
     /// The device fails.
     pub(crate) fn freeze_diverged(&mut self) -> Result<Vec<(Replica, String)>, TrainerError> {
+        self.join_lanes()?;
         self.unite();
         let finite = self.network()?.finite()?;
         let losses = self.losses()?.unwrap_or_default();

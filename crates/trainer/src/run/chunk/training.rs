@@ -1,20 +1,16 @@
 //! The training of a cycle: one batch after another.
 
-use rand::RngExt;
-use rayclip_model::dropout_factors;
+use rayclip_run_folder::Cycles;
 use rayclip_run_folder::config::ScheduleSpan;
-use rayclip_run_folder::{Cycles, Replica};
 use tracing::info_span;
 
-use super::{Advance, Chunk, Cycle, LOST, Network, Phase};
-use crate::data::Augmentation;
+use super::lanes::LaneBatch;
+use super::{Advance, Chunk, Cycle, Network, Phase};
 use crate::device::read;
 use crate::error::TrainerError;
-use crate::run::inputs::Inputs;
 use crate::run::position::{AfterCycle, TrainingSchedule};
-use crate::streams::{Purpose, stream};
 use crate::trace::traced;
-use crate::train::{Distillation, TrainStep, before_schedule, learning_rate, train_batch};
+use crate::train::{before_schedule, learning_rate};
 
 impl Chunk<'_> {
     pub(super) fn train(&mut self) -> Result<Advance, TrainerError> {
@@ -23,6 +19,7 @@ impl Chunk<'_> {
             let span = info_span!("batch", cycle = self.cycle.number);
             traced(&span, self.inputs.device, || self.train_batch())?;
             if !self.wants_batch() {
+                self.join_lanes()?;
                 // A GPU has only queued the batches so far. Reading the losses waits until they are done.
                 self.losses()?;
             }
@@ -52,48 +49,17 @@ impl Chunk<'_> {
     /// # Errors
     /// The device fails.
     pub(crate) fn train_batch(&mut self) -> Result<(), TrainerError> {
-        let Inputs { config, splits, .. } = self.inputs;
+        let lanes = self.take_lanes()?;
         let images = self.order.batch(self.cycle.number, self.cycle.done);
-        let number = before(self.rungs.cycles(), self.cycle.number)? + self.cycle.done;
-        let gather = || match Augmentation::of(&config.training) {
-            None => splits.train.batch(&images),
-            Some(augmentation) => {
-                let changes = augmentation.draw(self.trainees.replicas(), number, images[0].len());
-                splits.train.changed_batch(&images, &changes)
-            }
-        };
-        let batch = traced(&info_span!("gather"), self.inputs.device, gather)?;
-        let Network::Here(network) = std::mem::replace(&mut self.network, Network::Lost) else {
-            return Err(TrainerError::fault(LOST));
-        };
-        let mut dropout = |node, probability, [_, rows, channels]: [usize; 3]| {
-            let stream = |replica: &Replica| stream(replica.seed, Purpose::Dropout, [number, node]);
-            let mut streams: Vec<_> = self.trainees.replicas().iter().map(stream).collect();
-            let extents = [streams.len(), rows, channels];
-            let uniform = |replica: usize| streams[replica].random();
-            dropout_factors(extents, probability, uniform, self.inputs.device)
-        };
-        let training = &config.training;
-        let distillation = self.lesson.as_ref().map(|lesson| Distillation {
-            logits: traced(&info_span!("teacher"), self.inputs.device, || {
-                lesson.logits(&batch.images, &images)
-            }),
-            weight: training.distillation,
-            temperature: training.temperature,
-        });
-        let mut step = TrainStep {
-            loss: training.loss,
-            label_smoothing: training.label_smoothing,
-            distillation,
+        let batch = LaneBatch {
+            inputs: self.inputs,
+            lesson: self.lesson.as_ref(),
+            replicas: self.trainees.replicas(),
+            images: &images,
+            number: before(self.rungs.cycles(), self.cycle.number)? + self.cycle.done,
             learning_rate: self.learning_rate()?,
-            dropout: &mut dropout,
         };
-        let (network, losses) = train_batch(network, &mut self.optimizer, batch, &mut step)?;
-        self.network = Network::Here(network);
-        self.cycle.loss_sums = Some(match self.cycle.loss_sums.take() {
-            Some(sums) => sums + losses,
-            None => losses,
-        });
+        self.network = Network::InLanes(batch.train(lanes)?);
         self.cycle.done += 1;
         Ok(())
     }

@@ -36,6 +36,7 @@ pub(crate) struct Optimizer {
     moments: Option<Moments>,
 }
 
+#[derive(Clone)]
 enum Rule {
     Adam { adam: Adam, decoupled: bool },
     Sgd(Sgd),
@@ -61,6 +62,18 @@ impl Optimizer {
         };
         let TrainingConfig { weight_decay, clip_norm, .. } = *training;
         Self { rule, weight_decay, clip_norm, moments: None }
+    }
+
+    /// Returns the same rule with other moments.
+    pub(crate) fn with(&self, moments: Option<Moments>) -> Self {
+        let Self { ref rule, weight_decay, clip_norm, .. } = *self;
+        Self { rule: rule.clone(), weight_decay, clip_norm, moments }
+    }
+
+    /// Returns the rule with its moments, and leaves the rule without.
+    pub(crate) fn take(&mut self) -> Self {
+        let moments = self.moments.take();
+        self.with(moments)
     }
 
     /// Makes one step. `tracked` are the networks that the gradients were computed with.

@@ -248,6 +248,32 @@ fn scores_that_are_not_finite_take_a_replica_out_before_the_clip() {
 }
 
 #[test]
+fn networks_are_the_same_in_any_number_of_lanes() {
+    let trained = |threads: usize, lanes: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let config = config(&["training.clip_norm=0.5", "training.weight_decay=0.1"]);
+        pool.install(|| {
+            with_inputs(&config, |inputs| {
+                let mut chunk = start(inputs, &config.all_replicas(), TrainingSchedule::Ladder);
+                steps(&mut chunk, |advance| matches!(advance, Advance::Measured(_)));
+                steps(&mut chunk, |advance| matches!(advance, Advance::Batch));
+                let Network::InLanes(of_batch) = &chunk.network else { panic!("no lanes") };
+                assert_eq!(of_batch.len(), lanes);
+                let (_, advance) = steps(&mut chunk, |a| matches!(a, Advance::Trained(_)));
+                let Advance::Trained(Trained { tested, .. }) = advance else { panic!() };
+                let losses: Vec<f64> = chunk.losses().unwrap().unwrap();
+                (bits(chunk.network().unwrap()), tested.predictions, losses)
+            })
+        })
+    };
+    let one = trained(1, 1);
+    // Four networks: two in each lane, or two, two and none; or one in each.
+    for (threads, lanes) in [(2, 2), (3, 2), (4, 4), (9, 4)] {
+        assert!(trained(threads, lanes) == one, "{threads} threads");
+    }
+}
+
+#[test]
 fn a_chunk_that_is_saved_after_any_batch_continues_to_the_bit() {
     let learning = "training.distillation=0.5";
     let of_changes = "compression.methods=['dtc-changes', 'folding']";
