@@ -5,21 +5,21 @@
 //! small and medium batches, where a launch costs more than an iteration. Large batches use matrix products in
 //! tensor operations.
 
-#[cfg(not(feature = "gpu"))]
-mod absent;
 #[cfg(feature = "gpu")]
 mod fista;
 #[cfg(feature = "gpu")]
 mod halpern;
 #[cfg(feature = "gpu")]
 mod launch;
+#[cfg(not(feature = "gpu"))]
+mod no_gpu;
 #[cfg(feature = "gpu")]
 mod steps;
 
-#[cfg(not(feature = "gpu"))]
-pub(crate) use absent::{Shape, fista_block, halpern_block};
 #[cfg(feature = "gpu")]
 pub(crate) use launch::{Shape, fista_block, halpern_block};
+#[cfg(not(feature = "gpu"))]
+pub(crate) use no_gpu::{Shape, fista_block, halpern_block};
 
 /// The constants of the Halpern iteration, as its kernel takes them.
 #[derive(Debug, Clone, Copy)]

@@ -13,7 +13,7 @@ use crate::device::{is_host, read};
 use crate::error::TrainerError;
 use crate::trace::traced;
 
-/// Batches that a CPU classifies at the same time. Together they take no more memory than one in training.
+/// The most batches that a CPU classifies at the same time: each needs memory of its own.
 const AT_ONCE: usize = 4;
 
 /// The accuracies of one replica.
